@@ -1,0 +1,8 @@
+//! The domain model and the engines of Papertape, a paper-trading platform.
+//!
+//! This crate is pure: no I/O, no clock, no async runtime, no globals, no threads it is not handed. The same code runs
+//! in the server, on the command line and, compiled to WebAssembly, in the browser, and gives the same events bit for
+//! bit. Modules stand in the order in which data passes them; `ARCHITECTURE.md` tells the whole way.
+
+pub mod market;
+pub mod model;

@@ -1,0 +1,182 @@
+//! Bars, one and many.
+
+use crate::model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One bar. Prices are in quote currency, volume in units of the instrument. All finite, `low ≤ open, close ≤ high`,
+/// prices positive, volume not negative: [`Bar::check`] says so.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bar {
+    /// When the bar began.
+    pub open_time: Timestamp,
+    /// First price.
+    pub open: f64,
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Quantity traded.
+    pub volume: f64,
+}
+
+impl Bar {
+    /// Whether the bar is possible.
+    ///
+    /// # Errors
+    /// [`BarError`] names what is not.
+    pub fn check(&self) -> Result<(), BarError> {
+        let prices = [
+            ("open", self.open),
+            ("high", self.high),
+            ("low", self.low),
+            ("close", self.close),
+        ];
+        for (name, value) in prices {
+            if !value.is_finite() || value <= 0.0 {
+                return Err(BarError::Price { name, value });
+            }
+        }
+        if !self.volume.is_finite() || self.volume < 0.0 {
+            return Err(BarError::Volume { value: self.volume });
+        }
+        if self.high < self.low {
+            return Err(BarError::HighBelowLow {
+                high: self.high,
+                low: self.low,
+            });
+        }
+        for (name, value) in [("open", self.open), ("close", self.close)] {
+            if value > self.high || value < self.low {
+                return Err(BarError::Outside {
+                    name,
+                    value,
+                    high: self.high,
+                    low: self.low,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a bar is impossible.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum BarError {
+    /// A price is not a positive, finite number.
+    #[error("{name} is {value}: a price must be a positive, finite number")]
+    Price {
+        /// Which price.
+        name: &'static str,
+        /// What it is.
+        value: f64,
+    },
+    /// The volume is negative or not finite.
+    #[error("volume is {value}: it must be a finite number, not negative")]
+    Volume {
+        /// What it is.
+        value: f64,
+    },
+    /// High and low are exchanged or wrong.
+    #[error("high {high} is below low {low}")]
+    HighBelowLow {
+        /// The high.
+        high: f64,
+        /// The low.
+        low: f64,
+    },
+    /// Open or close lies outside high and low.
+    #[error("{name} {value} lies outside low {low} to high {high}")]
+    Outside {
+        /// Which price.
+        name: &'static str,
+        /// What it is.
+        value: f64,
+        /// The high.
+        high: f64,
+        /// The low.
+        low: f64,
+    },
+}
+
+/// Many bars, as columns of equal length in order of time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bars {
+    /// Open times, strictly rising.
+    pub open_time: Vec<Timestamp>,
+    /// First prices.
+    pub open: Vec<f64>,
+    /// Highest prices.
+    pub high: Vec<f64>,
+    /// Lowest prices.
+    pub low: Vec<f64>,
+    /// Last prices.
+    pub close: Vec<f64>,
+    /// Quantities traded.
+    pub volume: Vec<f64>,
+}
+
+impl Bars {
+    /// Columns with room for `capacity` bars.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            open_time: Vec::with_capacity(capacity),
+            open: Vec::with_capacity(capacity),
+            high: Vec::with_capacity(capacity),
+            low: Vec::with_capacity(capacity),
+            close: Vec::with_capacity(capacity),
+            volume: Vec::with_capacity(capacity),
+        }
+    }
+
+    /// Appends a bar.
+    pub fn push(&mut self, bar: Bar) {
+        self.open_time.push(bar.open_time);
+        self.open.push(bar.open);
+        self.high.push(bar.high);
+        self.low.push(bar.low);
+        self.close.push(bar.close);
+        self.volume.push(bar.volume);
+    }
+
+    /// How many bars.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.open_time.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.open_time.is_empty()
+    }
+
+    /// The bar at `index`, counted from the oldest; `None` past the end.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Bar> {
+        Some(Bar {
+            open_time: *self.open_time.get(index)?,
+            open: *self.open.get(index)?,
+            high: *self.high.get(index)?,
+            low: *self.low.get(index)?,
+            close: *self.close.get(index)?,
+            volume: *self.volume.get(index)?,
+        })
+    }
+
+    /// All bars, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = Bar> + '_ {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+}
+
+impl FromIterator<Bar> for Bars {
+    fn from_iter<I: IntoIterator<Item = Bar>>(bars: I) -> Self {
+        let bars = bars.into_iter();
+        let mut columns = Self::with_capacity(bars.size_hint().0);
+        bars.for_each(|bar| columns.push(bar));
+        columns
+    }
+}

@@ -1,0 +1,9 @@
+//! What the market says: quotes, trades, bars, and how the finer become the coarser.
+
+mod aggregation;
+mod bar;
+mod tick;
+
+pub use aggregation::{Aggregated, BarAggregator};
+pub use bar::{Bar, BarError, Bars};
+pub use tick::{Quote, TradeTick};

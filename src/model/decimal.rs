@@ -1,0 +1,85 @@
+//! How exact decimals travel: text for people and programs, sixteen bytes in snapshots and hashes.
+//!
+//! Use as `#[serde(with = "crate::model::decimal")]`. JSON numbers are accepted on the way in.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Writes the decimal as text, or as its sixteen bytes in binary formats.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() {
+        serializer.collect_str(value)
+    } else {
+        value.serialize().serialize(serializer)
+    }
+}
+
+/// Reads what [`serialize`] wrote, and JSON numbers.
+///
+/// # Errors
+/// When the text is no decimal number.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    if !deserializer.is_human_readable() {
+        return <[u8; 16]>::deserialize(deserializer).map(Decimal::deserialize);
+    }
+    struct Visitor;
+    impl serde::de::Visitor<'_> for Visitor {
+        type Value = Decimal;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a decimal number, such as \"100000.50\"")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Decimal, E> {
+            parse(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Decimal, E> {
+            Ok(Decimal::from(number))
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Decimal, E> {
+            Ok(Decimal::from(number))
+        }
+
+        fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Decimal, E> {
+            parse(&number.to_string())
+                .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Float(number), &self))
+        }
+    }
+    deserializer.deserialize_any(Visitor)
+}
+
+/// Parses plain (`12.50`) or scientific (`1e-7`) notation; `None` when it is no number or out of range.
+#[must_use]
+pub fn parse(text: &str) -> Option<Decimal> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
+}
+
+/// The same for optional decimals: `null` or absent is `None`.
+pub mod option {
+    use super::{Decimal, Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Wrapped(#[serde(with = "super")] Decimal);
+
+    /// Writes `null`, or the decimal as [`super::serialize`] does.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(value: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(Wrapped).serialize(serializer)
+    }
+
+    /// Reads what [`serialize`] wrote.
+    ///
+    /// # Errors
+    /// When the text is no decimal number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+        Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|wrapped| wrapped.0))
+    }
+}

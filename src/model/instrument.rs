@@ -1,0 +1,279 @@
+//! What is traded, and in which steps.
+
+use super::{Currency, Money, Price, Quantity};
+use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// An instrument's name: `BTC/USDT`, `AAPL`, `ESZ3`. At most 32 upper-case letters, digits and `/ . - _ :`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Symbol(String);
+
+impl Symbol {
+    /// The symbol as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The currency that prices are in: what follows the slash, or `USD` for a symbol without one.
+    #[must_use]
+    pub fn quote(&self) -> Currency {
+        let code = self.0.rsplit_once('/').map_or("USD", |(_, quote)| quote);
+        // Both constructors have checked it.
+        code.parse()
+            .unwrap_or_else(|_| unreachable!("a symbol's quote currency was checked"))
+    }
+}
+
+impl FromStr for Symbol {
+    type Err = SymbolError;
+
+    fn from_str(text: &str) -> Result<Self, SymbolError> {
+        let text = text.trim().to_ascii_uppercase();
+        let allowed =
+            |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"/.-_:".contains(&byte);
+        let shape = (1..=32).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('/');
+        let quote = text
+            .rsplit_once('/')
+            .is_none_or(|(_, quote)| quote.parse::<Currency>().is_ok());
+        if shape && quote {
+            Ok(Self(text))
+        } else {
+            Err(SymbolError(text.chars().take(40).collect()))
+        }
+    }
+}
+
+impl TryFrom<String> for Symbol {
+    type Error = SymbolError;
+
+    fn try_from(text: String) -> Result<Self, SymbolError> {
+        text.parse()
+    }
+}
+
+impl From<Symbol> for String {
+    fn from(symbol: Symbol) -> Self {
+        symbol.0
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The text is not a symbol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a symbol: write one such as BTC/USDT or AAPL")]
+pub struct SymbolError(String);
+
+/// What is traded: its steps of price and quantity, its smallest order, and what one unit of price is worth.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instrument {
+    symbol: Symbol,
+    quote: Currency,
+    #[serde(with = "super::decimal")]
+    tick: Decimal,
+    #[serde(with = "super::decimal")]
+    lot: Decimal,
+    #[serde(with = "super::decimal")]
+    minimum_notional: Decimal,
+    #[serde(with = "super::decimal")]
+    multiplier: Decimal,
+}
+
+impl Instrument {
+    /// An instrument with price step `tick` (quote currency), quantity step `lot` (units), smallest order value
+    /// `minimum_notional` (quote currency; 0 for none) and contract `multiplier` (1 for spot and shares).
+    ///
+    /// # Errors
+    /// [`InstrumentError`] when a step or the multiplier is not positive, or the minimum is negative.
+    pub fn new(
+        symbol: Symbol,
+        tick: Decimal,
+        lot: Decimal,
+        minimum_notional: Decimal,
+        multiplier: Decimal,
+    ) -> Result<Self, InstrumentError> {
+        for (name, value) in [("tick", tick), ("lot", lot), ("multiplier", multiplier)] {
+            if value <= Decimal::ZERO {
+                return Err(InstrumentError { symbol, what: name });
+            }
+        }
+        if minimum_notional < Decimal::ZERO {
+            return Err(InstrumentError {
+                symbol,
+                what: "minimum notional",
+            });
+        }
+        let quote = symbol.quote();
+        Ok(Self {
+            symbol,
+            quote,
+            tick: tick.normalize(),
+            lot: lot.normalize(),
+            minimum_notional: minimum_notional.normalize(),
+            multiplier: multiplier.normalize(),
+        })
+    }
+
+    /// The instrument's name.
+    #[must_use]
+    pub const fn symbol(&self) -> &Symbol {
+        &self.symbol
+    }
+
+    /// The currency of prices, fees and P&L.
+    #[must_use]
+    pub const fn quote(&self) -> Currency {
+        self.quote
+    }
+
+    /// The price step, in quote currency.
+    #[must_use]
+    pub const fn tick(&self) -> Decimal {
+        self.tick
+    }
+
+    /// The quantity step, in units.
+    #[must_use]
+    pub const fn lot(&self) -> Decimal {
+        self.lot
+    }
+
+    /// The smallest order value, in quote currency.
+    #[must_use]
+    pub const fn minimum_notional(&self) -> Decimal {
+        self.minimum_notional
+    }
+
+    /// What one unit of price on one unit of quantity is worth, in quote currency.
+    #[must_use]
+    pub const fn multiplier(&self) -> Decimal {
+        self.multiplier
+    }
+
+    /// Price × quantity × multiplier, with the quantity's sign.
+    #[must_use]
+    pub fn notional(&self, price: Price, quantity: Quantity) -> Money {
+        let value = price.0 * quantity.0;
+        Money::new(
+            if self.multiplier == Decimal::ONE {
+                value
+            } else {
+                value * self.multiplier
+            },
+            self.quote,
+        )
+    }
+
+    /// The nearest tick to a computed price; `None` when the number is not finite, not positive, or out of range.
+    #[must_use]
+    pub fn price_from_f64(&self, price: f64) -> Option<Price> {
+        self.round_price(price, RoundingStrategy::MidpointNearestEven)
+    }
+
+    /// A computed price rounded to a tick with the given strategy; `None` when it is not finite, not positive, or out
+    /// of range.
+    #[must_use]
+    pub fn round_price(&self, price: f64, strategy: RoundingStrategy) -> Option<Price> {
+        let exact = Decimal::from_f64(price).filter(|price| *price > Decimal::ZERO)?;
+        Some(self.round_to_tick(Price(exact), strategy)).filter(|price| price.0 > Decimal::ZERO)
+    }
+
+    /// A price rounded to a tick with the given strategy.
+    #[must_use]
+    pub fn round_to_tick(&self, price: Price, strategy: RoundingStrategy) -> Price {
+        Price(round_to_step(price.0, self.tick, strategy))
+    }
+
+    /// A quantity rounded down to a whole number of lots.
+    #[must_use]
+    pub fn floor_to_lot(&self, quantity: Decimal) -> Quantity {
+        Quantity(round_to_step(quantity, self.lot, RoundingStrategy::ToZero))
+    }
+
+    /// Digits after the point of prices, for display.
+    #[must_use]
+    pub const fn price_digits(&self) -> u32 {
+        self.tick.scale()
+    }
+
+    /// Digits after the point of quantities, for display.
+    #[must_use]
+    pub const fn quantity_digits(&self) -> u32 {
+        self.lot.scale()
+    }
+}
+
+fn round_to_step(value: Decimal, step: Decimal, strategy: RoundingStrategy) -> Decimal {
+    // Steps of a power of ten, nearly all there are, need no division.
+    if step.mantissa() == 1 {
+        return value.round_dp_with_strategy(step.scale(), strategy);
+    }
+    (value / step).round_dp_with_strategy(0, strategy) * step
+}
+
+/// The instrument's numbers make no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{symbol}: the {what} must be positive")]
+pub struct InstrumentError {
+    symbol: Symbol,
+    what: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instrument(tick: &str, lot: &str) -> Instrument {
+        let decimal = |text: &str| text.parse().expect("a number");
+        let symbol = "BTC/USDT".parse().expect("a symbol");
+        Instrument::new(symbol, decimal(tick), decimal(lot), decimal("5"), Decimal::ONE)
+            .expect("an instrument")
+    }
+
+    #[test]
+    fn prices_round_to_ticks_and_quantities_down_to_lots() {
+        for (tick, price, rounded) in [
+            ("0.01", 1.005, "1.00"),
+            ("0.25", 4_300.37, "4300.25"),
+            ("5", 12.6, "15"),
+        ] {
+            let price = instrument(tick, "1").price_from_f64(price).expect("a price");
+            assert_eq!(price.0, rounded.parse().expect("a number"), "{tick}");
+        }
+        assert_eq!(
+            instrument("1", "0.001")
+                .floor_to_lot("1.2349".parse().expect("ok"))
+                .to_string(),
+            "1.234"
+        );
+        for nonsense in [f64::NAN, f64::INFINITY, 0.0, -1.0, 1e300] {
+            assert_eq!(
+                instrument("0.01", "1").price_from_f64(nonsense),
+                None,
+                "{nonsense}"
+            );
+        }
+    }
+
+    #[test]
+    fn symbols_carry_their_quote_currency() {
+        assert_eq!(
+            "btc/usdt".parse::<Symbol>().expect("a symbol").quote().as_str(),
+            "USDT"
+        );
+        assert_eq!(
+            "AAPL".parse::<Symbol>().expect("a symbol").quote().as_str(),
+            "USD"
+        );
+        for nonsense in ["", "/", "BTC/", "BTC USDT", "BTC/us dt", &"A".repeat(33)] {
+            assert!(nonsense.parse::<Symbol>().is_err(), "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The words everything else is said in: time, currency, money, price, quantity, instrument, ids.
+
+mod currency;
+pub mod decimal;
+mod id;
+mod instrument;
+mod money;
+mod price;
+mod timeframe;
+mod timestamp;
+
+pub use currency::{Currency, CurrencyError};
+pub use id::{AlertId, BacktestId, OrderId, SessionId, TradeId};
+pub use instrument::{Instrument, InstrumentError, Symbol, SymbolError};
+pub use money::Money;
+pub use price::{Price, Quantity, Side};
+pub use timeframe::{Timeframe, TimeframeError};
+pub use timestamp::{Timestamp, TimestampError};

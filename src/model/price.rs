@@ -1,0 +1,81 @@
+//! Prices, quantities and sides of orders.
+
+use rust_decimal::{Decimal, prelude::ToPrimitive};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! decimal_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(#[serde(with = "super::decimal")] pub Decimal);
+
+        impl $name {
+            /// Zero.
+            pub const ZERO: Self = Self(Decimal::ZERO);
+
+            /// The nearest `f64`, for series and charts; never the way back into money.
+            #[must_use]
+            pub fn to_f64(self) -> f64 {
+                self.0.to_f64().unwrap_or(f64::NAN)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+decimal_newtype! {
+    /// A price: units of quote currency for one unit of the instrument, before the multiplier.
+    Price
+}
+
+decimal_newtype! {
+    /// A quantity of an instrument, in its own units (coins, shares, contracts). Positions carry a sign: long is
+    /// positive, short negative; orders and fills do not.
+    Quantity
+}
+
+/// Which way an order or fill goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Takes the instrument, gives money.
+    Buy,
+    /// Gives the instrument, takes money.
+    Sell,
+}
+
+impl Side {
+    /// The other side.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+
+    /// `+1` for buy, `-1` for sell: the sign of the change in position.
+    #[must_use]
+    pub const fn sign(self) -> Decimal {
+        match self {
+            Self::Buy => Decimal::ONE,
+            Self::Sell => Decimal::NEGATIVE_ONE,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Buy => "buy",
+            Self::Sell => "sell",
+        })
+    }
+}
