@@ -4,5 +4,13 @@
 //! in the server, on the command line and, compiled to WebAssembly, in the browser, and gives the same events bit for
 //! bit. Modules stand in the order in which data passes them; `ARCHITECTURE.md` tells the whole way.
 
+pub mod alert;
+pub mod analytics;
+pub mod api;
+pub mod engine;
+pub mod exchange;
 pub mod market;
 pub mod model;
+pub mod order;
+pub mod portfolio;
+pub mod strategy;

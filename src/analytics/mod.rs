@@ -1,0 +1,5 @@
+//! How good it was.
+
+mod metrics;
+
+pub use metrics::Metrics;

@@ -1,0 +1,211 @@
+//! Backtests.
+
+use super::EquityPoint;
+use crate::analytics::Metrics;
+use crate::engine::ExecutionConfig;
+use crate::market::Bar;
+use crate::model::{BacktestId, Symbol, Timeframe, Timestamp};
+use crate::portfolio::Trade;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `POST /backtests`: what to run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BacktestRequest {
+    /// A strategy's name in the library, or a whole strategy as YAML.
+    pub strategy: String,
+    /// Parameters that differ from their defaults.
+    pub params: BTreeMap<String, f64>,
+    /// The bars: `simulated` (default) or a dataset's id such as `BTC/USDT@1m`.
+    pub dataset: Option<String>,
+    /// The bar length on which the strategy's rules run, when it is not the strategy's own.
+    pub timeframe: Option<Timeframe>,
+    /// Cash at the start; 100000 when absent.
+    #[serde(with = "crate::model::decimal::option")]
+    pub initial_capital: Option<Decimal>,
+    /// What trading costs.
+    pub execution: Option<ExecutionConfig>,
+    /// First moment.
+    pub from: Option<Timestamp>,
+    /// Last moment.
+    pub to: Option<Timestamp>,
+}
+
+/// `GET /backtests/{id}`: how far it is, and the result when it is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BacktestStatus {
+    /// Its id.
+    pub id: BacktestId,
+    /// The strategy's slug in the library; `None` for inline YAML.
+    pub slug: Option<String>,
+    /// What was asked for.
+    pub request: BacktestRequest,
+    /// Where it stands.
+    pub state: BacktestState,
+    /// How far it is.
+    pub progress: BacktestProgress,
+    /// Why it failed, in words.
+    pub error: Option<String>,
+    /// The bars for people.
+    pub dataset_label: String,
+    /// Whether the bars are from the simulated market.
+    pub simulated: bool,
+    /// The result, once finished.
+    pub report: Option<BacktestReport>,
+    /// For the chart: the bars of the strategy's timeframe around the trades, thinned to at most 2,000 by merging
+    /// neighbours, oldest first.
+    pub bars: Vec<Bar>,
+    /// For the chart: equity, thinned to at most 1,000 points.
+    pub equity: Vec<EquityPoint>,
+    /// Digits after the point of prices.
+    pub price_digits: u32,
+    /// Digits after the point of quantities.
+    pub quantity_digits: u32,
+    /// The currency of amounts.
+    pub currency: String,
+}
+
+/// Where a backtest stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BacktestState {
+    /// Waiting for a free core.
+    Queued,
+    /// Under way.
+    Running,
+    /// Done.
+    Finished,
+    /// Could not run.
+    Failed,
+    /// Ended on request.
+    Canceled,
+}
+
+/// How far a backtest is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacktestProgress {
+    /// Bars done.
+    pub done: u64,
+    /// Bars in all.
+    pub total: u64,
+}
+
+/// The result, as `papertape backtest --json` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BacktestReport {
+    /// What ran.
+    pub strategy: StrategyRun,
+    /// On what.
+    pub symbol: Symbol,
+    /// At which timeframe.
+    pub timeframe: Timeframe,
+    /// Bars that went in.
+    pub bars: u64,
+    /// Open time of the first.
+    pub from: Timestamp,
+    /// Close time of the last.
+    pub to: Timestamp,
+    /// Cash at the start.
+    #[serde(with = "crate::model::decimal")]
+    pub initial_capital: Decimal,
+    /// Equity at the last close.
+    #[serde(with = "crate::model::decimal")]
+    pub final_equity: Decimal,
+    /// What trading cost.
+    pub execution: ExecutionConfig,
+    /// All round trips, oldest first; one still open at the end has no exit.
+    pub trades: Vec<TradeReport>,
+    /// How good it was.
+    pub metrics: Metrics,
+    /// What was wrong with the data.
+    pub data_quality: DataQuality,
+    /// Head of the event hash chain, hexadecimal.
+    pub event_hash: String,
+    /// How long it took.
+    pub timing: Timing,
+}
+
+/// A strategy with the parameters it ran with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StrategyRun {
+    /// Its name.
+    pub name: String,
+    /// The parameters in force.
+    pub params: BTreeMap<String, f64>,
+}
+
+/// A round trip in a report: as [`Trade`], amounts as plain decimals.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TradeReport {
+    /// Number, counted from 1.
+    pub id: u64,
+    /// The instrument.
+    pub symbol: Symbol,
+    /// `long` or `short`.
+    pub side: crate::portfolio::TradeSide,
+    /// Largest quantity held.
+    pub quantity: crate::model::Quantity,
+    /// When it was opened.
+    pub entry_time: Timestamp,
+    /// Average price of the fills that opened it.
+    pub entry_price: crate::model::Price,
+    /// When it was closed.
+    pub exit_time: Option<Timestamp>,
+    /// Average price of the fills that closed it.
+    pub exit_price: Option<crate::model::Price>,
+    /// All fees.
+    #[serde(with = "crate::model::decimal")]
+    pub fees: Decimal,
+    /// Profit or loss after fees; of an open trade, what is realised so far.
+    #[serde(with = "crate::model::decimal")]
+    pub pnl: Decimal,
+    /// `pnl` as a share of the entry's value.
+    #[serde(rename = "return")]
+    pub return_ratio: f64,
+    /// The rule that opened it.
+    pub entry_reason: String,
+    /// The rule that closed it; empty while open.
+    pub exit_reason: String,
+}
+
+impl From<&Trade> for TradeReport {
+    fn from(trade: &Trade) -> Self {
+        Self {
+            id: trade.id.0,
+            symbol: trade.symbol.clone(),
+            side: trade.side,
+            quantity: trade.quantity,
+            entry_time: trade.entry_time,
+            entry_price: trade.entry_price,
+            exit_time: trade.exit_time,
+            exit_price: trade.exit_price,
+            fees: trade.fees.amount,
+            pnl: trade.pnl.amount,
+            return_ratio: trade.return_ratio,
+            entry_reason: trade.entry_reason.clone(),
+            exit_reason: trade.exit_reason.clone(),
+        }
+    }
+}
+
+/// What was wrong with the data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataQuality {
+    /// Spans without bars.
+    pub gaps: u64,
+    /// Bars missing in them.
+    pub missing_bars: u64,
+}
+
+/// How long a backtest took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Reading and parsing, milliseconds.
+    pub load_ms: f64,
+    /// The run alone, milliseconds.
+    pub run_ms: f64,
+    /// Bars in, per second of the run alone.
+    pub bars_per_second: f64,
+}

@@ -1,0 +1,19 @@
+//! The JSON that HTTP and WebSocket speak, shared by server, page and command line.
+
+mod backtest;
+mod live;
+mod problem;
+mod session;
+mod strategy;
+
+pub use backtest::{
+    BacktestProgress, BacktestReport, BacktestRequest, BacktestState, BacktestStatus, DataQuality,
+    StrategyRun, Timing, TradeReport,
+};
+pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
+pub use problem::{FieldError, ProblemDetails};
+pub use session::{
+    EquityPoint, FeedInfo, FeedKind, LastEvent, Page, SessionAction, SessionDetail, SessionSummary,
+    SnapshotMessage, StartRequest, SystemStatus,
+};
+pub use strategy::{BacktestSummary, DatasetInfo, ParamInfo, StrategyCard, StrategyDetail};

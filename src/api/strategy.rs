@@ -1,0 +1,103 @@
+//! The strategy library.
+
+use crate::model::{BacktestId, Symbol, Timeframe, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A strategy on the shelf.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StrategyCard {
+    /// Its file's name without `.yaml`: the name in URLs and requests.
+    pub slug: String,
+    /// Its name for people; the slug when the file cannot be read.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// What it trades by default.
+    pub symbols: Vec<Symbol>,
+    /// The timeframe of its rules; `None` when the file cannot be read.
+    pub timeframe: Option<Timeframe>,
+    /// Its parameters.
+    pub params: Vec<ParamInfo>,
+    /// Its newest finished backtest.
+    pub last_backtest: Option<BacktestSummary>,
+    /// The id of a backtest under way.
+    pub running_backtest: Option<BacktestId>,
+    /// What is wrong with it, each `LINE:COLUMN: message`; empty when it can run.
+    pub problems: Vec<String>,
+}
+
+/// A parameter of a strategy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParamInfo {
+    /// Its name.
+    pub name: String,
+    /// Its value unless changed.
+    pub default: f64,
+    /// Smallest allowed value.
+    pub min: Option<f64>,
+    /// Largest allowed value.
+    pub max: Option<f64>,
+    /// Step of its slider.
+    pub step: Option<f64>,
+    /// What it means.
+    pub description: String,
+}
+
+/// A strategy with its source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StrategyDetail {
+    /// As on the shelf.
+    pub card: StrategyCard,
+    /// The YAML.
+    pub source: String,
+    /// What it can be backtested on.
+    pub datasets: Vec<DatasetInfo>,
+    /// Its finished backtests, newest first, at most 20.
+    pub backtests: Vec<BacktestSummary>,
+}
+
+/// Bars that a backtest or a replay can run on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetInfo {
+    /// `simulated`, or `SYMBOL@TIMEFRAME` of imported bars, such as `BTC/USDT@1m`.
+    pub id: String,
+    /// For people.
+    pub label: String,
+    /// The instrument.
+    pub symbol: Symbol,
+    /// Length of the bars.
+    pub timeframe: Timeframe,
+    /// How many.
+    pub bars: u64,
+    /// Open time of the first.
+    pub from: Timestamp,
+    /// Close time of the last.
+    pub to: Timestamp,
+    /// Whether the simulated market made it.
+    pub simulated: bool,
+}
+
+/// A finished backtest in a few numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BacktestSummary {
+    /// Its id.
+    pub id: BacktestId,
+    /// Wall-clock time at which it finished.
+    pub finished_at: Timestamp,
+    /// The bars it ran on: a dataset's id.
+    pub dataset: String,
+    /// The bars for people: "Simulated market, 90 days".
+    pub dataset_label: String,
+    /// Equity, thinned to a few dozen points.
+    pub sparkline: Vec<f64>,
+    /// Final equity over initial capital, less one.
+    pub total_return: f64,
+    /// Largest fall from a peak.
+    pub max_drawdown: f64,
+    /// Annualised Sharpe ratio.
+    pub sharpe: Option<f64>,
+    /// Share of trades with a profit.
+    pub win_rate: Option<f64>,
+    /// Closed trades.
+    pub trades: u64,
+}

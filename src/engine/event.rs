@@ -1,0 +1,189 @@
+//! What comes out.
+
+use crate::alert::Alert;
+use crate::exchange::Fill;
+use crate::market::{Bar, Quote};
+use crate::model::{Money, OrderId, Price, Timestamp};
+use crate::order::{CancelReason, DenyReason, Order, RejectReason};
+use crate::portfolio::{Position, Trade};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One thing that happened, numbered without gaps from 1 in its session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number in the session.
+    pub seq: u64,
+    /// Market time.
+    pub time: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+///
+/// *Journal* events ([`EventKind::is_journaled`]) change the account and are chained by hash; *market* events (`bar`,
+/// `quote`) show what the session sees and what it is worth, and follow from the inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The session's state changed.
+    StateChanged {
+        /// State before.
+        from: SessionState,
+        /// State now.
+        to: SessionState,
+        /// Why, in words.
+        reason: String,
+    },
+    /// An order was placed and passed the risk check.
+    OrderSubmitted {
+        /// The order.
+        order: Order,
+    },
+    /// The risk check refused an order.
+    OrderDenied {
+        /// The order.
+        order: Order,
+        /// Why.
+        reason: DenyReason,
+    },
+    /// The exchange took the order; it rests.
+    OrderAccepted {
+        /// Which.
+        order_id: OrderId,
+    },
+    /// The exchange refused the order.
+    OrderRejected {
+        /// Which.
+        order_id: OrderId,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// A stop was set off.
+    OrderTriggered {
+        /// Which.
+        order_id: OrderId,
+        /// The price that set it off.
+        price: Price,
+    },
+    /// An order's price was changed (a trailing stop followed the market).
+    OrderAmended {
+        /// Which.
+        order_id: OrderId,
+        /// The limit or trigger price now.
+        price: Price,
+    },
+    /// An order filled, in part or whole.
+    OrderFilled {
+        /// The fill with its explanation.
+        fill: Fill,
+        /// The order after it.
+        order: Order,
+        /// Cash after it.
+        cash: Money,
+    },
+    /// An order was withdrawn.
+    OrderCanceled {
+        /// Which.
+        order_id: OrderId,
+        /// Why.
+        reason: CancelReason,
+    },
+    /// An order's time was over.
+    OrderExpired {
+        /// Which.
+        order_id: OrderId,
+    },
+    /// A round trip began.
+    TradeOpened {
+        /// The trade so far.
+        trade: Trade,
+    },
+    /// A round trip ended.
+    TradeClosed {
+        /// The whole trade.
+        trade: Trade,
+    },
+    /// The position changed; `None` is flat.
+    PositionChanged {
+        /// The position now.
+        position: Option<Position>,
+    },
+    /// Somebody should know something.
+    AlertRaised {
+        /// The alert.
+        alert: Alert,
+    },
+    /// A bar of the strategy's timeframe closed (a market event).
+    Bar {
+        /// The bar.
+        bar: Bar,
+        /// Equity at its close.
+        equity: f64,
+        /// Cash at its close.
+        cash: f64,
+        /// Signed value of the position at its close.
+        position_value: f64,
+        /// Whether the bar is from before the session.
+        history: bool,
+    },
+    /// The best bid and ask changed (a market event).
+    Quote {
+        /// The quote.
+        quote: Quote,
+        /// Equity at its mid price.
+        equity: f64,
+    },
+}
+
+impl EventKind {
+    /// Whether the event belongs to the journal and to the hash chain.
+    #[must_use]
+    pub const fn is_journaled(&self) -> bool {
+        !matches!(self, Self::Bar { .. } | Self::Quote { .. })
+    }
+}
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// Made, not yet started: taking in history.
+    Starting,
+    /// Trading.
+    Running,
+    /// Takes the market in, places no entries.
+    Paused,
+    /// A protection closed the position and ended trading.
+    Halted,
+    /// Ended on request.
+    Stopped,
+    /// Its data ended.
+    Finished,
+    /// Ended by a fault.
+    Failed,
+}
+
+impl SessionState {
+    /// Whether it can never trade again.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Stopped | Self::Finished | Self::Failed)
+    }
+}
+
+impl fmt::Display for SessionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Halted => "halted",
+            Self::Stopped => "stopped",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! What goes in.
+
+use crate::market::{Bar, MarketEvent};
+use crate::model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One thing that the engine reacts to. A session is its configuration plus its inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// A closed bar of the base timeframe from before the session, which only warms the indicators up.
+    History(Bar),
+    /// Something happened in the market.
+    Market(MarketEvent),
+    /// A person or program wants something, at this market time.
+    Command(Timestamp, Command),
+}
+
+/// What can be asked of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Begin to trade.
+    Start,
+    /// Place no new entries; protective orders stay, exits go on.
+    Pause,
+    /// Place entries again.
+    Resume,
+    /// Withdraw all orders and close the position at the market.
+    Flatten,
+    /// Withdraw all orders and end. The position stays as it is, valued at the last price.
+    Stop,
+    /// The data is at its end.
+    Finish,
+}

@@ -1,0 +1,139 @@
+//! Fills, and why they are what they are.
+
+use crate::model::{Instrument, Money, OrderId, Price, Quantity, Side, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One fill of an order of ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fill {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its number in the session, counted from 1.
+    pub number: u64,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Buy or sell.
+    pub side: Side,
+    /// Quantity, in units of the instrument.
+    pub quantity: Quantity,
+    /// Price, in quote currency.
+    pub price: Price,
+    /// Fee paid.
+    pub fee: Money,
+    /// Whether it gave or took liquidity.
+    pub liquidity: Liquidity,
+    /// Why this price.
+    pub explanation: Explanation,
+}
+
+/// Whether a fill waited for the market or went to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Liquidity {
+    /// Rested and was met.
+    Maker,
+    /// Met what rested.
+    Taker,
+}
+
+/// The kind of market data that a fill met, finest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataTier {
+    /// Bars, by the intrabar path rule.
+    Bars,
+    /// Best bid and ask.
+    Quotes,
+}
+
+impl fmt::Display for DataTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Bars => "bars",
+            Self::Quotes => "quotes",
+        })
+    }
+}
+
+/// What stands between the price on which an order was decided and the price at which it filled.
+///
+/// Amounts are in quote currency for the whole fill; positive is a cost to us. `drift + spread + slippage` equals
+/// (fill price − decision price) × quantity × multiplier, signed by side, exactly; with the fee it is the whole
+/// implementation shortfall (Perold 1988).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The data that the fill met.
+    pub tier: DataTier,
+    /// The last price when the order was placed.
+    pub decision_price: Price,
+    /// When the order was placed.
+    pub decided_at: Timestamp,
+    /// The price that the order met before spread and slippage: the bar's open, the stop's trigger, the quote's mid.
+    pub reference_price: Price,
+    /// How the market moved between decision and meeting.
+    pub drift: Money,
+    /// Half the spread, paid by takers where quotes are known.
+    pub spread: Money,
+    /// What the slippage model added, rounding to the tick included.
+    pub slippage: Money,
+    /// The fee, as in the fill.
+    pub fee: Money,
+    /// What was met, in words: "the open of the bar 2024-12-01T10:05:00Z".
+    pub met: String,
+}
+
+impl Explanation {
+    /// Drift, spread and slippage together: what the price cost against the decision.
+    #[must_use]
+    pub fn price_cost(&self) -> Money {
+        self.drift + self.spread + self.slippage
+    }
+
+    /// The amount that [`Explanation::price_cost`] must equal for a fill of `side`, `price` and `quantity`.
+    #[must_use]
+    pub fn expected_price_cost(
+        &self,
+        instrument: &Instrument,
+        side: Side,
+        price: Price,
+        quantity: Quantity,
+    ) -> Money {
+        let difference = (price.0 - self.decision_price.0) * side.sign();
+        instrument.notional(Price(difference), quantity)
+    }
+
+    /// The reference price moved by `half_spread` and `slippage` per unit must give the fill price: builds the
+    /// amounts so that they do.
+    #[must_use]
+    #[allow(clippy::too_many_arguments)]
+    pub fn build(
+        instrument: &Instrument,
+        tier: DataTier,
+        side: Side,
+        quantity: Quantity,
+        (decided_at, decision_price): (Timestamp, Price),
+        reference_price: Price,
+        half_spread: Decimal,
+        fill_price: Price,
+        fee: Money,
+        met: String,
+    ) -> Self {
+        let sign = side.sign();
+        let amount = |difference: Decimal| instrument.notional(Price(difference), quantity);
+        let drift = (reference_price.0 - decision_price.0) * sign;
+        let slippage = (fill_price.0 - reference_price.0) * sign - half_spread;
+        Self {
+            tier,
+            decision_price,
+            decided_at,
+            reference_price,
+            drift: amount(drift),
+            spread: amount(half_spread),
+            slippage: amount(slippage),
+            fee,
+            met,
+        }
+    }
+}

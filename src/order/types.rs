@@ -1,0 +1,143 @@
+//! What an order says.
+
+use super::OrderStatus;
+use crate::model::{Money, OrderId, Price, Quantity, Side, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// An order with all that has happened to it so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its number in the session.
+    pub id: OrderId,
+    /// Buy or sell.
+    pub side: Side,
+    /// What it waits for.
+    pub kind: OrderKind,
+    /// Quantity ordered, in units of the instrument.
+    pub quantity: Quantity,
+    /// Quantity filled so far.
+    pub filled: Quantity,
+    /// Average price of the fills; `None` before the first.
+    pub average_price: Option<Price>,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// How long it stays.
+    pub time_in_force: TimeInForce,
+    /// Why it was placed.
+    pub purpose: OrderPurpose,
+    /// The price on which the decision was made: the last price when it was placed.
+    pub decision_price: Price,
+    /// When it was placed.
+    pub submitted_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Cash held for it.
+    pub hold: Money,
+    /// The rule or command that placed it, in words: `entry.long`, `stop loss`, `flatten`.
+    pub reason: String,
+    /// Why it ended unfilled, in words; empty otherwise.
+    pub end_reason: String,
+}
+
+impl Order {
+    /// Quantity not yet filled.
+    #[must_use]
+    pub fn remaining(&self) -> Quantity {
+        Quantity(self.quantity.0 - self.filled.0)
+    }
+}
+
+/// What an order waits for before it fills.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderKind {
+    /// Nothing: it takes the next price there is.
+    Market,
+    /// A price of `price` or better.
+    Limit {
+        /// The worst price it accepts.
+        price: Price,
+    },
+    /// The market to touch `stop_price`; then it is a market order.
+    Stop {
+        /// The price that sets it off.
+        stop_price: Price,
+    },
+    /// A stop that follows the market at a distance, in the order's favour only.
+    TrailingStop {
+        /// The price that sets it off, as it stands.
+        stop_price: Price,
+        /// The distance kept from the best price seen, in quote currency.
+        #[serde(with = "crate::model::decimal")]
+        distance: Decimal,
+    },
+}
+
+impl OrderKind {
+    /// The limit or trigger price, if the kind has one.
+    #[must_use]
+    pub const fn price(&self) -> Option<Price> {
+        match self {
+            Self::Market => None,
+            Self::Limit { price } => Some(*price),
+            Self::Stop { stop_price } | Self::TrailingStop { stop_price, .. } => Some(*stop_price),
+        }
+    }
+
+    /// The kind's name as the wire and the page write it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Market => "market",
+            Self::Limit { .. } => "limit",
+            Self::Stop { .. } => "stop",
+            Self::TrailingStop { .. } => "trailing_stop",
+        }
+    }
+}
+
+/// How long an order stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeInForce {
+    /// Until it is filled or canceled.
+    Gtc,
+    /// What can be filled at once is filled, the rest is canceled.
+    Ioc,
+    /// Filled at once and whole, or canceled.
+    Fok,
+    /// Until the end of its UTC day.
+    Day,
+    /// Until `expires_at`.
+    Gtd {
+        /// When it expires.
+        expires_at: Timestamp,
+    },
+}
+
+/// Why an order was placed: what it does to the position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderPurpose {
+    /// Opens a position or adds to it.
+    Entry,
+    /// Closes on a rule of the strategy.
+    Exit,
+    /// Closes at a loss limit fixed at entry.
+    StopLoss,
+    /// Closes at a target fixed at entry.
+    TakeProfit,
+    /// Closes when the market turns back by a distance.
+    TrailingStop,
+    /// Closes because a person or a protection says so.
+    Flatten,
+}
+
+impl OrderPurpose {
+    /// Whether the order may only make the position smaller.
+    #[must_use]
+    pub const fn reduces(self) -> bool {
+        !matches!(self, Self::Entry)
+    }
+}
