@@ -24,7 +24,7 @@ pub struct Event {
 /// What happened.
 ///
 /// *Journal* events ([`EventKind::is_journaled`]) change the account and are chained by hash; *market* events (`bar`,
-/// `quote`) show what the session sees and what it is worth, and follow from the inputs.
+/// `mark`, `quote`) show what the session sees and what it is worth, and follow from the inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventKind {
@@ -116,18 +116,24 @@ pub enum EventKind {
         /// The alert.
         alert: Alert,
     },
-    /// A bar of the strategy's timeframe closed (a market event).
+    /// A bar of the strategy's timeframe closed (a market event): one candle of the chart.
     Bar {
         /// The bar.
         bar: Bar,
-        /// Equity at its close.
-        equity: f64,
-        /// Cash at its close.
-        cash: f64,
-        /// Signed value of the position at its close.
-        position_value: f64,
         /// Whether the bar is from before the session.
         history: bool,
+    },
+    /// A bar of the base timeframe closed and the account was valued at it (a market event): one point of the equity
+    /// curve. Comes before the [`EventKind::Bar`] that the same close completes.
+    Mark {
+        /// The close.
+        price: f64,
+        /// Cash and position together.
+        equity: f64,
+        /// Cash.
+        cash: f64,
+        /// Signed value of the position.
+        position_value: f64,
     },
     /// The best bid and ask changed (a market event).
     Quote {
@@ -142,7 +148,7 @@ impl EventKind {
     /// Whether the event belongs to the journal and to the hash chain.
     #[must_use]
     pub const fn is_journaled(&self) -> bool {
-        !matches!(self, Self::Bar { .. } | Self::Quote { .. })
+        !matches!(self, Self::Bar { .. } | Self::Mark { .. } | Self::Quote { .. })
     }
 }
 
