@@ -184,8 +184,8 @@ impl From<&Trade> for TradeReport {
             fees: trade.fees.amount,
             pnl: trade.pnl.amount,
             return_ratio: trade.return_ratio,
-            entry_reason: trade.entry_reason.clone(),
-            exit_reason: trade.exit_reason.clone(),
+            entry_reason: trade.entry_reason.to_string(),
+            exit_reason: trade.exit_reason.to_string(),
         }
     }
 }

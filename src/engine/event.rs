@@ -3,7 +3,7 @@
 use crate::alert::Alert;
 use crate::exchange::Fill;
 use crate::market::{Bar, Quote};
-use crate::model::{Money, OrderId, Price, Timestamp};
+use crate::model::{Money, OrderId, Price, Quantity, Timestamp};
 use crate::order::{CancelReason, DenyReason, Order, RejectReason};
 use crate::portfolio::{Position, Trade};
 use serde::{Deserialize, Serialize};
@@ -68,12 +68,15 @@ pub enum EventKind {
         /// The price that set it off.
         price: Price,
     },
-    /// An order's price was changed (a trailing stop followed the market).
+    /// An order's price or quantity was changed: a trailing stop followed the market, a protective order grew with its
+    /// position.
     OrderAmended {
         /// Which.
         order_id: OrderId,
         /// The limit or trigger price now.
         price: Price,
+        /// The quantity ordered now.
+        quantity: Quantity,
     },
     /// An order filled, in part or whole.
     OrderFilled {

@@ -57,6 +57,51 @@ impl fmt::Display for DataTier {
     }
 }
 
+/// What a fill met in the market; `Display` says it in words.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Met {
+    /// The open of a bar.
+    BarOpen {
+        /// When the bar began.
+        open_time: Timestamp,
+    },
+    /// A price inside a bar, on the path open → nearer extreme → farther extreme → close.
+    BarPath {
+        /// When the bar began.
+        open_time: Timestamp,
+        /// The price on the path.
+        price: Price,
+    },
+    /// A quote.
+    Quote {
+        /// When it was shown.
+        time: Timestamp,
+        /// Its bid.
+        bid: f64,
+        /// Its ask.
+        ask: f64,
+    },
+    /// A trade of the market's that went through the order's price.
+    Trade {
+        /// When it happened.
+        time: Timestamp,
+        /// Its price.
+        price: f64,
+    },
+}
+
+impl fmt::Display for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BarOpen { open_time } => write!(f, "the open of the bar {open_time}"),
+            Self::BarPath { open_time, price } => write!(f, "{price} inside the bar {open_time}"),
+            Self::Quote { time, bid, ask } => write!(f, "the quote {bid} / {ask} of {time}"),
+            Self::Trade { time, price } => write!(f, "the trade at {price} of {time}"),
+        }
+    }
+}
+
 /// What stands between the price on which an order was decided and the price at which it filled.
 ///
 /// Amounts are in quote currency for the whole fill; positive is a cost to us. `drift + spread + slippage` equals
@@ -80,8 +125,8 @@ pub struct Explanation {
     pub slippage: Money,
     /// The fee, as in the fill.
     pub fee: Money,
-    /// What was met, in words: "the open of the bar 2024-12-01T10:05:00Z".
-    pub met: String,
+    /// What was met.
+    pub met: Met,
 }
 
 impl Explanation {
@@ -118,7 +163,7 @@ impl Explanation {
         half_spread: Decimal,
         fill_price: Price,
         fee: Money,
-        met: String,
+        met: Met,
     ) -> Self {
         let sign = side.sign();
         let amount = |difference: Decimal| instrument.notional(Price(difference), quantity);

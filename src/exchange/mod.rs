@@ -2,4 +2,4 @@
 
 mod explanation;
 
-pub use explanation::{DataTier, Explanation, Fill, Liquidity};
+pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met};

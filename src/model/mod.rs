@@ -2,6 +2,7 @@
 
 mod currency;
 pub mod decimal;
+pub(crate) mod float;
 mod id;
 mod instrument;
 mod money;

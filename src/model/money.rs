@@ -11,7 +11,7 @@
 //! Sums are exact as long as amounts stay below 10¹⁶, which validated orders and capital guarantee.
 
 use super::Currency;
-use rust_decimal::{Decimal, prelude::ToPrimitive};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops};
 
@@ -58,7 +58,7 @@ impl Money {
     /// The nearest `f64`, for ratios and charts; never the way back into money.
     #[must_use]
     pub fn to_f64(self) -> f64 {
-        self.amount.to_f64().unwrap_or(f64::NAN)
+        super::float::to_f64(self.amount)
     }
 
     /// This amount as a share of `whole`; 0 when `whole` is zero.

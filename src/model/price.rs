@@ -1,6 +1,6 @@
 //! Prices, quantities and sides of orders.
 
-use rust_decimal::{Decimal, prelude::ToPrimitive};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -18,7 +18,7 @@ macro_rules! decimal_newtype {
             /// The nearest `f64`, for series and charts; never the way back into money.
             #[must_use]
             pub fn to_f64(self) -> f64 {
-                self.0.to_f64().unwrap_or(f64::NAN)
+                super::float::to_f64(self.0)
             }
         }
 

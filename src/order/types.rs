@@ -4,6 +4,7 @@ use super::OrderStatus;
 use crate::model::{Money, OrderId, Price, Quantity, Side, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// An order with all that has happened to it so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,9 +36,9 @@ pub struct Order {
     /// Cash held for it.
     pub hold: Money,
     /// The rule or command that placed it, in words: `entry.long`, `stop loss`, `flatten`.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// Why it ended unfilled, in words; empty otherwise.
-    pub end_reason: String,
+    pub end_reason: Cow<'static, str>,
 }
 
 impl Order {

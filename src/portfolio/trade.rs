@@ -2,7 +2,7 @@
 
 use crate::model::{Money, Price, Quantity, Side, Symbol, Timestamp, TradeId};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// The direction of a position or of a round trip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,9 +70,9 @@ pub struct Trade {
     #[serde(rename = "return")]
     pub return_ratio: f64,
     /// The rule that opened it, in words.
-    pub entry_reason: String,
+    pub entry_reason: Cow<'static, str>,
     /// The rule that closed it, in words; empty while open.
-    pub exit_reason: String,
+    pub exit_reason: Cow<'static, str>,
 }
 
 impl Trade {
