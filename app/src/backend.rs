@@ -1,0 +1,44 @@
+//! What the pages ask of the server, as a trait that the server implements.
+//!
+//! The pages reach it through the server functions of [`crate::functions`], which take an `Arc<dyn Backend>` from the
+//! context; so this crate knows nothing of storage, hosts or clocks, and tests can put a small stand-in in its place.
+
+use papertape::api::{
+    BacktestRequest, BacktestStatus, DatasetInfo, ProblemDetails, SessionAction, SessionDetail,
+    SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
+};
+use papertape::model::{BacktestId, SessionId};
+use std::{future::Future, pin::Pin};
+
+/// The answer to a question: a value or a problem that the page can show as it is.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ProblemDetails>> + Send + 'a>>;
+
+/// The service functions behind the pages; the HTTP API calls the same ones.
+pub trait Backend: Send + Sync + 'static {
+    /// How the system is.
+    fn status(&self) -> Answer<'_, SystemStatus>;
+    /// All sessions, newest first.
+    fn sessions(&self) -> Answer<'_, Vec<SessionSummary>>;
+    /// One session whole.
+    fn session(&self, id: SessionId) -> Answer<'_, SessionDetail>;
+    /// Starts a session.
+    fn start(&self, request: StartRequest) -> Answer<'_, SessionSummary>;
+    /// Does something to a session; answers with the session after it.
+    fn act(&self, id: SessionId, action: SessionAction) -> Answer<'_, SessionSummary>;
+    /// Removes an ended session with its records.
+    fn delete(&self, id: SessionId) -> Answer<'_, ()>;
+    /// The strategy library, by name.
+    fn strategies(&self) -> Answer<'_, Vec<StrategyCard>>;
+    /// One strategy with its source.
+    fn strategy(&self, slug: String) -> Answer<'_, StrategyDetail>;
+    /// What is wrong with a strategy's YAML, each `LINE:COLUMN: message`; empty when it can run.
+    fn validate(&self, yaml: String) -> Answer<'_, Vec<String>>;
+    /// Starts a backtest.
+    fn start_backtest(&self, request: BacktestRequest) -> Answer<'_, BacktestStatus>;
+    /// How far a backtest is, with its result once it is there.
+    fn backtest(&self, id: BacktestId) -> Answer<'_, BacktestStatus>;
+    /// Ends a backtest that is under way; one that has ended stays as it is.
+    fn cancel_backtest(&self, id: BacktestId) -> Answer<'_, ()>;
+    /// The bars that backtests and replays can run on.
+    fn datasets(&self) -> Answer<'_, Vec<DatasetInfo>>;
+}

@@ -1,0 +1,130 @@
+//! The server functions: the pages' reads and deeds, carried as JSON.
+#![allow(
+    missing_docs,
+    reason = "the macro makes a struct of each function's arguments; the functions say what they mean"
+)]
+
+use leptos::prelude::*;
+use leptos::server_fn::codec::{Json, JsonEncoding};
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use papertape::api::{
+    BacktestRequest, BacktestStatus, DatasetInfo, ProblemDetails, SessionAction, SessionDetail,
+    SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
+};
+use papertape::model::{BacktestId, SessionId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+#[cfg(feature = "ssr")]
+use crate::backend::Backend;
+#[cfg(feature = "ssr")]
+use std::sync::Arc;
+
+/// Why a server function did not do what was asked: the server's own problem, or the way to it was cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Problem(pub ProblemDetails);
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<ProblemDetails> for Problem {
+    fn from(details: ProblemDetails) -> Self {
+        Self(details)
+    }
+}
+
+impl FromServerFnError for Problem {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let (code, title, detail) = match &error {
+            ServerFnErrorErr::Request(_) => (
+                "unreachable",
+                "The server cannot be reached",
+                "The server did not answer. Nothing was changed by this page; check that Papertape is running, then \
+                 try again."
+                    .to_owned(),
+            ),
+            ServerFnErrorErr::Deserialization(_) | ServerFnErrorErr::Args(_) => (
+                "version_mismatch",
+                "The page and the server speak different versions",
+                format!("Reload the page to get the server's version ({error})."),
+            ),
+            _ => ("internal", "The server could not answer", error.to_string()),
+        };
+        Self(ProblemDetails {
+            type_uri: "about:blank".to_owned(),
+            title: title.to_owned(),
+            status: if code == "unreachable" { 503 } else { 500 },
+            detail,
+            code: code.to_owned(),
+            errors: Vec::new(),
+        })
+    }
+}
+
+#[cfg(feature = "ssr")]
+fn backend() -> Arc<dyn Backend> {
+    expect_context()
+}
+
+/// Gives the response, or the page rendered around it, the status of the problem.
+#[cfg(feature = "ssr")]
+fn answer<T>(result: Result<T, ProblemDetails>) -> Result<T, Problem> {
+    result.map_err(|details| {
+        if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+            && let Ok(status) = http::StatusCode::from_u16(details.status)
+        {
+            response.set_status(status);
+        }
+        Problem(details)
+    })
+}
+
+macro_rules! read_and_do {
+    ($( $(#[$doc:meta])* fn $name:ident as $type:ident ($($argument:ident : $kind:ty),*) -> $answer:ty; )*) => { $(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// The server's problem, or that it could not be reached.
+        #[server(name = $type, prefix = "/api/pages", input = Json, output = Json)]
+        pub async fn $name($($argument: $kind),*) -> Result<$answer, Problem> {
+            answer(backend().$name($($argument),*).await)
+        }
+    )* };
+}
+
+read_and_do! {
+    /// How the system is.
+    fn status as Status() -> SystemStatus;
+    /// All sessions, newest first.
+    fn sessions as Sessions() -> Vec<SessionSummary>;
+    /// One session whole.
+    fn session as Session(id: SessionId) -> SessionDetail;
+    /// Starts a session.
+    fn start as Start(request: StartRequest) -> SessionSummary;
+    /// Does something to a session.
+    fn act as Act(id: SessionId, action: SessionAction) -> SessionSummary;
+    /// Removes an ended session with its records.
+    fn delete as Delete(id: SessionId) -> ();
+    /// The strategy library, by name.
+    fn strategies as Strategies() -> Vec<StrategyCard>;
+    /// One strategy with its source.
+    fn strategy as Strategy(slug: String) -> StrategyDetail;
+    /// What is wrong with a strategy's YAML, each `LINE:COLUMN: message`.
+    fn validate as Validate(yaml: String) -> Vec<String>;
+    /// Starts a backtest.
+    fn start_backtest as StartBacktest(request: BacktestRequest) -> BacktestStatus;
+    /// How far a backtest is, with its result once it is there.
+    fn backtest as Backtest(id: BacktestId) -> BacktestStatus;
+    /// Ends a backtest that is under way.
+    fn cancel_backtest as CancelBacktest(id: BacktestId) -> ();
+    /// The bars that backtests and replays can run on.
+    fn datasets as Datasets() -> Vec<DatasetInfo>;
+}
