@@ -1,0 +1,61 @@
+//! The border between exact decimals and `f64`.
+
+use rust_decimal::Decimal;
+
+/// Powers of ten that an `f64` holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+/// The largest integer below which every integer is an `f64`.
+const EXACT: i128 = 1 << 53;
+
+/// The `f64` nearest to a decimal: the very number that reading the decimal's text gives, on every platform.
+#[must_use]
+pub(crate) fn to_f64(value: Decimal) -> f64 {
+    let (mantissa, scale) = (value.mantissa(), value.scale() as usize);
+    if scale < POWERS.len() && mantissa.abs() < EXACT {
+        // Both operands are exact, so the quotient is correctly rounded.
+        return mantissa as f64 / POWERS[scale];
+    }
+    value.to_string().parse().unwrap_or(f64::NAN)
+}
+
+/// The multiple of 10^-`scale` nearest to `value`; `None` when it is not finite or needs more than 53 bits.
+#[must_use]
+pub(crate) fn to_decimal(value: f64, scale: u32) -> Option<Decimal> {
+    let scaled = (value * POWERS.get(scale as usize)?).round();
+    (scaled.abs() < EXACT as f64).then(|| Decimal::new(scaled as i64, scale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_and_its_text_give_the_same_float() {
+        for text in [
+            "96466.11",
+            "0.1",
+            "0.00000001",
+            "-12.5",
+            "79228162514264337593543950335",
+            "0.3333333333333333333333333333",
+        ] {
+            let decimal: Decimal = text.parse().expect("a decimal");
+            assert_eq!(to_f64(decimal), text.parse::<f64>().expect("a float"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_float_read_from_a_tick_price_goes_back_to_the_same_tick() {
+        for mantissa in (1..2_000_000_i64).step_by(997) {
+            for scale in [0, 2, 5, 8] {
+                let decimal = Decimal::new(mantissa, scale);
+                assert_eq!(to_decimal(to_f64(decimal), scale), Some(decimal));
+            }
+        }
+        assert_eq!(to_decimal(f64::NAN, 2), None);
+        assert_eq!(to_decimal(1e300, 2), None);
+    }
+}
