@@ -123,6 +123,9 @@ pub struct SessionSummary {
     pub trades: u64,
     /// The last thing of note.
     pub last_event: Option<LastEvent>,
+    /// Its newest alert of severity warning or critical.
+    #[serde(default)]
+    pub attention: Option<Alert>,
     /// Market time.
     pub market_time: Option<Timestamp>,
     /// Wall-clock time at which it was made.

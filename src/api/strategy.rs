@@ -2,6 +2,7 @@
 
 use crate::model::{BacktestId, Symbol, Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A strategy on the shelf.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +89,9 @@ pub struct BacktestSummary {
     pub dataset: String,
     /// The bars for people: "Simulated market, 90 days".
     pub dataset_label: String,
+    /// The parameters it ran with, all of them.
+    #[serde(default)]
+    pub params: BTreeMap<String, f64>,
     /// Equity, thinned to a few dozen points.
     pub sparkline: Vec<f64>,
     /// Final equity over initial capital, less one.
