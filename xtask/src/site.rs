@@ -1,0 +1,341 @@
+//! Building the site and the binary that holds it.
+//!
+//! | part | from | by |
+//! |---|---|---|
+//! | `pkg/papertape_bg.wasm`, `pkg/papertape.js` | `app/` | Cargo, wasm-bindgen, wasm-opt, esbuild |
+//! | `pkg/charts.js` | `app/src/chart/*.js`, ECharts | esbuild |
+//! | `pkg/papertape.css` | `style/main.css` and what it imports | esbuild |
+//! | everything else | `public/` | copied |
+//!
+//! Each part is made in `target/xtask/` and all are then laid out in `target/site/` at once, beside their compressed
+//! twins; the server's build embeds that folder. What is for development only goes the same way, unoptimised and
+//! uncompressed, to `target/site-dev/`.
+
+use crate::{
+    process::{Failure, cargo, quiet, root, show, target},
+    report::{Outcome, Steps, bytes},
+    stamp::{Stamp, files},
+    tools::{self, WASM, npm_program},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use wasm_bindgen_cli_support::Bindgen;
+
+/// How many steps a build takes.
+pub(crate) const STEPS: usize = 7;
+
+/// What the first load of the dashboard may weigh at most, compressed with Brotli.
+const BUDGET: u64 = 900_000;
+
+/// What the build is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Small and fast; embedded in the binary.
+    Release,
+    /// Quick to build; read from disk.
+    Dev,
+}
+
+impl Profile {
+    /// Where the site lies.
+    pub(crate) fn site(self) -> PathBuf {
+        root().join(match self {
+            Self::Release => "target/site",
+            Self::Dev => "target/site-dev",
+        })
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "dev",
+        }
+    }
+
+    /// Where the parts are made.
+    fn parts(self) -> PathBuf {
+        target().join("xtask").join(self.name())
+    }
+}
+
+/// Builds everything; gives the path of the binary.
+pub(crate) fn build(profile: Profile, steps: &mut Steps) -> Result<PathBuf, Failure> {
+    let release = profile == Profile::Release;
+    steps.step("Looking for Node.js, npm and the WebAssembly target", || {
+        tools::require_node()?;
+        tools::require_wasm_target()?;
+        Ok(Outcome::Done)
+    })?;
+    steps.step("Installing the npm packages of app/", || {
+        tools::npm_packages("app")
+    })?;
+    steps.step("Bundling the chart library and the styles", || bundle(profile))?;
+    let estimate = if release {
+        " (a few minutes the first time)"
+    } else {
+        ""
+    };
+    steps.step(format!("Compiling the browser's client{estimate}"), || {
+        compile_client(profile)
+    })?;
+    steps.step("Making the client ready for browsers", || bind_client(profile))?;
+    steps.step("Laying out the site", || lay_out(profile))?;
+    if release {
+        print_sizes(&profile.site());
+    }
+    let estimate = if release {
+        " (several minutes the first time)"
+    } else {
+        ""
+    };
+    steps.step(format!("Compiling the server{estimate}"), || {
+        compile_server(profile)
+    })?;
+    Ok(target()
+        .join(if release { "release" } else { "debug" })
+        .join(format!("papertape{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Whether the first load keeps within the budget, as a sentence.
+pub(crate) fn check_budget() -> Result<(), Failure> {
+    let total: u64 = sizes(&Profile::Release.site()).iter().map(|file| file.sent).sum();
+    if total <= BUDGET {
+        Ok(())
+    } else {
+        Err(Failure::new(format!(
+            "the first load of the dashboard weighs {}, more than the {} it may",
+            bytes(total),
+            bytes(BUDGET)
+        )))
+    }
+}
+
+fn bundle(profile: Profile) -> Result<Outcome, Failure> {
+    let charts = root().join("app/src/chart/charts.js");
+    let style = root().join("style/main.css");
+    let out = profile.parts().join("bundle");
+    let outputs = [out.join("charts.js"), out.join("papertape.css")];
+    let stamp = Stamp::new(&format!("bundle-{}", profile.name()))
+        .input(&root().join("app/package-lock.json"))
+        .input(&root().join("app/src/chart/charts.js"))
+        .input(&root().join("style"));
+    if stamp.is_current(&outputs) {
+        return Ok(Outcome::Unchanged);
+    }
+    esbuild(
+        profile,
+        &charts,
+        &outputs[0],
+        &["--format=esm", "--define:process.env.NODE_ENV=\"production\""],
+    )?;
+    // What public/ holds is asked for by its address, not pulled into the style sheet.
+    esbuild(profile, &style, &outputs[1], &["--external:/*"])?;
+    stamp.save()?;
+    Ok(Outcome::Done)
+}
+
+fn esbuild(profile: Profile, entry: &Path, out: &Path, options: &[&str]) -> Result<(), Failure> {
+    let mut command = npm_program("esbuild/bin/esbuild", [entry]);
+    command
+        .args([
+            "--bundle",
+            "--log-level=warning",
+            "--legal-comments=none",
+            "--target=es2022",
+        ])
+        .args(options)
+        .arg(format!("--outfile={}", out.display()));
+    if profile == Profile::Release {
+        command.arg("--minify");
+    }
+    show(command, &format!("bundling {}", entry.display()))
+}
+
+fn compile_client(profile: Profile) -> Result<Outcome, Failure> {
+    let mut command = cargo([
+        "build",
+        "--package=papertape-app",
+        "--lib",
+        "--target",
+        WASM,
+        "--no-default-features",
+        "--features=hydrate",
+    ]);
+    command.arg(format!("--profile={}", cargo_profile(profile)));
+    show(command, "compiling the browser's client")?;
+    Ok(Outcome::Done)
+}
+
+const fn cargo_profile(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Release => "wasm-release",
+        Profile::Dev => "dev",
+    }
+}
+
+fn bind_client(profile: Profile) -> Result<Outcome, Failure> {
+    let folder = match profile {
+        Profile::Release => "wasm-release",
+        Profile::Dev => "debug",
+    };
+    let compiled = target().join(WASM).join(folder).join("papertape_app.wasm");
+    let bound = profile.parts().join("bindgen");
+    let out = profile.parts().join("client");
+    let outputs = [out.join("papertape.js"), out.join("papertape_bg.wasm")];
+    let stamp = Stamp::new(&format!("client-{}", profile.name()))
+        .input(&compiled)
+        .input(&root().join("Cargo.lock"))
+        .input(&root().join("app/package-lock.json"));
+    if stamp.is_current(&outputs) {
+        return Ok(Outcome::Unchanged);
+    }
+
+    remove_folder(&bound)?;
+    let release = profile == Profile::Release;
+    Bindgen::new()
+        .input_path(&compiled)
+        .out_name("papertape")
+        .web(true)
+        .map(|bindgen| {
+            bindgen
+                .typescript(false)
+                .remove_name_section(release)
+                .remove_producers_section(release)
+        })
+        .and_then(|bindgen| bindgen.generate(&bound))
+        .map_err(|cause| Failure::new(format!("wasm-bindgen cannot bind the client: {cause:#}")))?;
+
+    // The chart library stays a file of its own: it is loaded when the first chart is shown.
+    esbuild(
+        profile,
+        &bound.join("papertape.js"),
+        &outputs[0],
+        &["--format=esm", "--external:/pkg/*"],
+    )?;
+    let wasm = bound.join("papertape_bg.wasm");
+    if release {
+        optimize(&wasm, &outputs[1])?;
+    } else {
+        copy(&wasm, &outputs[1])?;
+    }
+    stamp.save()?;
+    Ok(Outcome::Done)
+}
+
+fn optimize(wasm: &Path, out: &Path) -> Result<(), Failure> {
+    // What rustc turns on for this target; wasm-opt would otherwise refuse such code.
+    const FEATURES: [&str; 6] = [
+        "--enable-bulk-memory",
+        "--enable-multivalue",
+        "--enable-mutable-globals",
+        "--enable-nontrapping-float-to-int",
+        "--enable-reference-types",
+        "--enable-sign-ext",
+    ];
+    let mut command = npm_program("binaryen/bin/wasm-opt", ["-Oz"]);
+    command.args(FEATURES).arg(wasm).arg("-o").arg(out);
+    quiet(command, "wasm-opt").map(drop)
+}
+
+fn lay_out(profile: Profile) -> Result<Outcome, Failure> {
+    let site = profile.site();
+    let public = root().join("public");
+    let parts = [profile.parts().join("bundle"), profile.parts().join("client")];
+    let script = root().join("xtask/compress.mjs");
+    let stamp = Stamp::new(&format!("site-{}", profile.name()))
+        .input(&public)
+        .input(&parts[0])
+        .input(&parts[1])
+        .input(&script);
+    if stamp.is_current(&[site.join("pkg/papertape_bg.wasm")]) {
+        return Ok(Outcome::Unchanged);
+    }
+    remove_folder(&site)?;
+    for file in files(&public) {
+        if let Ok(name) = file.strip_prefix(&public) {
+            copy(&file, &site.join(name))?;
+        }
+    }
+    for file in parts.iter().flat_map(|part| files(part)) {
+        if let Some(name) = file.file_name() {
+            copy(&file, &site.join("pkg").join(name))?;
+        }
+    }
+    if profile == Profile::Release {
+        let mut node = Command::new("node");
+        node.arg(script).arg(&site);
+        quiet(node, "compressing the site")?;
+    }
+    stamp.save()?;
+    Ok(Outcome::Done)
+}
+
+fn compile_server(profile: Profile) -> Result<Outcome, Failure> {
+    let mut command = cargo(["build", "--package=papertape-server", "--bin=papertape"]);
+    if profile == Profile::Release {
+        command.args(["--release", "--features=embed-site"]);
+    }
+    show(command, "compiling the server")?;
+    Ok(Outcome::Done)
+}
+
+/// A file of the site and what it weighs.
+struct Size {
+    name: String,
+    raw: u64,
+    /// As a browser gets it.
+    sent: u64,
+}
+
+fn sizes(site: &Path) -> Vec<Size> {
+    let length = |path: &Path| fs::metadata(path).map(|file| file.len()).ok();
+    files(site)
+        .into_iter()
+        .filter(|file| {
+            file.extension()
+                .is_none_or(|suffix| suffix != "br" && suffix != "gz")
+        })
+        .filter_map(|file| {
+            let name = file.strip_prefix(site).ok()?.to_string_lossy().replace('\\', "/");
+            let raw = length(&file)?;
+            let mut twin = file.into_os_string();
+            twin.push(".br");
+            let sent = length(Path::new(&twin)).unwrap_or(raw);
+            Some(Size { name, raw, sent })
+        })
+        .collect()
+}
+
+fn print_sizes(site: &Path) {
+    let sizes = sizes(site);
+    eprintln!("      {:<28} {:>10} {:>10}", "file", "raw", "brotli");
+    for Size { name, raw, sent } in &sizes {
+        eprintln!("      {name:<28} {:>10} {:>10}", bytes(*raw), bytes(*sent));
+    }
+    let raw = sizes.iter().map(|file| file.raw).sum();
+    let sent = sizes.iter().map(|file| file.sent).sum();
+    eprintln!("      {:<28} {:>10} {:>10}", "total", bytes(raw), bytes(sent));
+    if sent > BUDGET {
+        eprintln!("      warning: a first load may weigh {} at most", bytes(BUDGET));
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).map_err(|cause| Failure::file("create", folder, &cause))?;
+    }
+    fs::copy(from, to).map_err(|cause| Failure::file("write", to, &cause))?;
+    Ok(())
+}
+
+fn remove_folder(folder: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(folder) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::file("remove", folder, &cause))
+        }
+        _ => Ok(()),
+    }
+}
