@@ -1,5 +1,12 @@
 //! How good it was.
 
+mod accumulator;
+mod daily;
+mod drawdown;
 mod metrics;
+mod thin;
 
+pub use accumulator::MetricsAccumulator;
+pub use drawdown::{DrawdownTracker, drawdown_series};
 pub use metrics::Metrics;
+pub use thin::{merge_bars, sparkline, thin_indices, thin_minmax};

@@ -2,10 +2,17 @@
 
 mod aggregation;
 mod bar;
+mod bar_file;
 mod event;
+mod listing;
+mod random;
+mod synthetic;
 mod tick;
 
 pub use aggregation::{Aggregated, BarAggregator};
 pub use bar::{Bar, BarError, Bars};
+pub use bar_file::{BarFile, BarFileError, infer_instrument, write_bars_csv};
 pub use event::MarketEvent;
+pub use random::Random;
+pub use synthetic::{SIMULATED_MARKET_VERSION, SimulatedMarket, SimulatedMarketConfig};
 pub use tick::{Quote, TradeTick};

@@ -1,0 +1,266 @@
+//! Bar files: CSV with a header, in and out.
+//!
+//! The time column is called `open_time`, `time`, `timestamp`, `datetime` or `date` (the first of these that is there)
+//! and holds ISO 8601 or an epoch number in seconds, milliseconds, microseconds or nanoseconds, told apart by size.
+//! `open`, `high`, `low`, `close` and `volume` are found by name; upper and lower case are the same; other columns are
+//! ignored. A file is read whole or not at all: the first thing wrong ends it with the number of the line.
+//!
+//! Fields may stand in double quotes, which is enough for every bar file; line breaks inside quotes are not.
+
+mod field;
+mod timeline;
+
+use super::listing::{self, Listing};
+use super::{Bar, Bars};
+use crate::model::{Instrument, Symbol, Timeframe, Timestamp};
+use rust_decimal::Decimal;
+use std::fmt::Write as _;
+use timeline::Timeline;
+
+/// Names of the time column, the preferred first.
+const TIME_COLUMNS: [&str; 5] = ["open_time", "time", "timestamp", "datetime", "date"];
+/// Names of the numbers' columns, in the order of [`Bar`].
+const NUMBER_COLUMNS: [&str; 5] = ["open", "high", "low", "close", "volume"];
+/// How many columns are read: the time and the numbers.
+const COLUMNS: usize = 1 + NUMBER_COLUMNS.len();
+/// More digits after the point than this are noise of binary fractions, not a price step.
+const MAX_DIGITS: u32 = 8;
+
+/// What a bar file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BarFile {
+    /// The bars, in order of time.
+    pub bars: Bars,
+    /// Their length: as given, or the most common distance between two bars.
+    pub timeframe: Timeframe,
+    /// Spans without bars between the first and the last. Nights and weekends of markets that close are spans too.
+    pub gaps: u64,
+    /// Bars missing in those spans.
+    pub missing_bars: u64,
+    /// The most digits after the point of a price, zeros at the end not counted; at most 8.
+    pub price_digits: u32,
+    /// The same of the volumes.
+    pub volume_digits: u32,
+}
+
+/// Why a file is no bar file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct BarFileError {
+    /// The line, counted from 1, which is the header.
+    pub line: u64,
+    /// What is wrong, in a few words.
+    pub message: String,
+}
+
+impl BarFileError {
+    fn new(line: u64, message: impl Into<String>) -> Self {
+        Self {
+            line,
+            message: message.into(),
+        }
+    }
+}
+
+impl BarFile {
+    /// Reads a bar file from its text. Without a `timeframe` it is the most common distance between two bars.
+    ///
+    /// Bars shorter than a day must open on a multiple of their length since the epoch. Longer ones need not, because
+    /// the trading day of many markets begins at an hour of its own, which moves with summer time.
+    ///
+    /// ```
+    /// use papertape::market::BarFile;
+    ///
+    /// let file = BarFile::parse("time,open,high,low,close,volume\n0,1,2,1,2,9\n60,2,2,1,1.5,9\n180,1,1,1,1,0\n", None)?;
+    /// assert_eq!((file.timeframe.to_string().as_str(), file.gaps, file.missing_bars), ("1m", 1, 1));
+    ///
+    /// let error = BarFile::parse("time,open,high,low,close,volume\n0,1,0.5,1,1,9\n", None).unwrap_err();
+    /// assert_eq!(error.to_string(), "line 2: high 0.5 is below low 1");
+    /// # Ok::<(), papertape::market::BarFileError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BarFileError`] names the first line that is wrong.
+    pub fn parse(text: &str, timeframe: Option<Timeframe>) -> Result<Self, BarFileError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut lines = (1_u64..).zip(
+            text.split('\n')
+                .map(|line| line.strip_suffix('\r').unwrap_or(line)),
+        );
+        let (header_line, header) = lines
+            .by_ref()
+            .find(|(_, line)| !line.trim().is_empty())
+            .ok_or_else(|| BarFileError::new(1, "the file is empty"))?;
+        let columns = Columns::find(header).map_err(|message| BarFileError::new(header_line, message))?;
+
+        // A minute bar of a real venue takes about 60 bytes; too much room costs less than growing.
+        let mut bars = Bars::with_capacity(text.len() / 60);
+        let mut timeline = Timeline::default();
+        let (mut price_digits, mut volume_digits) = (0, 0);
+        for (line_number, line) in lines {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let fail = |message| BarFileError::new(line_number, message);
+            let row = columns.read(line).map_err(fail)?;
+            timeline.push(row.bar.open_time, line_number).map_err(fail)?;
+            price_digits = price_digits.max(row.price_digits);
+            volume_digits = volume_digits.max(row.volume_digits);
+            bars.push(row.bar);
+        }
+        if bars.is_empty() {
+            return Err(BarFileError::new(
+                header_line,
+                "there are no bars after the header",
+            ));
+        }
+
+        let timeframe = match timeframe {
+            Some(timeframe) => timeframe,
+            None => timeline
+                .most_common_step()
+                .map_err(|message| BarFileError::new(header_line, message))?,
+        };
+        let spacing = timeline::check(&bars.open_time, timeframe).map_err(|(index, message)| {
+            let line_number = line_of_row(text, index).unwrap_or(header_line);
+            BarFileError::new(line_number, message)
+        })?;
+        Ok(Self {
+            bars,
+            timeframe,
+            gaps: spacing.gaps,
+            missing_bars: spacing.missing_bars,
+            price_digits,
+            volume_digits,
+        })
+    }
+}
+
+/// The line of the bar at `index`, found again only when there is something to say about it.
+fn line_of_row(text: &str, index: usize) -> Option<u64> {
+    (1_u64..)
+        .zip(text.split('\n'))
+        .filter(|(_, line)| !line.trim().is_empty())
+        .nth(index + 1)
+        .map(|(line_number, _)| line_number)
+}
+
+/// Where the columns are.
+struct Columns {
+    /// Index of the time column, then of the numbers' columns.
+    wanted: [usize; COLUMNS],
+    /// How many fields every row has.
+    count: usize,
+}
+
+/// A row as read.
+struct Row {
+    bar: Bar,
+    price_digits: u32,
+    volume_digits: u32,
+}
+
+impl Columns {
+    fn find(header: &str) -> Result<Self, String> {
+        let mut names = Vec::new();
+        field::split(header, |_, name| names.push(name.to_ascii_lowercase()))?;
+        let find = |wanted: &str| names.iter().position(|name| name == wanted);
+        let time = TIME_COLUMNS
+            .iter()
+            .find_map(|name| find(name))
+            .ok_or_else(|| format!("there is no time column: name it {}", TIME_COLUMNS.join(", ")))?;
+        let mut wanted = [time; COLUMNS];
+        for (slot, name) in wanted[1..].iter_mut().zip(NUMBER_COLUMNS) {
+            *slot = find(name).ok_or_else(|| format!("the column '{name}' is missing"))?;
+        }
+        for column in wanted {
+            if names.iter().filter(|name| **name == names[column]).count() > 1 {
+                return Err(format!("the column '{}' is there twice", names[column]));
+            }
+        }
+        Ok(Self {
+            wanted,
+            count: names.len(),
+        })
+    }
+
+    fn read(&self, line: &str) -> Result<Row, String> {
+        let mut fields = [""; COLUMNS];
+        let count = field::split(line, |column, field| {
+            if let Some(slot) = self.wanted.iter().position(|wanted| *wanted == column) {
+                fields[slot] = field;
+            }
+        })?;
+        if count != self.count {
+            return Err(format!("{count} fields, where the header has {}", self.count));
+        }
+        let open_time = field::time(fields[0])?;
+        let mut values = [0.0; NUMBER_COLUMNS.len()];
+        let mut digits = [0; NUMBER_COLUMNS.len()];
+        for (index, name) in NUMBER_COLUMNS.into_iter().enumerate() {
+            (values[index], digits[index]) = field::number(fields[index + 1], name)?;
+        }
+        let [open, high, low, close, volume] = values;
+        let [prices @ .., volume_digits] = digits;
+        let bar = Bar {
+            open_time,
+            open,
+            high,
+            low,
+            close,
+            volume,
+        };
+        bar.check().map_err(|error| error.to_string())?;
+        Ok(Row {
+            bar,
+            price_digits: prices.into_iter().max().unwrap_or(0),
+            volume_digits,
+        })
+    }
+}
+
+/// The instrument that a file's bars are of, when nothing but its symbol and the digits of its prices are known.
+///
+/// A well-known symbol has its venue's steps, unless the prices are finer than its tick (as adjusted prices of shares
+/// are): then the tick is that of the prices. For others the tick is that of the prices, at most 0.01 for symbols
+/// without a slash; the lot is 0.00001 for pairs and 1 otherwise; there is no smallest order.
+#[must_use]
+pub fn infer_instrument(symbol: &Symbol, price_digits: u32) -> Instrument {
+    let pair = listing::is_pair(symbol);
+    let observed = |digits: u32| Decimal::new(1, digits.min(MAX_DIGITS));
+    match Listing::find(symbol) {
+        Some(known) if price_digits <= known.tick().scale() => known.instrument(symbol),
+        Some(known) => {
+            let instrument = known.instrument(symbol);
+            listing::instrument(
+                symbol,
+                observed(price_digits),
+                instrument.lot(),
+                known.minimum_notional,
+                known.multiplier,
+            )
+        }
+        None if pair => listing::instrument(symbol, observed(price_digits), Decimal::new(1, 5), 0, 1),
+        None => listing::instrument(symbol, observed(price_digits.max(2)), Decimal::ONE, 0, 1),
+    }
+}
+
+/// Bars as a bar file: `open_time` in ISO 8601, numbers in as many digits as give the same numbers when read back.
+#[must_use]
+pub fn write_bars_csv(bars: &Bars) -> String {
+    let mut text = String::with_capacity(64 * (bars.len() + 1));
+    text.push_str("open_time,open,high,low,close,volume\n");
+    for bar in bars.iter() {
+        let Bar {
+            open_time,
+            open,
+            high,
+            low,
+            close,
+            volume,
+        } = bar;
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{open_time},{open},{high},{low},{close},{volume}");
+    }
+    text
+}

@@ -1,0 +1,189 @@
+//! Well-known symbols: their steps, and what their simulated markets look like.
+
+use crate::model::{Instrument, Symbol};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// What is known of a symbol before any data: the venue's steps, and rough figures of a usual day for the simulated
+/// market. Steps are one part in a whole number (`100` is 0.01, `4` is 0.25), so that a price is a whole number of
+/// ticks divided by `ticks_per_unit`: the `f64` nearest to the decimal, with no error carried along.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Listing {
+    /// Ticks in one unit of price.
+    pub(super) ticks_per_unit: u32,
+    /// Lots in one unit of quantity.
+    pub(super) lots_per_unit: u32,
+    /// Smallest order value, quote currency.
+    pub(super) minimum_notional: u32,
+    /// What one unit of price on one unit of quantity is worth.
+    pub(super) multiplier: u32,
+    /// The price around which the simulated market moves over the years.
+    pub(super) price: f64,
+    /// Annualised standard deviation of its log returns.
+    pub(super) volatility: f64,
+    /// Units traded in a usual minute.
+    pub(super) minute_volume: f64,
+    /// The usual spread as a share of the price (never under one tick).
+    pub(super) spread: f64,
+}
+
+/// A row of the table: symbol (or root of a future), ticks per unit, lots per unit, minimum notional, multiplier, price,
+/// volatility, minute volume, spread.
+type Row = (&'static str, u32, u32, u32, u32, f64, f64, f64, f64);
+
+/// Steps of pairs follow Binance spot where it lists them and the usual FX conventions otherwise.
+#[rustfmt::skip]
+const SPOT: [Row; 17] = [
+    ("BTC/USDT",      100,     100_000, 5, 1, 95_000.0, 0.55,       20.0, 0.000_01),
+    ("BTC/USD",       100, 100_000_000, 1, 1, 95_000.0, 0.55,        8.0, 0.000_01),
+    ("ETH/USDT",      100,      10_000, 5, 1,  3_500.0, 0.65,      300.0, 0.000_02),
+    ("ETH/USD",       100, 100_000_000, 1, 1,  3_500.0, 0.65,      120.0, 0.000_02),
+    ("BNB/USDT",      100,       1_000, 5, 1,    650.0, 0.60,       80.0, 0.000_03),
+    ("SOL/USDT",      100,       1_000, 5, 1,    200.0, 0.80,    3_000.0, 0.000_05),
+    ("XRP/USDT",   10_000,          10, 5, 1,      2.3, 0.85,  300_000.0, 0.000_05),
+    ("ADA/USDT",   10_000,          10, 5, 1,      0.9, 0.85,  150_000.0, 0.000_1),
+    ("DOGE/USDT", 100_000,           1, 1, 1,      0.3, 0.90, 1_000_000.0, 0.000_05),
+    ("EUR/USD",   100_000,           1, 1, 1,      1.1, 0.08, 500_000.0, 0.000_05),
+    ("GBP/USD",   100_000,           1, 1, 1,      1.3, 0.09, 300_000.0, 0.000_07),
+    ("USD/JPY",     1_000,           1, 1, 1,    150.0, 0.10, 400_000.0, 0.000_05),
+    ("AAPL",          100,           1, 0, 1,    230.0, 0.28,  40_000.0, 0.000_05),
+    ("MSFT",          100,           1, 0, 1,    430.0, 0.25,  20_000.0, 0.000_05),
+    ("NVDA",          100,           1, 0, 1,    140.0, 0.50, 150_000.0, 0.000_07),
+    ("TSLA",          100,           1, 0, 1,    350.0, 0.60,  60_000.0, 0.000_1),
+    ("SPY",           100,           1, 0, 1,    590.0, 0.16,  50_000.0, 0.000_02),
+];
+
+/// CME futures, by root; the symbol adds month letter and year, such as `ESZ3`.
+#[rustfmt::skip]
+const FUTURES: [Row; 6] = [
+    ("ES",   4, 1, 0,    50,  6_000.0, 0.16, 1_200.0, 0.000_04),
+    ("MES",  4, 1, 0,     5,  6_000.0, 0.16, 1_000.0, 0.000_04),
+    ("NQ",   4, 1, 0,    20, 21_000.0, 0.22,   500.0, 0.000_02),
+    ("MNQ",  4, 1, 0,     2, 21_000.0, 0.22, 1_000.0, 0.000_02),
+    ("CL", 100, 1, 0, 1_000,     70.0, 0.35,   250.0, 0.000_15),
+    ("GC",  10, 1, 0,   100,  2_700.0, 0.16,   150.0, 0.000_04),
+];
+
+/// Letters of the delivery months, January to December.
+const MONTHS: &str = "FGHJKMNQUVXZ";
+
+impl Listing {
+    /// The listing of a well-known symbol.
+    pub(super) fn find(symbol: &Symbol) -> Option<Self> {
+        let name = symbol.as_str();
+        SPOT.iter()
+            .find(|row| row.0 == name)
+            .or_else(|| FUTURES.iter().find(|row| is_contract(name, row.0)))
+            .map(Self::from_row)
+    }
+
+    /// The listing of a symbol, made up when it is not known: pairs trade in parts of a unit, shares in whole ones.
+    pub(super) fn of(symbol: &Symbol) -> Self {
+        Self::find(symbol).unwrap_or_else(|| {
+            let pair = is_pair(symbol);
+            Self::from_row(&(
+                "",
+                100,
+                if pair { 100_000 } else { 1 },
+                if pair { 5 } else { 0 },
+                1,
+                100.0,
+                if pair { 0.60 } else { 0.30 },
+                10_000.0,
+                0.000_1,
+            ))
+        })
+    }
+
+    const fn from_row(row: &Row) -> Self {
+        Self {
+            ticks_per_unit: row.1,
+            lots_per_unit: row.2,
+            minimum_notional: row.3,
+            multiplier: row.4,
+            price: row.5,
+            volatility: row.6,
+            minute_volume: row.7,
+            spread: row.8,
+        }
+    }
+
+    /// The price step, quote currency.
+    pub(super) fn tick(&self) -> Decimal {
+        Decimal::ONE / Decimal::from(self.ticks_per_unit)
+    }
+
+    /// The instrument with the listing's steps.
+    pub(super) fn instrument(&self, symbol: &Symbol) -> Instrument {
+        let lot = Decimal::ONE / Decimal::from(self.lots_per_unit);
+        instrument(symbol, self.tick(), lot, self.minimum_notional, self.multiplier)
+    }
+}
+
+/// An instrument of steps that are known to be positive.
+pub(super) fn instrument(
+    symbol: &Symbol,
+    tick: Decimal,
+    lot: Decimal,
+    minimum: u32,
+    multiplier: u32,
+) -> Instrument {
+    Instrument::new(
+        symbol.clone(),
+        tick,
+        lot,
+        Decimal::from(minimum),
+        Decimal::from(multiplier),
+    )
+    .unwrap_or_else(|error| unreachable!("steps and multipliers of listings are positive: {error}"))
+}
+
+/// Whether the symbol names two currencies.
+pub(super) fn is_pair(symbol: &Symbol) -> bool {
+    symbol.as_str().contains('/')
+}
+
+/// Whether `name` is a contract of the future `root`: root, month letter, one or two digits of the year.
+fn is_contract(name: &str, root: &str) -> bool {
+    let Some(mut delivery) = name.strip_prefix(root).map(str::chars) else {
+        return false;
+    };
+    let month = delivery.next().is_some_and(|letter| MONTHS.contains(letter));
+    let year = delivery.as_str();
+    month && (1..=2).contains(&year.len()) && year.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(symbol: &str) -> [String; 4] {
+        let symbol: Symbol = symbol.parse().expect("a symbol");
+        let instrument = Listing::of(&symbol).instrument(&symbol);
+        [
+            instrument.tick(),
+            instrument.lot(),
+            instrument.minimum_notional(),
+            instrument.multiplier(),
+        ]
+        .map(|number| number.to_string())
+    }
+
+    #[test]
+    fn symbols_have_their_venue_s_steps() {
+        assert_eq!(steps("BTC/USDT"), ["0.01", "0.00001", "5", "1"]);
+        assert_eq!(steps("DOGE/USDT"), ["0.00001", "1", "1", "1"]);
+        assert_eq!(steps("AAPL"), ["0.01", "1", "0", "1"]);
+        assert_eq!(steps("ESZ3"), ["0.25", "1", "0", "50"]);
+        assert_eq!(steps("MNQH25"), ["0.25", "1", "0", "2"]);
+        assert_eq!(steps("FOO/USDT"), ["0.01", "0.00001", "5", "1"]);
+        assert_eq!(steps("FOO"), ["0.01", "1", "0", "1"]);
+    }
+
+    #[test]
+    fn a_share_whose_ticker_begins_like_a_future_is_a_share() {
+        for name in ["ES", "ESZ", "ESA3", "ESZ123", "CLX", "GCO", "NQX"] {
+            assert_eq!(Listing::find(&name.parse().expect("a symbol")), None, "{name}");
+        }
+    }
+}
