@@ -4,13 +4,28 @@
 //! in the server, on the command line and, compiled to WebAssembly, in the browser, and gives the same events bit for
 //! bit. Modules stand in the order in which data passes them; `ARCHITECTURE.md` tells the whole way.
 
-pub mod alert;
-pub mod analytics;
-pub mod api;
-pub mod engine;
-pub mod exchange;
-pub mod market;
 pub mod model;
+
+pub mod market;
+
 pub mod order;
+
+pub mod exchange;
+
+pub mod ledger;
+
 pub mod portfolio;
+
+pub mod risk;
+
 pub mod strategy;
+
+pub mod engine;
+
+pub mod backtest;
+
+pub mod analytics;
+
+pub mod alert;
+
+pub mod api;

@@ -191,7 +191,7 @@ impl From<&Trade> for TradeReport {
 }
 
 /// What was wrong with the data.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataQuality {
     /// Spans without bars.
     pub gaps: u64,

@@ -20,6 +20,19 @@ pub struct EngineConfig {
     pub execution: ExecutionConfig,
 }
 
+impl EngineConfig {
+    /// Periods a year by which daily returns are annualised: 365 for instruments that trade every day, which pairs do,
+    /// and 252 for those with sessions.
+    #[must_use]
+    pub fn periods_per_year(&self) -> f64 {
+        if self.instrument.symbol().as_str().contains('/') {
+            365.0
+        } else {
+            252.0
+        }
+    }
+}
+
 /// What trading costs and how orders meet the market.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

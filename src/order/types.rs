@@ -1,7 +1,7 @@
 //! What an order says.
 
 use super::OrderStatus;
-use crate::model::{Money, OrderId, Price, Quantity, Side, Timestamp};
+use crate::model::{Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -46,6 +46,16 @@ impl Order {
     #[must_use]
     pub fn remaining(&self) -> Quantity {
         Quantity(self.quantity.0 - self.filled.0)
+    }
+
+    /// When its time in force ends; `None` for orders that stay until they are filled or withdrawn.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        match self.time_in_force {
+            TimeInForce::Gtd { expires_at } => Some(expires_at),
+            TimeInForce::Day => Some(Timeframe::DAY.close_of(Timeframe::DAY.floor(self.submitted_at))),
+            TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => None,
+        }
     }
 }
 

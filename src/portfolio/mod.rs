@@ -1,7 +1,9 @@
 //! What is held, and the round trips that were made.
 
+mod holding;
 mod position;
 mod trade;
 
+pub use holding::{FillEffect, Holding};
 pub use position::Position;
 pub use trade::{Trade, TradeSide};

@@ -1,0 +1,78 @@
+//! What a backtest keeps of what the engine emits.
+
+use crate::engine::{Event, EventKind, Mark, Sink};
+use crate::exchange::Fill;
+use crate::model::Timestamp;
+use crate::portfolio::Trade;
+use rust_decimal::Decimal;
+
+/// Keeps trades, fills, and the equity curve: one `f64` a bar, and the exact account from each fill on.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    pub(super) trades: Vec<Trade>,
+    pub(super) fills: Vec<Fill>,
+    pub(super) denied: u64,
+    pub(super) equity: Vec<f64>,
+    pub(super) holdings: Vec<Holdings>,
+}
+
+/// What the account held from a mark on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holdings {
+    pub(super) from_mark: usize,
+    pub(super) cash: Decimal,
+    pub(super) quantity: Decimal,
+}
+
+impl Recorder {
+    pub(super) fn new(bars: usize, capital: Decimal) -> Self {
+        Self {
+            trades: Vec::new(),
+            fills: Vec::new(),
+            denied: 0,
+            equity: Vec::with_capacity(bars),
+            holdings: vec![Holdings {
+                from_mark: 0,
+                cash: capital,
+                quantity: Decimal::ZERO,
+            }],
+        }
+    }
+}
+
+impl Sink for Recorder {
+    fn journal(&mut self, event: Event) {
+        match event.kind {
+            EventKind::OrderFilled { fill, .. } => self.fills.push(fill),
+            EventKind::TradeClosed { trade } => self.trades.push(trade),
+            EventKind::OrderDenied { .. } => self.denied += 1,
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn market(&mut self, _seq: u64, _time: Timestamp, _kind: impl FnOnce() -> EventKind) {}
+
+    #[inline]
+    fn mark(&mut self, mark: Mark) {
+        self.equity.push(mark.equity);
+    }
+
+    fn account(&mut self, cash: Decimal, quantity: Decimal) {
+        let from_mark = self.equity.len();
+        match self.holdings.last_mut() {
+            Some(last) if last.from_mark == from_mark => {
+                *last = Holdings {
+                    from_mark,
+                    cash,
+                    quantity,
+                }
+            }
+            _ => self.holdings.push(Holdings {
+                from_mark,
+                cash,
+                quantity,
+            }),
+        }
+    }
+}

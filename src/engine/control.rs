@@ -1,0 +1,167 @@
+//! Commands, states, protections and alerts.
+
+use super::{Command, Engine, EventKind, RefusalMemory, SessionState, Sink};
+use crate::alert::{Alert, AlertKind, Severity};
+use crate::model::{AlertId, Timestamp};
+use crate::order::{CancelReason, OrderPurpose};
+use crate::risk::Breach;
+use std::borrow::Cow;
+
+impl Engine {
+    pub(super) fn on_command<S: Sink>(&mut self, time: Timestamp, command: Command, sink: &mut S) {
+        use SessionState as State;
+        if self.market_time.is_none_or(|last| last < time) {
+            self.market_time = Some(time);
+        }
+        let time = self.market_time.unwrap_or(time);
+        match (command, self.state) {
+            (Command::Start, State::Starting) => {
+                self.metrics.start(time);
+                self.change_state(State::Running, "started", time, sink);
+            }
+            (Command::Pause, State::Running) => {
+                self.cancel_entries(CancelReason::Requested, time, sink);
+                self.change_state(State::Paused, "paused: no new entries", time, sink);
+            }
+            (Command::Resume, State::Paused) => self.change_state(State::Running, "resumed", time, sink),
+            (Command::Flatten, State::Running | State::Paused | State::Halted) => {
+                self.flatten("flatten", time, sink)
+            }
+            (Command::Stop, State::Starting | State::Running | State::Paused | State::Halted) => {
+                self.cancel_all(CancelReason::SessionStopped, time, sink);
+                self.change_state(State::Stopped, "stopped on request", time, sink);
+            }
+            (Command::Finish, State::Starting | State::Running | State::Paused | State::Halted) => {
+                self.cancel_all(CancelReason::SessionStopped, time, sink);
+                self.change_state(State::Finished, "the data is at its end", time, sink);
+            }
+            // A command that changes nothing in this state: a second pause, a stop after the end.
+            _ => {}
+        }
+    }
+
+    fn change_state<S: Sink>(
+        &mut self,
+        to: SessionState,
+        reason: impl Into<Cow<'static, str>>,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let from = std::mem::replace(&mut self.state, to);
+        self.state_reason = reason.into();
+        self.emit(
+            time,
+            EventKind::StateChanged {
+                from,
+                to,
+                reason: self.state_reason.to_string(),
+            },
+            sink,
+        );
+    }
+
+    /// A limit of the account is broken.
+    #[cold]
+    pub(super) fn on_breach<S: Sink>(&mut self, breach: Breach, time: Timestamp, sink: &mut S) {
+        let percent = |share: f64| format!("{:.2} %", share * 100.0);
+        match breach {
+            Breach::MaxDailyLoss { loss } => {
+                let message = format!(
+                    "Equity fell {} today: the position is closed and no entry is placed before the next UTC day.",
+                    percent(loss)
+                );
+                self.flatten("maximum daily loss", time, sink);
+                self.alert(
+                    Severity::Warning,
+                    AlertKind::Performance,
+                    "max_daily_loss",
+                    message,
+                    time,
+                    sink,
+                );
+            }
+            Breach::MaxDrawdown { drawdown } => {
+                let reason = format!(
+                    "maximum drawdown: equity fell {} from its peak",
+                    percent(drawdown)
+                );
+                self.halt("max_drawdown", "maximum drawdown", reason, time, sink);
+            }
+            Breach::Ruin => {
+                self.halt(
+                    "ruin",
+                    "ruin",
+                    "the account is worth nothing any more".to_owned(),
+                    time,
+                    sink,
+                );
+            }
+        }
+    }
+
+    fn halt<S: Sink>(
+        &mut self,
+        code: &'static str,
+        order_reason: &'static str,
+        reason: String,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        if self.state == SessionState::Halted {
+            return;
+        }
+        self.flatten(order_reason, time, sink);
+        let message = format!("Trading is halted, {reason}.");
+        self.change_state(SessionState::Halted, reason, time, sink);
+        self.alert(
+            Severity::Critical,
+            AlertKind::Performance,
+            code,
+            message,
+            time,
+            sink,
+        );
+    }
+
+    /// Withdraws all orders and closes the position at the market.
+    fn flatten<S: Sink>(&mut self, reason: &'static str, time: Timestamp, sink: &mut S) {
+        self.cancel_all(CancelReason::Requested, time, sink);
+        self.close_position(OrderPurpose::Flatten, Cow::Borrowed(reason), time, sink);
+    }
+
+    pub(super) fn alert<S: Sink>(
+        &mut self,
+        severity: Severity,
+        kind: AlertKind,
+        code: &str,
+        message: String,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        self.counters.alerts += 1;
+        let alert = Alert {
+            id: AlertId(self.counters.alerts),
+            time,
+            severity,
+            kind,
+            code: code.to_owned(),
+            message,
+        };
+        self.emit(time, EventKind::AlertRaised { alert }, sink);
+    }
+
+    /// Raises an alert for a refused order, once until an order fills.
+    pub(super) fn alert_refusal<S: Sink>(
+        &mut self,
+        memory: RefusalMemory,
+        code: &str,
+        message: String,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        if self.counters.refused != memory {
+            self.counters.refused = memory;
+            self.alert(Severity::Warning, AlertKind::Error, code, message, time, sink);
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! An order's life: placed, checked, accepted, filled, amended, withdrawn.
+
+use super::{Engine, EventKind, RefusalMemory, SessionState, Sink};
+use crate::exchange::{DataTier, Explanation, FeeModel, Fill, Liquidity, Met};
+use crate::ledger::HoldKey;
+use crate::model::{Money, OrderId, Price, Quantity, Side, Timestamp};
+use crate::order::{
+    CancelReason, DenyReason, Order, OrderEvent, OrderKind, OrderPurpose, OrderStatus, RejectReason,
+    TimeInForce,
+};
+use crate::risk::{OrderCheck, affordable};
+use rust_decimal::Decimal;
+use std::borrow::Cow;
+
+/// What somebody wants to order.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) side: Side,
+    pub(super) kind: OrderKind,
+    pub(super) quantity: Quantity,
+    pub(super) time_in_force: TimeInForce,
+    pub(super) purpose: OrderPurpose,
+    pub(super) reason: Cow<'static, str>,
+    pub(super) decision_price: Price,
+}
+
+/// The terms on which the market meets an order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// The price before spread and slippage.
+    pub(super) reference: Price,
+    /// Half the spread, where it is known and paid.
+    pub(super) half_spread: Decimal,
+    /// The price of the fill.
+    pub(super) price: Price,
+    /// The largest quantity to be had; `None` for any.
+    pub(super) quantity: Option<Quantity>,
+    pub(super) liquidity: Liquidity,
+    pub(super) tier: DataTier,
+    pub(super) met: Met,
+}
+
+impl Engine {
+    /// Checks an order and sends it to the exchange, or denies it.
+    pub(super) fn place<S: Sink>(&mut self, draft: Draft, time: Timestamp, sink: &mut S) -> Option<OrderId> {
+        let order = self.order(draft, time);
+        let halted = self.state == SessionState::Halted;
+        let check = OrderCheck {
+            instrument: &self.config.instrument,
+            available: self.ledger.available(),
+            held: self.holding.quantity(),
+            worst_rate: self.models.worst_rate(),
+            halted: halted.then_some(&*self.state_reason),
+        };
+        match check.approve(order, time) {
+            Ok(approved) => {
+                let order = approved.order().clone();
+                let id = order.id;
+                self.ledger.set_hold(HoldKey::Order(id), order.hold.amount);
+                self.orders.send(approved);
+                self.emit(time, EventKind::OrderSubmitted { order }, sink);
+                Some(id)
+            }
+            Err(denied) => {
+                let (order, reason) = *denied;
+                self.tell_denied(order, reason, time, sink);
+                None
+            }
+        }
+    }
+
+    /// Denies an order whose numbers gave out before there was anything to check.
+    pub(super) fn deny<S: Sink>(&mut self, draft: Draft, reason: DenyReason, time: Timestamp, sink: &mut S) {
+        let mut order = self.order(draft, time);
+        advance(&mut order, OrderEvent::Deny, time);
+        order.end_reason = reason.to_string().into();
+        self.tell_denied(order, reason, time, sink);
+    }
+
+    fn tell_denied<S: Sink>(&mut self, order: Order, reason: DenyReason, time: Timestamp, sink: &mut S) {
+        let message = format!("The order to {} was denied: {reason}.", order.side);
+        self.emit(time, EventKind::OrderDenied { order, reason }, sink);
+        self.alert_refusal(RefusalMemory::Denied, "order_denied", message, time, sink);
+    }
+
+    fn order(&mut self, draft: Draft, time: Timestamp) -> Order {
+        self.counters.orders += 1;
+        Order {
+            id: OrderId(self.counters.orders),
+            side: draft.side,
+            kind: draft.kind,
+            quantity: draft.quantity,
+            filled: Quantity::ZERO,
+            average_price: None,
+            status: OrderStatus::Initialized,
+            time_in_force: draft.time_in_force,
+            purpose: draft.purpose,
+            decision_price: draft.decision_price,
+            submitted_at: time,
+            updated_at: time,
+            hold: Money::zero(self.config.instrument.quote()),
+            reason: draft.reason,
+            end_reason: Cow::Borrowed(""),
+        }
+    }
+
+    /// The exchange takes the order at `index` in, or refuses it; says whether it rests now.
+    pub(super) fn accept<S: Sink>(&mut self, index: usize, time: Timestamp, sink: &mut S) -> bool {
+        let order = self.orders.at(index);
+        let order_id = order.id;
+        if let Some(reason) = self.flaw(order) {
+            let message = format!("The order to {} was rejected: {reason}.", order.side);
+            self.end(index, OrderEvent::Reject, Cow::Owned(reason.to_string()), time);
+            self.emit(time, EventKind::OrderRejected { order_id, reason }, sink);
+            self.alert_refusal(RefusalMemory::Rejected, "order_rejected", message, time, sink);
+            return false;
+        }
+        self.orders
+            .change(index, |order| advance(order, OrderEvent::Accept, time));
+        self.emit(time, EventKind::OrderAccepted { order_id }, sink);
+        true
+    }
+
+    /// What an exchange would object to.
+    fn flaw(&self, order: &Order) -> Option<RejectReason> {
+        let instrument = &self.config.instrument;
+        let off_lot = !(order.quantity.0 % instrument.lot()).is_zero();
+        if off_lot || order.quantity.0 <= Decimal::ZERO {
+            return Some(RejectReason::InvalidQuantity {
+                quantity: order.quantity,
+            });
+        }
+        let price = order.kind.price()?;
+        if price.0 <= Decimal::ZERO || !(price.0 % instrument.tick()).is_zero() {
+            return Some(RejectReason::InvalidPrice { price });
+        }
+        // Judged by the price on which it was decided: a gap afterwards sets a stop off, as it would anywhere.
+        let market = order.decision_price;
+        let wrong_side = match (order.kind, order.side) {
+            (OrderKind::Stop { stop_price }, Side::Buy) => stop_price <= market,
+            (OrderKind::Stop { stop_price }, Side::Sell) => stop_price >= market,
+            _ => false,
+        };
+        wrong_side.then_some(RejectReason::StopWouldTrigger {
+            stop_price: price,
+            market,
+        })
+    }
+
+    /// The trigger price of the stop at `index` was touched.
+    pub(super) fn trigger<S: Sink>(&mut self, index: usize, price: Price, time: Timestamp, sink: &mut S) {
+        let order_id = self.orders.at(index).id;
+        self.orders
+            .change(index, |order| advance(order, OrderEvent::Trigger, time));
+        self.emit(time, EventKind::OrderTriggered { order_id, price }, sink);
+    }
+
+    /// Gives the order at `index` a new price or quantity.
+    pub(super) fn amend<S: Sink>(
+        &mut self,
+        index: usize,
+        price: Price,
+        quantity: Quantity,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let order_id = self.orders.change(index, |order| {
+            advance(order, OrderEvent::Amend, time);
+            order.quantity = quantity;
+            match &mut order.kind {
+                OrderKind::Market => {}
+                OrderKind::Limit { price: old } => *old = price,
+                OrderKind::Stop { stop_price } | OrderKind::TrailingStop { stop_price, .. } => {
+                    *stop_price = price
+                }
+            }
+            order.id
+        });
+        self.emit(
+            time,
+            EventKind::OrderAmended {
+                order_id,
+                price,
+                quantity,
+            },
+            sink,
+        );
+    }
+
+    /// Withdraws the order at `index`.
+    pub(super) fn cancel<S: Sink>(
+        &mut self,
+        index: usize,
+        reason: CancelReason,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let order_id = self.end(index, OrderEvent::Cancel, Cow::Owned(reason.to_string()), time);
+        self.emit(time, EventKind::OrderCanceled { order_id, reason }, sink);
+    }
+
+    /// Withdraws every order that `wanted` picks.
+    pub(super) fn cancel_where<S: Sink>(
+        &mut self,
+        wanted: impl Fn(&Order) -> bool,
+        reason: CancelReason,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        while let Some(index) = self.orders.find(&wanted) {
+            self.cancel(index, reason, time, sink);
+        }
+    }
+
+    /// Withdraws everything.
+    pub(super) fn cancel_all<S: Sink>(&mut self, reason: CancelReason, time: Timestamp, sink: &mut S) {
+        self.reversal = None;
+        self.cancel_where(|_| true, reason, time, sink);
+    }
+
+    /// Withdraws what would open a position.
+    pub(super) fn cancel_entries<S: Sink>(&mut self, reason: CancelReason, time: Timestamp, sink: &mut S) {
+        self.reversal = None;
+        self.cancel_where(|order| !order.purpose.reduces(), reason, time, sink);
+    }
+
+    /// Ends the orders whose time is over at `now`.
+    pub(super) fn expire_orders<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
+        let is_over = |order: &Order| order.expires_at().is_some_and(|end| end <= now);
+        while let Some(index) = self.orders.find(is_over) {
+            let order_id = self.end(
+                index,
+                OrderEvent::Expire,
+                Cow::Borrowed("its time in force was over"),
+                now,
+            );
+            self.emit(now, EventKind::OrderExpired { order_id }, sink);
+        }
+    }
+
+    /// Ends an order without a fill and gives back what it held.
+    fn end(
+        &mut self,
+        index: usize,
+        event: OrderEvent,
+        reason: Cow<'static, str>,
+        time: Timestamp,
+    ) -> OrderId {
+        let zero = Money::zero(self.config.instrument.quote());
+        let order_id = self.orders.change(index, |order| {
+            advance(order, event, time);
+            order.hold = zero;
+            order.end_reason = reason;
+            order.id
+        });
+        self.ledger.set_hold(HoldKey::Order(order_id), Decimal::ZERO);
+        order_id
+    }
+
+    /// Fills the order at `index` on the terms that the market offers, as far as quantity, position and cash reach.
+    pub(super) fn fill<S: Sink>(&mut self, index: usize, terms: Terms, time: Timestamp, sink: &mut S) {
+        let order = self.orders.at(index);
+        let wanted = terms
+            .quantity
+            .map_or(order.remaining(), |most| most.min(order.remaining()));
+        let opens = !order.purpose.reduces();
+        let reach = if opens {
+            self.within_cash(order, &terms)
+        } else {
+            Quantity(self.holding.quantity().abs())
+        };
+        let short_of = if opens {
+            CancelReason::InsufficientFunds
+        } else {
+            CancelReason::PositionClosed
+        };
+        let quantity = wanted.min(reach);
+        if quantity.0 <= Decimal::ZERO {
+            return self.cancel(index, short_of, time, sink);
+        }
+        let order_id = order.id;
+        self.book_fill(index, quantity, &terms, time, sink);
+        if quantity < wanted
+            && let Some(index) = self.orders.position(order_id)
+        {
+            self.cancel(index, short_of, time, sink);
+        }
+    }
+
+    /// What the cash buys on these terms, the order's own hold included.
+    fn within_cash(&self, order: &Order, terms: &Terms) -> Quantity {
+        let instrument = &self.config.instrument;
+        let funds = self.ledger.available() + order.hold;
+        let at_once = instrument.notional(terms.price, order.remaining());
+        let rate = self.models.fee.worst_rate();
+        // Nearly always the hold reaches, and then there is nothing to divide.
+        if (at_once + at_once * rate).amount <= funds.amount {
+            return order.remaining();
+        }
+        affordable(instrument, funds, terms.price, rate)
+    }
+
+    fn book_fill<S: Sink>(
+        &mut self,
+        index: usize,
+        quantity: Quantity,
+        terms: &Terms,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let instrument = &self.config.instrument;
+        let order = self.orders.at(index);
+        let fee = self
+            .models
+            .fee
+            .fee(instrument, terms.price, quantity, terms.liquidity);
+        self.counters.fills += 1;
+        let fill = Fill {
+            order_id: order.id,
+            number: self.counters.fills,
+            time,
+            side: order.side,
+            quantity,
+            price: terms.price,
+            fee,
+            liquidity: terms.liquidity,
+            explanation: Explanation::build(
+                instrument,
+                terms.tier,
+                order.side,
+                quantity,
+                (order.submitted_at, order.decision_price),
+                terms.reference,
+                terms.half_spread,
+                terms.price,
+                fee,
+                terms.met,
+            ),
+        };
+        let order = self.orders.change(index, |order| {
+            take(order, quantity, terms.price, time);
+            order.clone()
+        });
+        let effect = self.holding.apply(&fill, &self.config.instrument, &order.reason);
+        self.ledger.set_hold(HoldKey::Order(order.id), order.hold.amount);
+        self.ledger.post_fill(effect.posting);
+        self.ledger.set_hold(HoldKey::ShortPosition, self.collateral());
+        self.refresh_cache();
+        self.last_price = Some(terms.reference.to_f64());
+        self.counters.refused = RefusalMemory::None;
+        self.metrics.on_fill(
+            self.config.instrument.notional(terms.price, quantity).to_f64(),
+            fee.to_f64(),
+        );
+
+        let purpose = order.purpose;
+        let (side, price, cash) = (fill.side, fill.price, self.ledger.cash());
+        sink.account(cash.amount, self.holding.quantity());
+        self.emit(time, EventKind::OrderFilled { fill, order, cash }, sink);
+        if let Some(trade) = effect.opened {
+            self.bars_in_trade = 0;
+            self.emit(time, EventKind::TradeOpened { trade }, sink);
+        }
+        if purpose == OrderPurpose::Entry {
+            self.protect(side, price, time, sink);
+        }
+        if let Some(trade) = effect.closed {
+            self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
+            self.emit(time, EventKind::TradeClosed { trade }, sink);
+            self.cancel_where(
+                |order| order.purpose.reduces(),
+                CancelReason::PositionClosed,
+                time,
+                sink,
+            );
+            self.plan = None;
+            self.cooldown_left = self.config.strategy.risk.cooldown;
+        }
+        let position = self.position();
+        self.emit(time, EventKind::PositionChanged { position }, sink);
+        if self.holding.is_flat() {
+            self.reverse(time, sink);
+        }
+    }
+
+    /// Cash that a short position holds: what its sale brought and as much again, so that it is covered twice.
+    fn collateral(&self) -> Decimal {
+        let cost = self.holding.cost();
+        if cost.is_sign_negative() {
+            cost.abs() * Decimal::TWO
+        } else {
+            Decimal::ZERO
+        }
+    }
+}
+
+/// Moves an order on in the transition table.
+///
+/// # Panics
+/// When the table forbids the move: a bug of the engine's.
+fn advance(order: &mut Order, event: OrderEvent, time: Timestamp) {
+    order.status = order
+        .status
+        .apply(event)
+        .unwrap_or_else(|error| unreachable!("order {}: {error}", order.id));
+    order.updated_at = time;
+}
+
+/// Takes a fill into an order: quantity, average price, hold, status.
+fn take(order: &mut Order, quantity: Quantity, price: Price, time: Timestamp) {
+    let before = order.remaining().0;
+    let filled = order.filled.0 + quantity.0;
+    let earlier = order
+        .average_price
+        .map_or(Decimal::ZERO, |average| average.0 * order.filled.0);
+    order.average_price = Some(if order.filled.0.is_zero() {
+        price
+    } else {
+        Price(
+            ((earlier + price.0 * quantity.0) / filled)
+                .round_dp(Money::SCALE)
+                .normalize(),
+        )
+    });
+    order.filled = Quantity(filled);
+    let rest = before - quantity.0;
+    if rest.is_zero() {
+        order.hold = Money::zero(order.hold.currency);
+        advance(order, OrderEvent::FillRest, time);
+    } else {
+        order.hold = Money::new(order.hold.amount * rest / before, order.hold.currency);
+        advance(order, OrderEvent::FillPart, time);
+    }
+}

@@ -1,0 +1,504 @@
+//! What the strategy wants at the close of a bar, and how it becomes orders.
+
+use super::orders::Draft;
+use super::{Engine, EventKind, SessionState, Sink};
+use crate::market::Bar;
+use crate::model::{Price, Quantity, Side, Timestamp};
+use crate::order::{CancelReason, DenyReason, Order, OrderKind, OrderPurpose, OrderStatus, TimeInForce};
+use crate::portfolio::TradeSide;
+use crate::risk::{SizingInputs, size};
+use crate::strategy::{ConditionSlot, Distance, OrderRule, OrderRuleKind, PositionView, TimeInForceRule};
+use rust_decimal::{Decimal, prelude::FromPrimitive};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Distances from the entry price at which a position is protected, fixed when the entry was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct EntryPlan {
+    stop_loss: Option<Span>,
+    take_profit: Option<Span>,
+    trailing_stop: Option<Span>,
+}
+
+/// A distance in price, or as a share of the entry price.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+enum Span {
+    Price(f64),
+    Share(f64),
+}
+
+impl Span {
+    fn from(self, price: f64) -> f64 {
+        match self {
+            Self::Price(distance) => distance,
+            Self::Share(share) => share * price,
+        }
+    }
+}
+
+/// An entry in the other direction, to be placed when the position is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Reversal {
+    side: TradeSide,
+    kind: OrderKind,
+    time_in_force: TimeInForce,
+    plan: EntryPlan,
+    decision_price: Price,
+}
+
+/// What the rules say at one close.
+#[derive(Clone, Copy, Debug)]
+struct Wishes {
+    enter: Option<TradeSide>,
+    exit_long: bool,
+    exit_short: bool,
+}
+
+impl Engine {
+    /// A bar of the strategy's timeframe closed: the rules see it and say what they want.
+    #[inline]
+    pub(super) fn close_strategy_bar<S: Sink>(&mut self, bar: &Bar, sink: &mut S) {
+        let time = self.config.strategy.timeframe.close_of(bar.open_time);
+        let view = if self.cached.quantity == 0.0 {
+            PositionView::FLAT
+        } else {
+            self.view(bar.close)
+        };
+        self.program.on_bar(bar, &view);
+        self.emit_market(time, sink, || EventKind::Bar {
+            bar: *bar,
+            history: false,
+        });
+        let cooling = self.cooldown_left > 0;
+        self.cooldown_left = self.cooldown_left.saturating_sub(1);
+        if !matches!(self.state, SessionState::Running | SessionState::Paused) {
+            return;
+        }
+        let wishes = self.wishes(cooling);
+        if wishes.enter.is_some() || wishes.exit_long || wishes.exit_short {
+            self.follow(wishes, bar.close, time, sink);
+        }
+    }
+
+    fn view(&mut self, close: f64) -> PositionView {
+        self.bars_in_trade += 1;
+        let entry_price = self.holding.entry_price().map_or(f64::NAN, Price::to_f64);
+        let size = self.cached.quantity;
+        PositionView {
+            size,
+            entry_price,
+            bars_in_trade: f64::from(self.bars_in_trade),
+            unrealized_return: size.signum() * (close / entry_price - 1.0),
+        }
+    }
+
+    #[inline]
+    fn wishes(&self, cooling: bool) -> Wishes {
+        let rules = &self.config.strategy.rules;
+        let holds = |slot: Option<ConditionSlot>| slot.is_some_and(|slot| self.program.condition(slot));
+        let may_enter = self.state == SessionState::Running && !cooling && !self.protection.blocks_entries();
+        let enter = match (
+            may_enter && holds(rules.entry_long),
+            may_enter && holds(rules.entry_short),
+        ) {
+            (true, false) => Some(TradeSide::Long),
+            (false, true) => Some(TradeSide::Short),
+            // Both at once contradict each other: nothing is the safe reading.
+            _ => None,
+        };
+        Wishes {
+            enter,
+            exit_long: holds(rules.exit_long),
+            exit_short: holds(rules.exit_short),
+        }
+    }
+
+    fn follow<S: Sink>(&mut self, wishes: Wishes, close: f64, time: Timestamp, sink: &mut S) {
+        let exits = |side: TradeSide| match side {
+            TradeSide::Long => wishes.exit_long,
+            TradeSide::Short => wishes.exit_short,
+        };
+        let Some(decision_price) = self.config.instrument.price_from_f64(close) else {
+            return;
+        };
+        if let Some(held) = self.holding.side() {
+            let turn = wishes.enter.filter(|side| *side != held);
+            if exits(held) || turn.is_some() {
+                self.exit(held, turn.is_some(), decision_price, time, sink);
+            }
+            if let Some(side) = turn {
+                self.turn(side, decision_price, time, sink);
+            }
+            // A partly filled entry goes on only while its side is wanted.
+            if exits(held) || turn.is_some() {
+                self.cancel_where(
+                    |order| !order.purpose.reduces(),
+                    CancelReason::Replaced,
+                    time,
+                    sink,
+                );
+            }
+            return;
+        }
+        let working = self
+            .orders
+            .find(|order| !order.purpose.reduces())
+            .map(|index| self.orders.at(index).side);
+        if let Some(order_side) = working {
+            let side = if order_side == Side::Buy {
+                TradeSide::Long
+            } else {
+                TradeSide::Short
+            };
+            let unwanted = exits(side) || wishes.enter.is_some_and(|wanted| wanted != side);
+            if !unwanted {
+                return;
+            }
+            self.cancel_entries(CancelReason::Replaced, time, sink);
+        }
+        if let Some(side) = wishes.enter {
+            self.enter(side, decision_price, time, sink);
+        }
+    }
+
+    /// Places the exit of the strategy's exit rule, or a market order when the position is to be turned around.
+    fn exit<S: Sink>(
+        &mut self,
+        held: TradeSide,
+        turns: bool,
+        decision_price: Price,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let rule = self.config.strategy.orders.exit;
+        let reason = match held {
+            TradeSide::Long => "exit.long",
+            TradeSide::Short => "exit.short",
+        };
+        let is_exit = |order: &Order| matches!(order.purpose, OrderPurpose::Exit | OrderPurpose::Flatten);
+        let kind = if turns {
+            Ok(OrderKind::Market)
+        } else {
+            self.kind(&rule)
+        };
+        let Ok(kind) = kind else {
+            // An exit must not fail for want of a number: it goes to the market instead.
+            return self.close_position(OrderPurpose::Exit, Cow::Borrowed(reason), time, sink);
+        };
+        if let Some(index) = self.orders.find(is_exit) {
+            let upgrade = kind == OrderKind::Market && self.orders.at(index).kind != OrderKind::Market;
+            if !upgrade {
+                return;
+            }
+            self.cancel(index, CancelReason::Replaced, time, sink);
+        }
+        let draft = Draft {
+            side: held.entry().opposite(),
+            kind,
+            quantity: Quantity(self.holding.quantity().abs()),
+            time_in_force: self.time_in_force(&rule, time),
+            purpose: OrderPurpose::Exit,
+            reason: Cow::Borrowed(reason),
+            decision_price,
+        };
+        self.place(draft, time, sink);
+    }
+
+    /// Closes the position at the market, unless an order that does so is under way.
+    pub(super) fn close_position<S: Sink>(
+        &mut self,
+        purpose: OrderPurpose,
+        reason: Cow<'static, str>,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let (Some(held), Some(decision_price)) = (self.holding.side(), self.last_price()) else {
+            return;
+        };
+        let is_closing = |order: &Order| order.purpose.reduces() && order.kind == OrderKind::Market;
+        if self.orders.find(is_closing).is_some() {
+            return;
+        }
+        let draft = Draft {
+            side: held.entry().opposite(),
+            kind: OrderKind::Market,
+            quantity: Quantity(self.holding.quantity().abs()),
+            time_in_force: TimeInForce::Gtc,
+            purpose,
+            reason,
+            decision_price,
+        };
+        self.place(draft, time, sink);
+    }
+
+    fn enter<S: Sink>(&mut self, side: TradeSide, decision_price: Price, time: Timestamp, sink: &mut S) {
+        let rule = self.config.strategy.orders.entry;
+        let time_in_force = self.time_in_force(&rule, time);
+        let planned = self
+            .kind(&rule)
+            .and_then(|kind| Ok((kind, self.plan_protection()?)));
+        match planned {
+            Ok((kind, plan)) => {
+                self.enter_planned(
+                    Reversal {
+                        side,
+                        kind,
+                        time_in_force,
+                        plan,
+                        decision_price,
+                    },
+                    time,
+                    sink,
+                );
+            }
+            Err(reason) => {
+                let draft = entry_draft(
+                    side,
+                    OrderKind::Market,
+                    Quantity::ZERO,
+                    time_in_force,
+                    decision_price,
+                );
+                self.deny(draft, reason, time, sink);
+            }
+        }
+    }
+
+    /// Remembers an entry in the other direction for when the position is closed.
+    fn turn<S: Sink>(&mut self, side: TradeSide, decision_price: Price, time: Timestamp, sink: &mut S) {
+        let rule = self.config.strategy.orders.entry;
+        let time_in_force = self.time_in_force(&rule, time);
+        match self
+            .kind(&rule)
+            .and_then(|kind| Ok((kind, self.plan_protection()?)))
+        {
+            Ok((kind, plan)) => {
+                self.reversal = Some(Reversal {
+                    side,
+                    kind,
+                    time_in_force,
+                    plan,
+                    decision_price,
+                })
+            }
+            Err(reason) => {
+                let draft = entry_draft(
+                    side,
+                    OrderKind::Market,
+                    Quantity::ZERO,
+                    time_in_force,
+                    decision_price,
+                );
+                self.deny(draft, reason, time, sink);
+            }
+        }
+    }
+
+    /// The position is closed: the entry in the other direction, if one is waiting, goes out.
+    pub(super) fn reverse<S: Sink>(&mut self, time: Timestamp, sink: &mut S) {
+        if let Some(reversal) = self.reversal.take()
+            && self.state == SessionState::Running
+        {
+            self.enter_planned(reversal, time, sink);
+        }
+    }
+
+    fn enter_planned<S: Sink>(&mut self, entry: Reversal, time: Timestamp, sink: &mut S) {
+        let Reversal {
+            side,
+            kind,
+            time_in_force,
+            plan,
+            decision_price,
+        } = entry;
+        let price = kind.price().unwrap_or(decision_price);
+        let inputs = SizingInputs {
+            instrument: &self.config.instrument,
+            equity: self.equity(),
+            available: self.ledger.available(),
+            price,
+            worst_rate: self.models.worst_rate(),
+            stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
+        };
+        match size(&self.config.strategy.risk.size, &inputs) {
+            Ok(quantity) => {
+                let draft = entry_draft(side, kind, quantity, time_in_force, decision_price);
+                if self.place(draft, time, sink).is_some() {
+                    self.plan = Some(plan);
+                }
+            }
+            Err(reason) => {
+                let draft = entry_draft(side, kind, Quantity::ZERO, time_in_force, decision_price);
+                self.deny(draft, reason, time, sink);
+            }
+        }
+    }
+
+    fn plan_protection(&self) -> Result<EntryPlan, DenyReason> {
+        let risk = &self.config.strategy.risk;
+        Ok(EntryPlan {
+            stop_loss: self.span("stop loss", risk.stop_loss)?,
+            take_profit: self.span("take profit", risk.take_profit)?,
+            trailing_stop: self.span("trailing stop", risk.trailing_stop)?,
+        })
+    }
+
+    fn span(&self, what: &str, distance: Option<Distance>) -> Result<Option<Span>, DenyReason> {
+        let span = match distance {
+            None => return Ok(None),
+            Some(Distance::Percent(share)) => Span::Share(share),
+            Some(Distance::Price(slot)) => Span::Price(self.program.number(slot)),
+        };
+        let (Span::Price(value) | Span::Share(value)) = span;
+        if value.is_finite() && value > 0.0 {
+            Ok(Some(span))
+        } else {
+            Err(DenyReason::Undefined {
+                what: what.to_owned(),
+                value: value.to_string(),
+            })
+        }
+    }
+
+    fn kind(&self, rule: &OrderRule) -> Result<OrderKind, DenyReason> {
+        let price = |what: &str, value: f64| {
+            let undefined = || DenyReason::Undefined {
+                what: what.to_owned(),
+                value: value.to_string(),
+            };
+            self.config.instrument.price_from_f64(value).ok_or_else(undefined)
+        };
+        Ok(match rule.kind {
+            OrderRuleKind::Market => OrderKind::Market,
+            OrderRuleKind::Limit { price: slot } => OrderKind::Limit {
+                price: price("limit price", self.program.number(slot))?,
+            },
+            OrderRuleKind::Stop { stop_price: slot } => OrderKind::Stop {
+                stop_price: price("stop price", self.program.number(slot))?,
+            },
+        })
+    }
+
+    fn time_in_force(&self, rule: &OrderRule, now: Timestamp) -> TimeInForce {
+        if let Some(bars) = rule.expire_after {
+            let span = self
+                .config
+                .strategy
+                .timeframe
+                .nanos()
+                .saturating_mul(i64::from(bars));
+            return TimeInForce::Gtd {
+                expires_at: now.plus_nanos(span),
+            };
+        }
+        match rule.time_in_force {
+            TimeInForceRule::Gtc => TimeInForce::Gtc,
+            TimeInForceRule::Ioc => TimeInForce::Ioc,
+            TimeInForceRule::Fok => TimeInForce::Fok,
+            TimeInForceRule::Day => TimeInForce::Day,
+        }
+    }
+
+    /// Places the protective orders of an entry that filled, or lets them grow with it.
+    pub(super) fn protect<S: Sink>(&mut self, entry_side: Side, price: Price, time: Timestamp, sink: &mut S) {
+        let Some(plan) = self.plan else { return };
+        let quantity = Quantity(self.holding.quantity().abs());
+        let purposes = [
+            OrderPurpose::StopLoss,
+            OrderPurpose::TakeProfit,
+            OrderPurpose::TrailingStop,
+        ];
+        let mut grown = false;
+        for purpose in purposes {
+            let Some(index) = self.orders.find(|order| order.purpose == purpose) else {
+                continue;
+            };
+            let order = self.orders.at(index);
+            if let (Some(price), OrderStatus::Accepted | OrderStatus::PartiallyFilled) =
+                (order.kind.price(), order.status)
+            {
+                let total = Quantity(quantity.0 + order.filled.0);
+                self.amend(index, price, total, time, sink);
+            }
+            grown = true;
+        }
+        if grown {
+            return;
+        }
+        let spans = [plan.stop_loss, plan.take_profit, plan.trailing_stop];
+        for (purpose, span) in purposes.into_iter().zip(spans) {
+            let Some(kind) = span.and_then(|span| self.protective(purpose, entry_side, price, span)) else {
+                continue;
+            };
+            let reason = match purpose {
+                OrderPurpose::StopLoss => "stop loss",
+                OrderPurpose::TakeProfit => "take profit",
+                _ => "trailing stop",
+            };
+            let draft = Draft {
+                side: entry_side.opposite(),
+                kind,
+                quantity,
+                time_in_force: TimeInForce::Gtc,
+                purpose,
+                reason: Cow::Borrowed(reason),
+                decision_price: price,
+            };
+            if let Some(id) = self.place(draft, time, sink)
+                && let Some(index) = self.orders.position(id)
+            {
+                self.accept(index, time, sink);
+            }
+        }
+    }
+
+    /// A protective order at a distance from the entry price, at least one tick away; `None` when there is no such price
+    /// (a stop below zero can never be met).
+    fn protective(
+        &self,
+        purpose: OrderPurpose,
+        entry_side: Side,
+        entry: Price,
+        span: Span,
+    ) -> Option<OrderKind> {
+        let instrument = &self.config.instrument;
+        let distance = span.from(entry.to_f64()).max(Price(instrument.tick()).to_f64());
+        let up = (entry_side == Side::Buy) == (purpose == OrderPurpose::TakeProfit);
+        let level = if up {
+            entry.to_f64() + distance
+        } else {
+            entry.to_f64() - distance
+        };
+        let price = instrument.price_from_f64(level)?;
+        Some(match purpose {
+            OrderPurpose::TakeProfit => OrderKind::Limit { price },
+            OrderPurpose::TrailingStop => OrderKind::TrailingStop {
+                stop_price: price,
+                distance: Decimal::from_f64(distance)?,
+            },
+            _ => OrderKind::Stop { stop_price: price },
+        })
+    }
+}
+
+fn entry_draft(
+    side: TradeSide,
+    kind: OrderKind,
+    quantity: Quantity,
+    time_in_force: TimeInForce,
+    decision_price: Price,
+) -> Draft {
+    let reason = match side {
+        TradeSide::Long => "entry.long",
+        TradeSide::Short => "entry.short",
+    };
+    Draft {
+        side: side.entry(),
+        kind,
+        quantity,
+        time_in_force,
+        purpose: OrderPurpose::Entry,
+        reason: Cow::Borrowed(reason),
+        decision_price,
+    }
+}

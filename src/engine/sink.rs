@@ -1,0 +1,45 @@
+//! Where events go.
+
+use super::{Event, EventKind};
+use crate::model::Timestamp;
+use rust_decimal::Decimal;
+
+/// One point of the equity curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mark {
+    /// Close time of the base bar.
+    pub time: Timestamp,
+    /// Its close, in quote currency.
+    pub price: f64,
+    /// Cash and position together, in quote currency.
+    pub equity: f64,
+}
+
+/// Takes what the engine emits. A session keeps everything; a backtest only what its report needs.
+pub trait Sink {
+    /// An event of the journal.
+    fn journal(&mut self, event: Event);
+
+    /// A market event, made only if somebody wants it.
+    fn market(&mut self, seq: u64, time: Timestamp, kind: impl FnOnce() -> EventKind);
+
+    /// A point of the equity curve.
+    fn mark(&mut self, _mark: Mark) {}
+
+    /// What the account holds from now on: cash, and the signed quantity of the instrument.
+    fn account(&mut self, _cash: Decimal, _quantity: Decimal) {}
+}
+
+impl Sink for Vec<Event> {
+    fn journal(&mut self, event: Event) {
+        self.push(event);
+    }
+
+    fn market(&mut self, seq: u64, time: Timestamp, kind: impl FnOnce() -> EventKind) {
+        self.push(Event {
+            seq,
+            time,
+            kind: kind(),
+        });
+    }
+}

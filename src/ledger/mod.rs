@@ -1,0 +1,236 @@
+//! The books: double entry, in one currency.
+//!
+//! Every event that moves value is a balanced [`post`](Ledger::post)ing; open orders and short positions hold funds.
+//! The balances of all accounts add up to zero after every posting:
+//! available + held + position at cost + fees − realised P&L − capital = 0 (the last two are credit accounts, so their
+//! balances are negative when there is a profit or capital).
+
+mod hold;
+
+pub use hold::HoldKey;
+
+use crate::model::{Currency, Money};
+use hold::Holds;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// Where value can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerAccount {
+    /// Cash free for new orders.
+    Available,
+    /// Cash held for open orders and as collateral of short positions.
+    Held,
+    /// Positions at what they cost; negative for short ones.
+    PositionCost,
+    /// Fees paid.
+    Fees,
+    /// Realised profit and loss before fees (credit: a profit is negative).
+    RealizedPnl,
+    /// What was paid in (credit: negative).
+    Capital,
+}
+
+impl LedgerAccount {
+    /// All accounts.
+    pub const ALL: [Self; 6] = [
+        Self::Available,
+        Self::Held,
+        Self::PositionCost,
+        Self::Fees,
+        Self::RealizedPnl,
+        Self::Capital,
+    ];
+}
+
+/// What one fill moves, worked out by the portfolio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillPosting {
+    /// Change of cash before the fee: negative for a buy.
+    pub cash: Decimal,
+    /// Change of positions at cost.
+    pub position_cost: Decimal,
+    /// Profit realised by what the fill closed, before fees.
+    pub realized: Decimal,
+    /// Fee paid.
+    pub fee: Decimal,
+}
+
+/// The balances of one account owner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    currency: Currency,
+    balances: [Balance; 6],
+    holds: Holds,
+    postings: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Balance(#[serde(with = "crate::model::decimal")] Decimal);
+
+impl Ledger {
+    /// Opens the books with capital paid in.
+    #[must_use]
+    pub fn open(capital: Money) -> Self {
+        let mut ledger = Self {
+            currency: capital.currency,
+            balances: Default::default(),
+            holds: Holds::default(),
+            postings: 0,
+        };
+        ledger.post(&[
+            (LedgerAccount::Available, capital.amount),
+            (LedgerAccount::Capital, -capital.amount),
+        ]);
+        ledger
+    }
+
+    /// The currency of the books.
+    #[must_use]
+    pub const fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    /// An account's balance, debits positive.
+    #[must_use]
+    pub fn balance(&self, account: LedgerAccount) -> Money {
+        Money::new(self.balances[account as usize].0, self.currency)
+    }
+
+    /// All cash, free and held.
+    #[must_use]
+    pub fn cash(&self) -> Money {
+        self.balance(LedgerAccount::Available) + self.balance(LedgerAccount::Held)
+    }
+
+    /// Cash free for new orders.
+    #[must_use]
+    pub fn available(&self) -> Money {
+        self.balance(LedgerAccount::Available)
+    }
+
+    /// What is held under `key`.
+    #[must_use]
+    pub fn held(&self, key: HoldKey) -> Money {
+        Money::new(self.holds.get(key), self.currency)
+    }
+
+    /// Everything that is held, by what it is held for.
+    pub fn holds(&self) -> impl Iterator<Item = (HoldKey, Money)> + '_ {
+        self.holds
+            .iter()
+            .map(|(key, amount)| (key, Money::new(amount, self.currency)))
+    }
+
+    /// How many postings there were.
+    #[must_use]
+    pub const fn postings(&self) -> u64 {
+        self.postings
+    }
+
+    /// Makes the hold under `key` exactly `amount`: holds more, or gives back. Zero releases it.
+    pub fn set_hold(&mut self, key: HoldKey, amount: Decimal) {
+        let change = amount - self.holds.set(key, amount);
+        if !change.is_zero() {
+            self.post(&[(LedgerAccount::Held, change), (LedgerAccount::Available, -change)]);
+        }
+    }
+
+    /// Books a fill.
+    pub fn post_fill(&mut self, fill: FillPosting) {
+        self.post(&[
+            (LedgerAccount::Available, fill.cash - fill.fee),
+            (LedgerAccount::PositionCost, fill.position_cost),
+            (LedgerAccount::Fees, fill.fee),
+            (LedgerAccount::RealizedPnl, -fill.realized),
+        ]);
+    }
+
+    /// Adds each leg to its account. The legs must add up to zero: anything else is a bug.
+    fn post(&mut self, legs: &[(LedgerAccount, Decimal)]) {
+        for (account, amount) in legs {
+            self.balances[*account as usize].0 += amount;
+        }
+        self.postings += 1;
+        debug_assert_eq!(self.check(), Ok(()), "unbalanced posting {legs:?}");
+    }
+
+    /// Whether the books balance and the holds add up.
+    ///
+    /// # Errors
+    /// [`LedgerError`] says by how much they do not.
+    pub fn check(&self) -> Result<(), LedgerError> {
+        let sum: Decimal = self.balances.iter().map(|balance| balance.0).sum();
+        if !sum.is_zero() {
+            return Err(LedgerError::Unbalanced { by: sum });
+        }
+        let difference = self.balances[LedgerAccount::Held as usize].0 - self.holds.total();
+        if !difference.is_zero() {
+            return Err(LedgerError::Holds { by: difference });
+        }
+        Ok(())
+    }
+}
+
+/// The books are wrong: a bug, never an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The accounts do not add up to zero.
+    #[error("the accounts are out of balance by {by}")]
+    Unbalanced {
+        /// The sum of all balances.
+        by: Decimal,
+    },
+    /// The held account is not the sum of the holds.
+    #[error("the held account differs from the holds by {by}")]
+    Holds {
+        /// The difference.
+        by: Decimal,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::OrderId;
+
+    fn ledger() -> Ledger {
+        Ledger::open(Money::new(
+            Decimal::from(1_000),
+            "USDT".parse().expect("a currency"),
+        ))
+    }
+
+    #[test]
+    fn a_round_trip_moves_value_and_loses_none() {
+        let mut ledger = ledger();
+        let number = |text: &str| text.parse::<Decimal>().expect("a number");
+        ledger.set_hold(HoldKey::Order(OrderId(1)), number("501"));
+        assert_eq!(ledger.available().amount, number("499"));
+        ledger.set_hold(HoldKey::Order(OrderId(1)), Decimal::ZERO);
+        ledger.post_fill(FillPosting {
+            cash: number("-500"),
+            position_cost: number("500"),
+            realized: Decimal::ZERO,
+            fee: number("0.5"),
+        });
+        assert_eq!(ledger.cash().amount, number("499.5"));
+        ledger.post_fill(FillPosting {
+            cash: number("550"),
+            position_cost: number("-500"),
+            realized: number("50"),
+            fee: number("0.55"),
+        });
+        assert_eq!(ledger.cash().amount, number("1048.95"));
+        assert_eq!(ledger.balance(LedgerAccount::RealizedPnl).amount, number("-50"));
+        assert_eq!(ledger.check(), Ok(()));
+    }
+
+    #[test]
+    #[should_panic(expected = "unbalanced posting")]
+    #[cfg(debug_assertions)]
+    fn an_unbalanced_posting_is_a_bug() {
+        ledger().post(&[(LedgerAccount::Available, Decimal::ONE)]);
+    }
+}

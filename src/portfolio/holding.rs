@@ -1,0 +1,254 @@
+//! What an account holds of one instrument, and the round trip it is on.
+
+use super::{Position, Trade, TradeSide};
+use crate::exchange::Fill;
+use crate::ledger::FillPosting;
+use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp, TradeId};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Holdings of one instrument, by the average-cost method.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Holding {
+    /// Signed: long is positive.
+    #[serde(with = "crate::model::decimal")]
+    quantity: Decimal,
+    /// What the position cost, signed like the quantity.
+    #[serde(with = "crate::model::decimal")]
+    cost: Decimal,
+    round_trip: Option<RoundTrip>,
+    trades: u64,
+}
+
+/// A round trip that is under way: sums from which a [`Trade`] is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct RoundTrip {
+    id: TradeId,
+    side: TradeSide,
+    #[serde(with = "crate::model::decimal")]
+    peak_quantity: Decimal,
+    entry_time: Timestamp,
+    entry_reason: Cow<'static, str>,
+    entry: Sum,
+    exit: Sum,
+    #[serde(with = "crate::model::decimal")]
+    fees: Decimal,
+    #[serde(with = "crate::model::decimal")]
+    realized: Decimal,
+}
+
+/// Quantity and price × quantity of several fills.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Sum {
+    #[serde(with = "crate::model::decimal")]
+    quantity: Decimal,
+    #[serde(with = "crate::model::decimal")]
+    value: Decimal,
+}
+
+impl Sum {
+    fn add(&mut self, price: Price, quantity: Decimal) {
+        self.quantity += quantity;
+        self.value += price.0 * quantity;
+    }
+
+    fn average(&self) -> Option<Price> {
+        let average = self.value.checked_div(self.quantity)?;
+        Some(Price(average.round_dp(Money::SCALE).normalize()))
+    }
+}
+
+/// What a fill did to the holding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FillEffect {
+    /// What the ledger books.
+    pub posting: FillPosting,
+    /// The round trip that the fill began.
+    pub opened: Option<Trade>,
+    /// The round trip that the fill ended.
+    pub closed: Option<Trade>,
+}
+
+impl Holding {
+    /// Signed quantity: long is positive.
+    #[must_use]
+    pub const fn quantity(&self) -> Decimal {
+        self.quantity
+    }
+
+    /// What the position cost, signed like the quantity.
+    #[must_use]
+    pub const fn cost(&self) -> Decimal {
+        self.cost
+    }
+
+    /// Whether nothing is held.
+    #[must_use]
+    pub const fn is_flat(&self) -> bool {
+        self.quantity.is_zero()
+    }
+
+    /// Long, short, or `None` when flat.
+    #[must_use]
+    pub const fn side(&self) -> Option<TradeSide> {
+        match (self.quantity.is_zero(), self.quantity.is_sign_negative()) {
+            (true, _) => None,
+            (false, false) => Some(TradeSide::Long),
+            (false, true) => Some(TradeSide::Short),
+        }
+    }
+
+    /// How many round trips have ended.
+    #[must_use]
+    pub const fn closed_trades(&self) -> u64 {
+        match self.round_trip {
+            Some(_) => self.trades - 1,
+            None => self.trades,
+        }
+    }
+
+    /// The average price of what is held; `None` when flat.
+    #[must_use]
+    pub fn entry_price(&self) -> Option<Price> {
+        self.round_trip.as_ref()?.entry.average()
+    }
+
+    /// The round trip under way, as a trade without exit.
+    #[must_use]
+    pub fn open_trade(&self, instrument: &Instrument) -> Option<Trade> {
+        self.round_trip
+            .as_ref()
+            .map(|round_trip| round_trip.tell(instrument, None))
+    }
+
+    /// The position at a mark price; `None` when flat.
+    #[must_use]
+    pub fn position(&self, instrument: &Instrument, mark: Price) -> Option<Position> {
+        let round_trip = self.round_trip.as_ref()?;
+        let market_value = instrument.notional(mark, Quantity(self.quantity));
+        Some(Position {
+            symbol: instrument.symbol().clone(),
+            side: round_trip.side,
+            quantity: Quantity(self.quantity.abs()),
+            entry_price: round_trip.entry.average()?,
+            entry_time: round_trip.entry_time,
+            mark_price: mark,
+            market_value,
+            unrealized_pnl: market_value - Money::new(self.cost, instrument.quote()),
+            stop_price: None,
+            target_price: None,
+        })
+    }
+
+    /// Takes a fill in. A fill either adds to the position or reduces it: one that would turn it around is two orders
+    /// (the engine sees to that).
+    ///
+    /// # Panics
+    /// When the fill would turn the position around: a bug.
+    pub fn apply(&mut self, fill: &Fill, instrument: &Instrument, reason: &Cow<'static, str>) -> FillEffect {
+        let signed = fill.quantity.0 * fill.side.sign();
+        let value = instrument.notional(fill.price, Quantity(signed)).amount;
+        let fee = fill.fee.amount;
+        let adds = self.quantity.is_zero() || self.quantity.is_sign_negative() == signed.is_sign_negative();
+        let held = self.quantity.abs();
+        assert!(
+            adds || fill.quantity.0 <= held,
+            "a fill of {signed} would turn a position of {} around",
+            self.quantity
+        );
+
+        if adds {
+            let opens = self.round_trip.is_none();
+            if opens {
+                self.trades += 1;
+            }
+            let round_trip = self.round_trip.get_or_insert_with(|| RoundTrip {
+                id: TradeId(self.trades),
+                side: if fill.side == Side::Buy {
+                    TradeSide::Long
+                } else {
+                    TradeSide::Short
+                },
+                peak_quantity: Decimal::ZERO,
+                entry_time: fill.time,
+                entry_reason: reason.clone(),
+                entry: Sum::default(),
+                exit: Sum::default(),
+                fees: Decimal::ZERO,
+                realized: Decimal::ZERO,
+            });
+            self.quantity += signed;
+            self.cost += value;
+            round_trip.entry.add(fill.price, fill.quantity.0);
+            round_trip.fees += fee;
+            round_trip.peak_quantity = round_trip.peak_quantity.max(self.quantity.abs());
+            let posting = FillPosting {
+                cash: -value,
+                position_cost: value,
+                realized: Decimal::ZERO,
+                fee,
+            };
+            return FillEffect {
+                posting,
+                opened: opens.then(|| round_trip.tell(instrument, None)),
+                closed: None,
+            };
+        }
+
+        // What leaves takes its share of the cost with it; the last to leave takes all, so nothing is lost to rounding.
+        let whole = fill.quantity.0 == held;
+        let cost = if whole {
+            self.cost
+        } else {
+            Money::new(self.cost * fill.quantity.0 / held, instrument.quote()).amount
+        };
+        let realized = -value - cost;
+        self.quantity += signed;
+        self.cost -= cost;
+        let posting = FillPosting {
+            cash: -value,
+            position_cost: -cost,
+            realized,
+            fee,
+        };
+        let mut closed = None;
+        if let Some(round_trip) = &mut self.round_trip {
+            round_trip.exit.add(fill.price, fill.quantity.0);
+            round_trip.fees += fee;
+            round_trip.realized += realized;
+            if whole {
+                closed = Some(round_trip.tell(instrument, Some((fill.time, reason.clone()))));
+                self.round_trip = None;
+            }
+        }
+        FillEffect {
+            posting,
+            opened: None,
+            closed,
+        }
+    }
+}
+
+impl RoundTrip {
+    fn tell(&self, instrument: &Instrument, exit: Option<(Timestamp, Cow<'static, str>)>) -> Trade {
+        let pnl = Money::new(self.realized - self.fees, instrument.quote());
+        let entry_value = Money::new(self.entry.value * instrument.multiplier(), instrument.quote());
+        let (exit_time, exit_reason) = exit.unzip();
+        Trade {
+            id: self.id,
+            symbol: instrument.symbol().clone(),
+            side: self.side,
+            quantity: Quantity(self.peak_quantity),
+            entry_time: self.entry_time,
+            entry_price: self.entry.average().unwrap_or_default(),
+            exit_price: exit_time.and_then(|_| self.exit.average()),
+            exit_time,
+            fees: Money::new(self.fees, instrument.quote()),
+            pnl,
+            return_ratio: pnl.ratio(entry_value),
+            entry_reason: self.entry_reason.clone(),
+            exit_reason: exit_reason.unwrap_or(Cow::Borrowed("")),
+        }
+    }
+}

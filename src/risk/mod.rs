@@ -1,0 +1,10 @@
+//! What stands between a decision and an order: size, limits, protections.
+
+mod check;
+mod protection;
+mod sizing;
+
+pub(crate) use check::affordable;
+pub use check::{Approved, OrderCheck};
+pub use protection::{Breach, Protection};
+pub use sizing::{SizingInputs, size};
