@@ -1,0 +1,142 @@
+//! The two memories that indicators share: the last n values, and the highest or lowest of them.
+
+use serde::{Deserialize, Serialize};
+
+/// What TA-Lib takes for zero: sums that ought to cancel seldom do so exactly.
+pub(crate) const EPSILON: f64 = 1e-14;
+
+/// Whether `x` is zero for TA-Lib.
+pub(crate) fn is_zero(x: f64) -> bool {
+    -EPSILON < x && x < EPSILON
+}
+
+/// The last n values, in a ring that is filled once and then written over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Window {
+    values: Vec<f64>,
+    /// Where the next value goes; in a full window the oldest one is there.
+    next: usize,
+    full: bool,
+}
+
+impl Window {
+    /// An empty window of `period` values; all memory is taken here.
+    pub(crate) fn new(period: usize) -> Self {
+        Self {
+            values: vec![f64::NAN; period.max(1)],
+            next: 0,
+            full: false,
+        }
+    }
+
+    /// Adds a value, in place of the oldest if the window is full.
+    #[inline]
+    pub(crate) fn push(&mut self, x: f64) {
+        if let Some(place) = self.values.get_mut(self.next) {
+            *place = x;
+        }
+        self.next += 1;
+        if self.next >= self.values.len() {
+            self.next = 0;
+            self.full = true;
+        }
+    }
+
+    /// Whether n values have come.
+    #[inline]
+    pub(crate) const fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// The oldest of a full window; undefined while it fills.
+    #[inline]
+    pub(crate) fn oldest(&self) -> f64 {
+        self.values.get(self.next).copied().unwrap_or(f64::NAN)
+    }
+
+    /// A full window's values in the order of the ring, which is also the order in which TA-Lib sums them.
+    #[inline]
+    pub(crate) fn unordered(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// A full window's values, oldest first.
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = f64> + '_ {
+        let (newer, older) = self.values.split_at(self.next.min(self.values.len()));
+        older.iter().chain(newer).copied()
+    }
+}
+
+/// The highest (or lowest) of the last n values and its age, in amortised constant time: a queue of the values that
+/// can still become it. Of equal values the latest counts, as in TA-Lib.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Extreme {
+    /// 1 for the highest, −1 for the lowest.
+    sign: f64,
+    seen: u64,
+    /// A ring of (when, sign × value): from `first`, `length` entries, falling in value.
+    queue: Vec<(u64, f64)>,
+    first: usize,
+    length: usize,
+}
+
+impl Extreme {
+    /// The highest of `period` values.
+    pub(crate) fn highest(period: usize) -> Self {
+        Self::new(period, 1.0)
+    }
+
+    /// The lowest of `period` values.
+    pub(crate) fn lowest(period: usize) -> Self {
+        Self::new(period, -1.0)
+    }
+
+    fn new(period: usize, sign: f64) -> Self {
+        Self {
+            sign,
+            seen: 0,
+            queue: vec![(0, f64::NAN); period.max(1)],
+            first: 0,
+            length: 0,
+        }
+    }
+
+    /// Takes a value, gives the extreme; undefined until n values have come.
+    #[inline]
+    pub(crate) fn next(&mut self, x: f64) -> f64 {
+        let period = self.queue.len();
+        let x = self.sign * x;
+        if self.length > 0 && self.queue[self.first].0 + (period as u64) <= self.seen {
+            self.first = self.wrap(self.first + 1);
+            self.length -= 1;
+        }
+        while self.length > 0 && self.queue[self.wrap(self.first + self.length - 1)].1 <= x {
+            self.length -= 1;
+        }
+        let place = self.wrap(self.first + self.length);
+        self.queue[place] = (self.seen, x);
+        self.length += 1;
+        self.seen += 1;
+        if self.seen < period as u64 {
+            return f64::NAN;
+        }
+        self.sign * self.queue[self.first].1
+    }
+
+    /// How many values ago the extreme came; 0 for the latest.
+    pub(crate) fn age(&self) -> u64 {
+        self.seen
+            .saturating_sub(1)
+            .saturating_sub(self.queue[self.first].0)
+    }
+
+    #[inline]
+    fn wrap(&self, index: usize) -> usize {
+        if index >= self.queue.len() {
+            index - self.queue.len()
+        } else {
+            index
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A compiled set of expressions, stepped once a bar.
+
+pub(crate) mod op;
+
+use crate::market::{Bar, BarAggregator};
+use crate::model::Timeframe;
+use op::{Context, Op, Slot, TRUE};
+use serde::{Deserialize, Serialize};
+
+/// Where a program keeps a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ConditionSlot(pub(crate) Slot);
+
+/// Where a program keeps a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NumberSlot(pub(crate) Slot);
+
+/// The position as rules see it, at the close of the bar.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PositionView {
+    /// Units held; negative when short, 0 when flat.
+    pub size: f64,
+    /// Average entry price; NaN when flat.
+    pub entry_price: f64,
+    /// Bars since the entry; 0 when flat.
+    pub bars_in_trade: f64,
+    /// Return on the entry price, a ratio with the sign of the profit; NaN when flat.
+    pub unrealized_return: f64,
+}
+
+impl PositionView {
+    /// No position.
+    pub const FLAT: Self = Self {
+        size: 0.0,
+        entry_price: f64::NAN,
+        bars_in_trade: 0.0,
+        unrealized_return: f64::NAN,
+    };
+}
+
+impl Default for PositionView {
+    fn default() -> Self {
+        Self::FLAT
+    }
+}
+
+/// Compiled expressions and everything they remember.
+///
+/// Clone or serialize it to take a snapshot: a program read back continues exactly where it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    root: Block,
+    series: Vec<(String, NumberSlot)>,
+}
+
+impl Program {
+    pub(crate) const fn new(root: Block, series: Vec<(String, NumberSlot)>) -> Self {
+        Self { root, series }
+    }
+
+    /// Takes the next closed bar of the strategy's timeframe, with the position at its close. Does not allocate.
+    #[inline]
+    pub fn on_bar(&mut self, bar: &Bar, position: &PositionView) {
+        self.root.step(&Context { bar, position });
+    }
+
+    /// Whether the condition held at the last bar. A condition with an undefined operand does not hold.
+    #[must_use]
+    #[inline]
+    pub fn condition(&self, slot: ConditionSlot) -> bool {
+        self.root.value(slot.0) == TRUE
+    }
+
+    /// The number at the last bar; NaN while it is undefined.
+    #[must_use]
+    #[inline]
+    pub fn number(&self, slot: NumberSlot) -> f64 {
+        self.root.value(slot.0)
+    }
+
+    /// The numbers that the strategy names in `let`, in the file's order, for drawing over the chart. An indicator
+    /// with several outputs has one entry for each: `channel.upper`.
+    #[must_use]
+    pub fn series(&self) -> &[(String, NumberSlot)] {
+        &self.series
+    }
+
+    /// The timeframe of the bars that the program takes.
+    #[must_use]
+    pub const fn timeframe(&self) -> Timeframe {
+        self.root.timeframe
+    }
+}
+
+/// The operations of one timeframe, and those of the higher timeframes that it reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Block {
+    timeframe: Timeframe,
+    /// Constants, results of operations, and what higher timeframes have handed down.
+    values: Vec<f64>,
+    /// Each with the first slot of its results, in an order in which operands come first.
+    steps: Vec<(Slot, Op)>,
+    frames: Vec<Frame>,
+}
+
+/// A higher timeframe inside a block: bars collect, and when one closes its operations run and hand down results,
+/// which stand until the next one closes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    aggregator: BarAggregator,
+    block: Block,
+    /// From a slot of the inner block to one of the outer.
+    exports: Vec<(Slot, Slot)>,
+}
+
+impl Frame {
+    pub(crate) const fn new(block: Block, exports: Vec<(Slot, Slot)>) -> Self {
+        Self {
+            aggregator: BarAggregator::new(block.timeframe),
+            block,
+            exports,
+        }
+    }
+}
+
+impl Block {
+    pub(crate) const fn new(
+        timeframe: Timeframe,
+        values: Vec<f64>,
+        steps: Vec<(Slot, Op)>,
+        frames: Vec<Frame>,
+    ) -> Self {
+        Self {
+            timeframe,
+            values,
+            steps,
+            frames,
+        }
+    }
+
+    #[inline]
+    fn value(&self, slot: Slot) -> f64 {
+        self.values.get(slot as usize).copied().unwrap_or(f64::NAN)
+    }
+
+    #[inline]
+    fn step(&mut self, context: &Context<'_>) {
+        for frame in &mut self.frames {
+            let closed = frame.aggregator.push_bar(context.bar, self.timeframe);
+            for bar in [closed.earlier, closed.completed].into_iter().flatten() {
+                frame.block.step(&Context {
+                    bar: &bar,
+                    position: context.position,
+                });
+                for (inner, outer) in &frame.exports {
+                    self.values[*outer as usize] = frame.block.value(*inner);
+                }
+            }
+        }
+        for (out, op) in &mut self.steps {
+            op.step(&mut self.values, *out as usize, context);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The strategy file as written: every part typed, every place kept, no expression evaluated yet.
+
+mod reader;
+
+use super::expression::elaborate::{Definition, Script};
+use super::problem::{Position, Problem};
+use super::rules::TimeInForceRule;
+use super::yaml;
+use crate::model::{Symbol, Timeframe};
+use serde::{Deserialize, Serialize};
+
+/// A strategy file whose form is right: known keys, numbers where numbers belong, expressions that parse.
+/// What its expressions mean is checked when it is compiled.
+#[derive(Clone, Debug)]
+pub struct StrategySpec {
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) symbols: Vec<Symbol>,
+    pub(super) timeframe: Timeframe,
+    pub(super) params: Vec<ParamSpec>,
+    /// Where each parameter stands, for problems with its value.
+    pub(super) param_positions: Vec<Position>,
+    pub(super) definitions: Vec<Definition>,
+    pub(super) rules: RuleSpecs,
+    pub(super) entry_order: OrderSpec,
+    pub(super) exit_order: OrderSpec,
+    pub(super) risk: RiskSpec,
+}
+
+/// A parameter that a trader or a sweep may change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParamSpec {
+    /// Used as `$name`.
+    pub name: String,
+    /// Value unless overridden.
+    pub default: f64,
+    /// Smallest value.
+    pub min: Option<f64>,
+    /// Largest value.
+    pub max: Option<f64>,
+    /// Step that a form or a sweep proposes; values between steps are accepted.
+    pub step: Option<f64>,
+    /// What it does; may be empty.
+    pub description: String,
+}
+
+/// The rules as written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RuleSpecs {
+    pub(super) entry_long: Option<Script>,
+    pub(super) entry_short: Option<Script>,
+    pub(super) exit_long: Option<Script>,
+    pub(super) exit_short: Option<Script>,
+}
+
+/// An order as written.
+#[derive(Clone, Debug)]
+pub(super) struct OrderSpec {
+    pub(super) kind: OrderKindSpec,
+    pub(super) time_in_force: TimeInForceRule,
+    pub(super) expire_after: Option<Script>,
+}
+
+/// The type of an order, with the expression for its price.
+#[derive(Clone, Debug)]
+pub(super) enum OrderKindSpec {
+    Market,
+    Limit(Script),
+    Stop(Script),
+}
+
+impl Default for OrderSpec {
+    fn default() -> Self {
+        Self {
+            kind: OrderKindSpec::Market,
+            time_in_force: TimeInForceRule::Gtc,
+            expire_after: None,
+        }
+    }
+}
+
+/// The risk section as written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RiskSpec {
+    pub(super) size: Option<SizeSpec>,
+    pub(super) stop_loss: Option<Amount>,
+    pub(super) take_profit: Option<Amount>,
+    pub(super) trailing_stop: Option<Amount>,
+    pub(super) max_open_positions: Option<Script>,
+    pub(super) max_drawdown: Option<Amount>,
+    pub(super) max_daily_loss: Option<Amount>,
+    pub(super) cooldown: Option<Script>,
+}
+
+/// How large an entry is, as written.
+#[derive(Clone, Debug)]
+pub(super) struct SizeSpec {
+    pub(super) method: SizeMethod,
+    pub(super) method_position: Position,
+    pub(super) value: Script,
+}
+
+/// The supported ways to find a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SizeMethod {
+    PercentOfEquity,
+    FixedQuantity,
+    FixedNotional,
+    RiskPercent,
+}
+
+/// An expression that may carry a percent sign.
+#[derive(Clone, Debug)]
+pub(super) struct Amount {
+    pub(super) script: Script,
+    pub(super) percent: bool,
+}
+
+impl StrategySpec {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Every problem of form that the file has, in the order in which they stand in it.
+    pub fn parse(yaml: &str) -> Result<Self, Vec<Problem>> {
+        let root = yaml::parse(yaml).map_err(|problem| vec![problem])?;
+        reader::read(&root).map_err(|mut problems| {
+            problems.sort_by_key(|problem| (problem.line, problem.column));
+            problems
+        })
+    }
+
+    /// As the file names it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the file says about it; may be empty.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Instruments that the file proposes; may be empty.
+    #[must_use]
+    pub fn symbols(&self) -> &[Symbol] {
+        &self.symbols
+    }
+
+    /// Rules run at the close of this bar.
+    #[must_use]
+    pub const fn timeframe(&self) -> Timeframe {
+        self.timeframe
+    }
+
+    /// The parameters, in the file's order.
+    #[must_use]
+    pub fn params(&self) -> &[ParamSpec] {
+        &self.params
+    }
+}
