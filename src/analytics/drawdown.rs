@@ -51,7 +51,7 @@ impl DrawdownTracker {
             self.peak_time = Some(time);
         } else {
             self.peak_time.get_or_insert(time);
-            self.deepest = self.deepest.max((self.peak - equity) / self.peak);
+            self.deepest = self.deepest.max(drawdown(self.peak, equity));
         }
         self.equity = equity;
         self.last_time = Some(time);
@@ -103,6 +103,7 @@ pub fn drawdown_series(initial: f64, equity: &[f64]) -> Vec<f64> {
         .collect()
 }
 
+/// A peak of nothing, or of less, leaves nothing to lose a share of.
 fn drawdown(peak: f64, equity: f64) -> f64 {
     if equity < peak && peak > 0.0 {
         (peak - equity) / peak

@@ -4,7 +4,7 @@
 //! the same symbol, seed and start give the same events for ever, on every machine. It has what makes real markets
 //! hard (clusters of volatility, jumps, a spread that widens in a storm, hours of silence and of noise) and regimes
 //! in which either trend followers or mean reverters earn, but it knows nothing of the world: profits made on it mean
-//! nothing.
+//! nothing. It never closes, not even for shares.
 
 mod price;
 
@@ -33,6 +33,8 @@ const INFORMED_CHANCE: f64 = 0.7;
 const INSIDE_CHANCE: f64 = 0.08;
 /// Quantity shown at a price, in usual trades.
 const DEPTH: f64 = 4.0;
+/// Share of the volume that trades ask for which they get: none takes more than is shown. Measured over 90 days.
+const FILLED_SHARE: f64 = 0.57;
 /// Milliseconds in a minute.
 const MINUTE_MILLIS: u64 = 60_000;
 
@@ -246,7 +248,7 @@ impl SimulatedMarket {
         // The mean of u / (1.05 − u) over the unit interval is 1.05 ln 21 − 1.
         const MEAN: f64 = 2.196_748_6;
         let unit = self.random.unit();
-        let usual = self.listing.minute_volume / (STEPS * TRADE_CHANCE);
+        let usual = self.listing.minute_volume / (STEPS * TRADE_CHANCE * FILLED_SHARE);
         let units = usual * scale * unit / ((1.05 - unit) * MEAN);
         (units * f64::from(self.listing.lots_per_unit)).round().max(1.0) as u64
     }

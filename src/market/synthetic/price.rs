@@ -35,6 +35,8 @@ const JUMPS_A_DAY: f64 = 1.2;
 const JUMP_SIZE: f64 = 8.0;
 /// What a jump adds to the fast factor.
 const JUMP_EXCITEMENT: f64 = 0.6;
+/// What jumps, and the excitement after them, make of the volatility of a walk without them. Measured over years.
+const JUMP_FACTOR: f64 = 1.05;
 
 /// Mean length of a trend, minutes.
 const TREND_MINUTES: f64 = 20.0 * 60.0;
@@ -95,7 +97,7 @@ impl PriceProcess {
     /// A process of this annualised volatility, somewhere in its usual range.
     pub(super) fn new(volatility: f64, random: &mut Random) -> Self {
         let mut process = Self {
-            minute_deviation: volatility / MINUTES_A_YEAR.sqrt(),
+            minute_deviation: volatility / JUMP_FACTOR / MINUTES_A_YEAR.sqrt(),
             level: 0.05 * random.normal(),
             slow: SLOW_DEVIATION * random.normal(),
             fast: FAST_DEVIATION * random.normal(),
