@@ -50,7 +50,9 @@ fn every_spelling_of_the_same_bars_is_read_alike() {
 
 #[test]
 fn what_is_wrong_is_told_with_its_line() {
-    let row = |row: &str| format!("{HEADER}\n0,1,2,1,2,9\n\n60,1,2,1,2,9\n{row}\n180,1,2,1,2,9\n240,1,2,1,2,9\n300,1,2,1,2,9\n");
+    let row = |row: &str| {
+        format!("{HEADER}\n0,1,2,1,2,9\n\n60,1,2,1,2,9\n{row}\n180,1,2,1,2,9\n240,1,2,1,2,9\n300,1,2,1,2,9\n")
+    };
     for (row_text, line, message) in [
         (
             "60,1,2,1,2,9",
