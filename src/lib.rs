@@ -29,3 +29,6 @@ pub mod analytics;
 pub mod alert;
 
 pub mod api;
+
+#[cfg(feature = "testkit")]
+pub mod testkit;

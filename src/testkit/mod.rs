@@ -1,0 +1,188 @@
+//! Builders and generators for tests, behind the feature `testkit`.
+//!
+//! Everything goes through the production constructors, so a test cannot hold what production could not.
+
+mod generate;
+
+pub use generate::{arbitrary_bars, arbitrary_market, bars_of};
+
+use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input};
+use crate::market::{Bar, MarketEvent};
+use crate::model::{Instrument, Money, Timeframe, Timestamp};
+use crate::strategy::Strategy;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
+/// A decimal from text.
+///
+/// # Panics
+/// When the text is no number.
+#[must_use]
+pub fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// BTC/USDT with tick 0.01, lot 0.00001 and no smallest order.
+///
+/// # Panics
+/// Never: the numbers are good.
+#[must_use]
+pub fn instrument() -> Instrument {
+    let symbol = "BTC/USDT".parse().unwrap_or_else(|error| panic!("{error}"));
+    Instrument::new(
+        symbol,
+        decimal("0.01"),
+        decimal("0.00001"),
+        Decimal::ZERO,
+        Decimal::ONE,
+    )
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A configuration for one-minute bars: 10,000 USDT, no fees, no slippage, unless changed afterwards.
+///
+/// # Panics
+/// When the strategy does not compile.
+#[must_use]
+pub fn config(yaml: &str) -> EngineConfig {
+    let strategy = Strategy::compile(yaml, &BTreeMap::new(), None)
+        .unwrap_or_else(|problems| panic!("{problems:?}\n{yaml}"));
+    let instrument = instrument();
+    EngineConfig {
+        initial_capital: Money::new(Decimal::from(10_000), instrument.quote()),
+        instrument,
+        base_timeframe: Timeframe::MINUTE,
+        strategy,
+        execution: ExecutionConfig {
+            maker_fee_rate: Decimal::ZERO,
+            taker_fee_rate: Decimal::ZERO,
+            slippage_bps: Decimal::ZERO,
+        },
+    }
+}
+
+/// An engine under test, with all that it has said.
+#[derive(Debug)]
+pub struct Bench {
+    /// The engine.
+    pub engine: Engine,
+    /// Its events so far.
+    pub events: Vec<Event>,
+    minute: i64,
+}
+
+impl Bench {
+    /// An engine of this strategy, started.
+    #[must_use]
+    pub fn start(yaml: &str) -> Self {
+        Self::with(config(yaml))
+    }
+
+    /// An engine of this configuration, started.
+    #[must_use]
+    pub fn with(config: EngineConfig) -> Self {
+        let mut bench = Self {
+            engine: Engine::new(config),
+            events: Vec::new(),
+            minute: 0,
+        };
+        bench.command(Command::Start);
+        bench
+    }
+
+    /// Feeds the next minute's bar: open, high, low, close.
+    pub fn bar(&mut self, open: f64, high: f64, low: f64, close: f64) -> &mut Self {
+        let bar = Bar {
+            open_time: self.now(),
+            open,
+            high,
+            low,
+            close,
+            volume: 1.0,
+        };
+        self.minute += 1;
+        self.feed(&Input::Market(MarketEvent::Bar(bar)))
+    }
+
+    /// Feeds minutes in which the price stands still at `price`.
+    pub fn flat(&mut self, count: usize, price: f64) -> &mut Self {
+        (0..count).for_each(|_| {
+            self.bar(price, price, price, price);
+        });
+        self
+    }
+
+    /// Gives a command.
+    pub fn command(&mut self, command: Command) -> &mut Self {
+        self.feed(&Input::Command(self.now(), command))
+    }
+
+    /// Feeds any input.
+    pub fn feed(&mut self, input: &Input) -> &mut Self {
+        self.engine.process(input, &mut self.events);
+        self
+    }
+
+    /// The time of the next bar's open.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_secs(self.minute * 60)
+    }
+
+    /// The journal so far, one line an event, for comparison with what a reader expects.
+    #[must_use]
+    pub fn journal(&self) -> Vec<String> {
+        self.events
+            .iter()
+            .filter(|event| event.kind.is_journaled())
+            .map(|event| line(&event.kind))
+            .collect()
+    }
+
+    /// The journal since the last call of [`Bench::forget`].
+    pub fn forget(&mut self) -> &mut Self {
+        self.events.clear();
+        self
+    }
+}
+
+/// One event in a few words.
+fn line(kind: &EventKind) -> String {
+    match kind {
+        EventKind::StateChanged { to, .. } => format!("session {to}"),
+        EventKind::OrderSubmitted { order } => {
+            let price = order
+                .kind
+                .price()
+                .map_or_else(String::new, |price| format!(" @ {price}"));
+            format!(
+                "#{} {} {} {}{price} ({})",
+                order.id,
+                order.side,
+                order.quantity,
+                order.kind.name(),
+                order.reason
+            )
+        }
+        EventKind::OrderDenied { order, reason } => format!("#{} denied: {}", order.id, reason.code()),
+        EventKind::OrderAccepted { order_id } => format!("#{order_id} accepted"),
+        EventKind::OrderRejected { order_id, reason } => format!("#{order_id} rejected: {}", reason.code()),
+        EventKind::OrderTriggered { order_id, price } => format!("#{order_id} triggered at {price}"),
+        EventKind::OrderAmended { order_id, price, .. } => format!("#{order_id} amended to {price}"),
+        EventKind::OrderFilled { fill, .. } => {
+            format!("#{} filled {} @ {}", fill.order_id, fill.quantity, fill.price)
+        }
+        EventKind::OrderCanceled { order_id, reason } => format!("#{order_id} canceled: {}", reason.code()),
+        EventKind::OrderExpired { order_id } => format!("#{order_id} expired"),
+        EventKind::TradeOpened { trade } => format!("{} opened", trade.side),
+        EventKind::TradeClosed { trade } => {
+            format!("{} closed: {}", trade.side, trade.pnl.amount.normalize())
+        }
+        EventKind::PositionChanged { position } => position.as_ref().map_or_else(
+            || "flat".to_owned(),
+            |position| format!("{} {}", position.side, position.quantity),
+        ),
+        EventKind::AlertRaised { alert } => format!("alert {}", alert.code),
+        EventKind::Bar { .. } | EventKind::Mark { .. } | EventKind::Quote { .. } => String::new(),
+    }
+}

@@ -1,0 +1,189 @@
+//! What holds for every market and every sequence of commands.
+
+use papertape::backtest;
+use papertape::engine::{Engine, EngineConfig, Event, EventKind, Input};
+use papertape::ledger::LedgerAccount;
+use papertape::market::{Bars, MarketEvent};
+use papertape::model::{Money, Quantity, Side};
+use papertape::testkit::{arbitrary_bars, arbitrary_market, config, decimal};
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+/// Strategies that between them use every order type, both sides, every size and every protection.
+const STRATEGIES: [&str; 5] = [
+    "name: cross\nsymbols: [BTC/USDT]\ntimeframe: 1m\nlet: {fast: 'sma(close, 2)', slow: 'sma(close, 5)'}\n\
+     entry: {long: 'cross_above(fast, slow)'}\nexit: {long: 'cross_below(fast, slow)'}\n",
+    "name: protected\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > open, short: close < open}\n\
+     risk: {size: {method: percent_of_equity, value: 60}, stop_loss: 4, take_profit: 1%, trailing_stop: 3, cooldown: 1, max_daily_loss: 5%}\n",
+    "name: limits\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close < open, short: close > open + 2}\nexit: {long: close > open + 3, short: close < open - 3}\n\
+     orders: {entry: {type: limit, price: close - 1, expire_after: 3}, exit: {type: limit, price: close + 1}}\n\
+     risk: {size: {method: risk_percent, value: 1}, stop_loss: 2 * atr(3)}\n",
+    "name: stops\nsymbols: [BTC/USDT]\ntimeframe: 2m\nentry: {long: close > open}\nexit: {long: bars_in_trade > 3}\n\
+     orders: {entry: {type: stop, stop_price: close + 1, time_in_force: day}}\n\
+     risk: {size: {method: fixed_notional, value: 9000}, max_drawdown: 10%}\n",
+    "name: greedy\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > open, short: close < open}\n\
+     risk: {size: {method: fixed_quantity, value: 12}}\n",
+];
+
+fn costly(yaml: &str) -> EngineConfig {
+    let mut config = config(yaml);
+    config.execution.maker_fee_rate = decimal("0.0002");
+    config.execution.taker_fee_rate = decimal("0.00075");
+    config.execution.slippage_bps = decimal("1.5");
+    config
+}
+
+fn run(config: EngineConfig, inputs: &[Input]) -> (Engine, Vec<Event>) {
+    let mut engine = Engine::new(config);
+    let mut events = Vec::new();
+    for input in inputs {
+        engine.process(input, &mut events);
+    }
+    (engine, events)
+}
+
+fn fills(events: &[Event]) -> impl Iterator<Item = &papertape::exchange::Fill> {
+    events.iter().filter_map(|event| match &event.kind {
+        EventKind::OrderFilled { fill, .. } => Some(fill),
+        _ => None,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Value is moved, never made: after any commands the books balance, cash is what the fills moved, the position is
+    /// their sum, and holds are what open orders need. The engine checks the books itself after every input, too.
+    #[test]
+    fn the_ledger_conserves_value(which in 0..STRATEGIES.len(), inputs in arbitrary_market(1..120)) {
+        let (engine, events) = run(costly(STRATEGIES[which]), &inputs);
+        let ledger = engine.ledger();
+        prop_assert_eq!(ledger.check(), Ok(()));
+        prop_assert_eq!(engine.check(), Ok(()));
+        let instrument = &engine.config().instrument;
+        let mut cash = engine.config().initial_capital;
+        let mut quantity = Decimal::ZERO;
+        let mut fees = Money::zero(instrument.quote());
+        for fill in fills(&events) {
+            let value = instrument.notional(fill.price, fill.quantity);
+            cash = if fill.side == Side::Buy { cash - value } else { cash + value } - fill.fee;
+            fees += fill.fee;
+            quantity += fill.quantity.0 * fill.side.sign();
+        }
+        prop_assert_eq!(engine.cash().amount, cash.amount);
+        prop_assert_eq!(ledger.balance(LedgerAccount::Fees).amount, fees.amount);
+        let held = engine.position().map_or(Decimal::ZERO, |position| {
+            position.quantity.0 * position.side.entry().sign()
+        });
+        prop_assert_eq!(held, quantity);
+        // Realised P&L and what is left at cost explain every cent that left the cash.
+        let realized = -ledger.balance(LedgerAccount::RealizedPnl).amount;
+        let cost = ledger.balance(LedgerAccount::PositionCost).amount;
+        prop_assert_eq!(engine.config().initial_capital.amount + realized - fees.amount - cost, cash.amount);
+    }
+
+    /// The parts of every explanation add up to the difference between decision and fill, exactly.
+    #[test]
+    fn explanations_add_up(which in 0..STRATEGIES.len(), inputs in arbitrary_market(1..120)) {
+        let (engine, events) = run(costly(STRATEGIES[which]), &inputs);
+        for fill in fills(&events) {
+            let expected =
+                fill.explanation.expected_price_cost(&engine.config().instrument, fill.side, fill.price, fill.quantity);
+            prop_assert_eq!(fill.explanation.price_cost().amount, expected.amount);
+            prop_assert_eq!(fill.explanation.fee, fill.fee);
+            prop_assert!(fill.quantity > Quantity::ZERO);
+        }
+    }
+
+    /// The same inputs give the same events, to the last bit.
+    #[test]
+    fn replay_equals_run(which in 0..STRATEGIES.len(), inputs in arbitrary_market(1..120)) {
+        let (first, first_events) = run(costly(STRATEGIES[which]), &inputs);
+        let (second, second_events) = run(costly(STRATEGIES[which]), &inputs);
+        prop_assert_eq!(first_events, second_events);
+        prop_assert_eq!(first.event_hash(), second.event_hash());
+    }
+
+    /// A snapshot and the rest of the inputs give what the whole gives.
+    #[test]
+    fn snapshot_and_rest_equal_the_whole(
+        which in 0..STRATEGIES.len(),
+        inputs in arbitrary_market(2..120),
+        cut in 0.0..1.0_f64,
+    ) {
+        let (whole, events) = run(costly(STRATEGIES[which]), &inputs);
+        let cut = (inputs.len() as f64 * cut) as usize;
+        let (before, mut pieces) = run(costly(STRATEGIES[which]), &inputs[..cut]);
+        let bytes = before.snapshot();
+        let mut restored = Engine::restore(&bytes).expect("a fresh snapshot reads back");
+        prop_assert_eq!(restored.snapshot(), bytes);
+        for input in &inputs[cut..] {
+            restored.process(input, &mut pieces);
+        }
+        prop_assert_eq!(pieces, events);
+        prop_assert_eq!(restored.event_hash(), whole.event_hash());
+        prop_assert_eq!(restored.snapshot(), whole.snapshot());
+    }
+
+    /// Cutting the future off changes nothing of the past.
+    #[test]
+    fn no_look_ahead(which in 0..STRATEGIES.len(), inputs in arbitrary_market(2..120), cut in 0.0..1.0_f64) {
+        let cut = (inputs.len() as f64 * cut) as usize;
+        let (_, whole) = run(costly(STRATEGIES[which]), &inputs);
+        let (_, past) = run(costly(STRATEGIES[which]), &inputs[..cut]);
+        prop_assert_eq!(&whole[..past.len()], &past[..]);
+    }
+
+    /// Event numbers rise by one, and time never goes back.
+    #[test]
+    fn events_are_numbered_without_gaps(which in 0..STRATEGIES.len(), inputs in arbitrary_market(1..120)) {
+        let (engine, events) = run(costly(STRATEGIES[which]), &inputs);
+        prop_assert!(events.iter().map(|event| event.seq).eq(1..=engine.seq()));
+        prop_assert!(events.is_sorted_by_key(|event| event.time));
+    }
+
+    /// A backtest is the engine over the same inputs, and its exact curve ends at its final equity.
+    #[test]
+    fn a_backtest_is_the_engine_over_bars(which in 0..STRATEGIES.len(), bars in arbitrary_bars(2..120)) {
+        let outcome = backtest::run(costly(STRATEGIES[which]), &bars, &mut |_| true).expect("nobody cancels");
+        let (engine, events) = run(costly(STRATEGIES[which]), &session_inputs(&bars));
+        prop_assert_eq!(&outcome.event_hash, &engine.event_hash());
+        prop_assert_eq!(outcome.final_equity, engine.equity());
+        prop_assert_eq!(outcome.fills.len(), fills(&events).count());
+        let points: Vec<_> = outcome.equity_points(&bars).collect();
+        prop_assert_eq!(points.len(), bars.len());
+        prop_assert_eq!(points.last().map(|point| point.equity), Some(outcome.final_equity.amount));
+        for (point, float) in points.iter().zip(&outcome.equity) {
+            let exact: f64 = point.equity.to_string().parse().expect("a number");
+            prop_assert!((exact - float).abs() < 1e-6, "{exact} {float}");
+            prop_assert!((0.0..=1.0).contains(&point.drawdown) || point.equity < Decimal::ZERO);
+        }
+    }
+}
+
+fn session_inputs(bars: &Bars) -> Vec<Input> {
+    use papertape::engine::Command;
+    use papertape::model::Timeframe;
+    let mut inputs: Vec<_> = bars
+        .iter()
+        .map(|bar| Input::Market(MarketEvent::Bar(bar)))
+        .collect();
+    inputs.insert(0, Input::Command(bars.open_time[0], Command::Start));
+    let end = Timeframe::MINUTE.close_of(bars.open_time[bars.len() - 1]);
+    inputs.push(Input::Command(end, Command::Finish));
+    inputs
+}
+
+#[test]
+fn a_damaged_snapshot_is_an_error() {
+    let bytes = Engine::new(config(STRATEGIES[0])).snapshot();
+    for cut in 0..bytes.len() {
+        assert!(Engine::restore(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    assert!(
+        Engine::restore(&[99])
+            .expect_err("another format")
+            .to_string()
+            .contains("format 99")
+    );
+}
