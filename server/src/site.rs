@@ -280,3 +280,114 @@ mod source {
         Some(Asset { bytes, version })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &str) -> Option<Asset> {
+        let (bytes, version): (&'static [u8], _) = match path {
+            "pkg/papertape_bg.wasm" => (b"wasm", "1"),
+            "pkg/papertape_bg.wasm.br" => (b"br", "2"),
+            "pkg/papertape_bg.wasm.gz" => (b"gz", "3"),
+            "favicon.svg" => (b"<svg/>", "4"),
+            _ => return None,
+        };
+        Some(Asset {
+            bytes: Bytes::from_static(bytes),
+            version: version.to_owned(),
+        })
+    }
+
+    fn get(path: &str, headers: &[(header::HeaderName, &'static str)]) -> Response {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect();
+        respond(path, &headers, read)
+    }
+
+    fn text<'a>(response: &'a Response, name: &header::HeaderName) -> Option<&'a str> {
+        response.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    #[test]
+    fn the_best_encoding_that_the_client_takes_is_sent() {
+        let encoding_for = |accepted: &'static str| {
+            let response = get("/pkg/papertape_bg.wasm", &[(header::ACCEPT_ENCODING, accepted)]);
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(text(&response, &header::CONTENT_TYPE), Some("application/wasm"));
+            assert_eq!(text(&response, &header::VARY), Some("accept-encoding"));
+            text(&response, &header::CONTENT_ENCODING).map(str::to_owned)
+        };
+        assert_eq!(encoding_for("gzip, deflate, br, zstd").as_deref(), Some("br"));
+        assert_eq!(encoding_for("gzip, deflate").as_deref(), Some("gzip"));
+        assert_eq!(encoding_for("br;q=0, GZIP;q=0.5").as_deref(), Some("gzip"));
+        assert_eq!(encoding_for("*").as_deref(), Some("br"));
+        assert_eq!(encoding_for("br;q=0, *;q=0"), None);
+        assert_eq!(encoding_for("identity"), None);
+    }
+
+    #[test]
+    fn a_file_without_twins_is_sent_as_it_is() {
+        let response = get("/favicon.svg", &[(header::ACCEPT_ENCODING, "br, gzip")]);
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(text(&response, &header::CONTENT_ENCODING), None);
+        assert_eq!(text(&response, &header::CONTENT_TYPE), Some("image/svg+xml"));
+    }
+
+    #[test]
+    fn a_client_that_has_this_version_is_told_so() {
+        let first = get("/favicon.svg", &[]);
+        assert_eq!(text(&first, &header::ETAG), Some("\"4\""));
+        assert_eq!(text(&first, &header::CACHE_CONTROL), Some("no-cache"));
+        for known in ["\"4\"", "W/\"4\"", "\"1\", \"4\"", "*"] {
+            let again = get("/favicon.svg", &[(header::IF_NONE_MATCH, known)]);
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{known}");
+            assert_eq!(text(&again, &header::ETAG), Some("\"4\""));
+        }
+        let newer = get("/favicon.svg", &[(header::IF_NONE_MATCH, "\"3\"")]);
+        assert_eq!(newer.status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn each_encoding_is_a_version_of_its_own() {
+        let of = |accepted| {
+            let response = get("/pkg/papertape_bg.wasm", &[(header::ACCEPT_ENCODING, accepted)]);
+            text(&response, &header::ETAG).map(str::to_owned)
+        };
+        assert_ne!(of("br"), of("gzip"));
+        assert_ne!(of("br"), of("identity"));
+    }
+
+    #[test]
+    fn nothing_but_the_site_can_be_read() {
+        for path in [
+            "/",
+            "/pkg",
+            "/pkg/",
+            "/pkg/missing.js",
+            "/pkg/../favicon.svg",
+            "/pkg/..%2f..%2fCargo.toml",
+            "//favicon.svg/",
+            "/pkg/.hidden",
+            "/pkg\\papertape_bg.wasm",
+            "/pkg/papertape_bg.wasm.br",
+        ] {
+            assert_eq!(get(path, &[]).status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[cfg(not(feature = "embed-site"))]
+    #[test]
+    fn a_file_on_disk_changes_its_version_when_it_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.txt");
+        let version = || source::read_under(folder.path(), "a.txt").map(|asset| asset.version);
+        assert_eq!(version(), None);
+        std::fs::write(&file, "one").expect("written");
+        let first = version();
+        std::fs::write(&file, "three").expect("written");
+        assert_ne!(version(), first);
+    }
+}

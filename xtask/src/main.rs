@@ -16,6 +16,7 @@ mod tools;
 use clap::{Parser, Subcommand};
 use process::Failure;
 use report::Steps;
+use site::Profile;
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 /// Build, start and test Papertape.
@@ -35,7 +36,12 @@ enum Command {
         serve: Vec<OsString>,
     },
     /// Build target/release/papertape, a single file that holds the server, the pages and the client.
-    Build,
+    Build {
+        /// Fast and unoptimised instead: target/debug/papertape, with the site in target/site-dev. Start that with
+        /// `PAPERTAPE_SITE` set to this folder.
+        #[arg(long)]
+        dev: bool,
+    },
     /// Check and test everything: format, lints, Rust tests, the pages in a real browser.
     Test(test::Options),
     /// Measure: the benchmarks, and how soon a live event reaches a client.
@@ -55,7 +61,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run { serve } => run(&serve),
-        Command::Build => build().map(|_| ExitCode::SUCCESS),
+        Command::Build { dev } => build(Profile::of(dev)).map(|_| ExitCode::SUCCESS),
         Command::Test(options) => test::run(&options),
         Command::Bench { filter } => bench::run(&filter),
         Command::Dev { serve } => dev::run(&serve),
@@ -66,12 +72,11 @@ fn main() -> ExitCode {
     })
 }
 
-fn build() -> Result<PathBuf, Failure> {
-    let mut steps = Steps::new(site::STEPS);
-    site::build(site::Profile::Release, &mut steps)
+fn build(profile: Profile) -> Result<PathBuf, Failure> {
+    site::build(profile, &mut Steps::new(site::STEPS))
 }
 
 fn run(serve: &[OsString]) -> Result<ExitCode, Failure> {
-    let binary = build()?;
+    let binary = build(Profile::Release)?;
     process::become_server(&binary, serve)
 }

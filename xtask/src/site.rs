@@ -40,6 +40,10 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
+    pub(crate) const fn of(dev: bool) -> Self {
+        if dev { Self::Dev } else { Self::Release }
+    }
+
     /// Where the site lies.
     pub(crate) fn site(self) -> PathBuf {
         root().join(match self {
@@ -121,7 +125,8 @@ fn bundle(profile: Profile) -> Result<Outcome, Failure> {
     let stamp = Stamp::new(&format!("bundle-{}", profile.name()))
         .input(&root().join("app/package-lock.json"))
         .input(&root().join("app/src/chart/charts.js"))
-        .input(&root().join("style"));
+        .input(&root().join("style"))
+        .input(&root().join("public"));
     if stamp.is_current(&outputs) {
         return Ok(Outcome::Unchanged);
     }
@@ -129,21 +134,26 @@ fn bundle(profile: Profile) -> Result<Outcome, Failure> {
         profile,
         &charts,
         &outputs[0],
-        &["--format=esm", "--define:process.env.NODE_ENV=\"production\""],
+        &["--format=esm", "--define:process.env.NODE_ENV=\"production\""].map(str::to_owned),
     )?;
     // What public/ holds is asked for by its address, not pulled into the style sheet.
-    esbuild(profile, &style, &outputs[1], &["--external:/*"])?;
+    let public: Vec<String> = files(&root().join("public"))
+        .iter()
+        .filter_map(|file| file.strip_prefix(root().join("public")).ok())
+        .map(|name| format!("--external:/{}", name.to_string_lossy().replace('\\', "/")))
+        .collect();
+    esbuild(profile, &style, &outputs[1], &public)?;
     stamp.save()?;
     Ok(Outcome::Done)
 }
 
-fn esbuild(profile: Profile, entry: &Path, out: &Path, options: &[&str]) -> Result<(), Failure> {
+fn esbuild(profile: Profile, entry: &Path, out: &Path, options: &[String]) -> Result<(), Failure> {
     let mut command = npm_program("esbuild/bin/esbuild", [entry]);
     command
         .args([
             "--bundle",
             "--log-level=warning",
-            "--legal-comments=none",
+            "--legal-comments=eof",
             "--target=es2022",
         ])
         .args(options)
@@ -213,7 +223,7 @@ fn bind_client(profile: Profile) -> Result<Outcome, Failure> {
         profile,
         &bound.join("papertape.js"),
         &outputs[0],
-        &["--format=esm", "--external:/pkg/*"],
+        &["--format=esm", "--external:/pkg/*"].map(str::to_owned),
     )?;
     let wasm = bound.join("papertape_bg.wasm");
     if release {

@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// Run the tests in the browser only.
     #[arg(long)]
     only_browser: bool,
+    /// Run the tests in the browser against the fast, unoptimised build.
+    #[arg(long, conflicts_with = "skip_browser")]
+    dev: bool,
     /// What Playwright is to be told, e.g. `-- home.spec.ts --headed`.
     #[arg(last = true)]
     playwright: Vec<String>,
@@ -55,13 +58,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let start = Instant::now();
     let mut summary = Summary::default();
     let rust = if options.only_browser { 0 } else { 4 };
-    let browser = if options.skip_browser { 0 } else { site::STEPS + 4 };
+    let browser = if options.skip_browser {
+        0
+    } else {
+        site::STEPS + if options.dev { 3 } else { 4 }
+    };
     let mut steps = Steps::new(rust + browser);
     if !options.only_browser {
         test_rust(&mut steps, &mut summary)?;
     }
     if !options.skip_browser {
-        test_browser(&options.playwright, &mut steps, &mut summary)?;
+        test_browser(options, &mut steps, &mut summary)?;
     }
 
     let Tally {
@@ -119,15 +126,18 @@ fn test_rust(steps: &mut Steps, summary: &mut Summary) -> Result<(), Failure> {
     })
 }
 
-fn test_browser(arguments: &[String], steps: &mut Steps, summary: &mut Summary) -> Result<(), Failure> {
-    let binary = site::build(Profile::Release, steps)?;
-    steps.step("Weighing the first load of the dashboard", || {
-        summary.count(
-            "the weight of the first load",
-            site::check_budget().map_err(|failure| failure.to_string()),
-        );
-        Ok(Outcome::Done)
-    })?;
+fn test_browser(options: &Options, steps: &mut Steps, summary: &mut Summary) -> Result<(), Failure> {
+    let profile = Profile::of(options.dev);
+    let binary = site::build(profile, steps)?;
+    if profile == Profile::Release {
+        steps.step("Weighing the first load of the dashboard", || {
+            summary.count(
+                "the weight of the first load",
+                site::check_budget().map_err(|failure| failure.to_string()),
+            );
+            Ok(Outcome::Done)
+        })?;
+    }
     steps.step("Installing the npm packages of end2end/", || {
         tools::npm_packages("end2end")
     })?;
@@ -138,9 +148,10 @@ fn test_browser(arguments: &[String], steps: &mut Steps, summary: &mut Summary) 
     steps.step("Testing in the browser", || {
         let mut playwright = node(&folder, "@playwright/test/cli.js", &["test"]);
         playwright
-            .args(arguments)
+            .args(&options.playwright)
             .env("CHROMIUM", tools::chromium()?)
-            .env("PAPERTAPE", &binary);
+            .env("PAPERTAPE", &binary)
+            .env("PAPERTAPE_SITE", profile.site());
         summary.suite("Playwright", playwright, playwright_tally)
     })
 }
