@@ -1,37 +1,27 @@
 //! Moving averages. Formulas, seeds and order of operations are TA-Lib's (`ta_SMA.c`, `ta_EMA.c`, …), so that results
 //! agree to the last digits. All take one series; all are undefined (NaN) until they have seen enough of it.
 
-use super::window::{Window, is_zero};
+use super::window::{RollingSum, Window};
 use serde::{Deserialize, Serialize};
 
 /// Simple moving average: the mean of the last n values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sma {
-    window: Window,
-    /// Sum of the window without its oldest value once it is full.
-    total: f64,
+    sum: RollingSum,
     period: f64,
 }
 
 impl Sma {
     pub(crate) fn new(period: usize) -> Self {
         Self {
-            window: Window::new(period),
-            total: 0.0,
+            sum: RollingSum::new(period),
             period: period as f64,
         }
     }
 
     #[inline]
     pub(crate) fn next(&mut self, x: f64) -> f64 {
-        self.window.push(x);
-        self.total += x;
-        if !self.window.is_full() {
-            return f64::NAN;
-        }
-        let total = self.total;
-        self.total -= self.window.oldest();
-        total / self.period
+        self.sum.next(x) / self.period
     }
 }
 
@@ -186,11 +176,9 @@ impl Trima {
 pub(crate) struct Kama {
     /// The last n + 1 values.
     window: Window,
-    previous: f64,
-    /// The value that left the window last.
-    trailing: f64,
     /// Sum of the last n absolute changes.
-    path: f64,
+    path: RollingSum,
+    previous: f64,
     average: f64,
 }
 
@@ -198,9 +186,8 @@ impl Kama {
     pub(crate) fn new(period: usize) -> Self {
         Self {
             window: Window::new(period + 1),
+            path: RollingSum::new(period),
             previous: f64::NAN,
-            trailing: f64::NAN,
-            path: 0.0,
             average: f64::NAN,
         }
     }
@@ -213,24 +200,19 @@ impl Kama {
         if previous.is_nan() {
             return f64::NAN;
         }
-        let oldest = self.window.oldest();
-        if !self.trailing.is_nan() {
-            self.path -= (self.trailing - oldest).abs();
-        }
-        self.path += (x - previous).abs();
+        let path = self.path.next((x - previous).abs());
         if !self.window.is_full() {
             return f64::NAN;
         }
         if self.average.is_nan() {
             self.average = previous;
         }
-        self.trailing = oldest;
-        let change = x - oldest;
-        // A rise without a step back; TA-Lib asks about rises only, rounding aside the ratio says the same for falls.
-        let efficiency = if self.path <= change || is_zero(self.path) {
+        let change = x - self.window.oldest();
+        // TA-Lib asks about rises only; rounding aside, the ratio says the same for falls.
+        let efficiency = if path <= change || path == 0.0 {
             1.0
         } else {
-            (change / self.path).abs()
+            (change / path).abs()
         };
         let smoothing = efficiency * RANGE + SLOWEST;
         self.average += (x - self.average) * (smoothing * smoothing);

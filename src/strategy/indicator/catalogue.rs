@@ -5,12 +5,12 @@ use super::{
     average::{Dema, Ema, Kama, Sma, T3, Tema, Trima, Wma},
     momentum::{Change, ChangeKind, Cmo, Macd, PriceOscillator, Rsi, StochRsi, Trix},
     oscillator::{Aroon, AroonOscillator, Cci, Mfi, Stoch, UltimateOscillator, Willr},
-    statistics::{Beta, Correlation, LinearRegression, Midpoint, PercentRank, StdDev, Sum, Variance, ZScore},
+    statistics::{Beta, Correlation, LinearRegression, Midpoint, PercentRank, StdDev, Variance, ZScore},
     trend::{Adx, Adxr, DirectionalIndicator, Dx, Sar, Supertrend},
     volatility::{Atr, Bbands, Donchian, Keltner, MidPrice, Natr, TrueRange},
     volume::{Ad, AdOscillator, Obv, Vwap},
     volume_profile::VolumeProfile,
-    window::{Extreme, Window},
+    window::{Extreme, RollingSum, Window},
 };
 use crate::strategy::program::op::{BarValue, Cross, Math, Math2, Op, PositionValue, Slot, Streak};
 
@@ -477,7 +477,7 @@ static FUNCTIONS: &[Function] = &[
         "bbands",
         &[
             series("series"),
-            period(2, 5),
+            period(2, 20),
             constant("deviations_up", -1e6, 1e6, 2.0),
             constant("deviations_down", -1e6, 1e6, f64::NAN),
         ],
@@ -594,7 +594,7 @@ static FUNCTIONS: &[Function] = &[
         |s, c| Op::Pair(s[0], s[1], Box::new(Pair::Beta(Beta::new(c.period(0))))),
     ),
     number("sum", &[series("series"), period(1, 30)], ONE_LESS, |s, c| {
-        single(s, Sum::new(c.period(0)))
+        single(s, RollingSum::new(c.period(0)))
     }),
     number(
         "midpoint",

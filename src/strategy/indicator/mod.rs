@@ -23,6 +23,8 @@ pub(crate) use window::Window;
 macro_rules! shape {
     ($(#[$doc:meta])* $name:ident($input:ty) -> $output:ty { $($variant:ident($state:ty)),+ $(,)? }) => {
         $(#[$doc])*
+        // Operations box the whole enum, so one size for all costs nothing.
+        #[allow(clippy::large_enum_variant)]
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub(crate) enum $name {
             $($variant($state),)+
@@ -62,7 +64,7 @@ shape! {
         Trix(momentum::Trix),
         PriceOscillator(momentum::PriceOscillator),
         Extreme(window::Extreme),
-        Sum(statistics::Sum),
+        Sum(window::RollingSum),
         Midpoint(statistics::Midpoint),
         Variance(statistics::Variance),
         StdDev(statistics::StdDev),

@@ -1,7 +1,7 @@
 //! Momentum of one series: how far, how fast, how one-sided. Formulas and warm-up are TA-Lib's.
 
 use super::average::{Ema, Sma};
-use super::window::{Extreme, Window, is_zero};
+use super::window::{Extreme, Window};
 use serde::{Deserialize, Serialize};
 
 /// Wilder's averages of gains and losses, which RSI and CMO share. Defined from the n-th change on.
@@ -68,7 +68,7 @@ impl Rsi {
     pub(crate) fn next(&mut self, x: f64) -> f64 {
         match self.0.next(x) {
             None => f64::NAN,
-            Some((gain, loss)) if is_zero(gain + loss) => 0.0,
+            Some((gain, loss)) if gain + loss == 0.0 => 0.0,
             Some((gain, loss)) => 100.0 * (gain / (gain + loss)),
         }
     }
@@ -86,7 +86,7 @@ impl Cmo {
     pub(crate) fn next(&mut self, x: f64) -> f64 {
         match self.0.next(x) {
             None => f64::NAN,
-            Some((gain, loss)) if is_zero(gain + loss) => 0.0,
+            Some((gain, loss)) if gain + loss == 0.0 => 0.0,
             Some((gain, loss)) => 100.0 * ((gain - loss) / (gain + loss)),
         }
     }
@@ -162,20 +162,19 @@ impl Trix {
     }
 }
 
-/// APO and PPO: the difference of a fast and a slow simple average (TA-Lib's default kind of average here), absolute
-/// or in percent of the slow one.
+/// APO and PPO: the difference of a fast and a slow exponential average, absolute or in percent of the slow one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PriceOscillator {
-    fast: Sma,
-    slow: Sma,
+    fast: Ema,
+    slow: Ema,
     percent: bool,
 }
 
 impl PriceOscillator {
     pub(crate) fn new(fast: usize, slow: usize, percent: bool) -> Self {
         Self {
-            fast: Sma::new(fast.min(slow)),
-            slow: Sma::new(slow.max(fast)),
+            fast: Ema::new(fast.min(slow)),
+            slow: Ema::new(slow.max(fast)),
             percent,
         }
     }
@@ -185,7 +184,7 @@ impl PriceOscillator {
         if !self.percent {
             return fast - slow;
         }
-        if is_zero(slow) {
+        if slow == 0.0 {
             0.0
         } else {
             (fast - slow) / slow * 100.0
@@ -199,7 +198,7 @@ pub(crate) struct Macd {
     fast: Ema,
     slow: Ema,
     signal: Ema,
-    /// Values that the fast average sits out, so that both averages are seeded at the same bar.
+    /// Values that the fast average sits out: unlike in APO, both averages are seeded at the same bar.
     skip: usize,
 }
 

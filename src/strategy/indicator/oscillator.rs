@@ -3,7 +3,7 @@
 use super::average::Sma;
 use super::momentum::stochastic;
 use super::volatility::true_range;
-use super::window::{Extreme, Window};
+use super::window::{Extreme, RollingSum, Window};
 use crate::market::Bar;
 use serde::{Deserialize, Serialize};
 
@@ -100,23 +100,19 @@ impl Cci {
     }
 }
 
-/// Money flow index, 0 … 100: the share of the money that moved at rising typical prices.
+/// Money flow index, 0 … 100: the share of the money that moved at rising typical prices; 0 when none moved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Mfi {
-    rising: Window,
-    falling: Window,
-    rising_sum: f64,
-    falling_sum: f64,
+    rising: RollingSum,
+    falling: RollingSum,
     previous: f64,
 }
 
 impl Mfi {
     pub(crate) fn new(period: usize) -> Self {
         Self {
-            rising: Window::new(period),
-            falling: Window::new(period),
-            rising_sum: 0.0,
-            falling_sum: 0.0,
+            rising: RollingSum::new(period),
+            falling: RollingSum::new(period),
             previous: f64::NAN,
         }
     }
@@ -127,31 +123,14 @@ impl Mfi {
         if change.is_nan() {
             return f64::NAN;
         }
-        if self.rising.is_full() {
-            self.rising_sum -= self.rising.oldest();
-            self.falling_sum -= self.falling.oldest();
-        }
         let flow = typical * bar.volume;
-        let (up, down) = if change < 0.0 {
-            (0.0, flow)
-        } else if change > 0.0 {
-            (flow, 0.0)
-        } else {
-            (0.0, 0.0)
-        };
-        self.rising.push(up);
-        self.falling.push(down);
-        self.rising_sum += up;
-        self.falling_sum += down;
-        if !self.rising.is_full() {
-            return f64::NAN;
-        }
-        let total = self.rising_sum + self.falling_sum;
-        // TA-Lib's threshold: next to no money has no direction.
-        if total < 1.0 {
+        let rising = self.rising.next(if change > 0.0 { flow } else { 0.0 });
+        let falling = self.falling.next(if change < 0.0 { flow } else { 0.0 });
+        let total = rising + falling;
+        if total == 0.0 {
             0.0
         } else {
-            100.0 * (self.rising_sum / total)
+            100.0 * (rising / total)
         }
     }
 }
@@ -202,36 +181,9 @@ impl AroonOscillator {
 /// Ultimate oscillator (L. Williams), 0 … 100: buying pressure over three periods, weighted 4 : 2 : 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct UltimateOscillator {
-    pressure: [Rolling; 3],
-    range: [Rolling; 3],
+    pressure: [RollingSum; 3],
+    range: [RollingSum; 3],
     previous_close: f64,
-}
-
-/// A sum of the last n values, as TA-Lib keeps it: the oldest leaves after the sum was used.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Rolling {
-    window: Window,
-    total: f64,
-}
-
-impl Rolling {
-    fn new(period: usize) -> Self {
-        Self {
-            window: Window::new(period),
-            total: 0.0,
-        }
-    }
-
-    fn next(&mut self, x: f64) -> f64 {
-        self.window.push(x);
-        self.total += x;
-        if !self.window.is_full() {
-            return f64::NAN;
-        }
-        let total = self.total;
-        self.total -= self.window.oldest();
-        total
-    }
 }
 
 impl UltimateOscillator {
@@ -239,8 +191,8 @@ impl UltimateOscillator {
         let mut periods = [first, second, third];
         periods.sort_unstable();
         Self {
-            pressure: periods.map(Rolling::new),
-            range: periods.map(Rolling::new),
+            pressure: periods.map(RollingSum::new),
+            range: periods.map(RollingSum::new),
             previous_close: f64::NAN,
         }
     }
@@ -257,7 +209,7 @@ impl UltimateOscillator {
             self.pressure.iter_mut().zip(&mut self.range).zip([4.0, 2.0, 1.0])
         {
             let (pressure, range) = (pressures.next(pressure), ranges.next(range));
-            if !super::window::is_zero(range) {
+            if range != 0.0 {
                 sum += weight * (pressure / range);
             }
         }

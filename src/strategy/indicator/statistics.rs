@@ -1,7 +1,7 @@
 //! Statistics of the last values of one or two series.
 
-use super::volatility::{Spread, deviation};
-use super::window::{EPSILON, Extreme, Window, is_zero};
+use super::volatility::Spread;
+use super::window::{Extreme, Window};
 use serde::{Deserialize, Serialize};
 
 /// VAR: population variance. The deviations that TA-Lib takes as third argument have no effect there either.
@@ -34,7 +34,7 @@ impl StdDev {
     }
 
     pub(crate) fn next(&mut self, x: f64) -> f64 {
-        deviation(self.spread.next(x).1) * self.deviations
+        self.spread.next(x).1.sqrt() * self.deviations
     }
 }
 
@@ -49,14 +49,10 @@ impl ZScore {
 
     pub(crate) fn next(&mut self, x: f64) -> f64 {
         let (mean, variance) = self.0.next(x);
-        if variance.is_nan() {
-            return variance;
-        }
-        let deviation = deviation(variance);
-        if deviation == 0.0 {
+        if variance == 0.0 {
             0.0
         } else {
-            (x - mean) / deviation
+            (x - mean) / variance.sqrt()
         }
     }
 }
@@ -80,33 +76,6 @@ impl PercentRank {
         };
         self.0.push(x);
         rank
-    }
-}
-
-/// SUM of the last n values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Sum {
-    window: Window,
-    total: f64,
-}
-
-impl Sum {
-    pub(crate) fn new(period: usize) -> Self {
-        Self {
-            window: Window::new(period),
-            total: 0.0,
-        }
-    }
-
-    pub(crate) fn next(&mut self, x: f64) -> f64 {
-        self.window.push(x);
-        self.total += x;
-        if !self.window.is_full() {
-            return f64::NAN;
-        }
-        let total = self.total;
-        self.total -= self.window.oldest();
-        total
     }
 }
 
@@ -158,30 +127,60 @@ impl LinearRegression {
         let ages_squared = n * (n - 1.0) * (2.0 * n - 1.0) / 6.0;
         let divisor = ages * ages - n * ages_squared;
         let (mut sum, mut product, mut age) = (0.0, 0.0, n);
+        // Distances from the newest value keep the digits that large prices would cost.
         for value in self.window.iter() {
             age -= 1.0;
-            sum += value;
-            product += age * value;
+            sum += value - x;
+            product += age * (value - x);
         }
         let slope = (n * product - ages * sum) / divisor;
         if self.slope {
             return slope;
         }
         let start = (sum - slope * ages) / n;
-        start + slope * (n - 1.0)
+        x + (start + slope * (n - 1.0))
     }
 }
 
-/// Two running sums over the last n pairs, shared by CORREL and BETA.
+/// Sums over the last n pairs, of distances from an anchor that moves on every n pairs (see [`Spread`]), shared by
+/// CORREL and BETA.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Pairs {
     x: Window,
     y: Window,
-    sum_x: f64,
-    sum_y: f64,
-    sum_xx: f64,
-    sum_yy: f64,
-    sum_xy: f64,
+    anchor: (f64, f64),
+    /// Pairs since the anchor moved.
+    age: usize,
+    sums: Sums,
+    last: (f64, f64),
+    /// How many equal values came last, of each: n of them do not vary, whatever rounding leaves in the sums.
+    run: (usize, usize),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Sums {
+    x: f64,
+    y: f64,
+    xx: f64,
+    yy: f64,
+    xy: f64,
+}
+
+impl Sums {
+    fn add(&mut self, x: f64, y: f64, sign: f64) {
+        self.x += sign * x;
+        self.y += sign * y;
+        self.xx += sign * (x * x);
+        self.yy += sign * (y * y);
+        self.xy += sign * (x * y);
+    }
+}
+
+/// n times the (co)variances of the last n pairs.
+struct Moments {
+    xx: f64,
+    yy: f64,
+    xy: f64,
 }
 
 impl Pairs {
@@ -189,61 +188,79 @@ impl Pairs {
         Self {
             x: Window::new(period),
             y: Window::new(period),
-            sum_x: 0.0,
-            sum_y: 0.0,
-            sum_xx: 0.0,
-            sum_yy: 0.0,
-            sum_xy: 0.0,
+            anchor: (f64::NAN, f64::NAN),
+            age: 0,
+            sums: Sums::default(),
+            last: (f64::NAN, f64::NAN),
+            run: (0, 0),
         }
     }
 
-    /// Takes a pair; whether there are n of them.
-    fn push(&mut self, x: f64, y: f64) -> bool {
+    /// Takes a pair; the moments once there are n.
+    fn next(&mut self, x: f64, y: f64) -> Option<Moments> {
+        let period = self.x.period();
         if self.x.is_full() {
-            self.add(self.x.oldest(), self.y.oldest(), -1.0);
+            self.sums.add(
+                self.x.oldest() - self.anchor.0,
+                self.y.oldest() - self.anchor.1,
+                -1.0,
+            );
+        } else if self.anchor.0.is_nan() {
+            self.anchor = (x, y);
         }
         self.x.push(x);
         self.y.push(y);
-        self.add(x, y, 1.0);
-        self.x.is_full()
+        self.sums.add(x - self.anchor.0, y - self.anchor.1, 1.0);
+        let lengthen = |run: usize, same: bool| if same { run.saturating_add(1) } else { 1 };
+        self.run = (
+            lengthen(self.run.0, x == self.last.0),
+            lengthen(self.run.1, y == self.last.1),
+        );
+        self.last = (x, y);
+        if !self.x.is_full() {
+            return None;
+        }
+        self.age += 1;
+        if self.age >= period {
+            self.move_anchor((x, y));
+        }
+        let n = period as f64;
+        let sums = &self.sums;
+        let still = |run: usize, moment: f64| if run >= period { 0.0 } else { moment };
+        Some(Moments {
+            xx: still(self.run.0, sums.xx - sums.x * sums.x / n),
+            yy: still(self.run.1, sums.yy - sums.y * sums.y / n),
+            xy: sums.xy - sums.x * sums.y / n,
+        })
     }
 
-    fn add(&mut self, x: f64, y: f64, sign: f64) {
-        self.sum_x += sign * x;
-        self.sum_y += sign * y;
-        self.sum_xx += sign * (x * x);
-        self.sum_yy += sign * (y * y);
-        self.sum_xy += sign * (x * y);
+    fn move_anchor(&mut self, anchor: (f64, f64)) {
+        (self.anchor, self.age, self.sums) = (anchor, 0, Sums::default());
+        for (x, y) in self.x.unordered().iter().zip(self.y.unordered()) {
+            self.sums.add(x - anchor.0, y - anchor.1, 1.0);
+        }
     }
 }
 
 /// CORREL: Pearson's correlation of two series over the last n values, −1 … 1; 0 when one of them does not move.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Correlation {
-    pairs: Pairs,
-    period: f64,
-}
+pub(crate) struct Correlation(Pairs);
 
 impl Correlation {
     pub(crate) fn new(period: usize) -> Self {
-        Self {
-            pairs: Pairs::new(period),
-            period: period as f64,
-        }
+        Self(Pairs::new(period))
     }
 
     pub(crate) fn next(&mut self, (x, y): (f64, f64)) -> f64 {
-        if !self.pairs.push(x, y) {
+        let Some(moments) = self.0.next(x, y) else {
             return f64::NAN;
+        };
+        let spread = moments.xx * moments.yy;
+        if spread <= 0.0 {
+            0.0
+        } else {
+            moments.xy / spread.sqrt()
         }
-        let sums = &self.pairs;
-        let n = self.period;
-        let spread =
-            (sums.sum_xx - sums.sum_x * sums.sum_x / n) * (sums.sum_yy - sums.sum_y * sums.sum_y / n);
-        if spread < EPSILON {
-            return 0.0;
-        }
-        (sums.sum_xy - sums.sum_x * sums.sum_y / n) / spread.sqrt()
     }
 }
 
@@ -251,7 +268,6 @@ impl Correlation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Beta {
     pairs: Pairs,
-    period: f64,
     previous: Option<(f64, f64)>,
 }
 
@@ -259,7 +275,6 @@ impl Beta {
     pub(crate) fn new(period: usize) -> Self {
         Self {
             pairs: Pairs::new(period),
-            period: period as f64,
             previous: None,
         }
     }
@@ -269,21 +284,17 @@ impl Beta {
             return f64::NAN;
         };
         let rate = |now: f64, before: f64| {
-            if is_zero(before) {
+            if before == 0.0 {
                 0.0
             } else {
                 (now - before) / before
             }
         };
-        if !self.pairs.push(rate(x, previous_x), rate(y, previous_y)) {
-            return f64::NAN;
+        let moments = self.pairs.next(rate(x, previous_x), rate(y, previous_y));
+        match moments {
+            None => f64::NAN,
+            Some(moments) if moments.xx <= 0.0 => 0.0,
+            Some(moments) => moments.xy / moments.xx,
         }
-        let sums = &self.pairs;
-        let n = self.period;
-        let spread = n * sums.sum_xx - sums.sum_x * sums.sum_x;
-        if is_zero(spread) {
-            return 0.0;
-        }
-        (n * sums.sum_xy - sums.sum_x * sums.sum_y) / spread
     }
 }

@@ -1,7 +1,7 @@
 //! Trend and its direction: directional movement, parabolic SAR, supertrend.
 
 use super::volatility::{Atr, true_range};
-use super::window::{Window, is_zero};
+use super::window::Window;
 use crate::market::Bar;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ impl Movement {
         }
     }
 
-    /// Plus and minus directional indicator, 0 … 100 each; `Some(None)` when there is no range to measure by.
+    /// Plus and minus directional indicator, 0 … 100 each (0 … 1 for a period of 1); `Some(None)` when there is no range to measure by.
     fn next(&mut self, bar: &Bar) -> Option<Option<(f64, f64)>> {
         let previous = self.previous.replace(*bar)?;
         let up = bar.high - previous.high;
@@ -53,12 +53,14 @@ impl Movement {
         self.plus = self.plus - self.plus / period + plus;
         self.minus = self.minus - self.minus / period + minus;
         self.range = self.range - self.range / period + range;
-        if is_zero(self.range) {
+        if self.range == 0.0 {
             return Some(None);
         }
+        // TA-Lib leaves the indicators of a single bar as ratios.
+        let unit = if self.period == 1 { 1.0 } else { 100.0 };
         Some(Some((
-            100.0 * (self.plus / self.range),
-            100.0 * (self.minus / self.range),
+            unit * (self.plus / self.range),
+            unit * (self.minus / self.range),
         )))
     }
 
@@ -67,7 +69,7 @@ impl Movement {
         let indicators = self.next(bar)?;
         Some(indicators.and_then(|(plus, minus)| {
             let sum = plus + minus;
-            (!is_zero(sum)).then(|| 100.0 * ((minus - plus).abs() / sum))
+            (sum != 0.0).then(|| 100.0 * ((minus - plus).abs() / sum))
         }))
     }
 }

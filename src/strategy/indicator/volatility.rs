@@ -1,7 +1,7 @@
 //! Ranges and bands.
 
 use super::average::Ema;
-use super::window::{EPSILON, Extreme, Window, is_zero};
+use super::window::{Extreme, Window};
 use crate::market::Bar;
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,7 @@ impl Natr {
 
     pub(crate) fn next(&mut self, bar: &Bar) -> f64 {
         let range = self.0.next(bar);
-        if is_zero(bar.close) {
+        if bar.close == 0.0 {
             0.0
         } else {
             range / bar.close * 100.0
@@ -98,47 +98,80 @@ impl Natr {
     }
 }
 
-/// Mean and population variance of the last n values, with TA-Lib's running sums (`ta_VAR.c`).
+/// Mean and population variance of the last n values.
+///
+/// The textbook's running sums of x and x² lose half of their digits where prices are large and moves are small. Here
+/// the sums are of the distance from an anchor, a value of the window, which moves on every n values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spread {
     window: Window,
-    period: f64,
+    anchor: f64,
+    /// Values since the anchor moved.
+    age: usize,
     sum: f64,
     squares: f64,
+    last: f64,
+    /// How many equal values came last: n of them have no variance, whatever rounding leaves in the sums.
+    run: usize,
 }
 
 impl Spread {
     pub(crate) fn new(period: usize) -> Self {
         Self {
             window: Window::new(period),
-            period: period as f64,
+            anchor: f64::NAN,
+            age: 0,
             sum: 0.0,
             squares: 0.0,
+            last: f64::NAN,
+            run: 0,
         }
     }
 
-    /// Mean and variance; rounding can leave a variance slightly below zero.
+    /// Mean and variance; undefined until n values have come.
     #[inline]
     pub(crate) fn next(&mut self, x: f64) -> (f64, f64) {
+        let period = self.window.period();
+        if self.window.is_full() {
+            let oldest = self.window.oldest() - self.anchor;
+            self.sum -= oldest;
+            self.squares -= oldest * oldest;
+        } else if self.anchor.is_nan() {
+            self.anchor = x;
+        }
         self.window.push(x);
-        self.sum += x;
-        self.squares += x * x;
+        let distance = x - self.anchor;
+        self.sum += distance;
+        self.squares += distance * distance;
+        self.run = if x == self.last {
+            self.run.saturating_add(1)
+        } else {
+            1
+        };
+        self.last = x;
         if !self.window.is_full() {
             return (f64::NAN, f64::NAN);
         }
-        let mean = self.sum / self.period;
-        let mean_of_squares = self.squares / self.period;
-        let oldest = self.window.oldest();
-        self.sum -= oldest;
-        self.squares -= oldest * oldest;
-        (mean, mean_of_squares - mean * mean)
+        self.age += 1;
+        if self.age >= period {
+            self.move_anchor(x);
+        }
+        if self.run >= period {
+            return (x, 0.0);
+        }
+        let period = period as f64;
+        let mean = self.sum / period;
+        (self.anchor + mean, (self.squares / period - mean * mean).max(0.0))
     }
-}
 
-/// The standard deviation for a variance that may be a rounding error below zero.
-#[inline]
-pub(crate) fn deviation(variance: f64) -> f64 {
-    if variance < EPSILON { 0.0 } else { variance.sqrt() }
+    fn move_anchor(&mut self, anchor: f64) {
+        (self.anchor, self.age, self.sum, self.squares) = (anchor, 0, 0.0, 0.0);
+        for x in self.window.unordered() {
+            let distance = x - anchor;
+            self.sum += distance;
+            self.squares += distance * distance;
+        }
+    }
 }
 
 /// Bollinger bands (J. Bollinger): upper, middle (simple average), lower.
@@ -160,7 +193,7 @@ impl Bbands {
 
     pub(crate) fn next(&mut self, x: f64) -> [f64; 3] {
         let (mean, variance) = self.spread.next(x);
-        let deviation = deviation(variance);
+        let deviation = variance.sqrt();
         [mean + deviation * self.up, mean, mean - deviation * self.down]
     }
 }

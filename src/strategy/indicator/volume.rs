@@ -131,7 +131,7 @@ impl Vwap {
 /// Balance of power: (close − open) / (high − low), −1 … 1; 0 for a bar without range.
 pub(crate) fn balance_of_power(bar: &Bar) -> f64 {
     let range = bar.high - bar.low;
-    if range < super::window::EPSILON {
+    if range <= 0.0 {
         0.0
     } else {
         (bar.close - bar.open) / range

@@ -1,14 +1,6 @@
-//! The two memories that indicators share: the last n values, and the highest or lowest of them.
+//! The memories that indicators share: the last n values, their sum, and the highest or lowest of them.
 
 use serde::{Deserialize, Serialize};
-
-/// What TA-Lib takes for zero: sums that ought to cancel seldom do so exactly.
-pub(crate) const EPSILON: f64 = 1e-14;
-
-/// Whether `x` is zero for TA-Lib.
-pub(crate) fn is_zero(x: f64) -> bool {
-    -EPSILON < x && x < EPSILON
-}
 
 /// The last n values, in a ring that is filled once and then written over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +19,12 @@ impl Window {
             next: 0,
             full: false,
         }
+    }
+
+    /// How many values it holds when it is full.
+    #[inline]
+    pub(crate) const fn period(&self) -> usize {
+        self.values.len()
     }
 
     /// Adds a value, in place of the oldest if the window is full.
@@ -65,6 +63,54 @@ impl Window {
     pub(crate) fn iter(&self) -> impl Iterator<Item = f64> + '_ {
         let (newer, older) = self.values.split_at(self.next.min(self.values.len()));
         older.iter().chain(newer).copied()
+    }
+}
+
+/// The sum of the last n values, in constant time. As in TA-Lib the oldest value leaves after the sum was used.
+///
+/// What is added and taken away again seldom cancels to the last digit. That is far below what anyone sees, except
+/// where nothing moves: n equal values therefore count exactly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RollingSum {
+    window: Window,
+    /// Sum of the window, without its oldest value once it is full.
+    total: f64,
+    last: f64,
+    /// How many equal values came last.
+    run: usize,
+}
+
+impl RollingSum {
+    pub(crate) fn new(period: usize) -> Self {
+        Self {
+            window: Window::new(period),
+            total: 0.0,
+            last: f64::NAN,
+            run: 0,
+        }
+    }
+
+    /// Takes a value, gives the sum; undefined until n values have come.
+    #[inline]
+    pub(crate) fn next(&mut self, x: f64) -> f64 {
+        let period = self.window.period();
+        self.window.push(x);
+        self.total += x;
+        self.run = if x == self.last {
+            self.run.saturating_add(1)
+        } else {
+            1
+        };
+        self.last = x;
+        if !self.window.is_full() {
+            return f64::NAN;
+        }
+        if self.run >= period {
+            self.total = x * period as f64;
+        }
+        let total = self.total;
+        self.total -= self.window.oldest();
+        total
     }
 }
 
