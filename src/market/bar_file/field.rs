@@ -20,7 +20,7 @@ pub(super) fn split<'a>(line: &'a str, mut take: impl FnMut(usize, &'a str)) -> 
             rest.iter().position(|byte| *byte == b',').unwrap_or(rest.len())
         };
         // Cuts are next to ASCII bytes, so never inside a character.
-        take(count, unquote(line[start..start + length].trim()));
+        take(count, unquote(line[start..start + length].trim_ascii()));
         count += 1;
         start += length + 1;
         if start > bytes.len() {
@@ -46,7 +46,7 @@ fn unquote(field: &str) -> &str {
     field
         .strip_prefix('"')
         .and_then(|field| field.strip_suffix('"'))
-        .map_or(field, str::trim)
+        .map_or(field, str::trim_ascii)
 }
 
 /// A number and its digits after the point, zeros at the end not counted, at most [`MAX_DIGITS`].
@@ -69,10 +69,18 @@ pub(super) fn number(text: &str, name: &str) -> Result<(f64, u32), String> {
     if value.is_infinite() {
         return Err(format!("{name} '{}' is not a finite number", shortened(text)));
     }
-    // The shortest decimal that stands for the number, without an exponent.
-    let shortest = value.to_string();
-    let digits = shortest.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    Ok((value, (digits as u32).min(MAX_DIGITS)))
+    let digits = match text.contains(['e', 'E']) {
+        // The shortest decimal that stands for the number, written without an exponent.
+        true => fraction_digits(&value.to_string()),
+        false => fraction_digits(text),
+    };
+    Ok((value, digits.min(MAX_DIGITS)))
+}
+
+/// Digits after the point up to the last that is not zero.
+fn fraction_digits(text: &str) -> u32 {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    fraction.trim_end_matches('0').len() as u32
 }
 
 /// Digits with at most one point among them, exactly: when the digits are a whole number below 2⁵³ and the power of ten

@@ -23,6 +23,8 @@ const TIME_COLUMNS: [&str; 5] = ["open_time", "time", "timestamp", "datetime", "
 const NUMBER_COLUMNS: [&str; 5] = ["open", "high", "low", "close", "volume"];
 /// How many columns are read: the time and the numbers.
 const COLUMNS: usize = 1 + NUMBER_COLUMNS.len();
+/// The meaning of a column that is not read.
+const IGNORED: usize = COLUMNS;
 /// More digits after the point than this are noise of binary fractions, not a price step.
 const MAX_DIGITS: u32 = 8;
 
@@ -89,7 +91,7 @@ impl BarFile {
         );
         let (header_line, header) = lines
             .by_ref()
-            .find(|(_, line)| !line.trim().is_empty())
+            .find(|(_, line)| !line.trim_ascii().is_empty())
             .ok_or_else(|| BarFileError::new(1, "the file is empty"))?;
         let columns = Columns::find(header).map_err(|message| BarFileError::new(header_line, message))?;
 
@@ -98,7 +100,7 @@ impl BarFile {
         let mut timeline = Timeline::default();
         let (mut price_digits, mut volume_digits) = (0, 0);
         for (line_number, line) in lines {
-            if line.trim().is_empty() {
+            if line.trim_ascii().is_empty() {
                 continue;
             }
             let fail = |message| BarFileError::new(line_number, message);
@@ -140,17 +142,15 @@ impl BarFile {
 fn line_of_row(text: &str, index: usize) -> Option<u64> {
     (1_u64..)
         .zip(text.split('\n'))
-        .filter(|(_, line)| !line.trim().is_empty())
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
         .nth(index + 1)
         .map(|(line_number, _)| line_number)
 }
 
 /// Where the columns are.
 struct Columns {
-    /// Index of the time column, then of the numbers' columns.
-    wanted: [usize; COLUMNS],
-    /// How many fields every row has.
-    count: usize,
+    /// What each column is: 0 for the time, 1 to 5 for the numbers, [`IGNORED`] for the others.
+    meaning: Vec<usize>,
 }
 
 /// A row as read.
@@ -173,26 +173,25 @@ impl Columns {
         for (slot, name) in wanted[1..].iter_mut().zip(NUMBER_COLUMNS) {
             *slot = find(name).ok_or_else(|| format!("the column '{name}' is missing"))?;
         }
-        for column in wanted {
+        let mut meaning = vec![IGNORED; names.len()];
+        for (slot, column) in wanted.into_iter().enumerate() {
+            meaning[column] = slot;
             if names.iter().filter(|name| **name == names[column]).count() > 1 {
                 return Err(format!("the column '{}' is there twice", names[column]));
             }
         }
-        Ok(Self {
-            wanted,
-            count: names.len(),
-        })
+        Ok(Self { meaning })
     }
 
     fn read(&self, line: &str) -> Result<Row, String> {
-        let mut fields = [""; COLUMNS];
+        // The last place takes what is ignored.
+        let mut fields = [""; COLUMNS + 1];
         let count = field::split(line, |column, field| {
-            if let Some(slot) = self.wanted.iter().position(|wanted| *wanted == column) {
-                fields[slot] = field;
-            }
+            fields[self.meaning.get(column).copied().unwrap_or(IGNORED)] = field;
         })?;
-        if count != self.count {
-            return Err(format!("{count} fields, where the header has {}", self.count));
+        let expected = self.meaning.len();
+        if count != expected {
+            return Err(format!("{count} fields, where the header has {expected}"));
         }
         let open_time = field::time(fields[0])?;
         let mut values = [0.0; NUMBER_COLUMNS.len()];
