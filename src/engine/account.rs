@@ -186,6 +186,7 @@ impl Engine {
     pub(super) fn refresh_cache(&mut self) {
         self.cached.cash = self.ledger.cash().to_f64();
         self.cached.quantity = Quantity(self.holding.quantity()).to_f64();
+        self.cached.entry_price = self.holding.entry_price().map_or(f64::NAN, Price::to_f64);
     }
 
     /// Values the account at a bar's close.

@@ -69,7 +69,7 @@ pub struct Engine {
     cooldown_left: u32,
     bars_in_trade: u32,
     counters: Counters,
-    /// Cash and quantity as `f64`, so that a bar without a fill needs no decimal arithmetic.
+    /// Cash, quantity and entry price as `f64`, so that a bar without a fill needs no decimal arithmetic.
     cached: Cached,
     #[serde(skip)]
     scratch: Vec<u8>,
@@ -96,6 +96,7 @@ enum RefusalMemory {
 struct Cached {
     cash: f64,
     quantity: f64,
+    entry_price: f64,
     multiplier: f64,
 }
 
@@ -130,6 +131,7 @@ impl Engine {
             cached: Cached {
                 cash: capital.to_f64(),
                 quantity: 0.0,
+                entry_price: f64::NAN,
                 multiplier: Price(config.instrument.multiplier()).to_f64(),
             },
             scratch: Vec::new(),

@@ -1,7 +1,7 @@
 //! What the strategy wants at the close of a bar, and how it becomes orders.
 
 use super::orders::Draft;
-use super::{Engine, EventKind, SessionState, Sink};
+use super::{Cached, Engine, EventKind, SessionState, Sink};
 use crate::market::Bar;
 use crate::model::{Price, Quantity, Side, Timestamp};
 use crate::order::{CancelReason, DenyReason, Order, OrderKind, OrderPurpose, OrderStatus, TimeInForce};
@@ -82,8 +82,11 @@ impl Engine {
 
     fn view(&mut self, close: f64) -> PositionView {
         self.bars_in_trade += 1;
-        let entry_price = self.holding.entry_price().map_or(f64::NAN, Price::to_f64);
-        let size = self.cached.quantity;
+        let Cached {
+            quantity: size,
+            entry_price,
+            ..
+        } = self.cached;
         PositionView {
             size,
             entry_price,

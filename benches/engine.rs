@@ -1,0 +1,162 @@
+//! Bars per second: the engine, with orders, fees, slippage, ledger, trade records and equity, beside a hand-written
+//! floating-point loop of the same rules, in one run.
+//!
+//! `cargo bench --bench engine`; sizes as arguments: `cargo bench --bench engine -- 500000 2000000`.
+
+use papertape::backtest;
+use papertape::engine::{EngineConfig, ExecutionConfig};
+use papertape::market::{Bars, SimulatedMarket, SimulatedMarketConfig};
+use papertape::model::{Money, Timeframe, Timestamp};
+use papertape::strategy::Strategy;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+const RUNS: usize = 9;
+const FAST: usize = 20;
+const SLOW: usize = 50;
+const FEE: f64 = 0.000_75;
+/// Enough that the fees of tens of thousands of round trips do not end the trading.
+const CAPITAL: u32 = 100_000_000;
+const QUANTITY: f64 = 0.1;
+const STRATEGY: &str = "
+name: SMA cross
+symbols: [BTC/USDT]
+timeframe: 1m
+let:
+  fast: sma(close, 20)
+  slow: sma(close, 50)
+entry: {long: 'cross_above(fast, slow)'}
+exit: {long: 'cross_below(fast, slow)'}
+risk: {size: {method: fixed_quantity, value: 0.1}}
+";
+
+fn main() {
+    let mut sizes: Vec<usize> = std::env::args()
+        .skip(1)
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
+    if sizes.is_empty() {
+        sizes = vec![500_000, 2_000_000];
+    }
+    println!(
+        "SMA({FAST})/SMA({SLOW}) cross, long only, next-open fills, 0.075 % fee; median of {RUNS} runs, taken in turn"
+    );
+    println!(
+        "{:>10} {:>12} {:>14} {:>14} {:>8} {:>12} {:>12}",
+        "bars", "round trips", "engine bars/s", "loop bars/s", "ratio", "engine ms", "loop ms"
+    );
+    for size in sizes {
+        compare(size);
+    }
+}
+
+fn compare(size: usize) {
+    let symbol = "BTC/USDT".parse().unwrap_or_else(|error| panic!("{error}"));
+    let market = SimulatedMarketConfig {
+        symbol,
+        seed: 42,
+        start: Timestamp::from_secs(1_700_000_040),
+    };
+    let bars = SimulatedMarket::bars(market.clone(), size);
+    let (mut engine, mut by_hand) = (Vec::new(), Vec::new());
+    let (mut trades, mut loop_trades) = (0, 0);
+    for _ in 0..RUNS {
+        let config = config(&market);
+        let start = Instant::now();
+        let outcome =
+            backtest::run(config, black_box(&bars), &mut |_| true).unwrap_or_else(|error| panic!("{error}"));
+        engine.push(start.elapsed().as_secs_f64());
+        trades = outcome.trades.len();
+        black_box(&outcome);
+
+        let start = Instant::now();
+        let (equity, count) = hand_written(black_box(&bars));
+        by_hand.push(start.elapsed().as_secs_f64());
+        loop_trades = count;
+        black_box(equity);
+    }
+    assert_eq!(trades, loop_trades, "both follow the same rules");
+    let (engine, by_hand) = (median(&mut engine), median(&mut by_hand));
+    let rate = |seconds: f64| size as f64 / seconds;
+    println!(
+        "{size:>10} {trades:>12} {:>14.0} {:>14.0} {:>8.3} {:>12.2} {:>12.2}",
+        rate(engine),
+        rate(by_hand),
+        by_hand / engine,
+        engine * 1e3,
+        by_hand * 1e3
+    );
+}
+
+fn config(market: &SimulatedMarketConfig) -> EngineConfig {
+    let instrument = SimulatedMarket::instrument(&market.symbol);
+    let strategy =
+        Strategy::compile(STRATEGY, &BTreeMap::new(), None).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let fee = Decimal::new(75, 5);
+    EngineConfig {
+        initial_capital: Money::new(Decimal::from(CAPITAL), instrument.quote()),
+        instrument,
+        base_timeframe: Timeframe::MINUTE,
+        strategy,
+        execution: ExecutionConfig {
+            maker_fee_rate: fee,
+            taker_fee_rate: fee,
+            slippage_bps: Decimal::ZERO,
+        },
+    }
+}
+
+/// The same rules as one would write them for speed alone: no orders, no ledger, no decimals. Gives the equity at each
+/// close, and the number of round trips, one still open at the end included.
+fn hand_written(bars: &Bars) -> (Vec<f64>, usize) {
+    let (mut cash, mut quantity) = (CAPITAL as f64, 0.0_f64);
+    let (mut fast_sum, mut slow_sum) = (0.0, 0.0);
+    let (mut was_above, mut was_below) = (false, false);
+    let mut pending = 0_i8;
+    let mut trades = 0;
+    let mut equity = Vec::with_capacity(bars.len());
+    for index in 0..bars.len() {
+        let (open, close) = (bars.open[index], bars.close[index]);
+        match pending {
+            1 => {
+                quantity = QUANTITY;
+                cash -= quantity * open * (1.0 + FEE);
+                trades += 1;
+            }
+            -1 => {
+                cash += quantity * open * (1.0 - FEE);
+                quantity = 0.0;
+            }
+            _ => {}
+        }
+        pending = 0;
+        fast_sum += close;
+        slow_sum += close;
+        if index >= FAST {
+            fast_sum -= bars.close[index - FAST];
+        }
+        if index >= SLOW {
+            slow_sum -= bars.close[index - SLOW];
+        }
+        if index + 1 >= SLOW {
+            let (fast, slow) = (fast_sum / FAST as f64, slow_sum / SLOW as f64);
+            if fast > slow && was_below && quantity == 0.0 {
+                pending = 1;
+            } else if fast < slow && was_above && quantity > 0.0 {
+                pending = -1;
+            }
+            // A cross is from not above to above; a touch keeps both sides open.
+            was_below = fast <= slow;
+            was_above = fast >= slow;
+        }
+        equity.push(cash + quantity * close);
+    }
+    (equity, trades)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

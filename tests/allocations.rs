@@ -1,0 +1,102 @@
+//! A bar on which no order is touched costs no allocation.
+
+use papertape::engine::{Command, Engine, Event, EventKind, Input, Mark, Sink};
+use papertape::market::{MarketEvent, SimulatedMarket, SimulatedMarketConfig};
+use papertape::model::Timestamp;
+use papertape::testkit::config;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts what this thread allocates.
+struct Counting;
+
+#[allow(unsafe_code)]
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Counts journal events and keeps nothing.
+#[derive(Default)]
+struct Count {
+    journal: u64,
+    marks: u64,
+}
+
+impl Sink for Count {
+    fn journal(&mut self, _event: Event) {
+        self.journal += 1;
+    }
+
+    fn market(&mut self, _seq: u64, _time: Timestamp, _kind: impl FnOnce() -> EventKind) {}
+
+    fn mark(&mut self, _mark: Mark) {
+        self.marks += 1;
+    }
+}
+
+#[test]
+fn a_bar_without_an_order_touched_allocates_nothing() {
+    let yaml = "name: cross\nsymbols: [BTC/USDT]\ntimeframe: 5m\n\
+                let: {fast: 'sma(close, 20)', slow: 'ema(close, 50)', trend: 'sma(close, 20) @ 1h'}\n\
+                entry: {long: 'cross_above(fast, slow) and close > trend and rsi(close, 14) < 80'}\n\
+                exit: {long: 'cross_below(fast, slow)'}\nrisk: {stop_loss: 20%, take_profit: 20%}\n";
+    let symbol = "BTC/USDT".parse().expect("a symbol");
+    let start = Timestamp::parse("2024-01-01").expect("a time");
+    // Twenty days: long enough for the one push a UTC day that daily returns need to be told from a push a bar.
+    let bars = SimulatedMarket::bars(
+        SimulatedMarketConfig {
+            symbol,
+            seed: 7,
+            start,
+        },
+        20 * 1_440,
+    );
+    let mut engine = Engine::new(config(yaml));
+    let mut sink = Count::default();
+    engine.process_into(&Input::Command(start, Command::Start), &mut sink);
+
+    let (mut quiet, mut with_resting_orders, mut allocated, mut days) = (0_u64, 0_u64, 0, 0);
+    for bar in bars.iter() {
+        let input = Input::Market(MarketEvent::Bar(bar));
+        let (journal, before) = (sink.journal, ALLOCATIONS.get());
+        engine.process_into(&input, &mut sink);
+        let count = ALLOCATIONS.get() - before;
+        if sink.journal == journal {
+            quiet += 1;
+            with_resting_orders += u64::from(!engine.open_orders().is_empty());
+            allocated += count;
+            days += u64::from(count > 0);
+        }
+    }
+    assert!(sink.journal > 100, "the strategy traded: {} events", sink.journal);
+    assert!(quiet > 25_000, "{quiet} of {} bars touched no order", sink.marks);
+    assert!(
+        with_resting_orders > 1_000,
+        "{with_resting_orders} of them while orders rested"
+    );
+    // The lists of daily values double now and then; nothing else allocates.
+    assert!(
+        allocated <= 16,
+        "{allocated} allocations on {days} of {quiet} quiet bars"
+    );
+}
