@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench engine`; sizes as arguments: `cargo bench --bench engine -- 500000 2000000`.
 
+use papertape::alert::AlertRules;
 use papertape::backtest;
 use papertape::engine::{EngineConfig, ExecutionConfig};
 use papertape::market::{Bars, SimulatedMarket, SimulatedMarketConfig};
@@ -105,6 +106,7 @@ fn config(market: &SimulatedMarketConfig) -> EngineConfig {
             taker_fee_rate: fee,
             slippage_bps: Decimal::ZERO,
         },
+        alerts: AlertRules::default(),
     }
 }
 

@@ -347,11 +347,11 @@ fn a_drawdown_limit_flattens_and_halts() {
     assert_eq!(
         bench.journal(),
         [
-            "#2 sell 99.00990 market (maximum drawdown)",
+            "#2 sell 99.0099 market (maximum drawdown)",
             "session halted",
             "alert max_drawdown",
             "#2 accepted",
-            "#2 filled 99.00990 @ 87.00",
+            "#2 filled 99.0099 @ 87.00",
             "long closed: -1386.1386",
             "flat",
         ],

@@ -1,5 +1,9 @@
 //! Alerts: what a person should know about.
 
+mod rule;
+
+pub use rule::{AlertRules, Finding, Watch};
+
 use crate::model::{AlertId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;

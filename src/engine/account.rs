@@ -208,6 +208,9 @@ impl Engine {
             price: bar.close,
             equity,
         });
+        if let Some(finding) = self.watch.on_mark(equity) {
+            self.alert_finding(finding, time, sink);
+        }
         if let Some(breach) = self.protection.on_mark(bar.open_time, equity) {
             self.on_breach(breach, time, sink);
         }

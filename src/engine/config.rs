@@ -1,5 +1,6 @@
 //! What a session or a backtest is made of, beside its inputs.
 
+use crate::alert::AlertRules;
 use crate::model::{Instrument, Money, Timeframe};
 use crate::strategy::Strategy;
 use rust_decimal::Decimal;
@@ -18,6 +19,8 @@ pub struct EngineConfig {
     pub initial_capital: Money,
     /// What trading costs.
     pub execution: ExecutionConfig,
+    /// What is worth an alert.
+    pub alerts: AlertRules,
 }
 
 impl EngineConfig {

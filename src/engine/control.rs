@@ -1,7 +1,7 @@
 //! Commands, states, protections and alerts.
 
 use super::{Command, Engine, EventKind, RefusalMemory, SessionState, Sink};
-use crate::alert::{Alert, AlertKind, Severity};
+use crate::alert::{Alert, AlertKind, Finding, Severity};
 use crate::model::{AlertId, Timestamp};
 use crate::order::{CancelReason, OrderPurpose};
 use crate::risk::Breach;
@@ -34,6 +34,8 @@ impl Engine {
             (Command::Finish, State::Starting | State::Running | State::Paused | State::Halted) => {
                 self.cancel_all(CancelReason::SessionStopped, time, sink);
                 self.change_state(State::Finished, "the data is at its end", time, sink);
+                let message = "The data is at its end: the session is finished.".to_owned();
+                self.alert(Severity::Info, AlertKind::System, "finished", message, time, sink);
             }
             // A command that changes nothing in this state: a second pause, a stop after the end.
             _ => {}
@@ -148,6 +150,17 @@ impl Engine {
             message,
         };
         self.emit(time, EventKind::AlertRaised { alert }, sink);
+    }
+
+    #[cold]
+    pub(super) fn alert_finding<S: Sink>(&mut self, finding: Finding, time: Timestamp, sink: &mut S) {
+        let Finding {
+            severity,
+            kind,
+            code,
+            message,
+        } = finding;
+        self.alert(severity, kind, code, message, time, sink);
     }
 
     /// Raises an alert for a refused order, once until an order fills.

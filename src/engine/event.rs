@@ -27,6 +27,8 @@ pub struct Event {
 /// `mark`, `quote`) show what the session sees and what it is worth, and follow from the inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+// A fill is large and rare; a box would cost every fill an allocation to save bytes that nobody keeps.
+#[allow(clippy::large_enum_variant)]
 pub enum EventKind {
     /// The session's state changed.
     StateChanged {

@@ -26,6 +26,7 @@ pub use input::{Command, Input};
 pub use sink::{Mark, Sink};
 pub use snapshot::SnapshotError;
 
+use crate::alert::Watch;
 use crate::analytics::MetricsAccumulator;
 use crate::exchange::{Models, WorkingOrders};
 use crate::ledger::Ledger;
@@ -64,6 +65,7 @@ pub struct Engine {
     holding: Holding,
     protection: Protection,
     metrics: MetricsAccumulator,
+    watch: Watch,
     plan: Option<EntryPlan>,
     reversal: Option<Reversal>,
     cooldown_left: u32,
@@ -123,6 +125,7 @@ impl Engine {
             holding: Holding::default(),
             protection: Protection::new(risk.max_drawdown, risk.max_daily_loss, capital.to_f64()),
             metrics: MetricsAccumulator::new(capital.to_f64(), config.periods_per_year()),
+            watch: Watch::new(config.alerts, capital.to_f64()),
             plan: None,
             reversal: None,
             cooldown_left: 0,

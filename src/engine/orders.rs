@@ -341,7 +341,9 @@ impl Engine {
             take(order, quantity, terms.price, time);
             order.clone()
         });
-        let effect = self.holding.apply(&fill, &self.config.instrument, &order.reason);
+        let effect = self
+            .holding
+            .apply(&fill, &self.config.instrument, order.reason.clone());
         self.ledger.set_hold(HoldKey::Order(order.id), order.hold.amount);
         self.ledger.post_fill(effect.posting);
         self.ledger.set_hold(HoldKey::ShortPosition, self.collateral());
@@ -366,7 +368,11 @@ impl Engine {
         }
         if let Some(trade) = effect.closed {
             self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
+            let finding = self.watch.on_trade(trade.pnl.to_f64());
             self.emit(time, EventKind::TradeClosed { trade }, sink);
+            if let Some(finding) = finding {
+                self.alert_finding(finding, time, sink);
+            }
             self.cancel_where(
                 |order| order.purpose.reduces(),
                 CancelReason::PositionClosed,

@@ -69,6 +69,9 @@ impl Engine {
             bar: *bar,
             history: false,
         });
+        if let Some(finding) = self.watch.on_close(bar.close) {
+            self.alert_finding(finding, time, sink);
+        }
         let cooling = self.cooldown_left > 0;
         self.cooldown_left = self.cooldown_left.saturating_sub(1);
         if !matches!(self.state, SessionState::Running | SessionState::Paused) {

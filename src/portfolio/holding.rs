@@ -146,7 +146,7 @@ impl Holding {
     ///
     /// # Panics
     /// When the fill would turn the position around: a bug.
-    pub fn apply(&mut self, fill: &Fill, instrument: &Instrument, reason: &Cow<'static, str>) -> FillEffect {
+    pub fn apply(&mut self, fill: &Fill, instrument: &Instrument, reason: Cow<'static, str>) -> FillEffect {
         let signed = fill.quantity.0 * fill.side.sign();
         let value = instrument.notional(fill.price, Quantity(signed)).amount;
         let fee = fill.fee.amount;
@@ -218,7 +218,7 @@ impl Holding {
             round_trip.fees += fee;
             round_trip.realized += realized;
             if whole {
-                closed = Some(round_trip.tell(instrument, Some((fill.time, reason.clone()))));
+                closed = Some(round_trip.tell(instrument, Some((fill.time, reason))));
                 self.round_trip = None;
             }
         }

@@ -6,6 +6,7 @@ mod generate;
 
 pub use generate::{arbitrary_bars, arbitrary_market, bars_of};
 
+use crate::alert::AlertRules;
 use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input};
 use crate::market::{Bar, MarketEvent};
 use crate::model::{Instrument, Money, Timeframe, Timestamp};
@@ -57,6 +58,11 @@ pub fn config(yaml: &str) -> EngineConfig {
             maker_fee_rate: Decimal::ZERO,
             taker_fee_rate: Decimal::ZERO,
             slippage_bps: Decimal::ZERO,
+        },
+        alerts: AlertRules {
+            price_move: None,
+            drawdown: None,
+            losing_streak: None,
         },
     }
 }
@@ -170,7 +176,12 @@ fn line(kind: &EventKind) -> String {
         EventKind::OrderTriggered { order_id, price } => format!("#{order_id} triggered at {price}"),
         EventKind::OrderAmended { order_id, price, .. } => format!("#{order_id} amended to {price}"),
         EventKind::OrderFilled { fill, .. } => {
-            format!("#{} filled {} @ {}", fill.order_id, fill.quantity, fill.price)
+            format!(
+                "#{} filled {} @ {}",
+                fill.order_id,
+                fill.quantity.0.normalize(),
+                fill.price
+            )
         }
         EventKind::OrderCanceled { order_id, reason } => format!("#{order_id} canceled: {}", reason.code()),
         EventKind::OrderExpired { order_id } => format!("#{order_id} expired"),
@@ -180,7 +191,7 @@ fn line(kind: &EventKind) -> String {
         }
         EventKind::PositionChanged { position } => position.as_ref().map_or_else(
             || "flat".to_owned(),
-            |position| format!("{} {}", position.side, position.quantity),
+            |position| format!("{} {}", position.side, position.quantity.0.normalize()),
         ),
         EventKind::AlertRaised { alert } => format!("alert {}", alert.code),
         EventKind::Bar { .. } | EventKind::Mark { .. } | EventKind::Quote { .. } => String::new(),

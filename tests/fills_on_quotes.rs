@@ -1,0 +1,215 @@
+//! Orders meet quotes and trades, as they do on feeds of ticks.
+
+use papertape::engine::{Command, EngineConfig, Input};
+use papertape::market::{MarketEvent, Quote, TradeTick};
+use papertape::model::{Side, Timestamp};
+use papertape::testkit::{Bench, config, decimal};
+
+/// Feeds ticks by the second.
+struct Tape(Bench);
+
+impl Tape {
+    fn start(rest: &str) -> Self {
+        Self::with(config(&strategy(rest)))
+    }
+
+    fn with(config: EngineConfig) -> Self {
+        Self(Bench::with(config))
+    }
+
+    fn quote(&mut self, second: i64, bid: f64, ask: f64, size: f64) -> &mut Self {
+        let time = Timestamp::from_secs(second);
+        let quote = Quote {
+            time,
+            bid,
+            bid_size: size,
+            ask,
+            ask_size: size,
+        };
+        self.0.feed(&Input::Market(MarketEvent::Quote(quote)));
+        self
+    }
+
+    fn trade(&mut self, second: i64, price: f64, size: f64) -> &mut Self {
+        let trade = TradeTick {
+            time: Timestamp::from_secs(second),
+            price,
+            size,
+            aggressor: Side::Sell,
+        };
+        self.0.feed(&Input::Market(MarketEvent::Trade(trade)));
+        self
+    }
+
+    fn clock(&mut self, second: i64) -> &mut Self {
+        self.0
+            .feed(&Input::Market(MarketEvent::Clock(Timestamp::from_secs(second))));
+        self
+    }
+
+    fn journal(&mut self) -> Vec<String> {
+        let journal = self.0.journal();
+        self.0.forget();
+        journal
+    }
+}
+
+/// Buys two coins when a minute closes above 100.
+fn strategy(rest: &str) -> String {
+    format!(
+        "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {{long: close > 100}}\nexit: {{long: close < 50}}\n\
+         {rest}\nrisk: {{size: {{method: fixed_quantity, value: 2}}, stop_loss: 5}}\n"
+    )
+}
+
+#[test]
+fn a_taker_pays_the_other_side_and_the_explanation_says_half_the_spread() {
+    let mut config = config(&strategy(""));
+    config.execution.slippage_bps = decimal("10");
+    let mut tape = Tape::with(config);
+    tape.trade(10, 101.0, 1.0).clock(60).quote(61, 100.0, 102.0, 5.0);
+    assert_eq!(
+        tape.0.journal(),
+        [
+            "session running",
+            "#1 buy 2 market (entry.long)",
+            "#1 accepted",
+            "#1 filled 2 @ 102.11",
+            "long opened",
+            "#2 sell 2 stop @ 97.11 (stop loss)",
+            "#2 accepted",
+            "long 2",
+        ]
+    );
+    let fill = tape.0.events.iter().find_map(|event| match &event.kind {
+        papertape::engine::EventKind::OrderFilled { fill, .. } => Some(fill.clone()),
+        _ => None,
+    });
+    let explanation = fill.expect("it filled").explanation;
+    // Decided at 101, mid 101, half the spread 1, slipped 0.102 rounded up to 0.11; two coins.
+    assert_eq!(explanation.drift.amount, decimal("0"));
+    assert_eq!(explanation.spread.amount, decimal("2"));
+    assert_eq!(explanation.slippage.amount, decimal("0.22"));
+}
+
+#[test]
+fn an_order_decided_at_a_close_waits_for_the_next_quote() {
+    let mut tape = Tape::start("");
+    tape.quote(5, 100.0, 102.0, 5.0).trade(10, 101.0, 1.0).clock(60);
+    assert_eq!(
+        tape.journal(),
+        ["session running", "#1 buy 2 market (entry.long)"]
+    );
+    tape.trade(61, 101.0, 1.0);
+    assert_eq!(tape.journal(), [""; 0], "a trade is no quote");
+}
+
+#[test]
+fn no_more_fills_than_the_quote_shows_and_the_rest_waits_for_the_next() {
+    let mut tape = Tape::start("");
+    tape.trade(10, 101.0, 1.0).clock(60).journal();
+    tape.quote(61, 100.0, 102.0, 0.5);
+    assert_eq!(
+        tape.journal(),
+        [
+            "#1 accepted",
+            "#1 filled 0.5 @ 102.00",
+            "long opened",
+            "#2 sell 0.5 stop @ 97.00 (stop loss)",
+            "#2 accepted",
+            "long 0.5",
+        ]
+    );
+    tape.quote(62, 100.0, 103.0, 9.0);
+    assert_eq!(
+        tape.journal(),
+        ["#1 filled 1.5 @ 103.00", "#2 amended to 97.00", "long 2"],
+        "the stop grows with its position"
+    );
+}
+
+#[test]
+fn a_resting_limit_fills_when_quoted_or_traded_through_not_when_touched() {
+    let rest = "orders: {entry: {type: limit, price: close - 2}}";
+    let mut tape = Tape::start(rest);
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 99.0, 100.0, 5.0)
+        .journal();
+    tape.quote(62, 98.0, 99.0, 5.0).trade(63, 99.0, 5.0);
+    assert_eq!(tape.journal(), [""; 0], "touching 99 is not going through it");
+    tape.trade(64, 98.99, 0.4);
+    assert_eq!(
+        tape.journal()[0],
+        "#1 filled 0.4 @ 99.00",
+        "no more than was traded"
+    );
+    tape.quote(65, 98.0, 98.5, 5.0);
+    assert_eq!(tape.journal()[0], "#1 filled 1.6 @ 99.00", "at its own price");
+}
+
+#[test]
+fn a_stop_watches_the_side_it_will_meet() {
+    let mut tape = Tape::start("");
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 100.0, 101.0, 5.0)
+        .journal();
+    tape.quote(62, 96.01, 97.0, 5.0);
+    assert_eq!(tape.journal(), [""; 0], "the stop stands at 96");
+    tape.quote(63, 95.5, 97.0, 5.0);
+    assert_eq!(
+        tape.journal(),
+        [
+            "#2 triggered at 96.00",
+            "#2 filled 2 @ 95.50",
+            "long closed: -11",
+            "flat"
+        ],
+        "and fills at the bid it met"
+    );
+}
+
+#[test]
+fn a_quote_that_is_none_meets_no_order() {
+    let mut tape = Tape::start("");
+    tape.trade(10, 101.0, 1.0).clock(60).journal();
+    for (bid, ask) in [
+        (102.0, 101.0),
+        (f64::NAN, 101.0),
+        (100.0, f64::INFINITY),
+        (0.0, 101.0),
+        (-5.0, 101.0),
+    ] {
+        tape.quote(61, bid, ask, 5.0);
+        assert_eq!(tape.journal(), [""; 0], "{bid} / {ask}");
+    }
+    tape.quote(62, 100.0, 101.0, f64::NAN);
+    assert_eq!(
+        tape.journal(),
+        ["#1 accepted"],
+        "nothing is shown, nothing can be taken"
+    );
+}
+
+#[test]
+fn flatten_closes_at_the_next_quote() {
+    let mut tape = Tape::start("");
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 100.0, 101.0, 5.0)
+        .journal();
+    tape.0.command(Command::Flatten);
+    tape.quote(62, 99.0, 100.0, 5.0);
+    assert_eq!(
+        tape.journal(),
+        [
+            "#2 canceled: requested",
+            "#3 sell 2 market (flatten)",
+            "#3 accepted",
+            "#3 filled 2 @ 99.00",
+            "long closed: -4",
+            "flat",
+        ]
+    );
+}
