@@ -165,7 +165,7 @@ fn line(kind: &EventKind) -> String {
                 "#{} {} {} {}{price} ({})",
                 order.id,
                 order.side,
-                order.quantity,
+                order.quantity.0.normalize(),
                 order.kind.name(),
                 order.reason
             )
