@@ -77,30 +77,35 @@ pub(crate) fn build(profile: Profile, steps: &mut Steps) -> Result<PathBuf, Fail
         tools::npm_packages("app")
     })?;
     steps.step("Bundling the chart library and the styles", || bundle(profile))?;
-    let estimate = if release {
-        " (a few minutes the first time)"
-    } else {
-        ""
-    };
-    steps.step(format!("Compiling the browser's client{estimate}"), || {
-        compile_client(profile)
+    let client = compiled_client(profile);
+    steps.step(
+        format!(
+            "Compiling the browser's client{}",
+            first_time(&client, "a few minutes")
+        ),
+        || compile_client(profile),
+    )?;
+    steps.step("Making the client ready for browsers", || {
+        bind_client(profile, &client)
     })?;
-    steps.step("Making the client ready for browsers", || bind_client(profile))?;
     steps.step("Laying out the site", || lay_out(profile))?;
-    if release {
-        print_sizes(&profile.site());
-    }
-    let estimate = if release {
-        " (several minutes the first time)"
-    } else {
-        ""
-    };
-    steps.step(format!("Compiling the server{estimate}"), || {
-        compile_server(profile)
-    })?;
-    Ok(target()
+    let binary = target()
         .join(if release { "release" } else { "debug" })
-        .join(format!("papertape{}", std::env::consts::EXE_SUFFIX)))
+        .join(format!("papertape{}", std::env::consts::EXE_SUFFIX));
+    steps.step(
+        format!("Compiling the server{}", first_time(&binary, "several minutes")),
+        || compile_server(profile),
+    )?;
+    Ok(binary)
+}
+
+/// A word on what to expect, for those who have not been through it.
+fn first_time(output: &Path, duration: &str) -> String {
+    if output.exists() {
+        String::new()
+    } else {
+        format!(" ({duration} the first time)")
+    }
 }
 
 /// Whether the first load keeps within the budget, as a sentence.
@@ -186,17 +191,21 @@ const fn cargo_profile(profile: Profile) -> &'static str {
     }
 }
 
-fn bind_client(profile: Profile) -> Result<Outcome, Failure> {
+/// What Cargo makes of the client.
+fn compiled_client(profile: Profile) -> PathBuf {
     let folder = match profile {
         Profile::Release => "wasm-release",
         Profile::Dev => "debug",
     };
-    let compiled = target().join(WASM).join(folder).join("papertape_app.wasm");
+    target().join(WASM).join(folder).join("papertape_app.wasm")
+}
+
+fn bind_client(profile: Profile, compiled: &Path) -> Result<Outcome, Failure> {
     let bound = profile.parts().join("bindgen");
     let out = profile.parts().join("client");
     let outputs = [out.join("papertape.js"), out.join("papertape_bg.wasm")];
     let stamp = Stamp::new(&format!("client-{}", profile.name()))
-        .input(&compiled)
+        .input(compiled)
         .input(&root().join("Cargo.lock"))
         .input(&root().join("app/package-lock.json"));
     if stamp.is_current(&outputs) {
@@ -206,7 +215,7 @@ fn bind_client(profile: Profile) -> Result<Outcome, Failure> {
     remove_folder(&bound)?;
     let release = profile == Profile::Release;
     Bindgen::new()
-        .input_path(&compiled)
+        .input_path(compiled)
         .out_name("papertape")
         .web(true)
         .map(|bindgen| {
@@ -278,6 +287,7 @@ fn lay_out(profile: Profile) -> Result<Outcome, Failure> {
         let mut node = Command::new("node");
         node.arg(script).arg(&site);
         quiet(node, "compressing the site")?;
+        print_sizes(&site);
     }
     stamp.save()?;
     Ok(Outcome::Done)

@@ -9,7 +9,7 @@ use crate::{
 use std::{
     io::{BufRead as _, BufReader},
     ops::AddAssign,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     time::Instant,
 };
@@ -57,18 +57,12 @@ struct Summary {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let start = Instant::now();
     let mut summary = Summary::default();
-    let rust = if options.only_browser { 0 } else { 4 };
-    let browser = if options.skip_browser {
-        0
-    } else {
-        site::STEPS + if options.dev { 3 } else { 4 }
-    };
-    let mut steps = Steps::new(rust + browser);
-    if !options.only_browser {
-        test_rust(&mut steps, &mut summary)?;
-    }
-    if !options.skip_browser {
-        test_browser(options, &mut steps, &mut summary)?;
+    if let Err(failure) = test(options, &mut summary) {
+        eprintln!("error: {failure}");
+        summary.total.failed += 1;
+        summary
+            .failures
+            .push("the run itself, which had to stop".to_owned());
     }
 
     let Tally {
@@ -91,6 +85,34 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     })
 }
 
+fn test(options: &Options, summary: &mut Summary) -> Result<(), Failure> {
+    let rust = if options.only_browser { 0 } else { 4 };
+    let browser = if options.skip_browser {
+        0
+    } else if options.dev {
+        site::STEPS + 4
+    } else {
+        site::STEPS + 5
+    };
+    let mut steps = Steps::new(rust + browser);
+    let mut chromium = PathBuf::new();
+    if !options.skip_browser {
+        // Before the long work, so that nobody waits for it only to hear what is missing.
+        steps.step("Looking for Node.js, npm and Chromium", || {
+            tools::require_node()?;
+            chromium = tools::chromium()?;
+            Ok(Outcome::Done)
+        })?;
+    }
+    if !options.only_browser {
+        test_rust(&mut steps, summary)?;
+    }
+    if !options.skip_browser {
+        test_browser(options, &chromium, &mut steps, summary)?;
+    }
+    Ok(())
+}
+
 fn test_rust(steps: &mut Steps, summary: &mut Summary) -> Result<(), Failure> {
     steps.step("Checking the format", || {
         tools::require_component("rustfmt", "fmt")?;
@@ -98,8 +120,7 @@ fn test_rust(steps: &mut Steps, summary: &mut Summary) -> Result<(), Failure> {
     })?;
     steps.step("Linting", || {
         tools::require_component("clippy", "clippy")?;
-        let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--", "--deny=warnings"]);
-        clippy.stdin(Stdio::null());
+        let clippy = cargo(["clippy", "--workspace", "--all-targets", "--", "--deny=warnings"]);
         summary.check("cargo clippy", clippy)
     })?;
     steps.step("Linting the browser's client", || {
@@ -126,7 +147,12 @@ fn test_rust(steps: &mut Steps, summary: &mut Summary) -> Result<(), Failure> {
     })
 }
 
-fn test_browser(options: &Options, steps: &mut Steps, summary: &mut Summary) -> Result<(), Failure> {
+fn test_browser(
+    options: &Options,
+    chromium: &Path,
+    steps: &mut Steps,
+    summary: &mut Summary,
+) -> Result<(), Failure> {
     let profile = Profile::of(options.dev);
     let binary = site::build(profile, steps)?;
     if profile == Profile::Release {
@@ -149,7 +175,7 @@ fn test_browser(options: &Options, steps: &mut Steps, summary: &mut Summary) -> 
         let mut playwright = node(&folder, "@playwright/test/cli.js", &["test"]);
         playwright
             .args(&options.playwright)
-            .env("CHROMIUM", tools::chromium()?)
+            .env("CHROMIUM", chromium)
             .env("PAPERTAPE", &binary)
             .env("PAPERTAPE_SITE", profile.site());
         summary.suite("Playwright", playwright, playwright_tally)
