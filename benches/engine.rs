@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench engine`; sizes as arguments: `cargo bench --bench engine -- 500000 2000000`.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures time")]
+
 use papertape::alert::AlertRules;
 use papertape::backtest;
 use papertape::engine::{EngineConfig, ExecutionConfig};

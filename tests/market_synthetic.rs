@@ -1,5 +1,10 @@
 //! The simulated market: what it promises, and that it looks like a market.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "statistics of a test need not agree to the last bit"
+)]
+
 use papertape::market::{
     Bar, BarAggregator, Bars, MarketEvent, Quote, SIMULATED_MARKET_VERSION, SimulatedMarket,
     SimulatedMarketConfig,
