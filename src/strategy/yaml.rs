@@ -34,6 +34,8 @@ pub(crate) struct Text {
     pub(crate) text: String,
     /// Without quotes and not a block: `null` and `~` mean nothing only there.
     plain: bool,
+    /// Unquoted and ended by a comma, as happens inside `{…}`.
+    cut_by_comma: bool,
     /// The place of every character, and of the end.
     marks: Vec<Position>,
 }
@@ -50,12 +52,18 @@ impl Text {
         self.text.is_empty() || (self.plain && matches!(self.text.as_str(), "~" | "null" | "Null" | "NULL"))
     }
 
+    /// Whether a comma may have cut the text off where none was meant to.
+    pub(crate) const fn is_cut_by_comma(&self) -> bool {
+        self.cut_by_comma
+    }
+
     /// A text that stands alone, as on the command line: line 1 from column 1.
     pub(crate) fn standalone(text: &str) -> Self {
         let columns = 1..=text.chars().count() as u32 + 1;
         Self {
             text: text.to_owned(),
             plain: true,
+            cut_by_comma: false,
             marks: columns.map(|column| Position { line: 1, column }).collect(),
         }
     }
@@ -83,7 +91,12 @@ pub(crate) fn parse(source: &str) -> Result<Node, Problem> {
                 line: error.marker().line() as u32,
                 column: error.marker().col() as u32 + 1,
             };
-            at.problem("", format!("this is not YAML: {}", error.info()))
+            // What `condition ? a : b` runs into.
+            let hint = match error.info().contains("mapping values are not allowed") {
+                true => "; quote an expression that holds ': '",
+                false => "",
+            };
+            at.problem("", format!("this is not YAML: {}{hint}", error.info()))
         })?;
         tree.take(event, span)?;
     }
@@ -114,10 +127,12 @@ impl Tree<'_> {
         match event {
             Event::Scalar(text, style, _, tag) => {
                 self.refuse_tag(tag.is_some(), position)?;
-                let marks = marks(self.characters, span, style, &text);
+                let (marks, next) = marks(self.characters, span, style, &text);
+                let plain = style == ScalarStyle::Plain;
                 let text = Text {
                     text: text.into_owned(),
-                    plain: style == ScalarStyle::Plain,
+                    plain,
+                    cut_by_comma: plain && next == Some(','),
                     marks,
                 };
                 self.scalar(position, text)
@@ -211,8 +226,9 @@ fn position_of(span: Span) -> Position {
 }
 
 /// Finds every character of a scalar's value in the file again. Quotes, escapes, line folding and indentation make
-/// the two differ, but they keep the order, so it is enough to walk both and skip what the value left out.
-fn marks(source: &[char], span: Span, style: ScalarStyle, text: &str) -> Vec<Position> {
+/// the two differ, but they keep the order, so it is enough to walk both and skip what the value left out. Gives the
+/// place of each character and of the end, and the character that stands there.
+fn marks(source: &[char], span: Span, style: ScalarStyle, text: &str) -> (Vec<Position>, Option<char>) {
     let mut cursor = Cursor {
         source,
         index: span.start.index(),
@@ -240,7 +256,7 @@ fn marks(source: &[char], span: Span, style: ScalarStyle, text: &str) -> Vec<Pos
         }
     }
     marks.push(cursor.position);
-    marks
+    (marks, cursor.peek())
 }
 
 struct Cursor<'a> {

@@ -36,7 +36,15 @@ impl Script {
                 text,
                 tree,
             }),
-            Err(error) => Err(text.position(error.span.start).problem(path, error.message)),
+            Err(error) => {
+                let at_end = error.span.start >= text.text.trim_end().chars().count();
+                let hint = match at_end && text.is_cut_by_comma() {
+                    true => "; inside {…} quote an expression that holds a comma",
+                    false => "",
+                };
+                let message = format!("{}{hint}", error.message);
+                Err(text.position(error.span.start).problem(path, message))
+            }
         }
     }
 

@@ -1,0 +1,527 @@
+//! Every mistake is found, named and placed: bad YAML in, line, column and message out.
+
+use papertape::strategy::{Strategy, StrategySpec, compile_expressions};
+use std::collections::BTreeMap;
+
+/// A file with `rule` as its entry, which begins at line 4, column 9.
+fn with_rule(rule: &str) -> String {
+    format!("name: x\ntimeframe: 5m\nentry:\n  long: {rule}\n")
+}
+
+fn problems(yaml: &str) -> Vec<String> {
+    problems_with(yaml, &BTreeMap::new())
+}
+
+fn problems_with(yaml: &str, overrides: &BTreeMap<String, f64>) -> Vec<String> {
+    let problems = Strategy::compile(yaml, overrides, None).expect_err(yaml);
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_mistake_in_an_expression_is_placed_inside_it() {
+    for (rule, expected) in [
+        (
+            "close > smaa(close, 20)",
+            "4:17: unknown indicator 'smaa'; did you mean 'sma'?",
+        ),
+        ("close > slow_ma", "4:17: unknown name 'slow_ma'"),
+        ("clsoe > open", "4:9: unknown name 'clsoe'; did you mean 'close'?"),
+        ("close > $fast", "4:17: unknown parameter '$fast'"),
+        (
+            "close",
+            "4:9: a condition is needed here, this is a number: compare it, as in 'x > 0'",
+        ),
+        (
+            "close + (close > open) > 1",
+            "4:17: a number is needed here, this is a condition: choose, as in 'condition ? 1 : 0'",
+        ),
+        (
+            "not close",
+            "4:13: a condition is needed here, this is a number: compare it, as in 'x > 0'",
+        ),
+        (
+            "close > open ? 1 :close > 2",
+            "4:27: a number, as before the ':' is needed here, this is a condition: choose, as in \
+             'condition ? 1 : 0'",
+        ),
+        (
+            "sma(close, 20, 3) > 1",
+            "4:9: sma takes 1 or 2 arguments, not 3: sma(series, period=30)",
+        ),
+        (
+            "cross_above(close)",
+            "4:9: cross_above takes 2 arguments, not 1: cross_above(a, b)",
+        ),
+        ("close(3) > 1", "4:9: close takes no arguments"),
+        (
+            "rsi > 30",
+            "4:9: 'rsi' needs its arguments: rsi(series, period=14)",
+        ),
+        (
+            "rsi(14) > 30",
+            "4:13: the series of rsi must be a series, such as close: rsi(series, period=14)",
+        ),
+        (
+            "sma(close, volume) > 1",
+            "4:20: the period of sma must be a constant: a number or a $parameter, not a series",
+        ),
+        (
+            "sma(close, 2.5) > 1",
+            "4:20: the period of sma must be a whole number from 1 to 100000; it is 2.5",
+        ),
+        (
+            "sma(close, 0) > 1",
+            "4:20: the period of sma must be a whole number from 1 to 100000; it is 0",
+        ),
+        (
+            "sma(close, -3) > 1",
+            "4:20: the period of sma must be a whole number from 1 to 100000; it is -3",
+        ),
+        (
+            "sma(close, 1e9) > 1",
+            "4:20: the period of sma must be a whole number from 1 to 100000; it is 1000000000",
+        ),
+        (
+            "close[-1] > 1",
+            "4:15: the number of bars ago must be a whole number from 0 to 100000; it is -1",
+        ),
+        (
+            "close[volume] > 1",
+            "4:15: the number of bars ago must be a constant: a number or a $parameter, not a series",
+        ),
+        ("close / 0 > 1", "4:17: division by zero"),
+        ("close % (2 - 2) > 1", "4:17: division by zero"),
+        (
+            "log(0 - 1) > 1",
+            "4:9: this is never defined: the result of these constants is no number",
+        ),
+        (
+            "macd(close) > 0",
+            "4:9: macd gives several numbers: choose .macd, .signal or .hist",
+        ),
+        (
+            "macd(close).histo > 0",
+            "4:21: macd has no '.histo'; did you mean 'hist'?; it has .macd, .signal or .hist",
+        ),
+        (
+            "close.upper > 0",
+            "4:15: this gives one value only: leave '.upper' out",
+        ),
+        (
+            "close of ETH/USDT > 1",
+            "4:18: reading another instrument ('of ETH/USDT') is not supported yet: a strategy sees the instrument that it trades",
+        ),
+        (
+            "close @ 7m > 1",
+            "4:17: 7m is not a multiple of 5m, the timeframe of the bars it is made from",
+        ),
+        (
+            "close @ 1m > 1",
+            "4:17: 1m is not a multiple of 5m, the timeframe of the bars it is made from",
+        ),
+        (
+            "close @ 1x > 1",
+            "4:17: '1x' is not a timeframe: write a count and s, m, h, d or w, at most one week, such as 1m, 15m, 4h \
+             or 1d",
+        ),
+        (
+            "(close @ 1h + (close @ 15m)) @ 2h > 1",
+            "4:18: 1h is not a multiple of 2h, the timeframe of the bars it is made from",
+        ),
+        (
+            "position_size @ 1h > 1",
+            "4:9: position_size belongs to no timeframe: take it out of the '@'",
+        ),
+        (
+            "supertrend(10, -1).line > 1",
+            "4:24: the multiplier of supertrend must be from 0 to 1000; it is -1",
+        ),
+        ("close >", "4:16: a value is missing before the end"),
+        ("close > open)", "4:21: this ')' closes nothing"),
+        (
+            "(close > open",
+            "4:22: ')' is missing before the end: every '(' needs its ')'",
+        ),
+        ("close open", "4:15: an operator is missing before 'open'"),
+        (
+            "1 < close < 2",
+            "4:19: comparisons do not chain: write 'a < b and b < c'",
+        ),
+        ("close = open", "4:15: '=' compares nothing: write '=='"),
+        ("close > open && true", "4:22: write 'and' instead of '&'"),
+        ("close > 20x", "4:17: '20x' is not a number"),
+        ("close > 1.2.3", "4:17: '1.2.3' is not a number"),
+        ("close > ;", "4:17: ';' means nothing here"),
+        (
+            "sma(close 20) > 1",
+            "4:19: ',' is missing before number 20: arguments are separated by commas and end with ')'",
+        ),
+        ("close @ > 1", "4:17: a timeframe must follow '@', such as '@ 1h'"),
+        (
+            "close > open ? 1",
+            "4:25: ':' is missing before the end: a choice is written 'condition ? a : b'",
+        ),
+    ] {
+        assert_eq!(problems(&with_rule(rule)), [expected], "{rule}");
+    }
+}
+
+#[test]
+fn a_place_is_found_through_every_style_of_scalar() {
+    for (yaml, expected) in [
+        (
+            "name: x\nentry:\n  long: 'close > smaa(open)'\n",
+            "3:18: unknown indicator 'smaa'; did you mean 'sma'?",
+        ),
+        (
+            "name: x\nentry:\n  long: \"close > \\\n    smaa(open)\"\n",
+            "4:5: unknown indicator 'smaa'; did you mean 'sma'?",
+        ),
+        (
+            "name: x\nentry: {long: close > smaa(open)}\n",
+            "2:23: unknown indicator 'smaa'; did you mean 'sma'?",
+        ),
+        (
+            "name: x\nentry:\n  long: close > open and\n    close > smaa(open)\n",
+            "4:13: unknown indicator 'smaa'; did you mean 'sma'?",
+        ),
+        (
+            "name: x\nentry:\n  long: > # folded\n    close > open\n\n    and\n      close > smaa(open)\n",
+            "7:15: unknown indicator 'smaa'; did you mean 'sma'?",
+        ),
+        (
+            "name: x\nentry:\n  long: |-\n    close > open\n    and close > smaa(open)\n",
+            "5:17: unknown indicator 'smaa'; did you mean 'sma'?",
+        ),
+        // What YAML itself cuts short.
+        (
+            "name: x\nentry: {long: close > sma(close, 20)}\n",
+            "2:32: ',' is missing before the end: arguments are separated by commas and end with ')'; inside {…} quote \
+             an expression that holds a comma",
+        ),
+        (
+            "name: x\nentry:\n  long: close > open ? true : false\n",
+            "3:29: this is not YAML: mapping values are not allowed in this context; quote an expression that holds ': '",
+        ),
+        // Columns count characters, not bytes.
+        (
+            "name: x\nlet: {größe: close}\nentry: {long: größe > smaa(open)}\n",
+            "3:23: unknown indicator 'smaa'; did you mean 'sma'?",
+        ),
+    ] {
+        assert_eq!(problems(yaml)[0], expected, "{yaml}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_form_is_placed_at_its_key_or_value() {
+    let entry = "entry: {long: true}\n";
+    for (yaml, expected) in [
+        (
+            "",
+            "1:1: the file is empty: a strategy needs at least a name and an entry",
+        ),
+        (
+            "- a\n",
+            "1:1: a strategy file must be a mapping of keys to values",
+        ),
+        (
+            "entry: {long: true}\n",
+            "1:1: the strategy needs a name: add 'name: …'",
+        ),
+        (
+            "name: x\n",
+            "1:1: the strategy never enters: give entry.long, entry.short or both",
+        ),
+        (
+            "name: x\nentry: {}\n",
+            "1:1: the strategy never enters: give entry.long, entry.short or both",
+        ),
+        ("name: [x\n", "2:1: this is not YAML"),
+        ("name: x\nname: y\n", "2:1: 'name' is given twice"),
+        (
+            "name: &a x\ndescription: *a\n",
+            "2:14: YAML aliases are not supported: write the value out",
+        ),
+        (
+            "name: !!str x\n",
+            "1:7: YAML tags are not supported: leave the '!' out",
+        ),
+        (
+            "name: x\n---\nname: y\n",
+            "2:1: a file holds one strategy: this begins a second document",
+        ),
+        (
+            &format!("name: x\nsymbol: [A]\n{entry}"),
+            "2:1: unknown key 'symbol'; did you mean 'symbols'?",
+        ),
+        (
+            &format!("name: x\nsymbols: [A, /USDT]\n{entry}"),
+            "2:14: '/USDT' is not a symbol: write one such as BTC/USDT or AAPL",
+        ),
+        (
+            &format!("name: x\ntimeframe: 5x\n{entry}"),
+            "2:12: '5x' is not a timeframe: write a count and s, m, h, d or w, at most one week, such as 1m, 15m, 4h \
+             or 1d",
+        ),
+        (
+            "name: x\nentry:\n  lnog: true\n",
+            "3:3: unknown key 'lnog'; did you mean 'long'?",
+        ),
+        (
+            &format!("name: x\nparams: {{fast: high}}\n{entry}"),
+            "2:16: 'high' is not a number",
+        ),
+        (
+            &format!("name: x\nparams: {{fast: {{min: 1}}}}\n{entry}"),
+            "2:16: a parameter needs a default",
+        ),
+        (
+            &format!("name: x\nparams: {{fast: {{default: 1, min: 3, max: 2}}}}\n{entry}"),
+            "2:16: min 3 is above max 2",
+        ),
+        (
+            &format!("name: x\nparams: {{fast: {{default: 1, max: 0.5}}}}\n{entry}"),
+            "2:10: parameter 'fast' = 1 is above its maximum of 0.5",
+        ),
+        (
+            &format!("name: x\nparams: {{fast: {{default: 1, stepp: 2}}}}\n{entry}"),
+            "2:29: unknown key 'stepp'; did you mean 'step'?",
+        ),
+        (
+            &format!("name: x\nparams: {{2fast: 1}}\n{entry}"),
+            "2:10: '2fast' cannot be a name: use letters, digits and '_', beginning with a letter",
+        ),
+        (
+            &format!("name: x\nlet: {{close: open}}\n{entry}"),
+            "2:7: 'close' is a word of the language: choose another name",
+        ),
+        (
+            &format!("name: x\nlet: {{a: 'b + 1', b: c * 2, c: a}}\n{entry}"),
+            "2:32: 'a' is defined by itself: a → b → c → a",
+        ),
+        (
+            &format!("name: x\n{entry}orders: {{entry: {{type: limit}}}}\n"),
+            "3:17: a limit order needs a price",
+        ),
+        (
+            &format!("name: x\n{entry}orders: {{entry: {{type: stop, price: close}}}}\n"),
+            "3:17: a stop order needs a stop_price",
+        ),
+        (
+            &format!("name: x\n{entry}orders: {{exit: {{type: market, price: close}}}}\n"),
+            "3:38: a market order has no price",
+        ),
+        (
+            &format!("name: x\n{entry}orders: {{entry: {{type: makret}}}}\n"),
+            "3:24: 'makret' is not a type: one of market, limit, stop; did you mean 'market'?",
+        ),
+        (
+            &format!("name: x\n{entry}orders: {{entry: {{time_in_force: gtx}}}}\n"),
+            "3:33: 'gtx' is not a time_in_force: one of gtc, ioc, fok, day; did you mean 'gtc'?",
+        ),
+        (
+            &format!("name: x\n{entry}orders: {{entry: {{expire_after: 0}}}}\n"),
+            "3:32: this must be a whole number, at least 1; it is 0",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{size: {{method: kelly, value: 1}}}}\n"),
+            "3:23: kelly is not supported yet: use percent_of_equity, fixed_quantity, fixed_notional or risk_percent",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{size: {{method: risk_percent, value: 1}}}}\n"),
+            "3:23: risk_percent needs a stop_loss: the size follows from the loss at the stop",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{size: {{method: fixed_quantity, value: 0}}}}\n"),
+            "3:46: a size must be above 0; it is 0",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{stop_loss: -1%}}\n"),
+            "3:19: a distance must be above 0 %; it is -1 %",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{stop_loss: close%}}\n"),
+            "3:19: this must be a constant: a number or a $parameter",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{max_drawdown: 20}}\n"),
+            "3:22: write a percent sign: '20%' (or a ratio such as 0.2)",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{max_drawdown: 200%}}\n"),
+            "3:22: this must be above 0 % and at most 100 %; it is 200",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{cooldown: 1.5}}\n"),
+            "3:18: this must be a whole number, at least 0; it is 1.5",
+        ),
+        (
+            &format!("name: x\n{entry}risk: {{max_open_positions: 0}}\n"),
+            "3:28: this must be a whole number, at least 1; it is 0",
+        ),
+    ] {
+        let found = problems(yaml);
+        assert!(
+            found.iter().any(|problem| problem.starts_with(expected)),
+            "{yaml}\nwanted {expected}\nfound {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_come_at_once_in_order_and_each_once() {
+    let yaml = "
+name: x
+let:
+  a: smaa(close, 3)
+  b: a + 1
+  c: ema(close, 0)
+entry: {long: a > b and c > 1, short: close}
+";
+    assert_eq!(
+        problems(yaml),
+        [
+            "4:6: unknown indicator 'smaa'; did you mean 'sma'?",
+            "6:17: the period of ema must be a whole number from 1 to 100000; it is 0",
+            "7:39: a condition is needed here, this is a number: compare it, as in 'x > 0'",
+        ]
+    );
+    let found =
+        StrategySpec::parse("name: x\nfoo: 1\nbar: 2\nentry: {long: '1 +'}\n").expect_err("three problems");
+    let places: Vec<(u32, &str)> = found
+        .iter()
+        .map(|problem| (problem.line, problem.path.as_str()))
+        .collect();
+    assert_eq!(places, [(2, "foo"), (3, "bar"), (4, "entry.long")]);
+}
+
+#[test]
+fn overrides_must_name_a_parameter_and_keep_its_range() {
+    let yaml = "name: x\nparams:\n  fast: {default: 3, min: 2, max: 9}\nentry: {long: 'close > sma(close, $fast)'}\n";
+    let with = |name: &str, value: f64| problems_with(yaml, &BTreeMap::from([(name.to_owned(), value)]));
+    assert_eq!(
+        with("fats", 3.0),
+        ["1:1: the strategy has no parameter 'fats'; did you mean 'fast'?"]
+    );
+    assert_eq!(
+        with("fast", 1.0),
+        ["3:3: parameter 'fast' = 1 is below its minimum of 2"]
+    );
+    assert_eq!(
+        with("fast", 10.0),
+        ["3:3: parameter 'fast' = 10 is above its maximum of 9"]
+    );
+    assert_eq!(
+        with("fast", f64::NAN),
+        ["3:3: parameter 'fast' = NaN is not a finite number"]
+    );
+    assert_eq!(
+        with("fast", 2.5),
+        ["4:35: the period of sma must be a whole number from 1 to 100000; it is 2.5"]
+    );
+}
+
+#[test]
+fn a_timeframe_that_higher_ones_do_not_fit_is_refused() {
+    let yaml = "name: x\nentry: {long: 'close > ema(close, 9) @ 1h'}\n";
+    let result = |timeframe: &str| {
+        Strategy::compile(
+            yaml,
+            &BTreeMap::new(),
+            Some(timeframe.parse().expect("a timeframe")),
+        )
+    };
+    assert!(result("15m").is_ok());
+    assert!(result("1h").is_ok());
+    let problem = result("7m").expect_err("7 minutes do not make an hour").remove(0);
+    assert_eq!(
+        (problem.line, problem.column, problem.path.as_str()),
+        (2, 40, "entry.long")
+    );
+}
+
+#[test]
+fn oversized_input_is_refused_quickly() {
+    let deep =
+        |open: &str, close: &str, count: usize| format!("{}1{}", open.repeat(count), close.repeat(count));
+    let names: String = (0..300).map(|index| format!("  n{index}: close\n")).collect();
+    // Each definition uses the one before it twice, and each `@` in its own place: shared, not doubled.
+    let doubling: String = (1..200)
+        .map(|index| format!("  n{index}: n{} + n{}\n", index - 1, index - 1))
+        .collect();
+    let nested: String = (1..=60)
+        .map(|index| format!("  n{index}: sma(n{}, 100000)\n", index - 1))
+        .collect();
+    for (yaml, expected) in [
+        (
+            format!("name: {}\n", "x".repeat(300_000)),
+            "the file is too large",
+        ),
+        (format!("name: x\nlet: {}\n", deep("[", "]", 40)), "nested deeper"),
+        ("- ".repeat(100_000), "nested deeper"),
+        (
+            format!("name: x\nsymbols: [{}]\n", "a,".repeat(30_000)),
+            "the file has more than",
+        ),
+        (with_rule(&deep("(", ")", 200)), "nested deeper"),
+        (with_rule(&deep("not ", "", 200)), "nested deeper"),
+        (
+            with_rule(&format!("1{} > 0", " + 1".repeat(200))),
+            "more than 64 operators in a row",
+        ),
+        (
+            with_rule(&format!("'{}'", "a".repeat(5_000))),
+            "the expression is too long",
+        ),
+        (
+            with_rule(&format!("close{} > 0", "[1]".repeat(100))),
+            "nested deeper",
+        ),
+        (
+            format!("{}let:\n{names}", with_rule("true")),
+            "more than 256 names",
+        ),
+        (
+            format!("{}let:\n  n0: close\n{nested}", with_rule("true")),
+            "the strategy is too large",
+        ),
+    ] {
+        let found = problems(&yaml);
+        assert!(
+            found.iter().any(|problem| problem.contains(expected)),
+            "{expected}: {found:?}"
+        );
+    }
+    let yaml = format!("{}let:\n  n0: close\n{doubling}", with_rule("n150 > 1"));
+    assert!(Strategy::compile(&yaml, &BTreeMap::new(), None).is_ok());
+    let nested_max = with_rule(&format!("{}close{} > 0", "max(".repeat(60), ", open)".repeat(60)));
+    assert!(Strategy::compile(&nested_max, &BTreeMap::new(), None).is_ok());
+}
+
+#[test]
+fn a_long_chain_of_names_is_refused_before_it_exhausts_the_stack() {
+    let chain: String = (0..250)
+        .map(|index| format!("  n{index}: n{} + 1\n", index + 1))
+        .collect();
+    let found = problems(&format!("{}let:\n{chain}  n250: close\n", with_rule("n0 > 1")));
+    assert!(found[0].contains("nested deeper than"), "{found:?}");
+}
+
+#[test]
+fn expressions_of_the_command_line_are_placed_by_their_number() {
+    let expressions = ["close".to_owned(), "close +".to_owned(), "nope".to_owned()];
+    let found =
+        compile_expressions(&expressions, "1m".parse().expect("a timeframe")).expect_err("two problems");
+    let lines: Vec<String> = found
+        .iter()
+        .map(|problem| format!("{} {problem}", problem.path))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "expressions.1 1:8: a value is missing before the end",
+            "expressions.2 1:1: unknown name 'nope'"
+        ]
+    );
+}
