@@ -1,5 +1,6 @@
 //! The volume profile: at which prices the last bars traded.
 
+use super::window::Extreme;
 use crate::market::Bar;
 use serde::{Deserialize, Serialize};
 
@@ -12,21 +13,33 @@ use serde::{Deserialize, Serialize};
 /// The bins move with the range, so each bar costs a pass over the window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct VolumeProfile {
-    /// Low, high and volume of the last bars, in a ring.
-    bars: Vec<[f64; 3]>,
+    /// The last bars, in a ring.
+    slices: Vec<Slice>,
     next: usize,
-    full: bool,
+    highest: Extreme,
+    lowest: Extreme,
     share: f64,
     bins: Vec<f64>,
+}
+
+/// What one bar adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Slice {
+    low: f64,
+    high: f64,
+    volume: f64,
+    /// Volume for each unit of price; 0 for a bar without range.
+    density: f64,
 }
 
 impl VolumeProfile {
     /// Over `period` bars, in `bins` bins, with a value area that holds `share` (0 … 1) of the volume.
     pub(crate) fn new(period: usize, bins: usize, share: f64) -> Self {
         Self {
-            bars: vec![[0.0; 3]; period.max(1)],
+            slices: vec![Slice::default(); period.max(1)],
             next: 0,
-            full: false,
+            highest: Extreme::highest(period),
+            lowest: Extreme::lowest(period),
             share,
             bins: vec![0.0; bins.max(1)],
         }
@@ -34,23 +47,25 @@ impl VolumeProfile {
 
     /// Point of control, value area high, value area low. Undefined until n bars have come, or without volume.
     pub(crate) fn next(&mut self, bar: &Bar) -> [f64; 3] {
-        self.bars[self.next] = [bar.low, bar.high, bar.volume];
+        let range = bar.high - bar.low;
+        self.slices[self.next] = Slice {
+            low: bar.low,
+            high: bar.high,
+            volume: bar.volume,
+            density: if range > 0.0 { bar.volume / range } else { 0.0 },
+        };
         self.next += 1;
-        if self.next == self.bars.len() {
+        if self.next == self.slices.len() {
             self.next = 0;
-            self.full = true;
         }
-        if !self.full {
+        let (highest, lowest) = (self.highest.next(bar.high), self.lowest.next(bar.low));
+        if highest.is_nan() || lowest.is_nan() {
             return [f64::NAN; 3];
         }
-        let (lowest, highest) = self.bars.iter().fold(
-            (f64::INFINITY, f64::NEG_INFINITY),
-            |(lowest, highest), [low, high, _]| (lowest.min(*low), highest.max(*high)),
-        );
         let width = (highest - lowest) / self.bins.len() as f64;
         if width <= 0.0 {
             // One single price: it is the control and the whole area.
-            let traded = self.bars.iter().any(|[_, _, volume]| *volume > 0.0);
+            let traded = self.slices.iter().any(|slice| slice.volume > 0.0);
             return [if traded { lowest } else { f64::NAN }; 3];
         }
         self.fill(lowest, width);
@@ -60,19 +75,22 @@ impl VolumeProfile {
     fn fill(&mut self, lowest: f64, width: f64) {
         self.bins.fill(0.0);
         let last = self.bins.len() - 1;
-        for [low, high, volume] in &self.bars {
-            let first_bin = (((low - lowest) / width) as usize).min(last);
-            let last_bin = (((high - lowest) / width) as usize).min(last);
-            let range = high - low;
-            if first_bin == last_bin || range <= 0.0 {
-                self.bins[first_bin] += volume;
+        let each = 1.0 / width;
+        for slice in &self.slices {
+            let first_bin = (((slice.low - lowest) * each) as usize).min(last);
+            let last_bin = (((slice.high - lowest) * each) as usize).min(last);
+            if first_bin == last_bin {
+                self.bins[first_bin] += slice.volume;
                 continue;
             }
-            let density = volume / range;
-            for (offset, bin) in self.bins[first_bin..=last_bin].iter_mut().enumerate() {
-                let bottom = lowest + (first_bin + offset) as f64 * width;
-                let overlap = high.min(bottom + width) - low.max(bottom);
-                *bin += density * overlap.max(0.0);
+            // Part of the first bin, part of the last, all of those between.
+            let first_top = lowest + (first_bin + 1) as f64 * width;
+            let last_bottom = lowest + last_bin as f64 * width;
+            self.bins[first_bin] += slice.density * (first_top - slice.low).max(0.0);
+            self.bins[last_bin] += slice.density * (slice.high - last_bottom).max(0.0);
+            let whole = slice.density * width;
+            for bin in &mut self.bins[first_bin + 1..last_bin] {
+                *bin += whole;
             }
         }
     }
