@@ -1,22 +1,13 @@
-//! The server: the site, the pages.
+//! The server: command line, feeds, tape, session host, storage, HTTP, pages.
+//!
+//! Data passes them in that order: a [`tape`] gives a session's market inputs, the [`host`] paces them through the
+//! engine, [`storage`] makes what happens durable, and [`http`] shows it. [`services`] is what both doors of the house,
+//! the API and the pages, call.
 
-use axum::Router;
-use leptos::config::LeptosOptions;
-use leptos_axum::{LeptosRoutes, generate_route_list};
-use papertape_app::{App, shell};
-
+pub mod cli;
+pub mod host;
+pub mod http;
+pub mod services;
 pub mod site;
-
-/// All routes.
-pub fn router() -> Router {
-    // By hand rather than from Cargo.toml: the binary runs where there is none.
-    let options = LeptosOptions::builder().output_name("papertape").build();
-    let pages = generate_route_list(App);
-    Router::new()
-        .leptos_routes(&options, pages, {
-            let options = options.clone();
-            move || shell(options.clone())
-        })
-        .with_state(options)
-        .merge(site::routes())
-}
+pub mod storage;
+pub mod tape;

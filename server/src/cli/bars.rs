@@ -1,0 +1,70 @@
+//! Bar files from the command line.
+
+use super::CliError;
+use papertape::api::DataQuality;
+use papertape::market::{BarFile, Bars};
+use papertape::model::{Timeframe, Timestamp};
+use std::path::PathBuf;
+
+/// The bars of one or more files, in order of time.
+#[derive(Debug)]
+pub(super) struct LoadedBars {
+    pub(super) bars: Bars,
+    pub(super) timeframe: Timeframe,
+    pub(super) price_digits: u32,
+    pub(super) quality: DataQuality,
+}
+
+/// Reads bar files of one bar length and joins them in order of time.
+///
+/// # Errors
+/// When a file cannot be read or holds a wrong line, when lengths differ, or when two files overlap.
+pub(super) fn load(paths: &[PathBuf], timeframe: Option<Timeframe>) -> Result<LoadedBars, CliError> {
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| CliError::problem(format!("{} cannot be read: {error}", path.display())))?;
+        let file = BarFile::parse(&text, timeframe).map_err(|error| {
+            CliError::problem(format!("{}:{}: {}", path.display(), error.line, error.message))
+        })?;
+        files.push((path, file));
+    }
+    files.sort_by_key(|(_, file)| file.bars.open_time.first().copied());
+    let Some((first_path, first)) = files.first() else {
+        return Err(CliError::usage("give at least one bar file with --bars"));
+    };
+    let timeframe = first.timeframe;
+    if let Some((path, file)) = files.iter().find(|(_, file)| file.timeframe != timeframe) {
+        return Err(CliError::problem(format!(
+            "{} holds bars of {timeframe} and {} bars of {}: give files of one bar length",
+            first_path.display(),
+            path.display(),
+            file.timeframe
+        )));
+    }
+    for pair in files.windows(2) {
+        let ((earlier_path, earlier), (later_path, later)) = (&pair[0], &pair[1]);
+        let (end, begin) = (last(&earlier.bars), later.bars.open_time.first().copied());
+        if let (Some(end), Some(begin)) = (end, begin)
+            && begin <= end
+        {
+            return Err(CliError::problem(format!(
+                "{} reaches to {end} and {} begins at {begin} already: bar files must not overlap",
+                earlier_path.display(),
+                later_path.display()
+            )));
+        }
+    }
+    let price_digits = files.iter().map(|(_, file)| file.price_digits).max().unwrap_or(0);
+    let bars: Bars = files.iter().flat_map(|(_, file)| file.bars.iter()).collect();
+    Ok(LoadedBars {
+        quality: crate::services::quality(&bars, timeframe),
+        bars,
+        timeframe,
+        price_digits,
+    })
+}
+
+fn last(bars: &Bars) -> Option<Timestamp> {
+    bars.open_time.last().copied()
+}

@@ -1,0 +1,114 @@
+//! `papertape doctor`.
+
+use super::{CliError, StoreArguments, backtest::print, store::library};
+use crate::services::wall_clock;
+use crate::storage::Sqlite;
+use crate::tape::SIMULATED_SYMBOLS;
+use clap::Args;
+use papertape::model::Timestamp;
+use std::{fmt::Display, sync::Arc, time::Instant};
+
+/// Arguments of `doctor`.
+#[derive(Clone, Debug, Args)]
+pub(super) struct DoctorArguments {
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+/// The lines so far.
+#[derive(Default)]
+struct Report {
+    text: String,
+    failed: bool,
+}
+
+impl Report {
+    fn fine(&mut self, what: &str, how: impl Display) {
+        self.line("ok  ", what, how);
+    }
+
+    fn wrong(&mut self, what: &str, how: impl Display) {
+        self.failed = true;
+        self.line("FAIL", what, how);
+    }
+
+    fn line(&mut self, mark: &str, what: &str, how: impl Display) {
+        self.text.push_str(&format!("{mark}  {what:<15} {how}\n"));
+    }
+}
+
+pub(super) async fn run(arguments: DoctorArguments) -> Result<(), CliError> {
+    let mut report = Report::default();
+    match arguments.store.writable_folder() {
+        Ok(folder) => {
+            report.fine("data directory", folder.display());
+            check_database(&arguments.store, &folder, &mut report).await;
+        }
+        Err(error) => report.wrong("data directory", error.sentence().unwrap_or_default()),
+    }
+    check_clock(&mut report);
+    print(&report.text)?;
+    if report.failed {
+        Err(CliError::Reported)
+    } else {
+        Ok(())
+    }
+}
+
+async fn check_database(store: &StoreArguments, folder: &std::path::Path, report: &mut Report) {
+    let path = match store.database(folder) {
+        Ok(path) => path,
+        Err(error) => return report.wrong("database", error.sentence().unwrap_or_default()),
+    };
+    let storage: Arc<dyn crate::storage::Storage> = match Sqlite::open(&path).await {
+        Ok(storage) => Arc::new(storage),
+        Err(error) => return report.wrong("database", CliError::from(error).sentence().unwrap_or_default()),
+    };
+    match storage.sessions().await {
+        Ok(sessions) => report.fine(
+            "database",
+            format!("{}, {} sessions", path.display(), sessions.len()),
+        ),
+        Err(error) => report.wrong("database", error),
+    }
+    match storage.datasets().await {
+        Ok(datasets) => report.fine("feed replay", format!("{} datasets imported", datasets.len())),
+        Err(error) => report.wrong("feed replay", error),
+    }
+    let began = Instant::now();
+    match library(&storage).await {
+        Ok(library) => {
+            let worlds = Arc::clone(&library.worlds);
+            let bars = tokio::task::spawn_blocking(move || {
+                SIMULATED_SYMBOLS[0]
+                    .parse()
+                    .map(|symbol| worlds.history(&symbol).len())
+            })
+            .await;
+            match bars {
+                Ok(Ok(bars)) => report.fine(
+                    "feed simulated",
+                    format!(
+                        "{bars} bars of {} in {} ms",
+                        SIMULATED_SYMBOLS[0],
+                        began.elapsed().as_millis()
+                    ),
+                ),
+                _ => report.wrong("feed simulated", "the market could not be made"),
+            }
+        }
+        Err(error) => report.wrong("feed simulated", error.sentence().unwrap_or_default()),
+    }
+    storage.close().await;
+}
+
+/// A clock before this program was written is wrong; one that runs backwards cannot be told from here.
+fn check_clock(report: &mut Report) {
+    let now = wall_clock();
+    let written = Timestamp::from_secs(1_735_689_600);
+    if now < written {
+        report.wrong("clock", format!("{now} is in the past: set the machine's clock"));
+    } else {
+        report.fine("clock", now);
+    }
+}

@@ -1,0 +1,90 @@
+//! The command line.
+//!
+//! Exit codes: 0 done, 1 the work found a problem, 2 wrong usage. Errors go to stderr in one readable sentence.
+
+mod backtest;
+mod bars;
+mod check;
+mod doctor;
+mod error;
+mod import;
+mod indicators;
+mod serve;
+mod store;
+mod table;
+mod verify;
+
+pub use error::CliError;
+pub use serve::{Running, serve_on};
+pub use store::StoreArguments;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Paper trading: strategies, backtests and live sessions on simulated money.
+#[derive(Debug, Parser)]
+#[command(name = "papertape", version, about, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the dashboard and the API (also what no command does).
+    Serve(serve::ServeArguments),
+    /// Run one backtest over bar files.
+    Backtest(Box<backtest::BacktestArguments>),
+    /// Compute expressions over bars, as CSV.
+    Indicators(indicators::IndicatorArguments),
+    /// Work on strategy files.
+    #[command(subcommand)]
+    Strategy(StrategyCommand),
+    /// Import bar files into the store, all or nothing.
+    Import(import::ImportArguments),
+    /// Run a session's recorded inputs again and compare every event.
+    Verify(verify::VerifyArguments),
+    /// Check the installation, a line each.
+    Doctor(doctor::DoctorArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum StrategyCommand {
+    /// Report what is wrong with strategy files, as FILE:LINE:COLUMN: message.
+    Check(check::CheckArguments),
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
+    let result = match command {
+        Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Indicators(arguments) => indicators::run(&arguments),
+        Command::Strategy(StrategyCommand::Check(arguments)) => check::run(&arguments),
+        Command::Import(arguments) => block_on(import::run(arguments)),
+        Command::Verify(arguments) => block_on(verify::run(arguments)),
+        Command::Doctor(arguments) => block_on(doctor::run(arguments)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if let Some(sentence) = error.sentence() {
+                eprintln!("papertape: {sentence}");
+            }
+            error.exit_code()
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::problem(format!("the program's threads cannot be started: {error}")))?
+        .block_on(work)
+}

@@ -1,0 +1,215 @@
+//! `papertape serve`.
+
+use super::{CliError, StoreArguments};
+use crate::http::{Api, router};
+use crate::services::{Services, Settings};
+use crate::storage::Sqlite;
+use clap::Args;
+use serde::Deserialize;
+use std::{
+    fs::{File, TryLockError},
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+/// Where to listen unless told otherwise: reachable from this machine only.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
+/// How long open connections may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Arguments of `serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct ServeArguments {
+    /// The address to listen on; port 0 takes a free one [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDRESS", env = "PAPERTAPE_LISTEN")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    store: StoreArguments,
+    /// A TOML file with `listen`, `data_dir`, `database_url` and settings; arguments win over it
+    #[arg(long, value_name = "FILE", env = "PAPERTAPE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConfigFile {
+    listen: Option<SocketAddr>,
+    data_dir: Option<PathBuf>,
+    database_url: Option<String>,
+    settings: Settings,
+}
+
+pub(super) async fn run(arguments: ServeArguments) -> Result<(), CliError> {
+    let config = read_config(arguments.config.as_deref())?;
+    let listen = arguments.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
+    let store = StoreArguments {
+        data_dir: arguments.store.data_dir.or(config.data_dir),
+        database_url: arguments.store.database_url.or(config.database_url),
+    };
+    log_to_stderr();
+    let folder = store.writable_folder()?;
+    let _lock = lock(&folder)?;
+    // Before any session goes on: a second server should end without having done anything.
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => CliError::problem(format!(
+                "{listen} is in use by another program: end it, or choose another port with --listen"
+            )),
+            _ => CliError::problem(format!("cannot listen on {listen}: {error}")),
+        })?;
+    let storage = Arc::new(Sqlite::open(&store.database(&folder)?).await?);
+    let services = Services::open(storage, &config.settings, Some(folder.join("strategies")), None).await?;
+    let running = serve_on(listener, Arc::new(services))?;
+    announce(running.address)?;
+    tracing::info!(data_dir = %folder.display(), "serving");
+    stop_signal().await;
+    tracing::info!("shutting down");
+    running.stop().await;
+    Ok(())
+}
+
+/// A server that serves.
+#[derive(Debug)]
+pub struct Running {
+    /// Where.
+    pub address: SocketAddr,
+    services: Arc<Services>,
+    closing: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// Serves on a listener.
+///
+/// # Errors
+/// When the listener has no address.
+pub fn serve_on(listener: TcpListener, services: Arc<Services>) -> Result<Running, CliError> {
+    let address = listener
+        .local_addr()
+        .map_err(|error| CliError::problem(format!("the listener has no address: {error}")))?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "there are no accounts yet: whoever reaches this address may trade and delete");
+    }
+    let (closing, closed) = watch::channel(false);
+    let api = Api {
+        services: Arc::clone(&services),
+        closing: closed.clone(),
+    };
+    let app = router(api, address.ip().is_loopback());
+    let mut signal = closed;
+    let task = tokio::spawn(async move {
+        axum::serve(listener, app)
+            .with_graceful_shutdown(async move {
+                let _ = signal.wait_for(|closing| *closing).await;
+            })
+            .await
+    });
+    Ok(Running {
+        address,
+        services,
+        closing,
+        task,
+    })
+}
+
+impl Running {
+    /// Stops accepting, says good-bye to live connections, saves every session and closes the store.
+    pub async fn stop(self) {
+        self.closing.send_replace(true);
+        if tokio::time::timeout(GRACE, self.task).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+        self.services.close().await;
+    }
+}
+
+fn read_config(path: Option<&Path>) -> Result<ConfigFile, CliError> {
+    let Some(path) = path else {
+        return Ok(ConfigFile::default());
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CliError::problem(format!("the configuration {shown} cannot be read: {error}")))?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error
+            .span()
+            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        CliError::problem(format!(
+            "the configuration {shown} is wrong in line {line}: {}",
+            error.message()
+        ))
+    })
+}
+
+/// Holds the data directory for this process. Two servers would run every session twice.
+fn lock(folder: &Path) -> Result<File, CliError> {
+    let path = folder.join("papertape.lock");
+    let refuse = |error: std::io::Error| {
+        CliError::problem(format!(
+            "the data directory {} cannot be locked: {error}",
+            folder.display()
+        ))
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(refuse)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CliError::problem(format!(
+            "another Papertape is using the data directory {}: end it, or choose another with --data-dir",
+            folder.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(refuse(error)),
+    }
+}
+
+/// Says on stdout that the server is ready, and where.
+fn announce(address: SocketAddr) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Papertape is ready: http://{address}")
+        .and_then(|()| out.flush())
+        .map_err(|error| CliError::problem(format!("stdout cannot be written: {error}")))
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // Tests start several servers in one process: the first one's log is everybody's.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+/// Waits until somebody wants the server to end.
+async fn stop_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

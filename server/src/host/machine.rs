@@ -1,0 +1,283 @@
+//! The deterministic part of a session: engine, tape and view, moved on one input at a time.
+//!
+//! The host paces it, recovery and verification run it again; all three get the same events for the same commands.
+
+use super::{SessionSpec, view::View};
+use crate::storage::{CommandRecord, JournalRecord, SessionBatch};
+use crate::tape::{Library, Tape, TapeError};
+use papertape::api::{SessionDetail, SessionSummary};
+use papertape::engine::{Command, Engine, Event, Input, SessionState};
+use papertape::model::{SessionId, Timestamp};
+use papertape::strategy::Problem;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A session without pace, storage or listeners.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    engine: Engine,
+    tape: Box<dyn Tape>,
+    view: View,
+    scratch: Vec<Event>,
+}
+
+/// What inputs brought about: for storage and for listeners.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) batch: SessionBatch,
+    pub(crate) events: Vec<Arc<Event>>,
+}
+
+/// When the machine's next own input is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Whenever there is time: history, the start, the end of the data.
+    Now,
+    /// At this market time.
+    At(Timestamp),
+    /// Never: the session is over.
+    Never,
+}
+
+/// Why a session cannot be brought to life.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MachineError {
+    #[error("its strategy no longer compiles: {}", first(.0))]
+    Strategy(Vec<Problem>),
+    #[error(transparent)]
+    Tape(#[from] TapeError),
+    #[error("its snapshot cannot be read: {0}")]
+    Snapshot(String),
+}
+
+fn first(problems: &[Problem]) -> String {
+    problems.first().map_or_else(String::new, |problem| {
+        format!(
+            "line {}, column {}: {}",
+            problem.line, problem.column, problem.message
+        )
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct Frozen {
+    engine: Vec<u8>,
+    tape: Vec<u8>,
+    view: View,
+}
+
+impl Outcome {
+    pub(crate) const fn new(session: SessionId) -> Self {
+        Self {
+            batch: SessionBatch::new(session),
+            events: Vec::new(),
+        }
+    }
+}
+
+impl Machine {
+    /// A session before its first input.
+    pub(crate) async fn new(spec: &SessionSpec, library: &Library) -> Result<Self, MachineError> {
+        let config = spec.engine_config().map_err(MachineError::Strategy)?;
+        Ok(Self {
+            engine: Engine::new(config),
+            tape: library.open(&spec.tape, None).await?,
+            view: View::new(spec.instrument.clone(), spec.initial_capital),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// A session as it was frozen.
+    pub(crate) async fn thaw(
+        spec: &SessionSpec,
+        library: &Library,
+        state: &[u8],
+    ) -> Result<Self, MachineError> {
+        let unreadable = |error: &dyn std::fmt::Display| MachineError::Snapshot(error.to_string());
+        let frozen: Frozen = postcard::from_bytes(state).map_err(|error| unreadable(&error))?;
+        let engine = Engine::restore(&frozen.engine).map_err(|error| unreadable(&error))?;
+        Ok(Self {
+            engine,
+            tape: library.open(&spec.tape, Some(&frozen.tape)).await?,
+            view: frozen.view,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Everything that [`Machine::thaw`] needs.
+    pub(crate) fn freeze(&self) -> Result<Vec<u8>, MachineError> {
+        let frozen = Frozen {
+            engine: self.engine.snapshot(),
+            tape: self.tape.checkpoint(),
+            view: self.view.clone(),
+        };
+        postcard::to_stdvec(&frozen).map_err(|error| MachineError::Snapshot(error.to_string()))
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// When the next own input is due.
+    pub(crate) fn due(&mut self) -> Due {
+        if self.engine.state().is_final() {
+            return Due::Never;
+        }
+        if self.starts_next() {
+            return Due::Now;
+        }
+        match self.tape.peek() {
+            Some(item) => item.due.map_or(Due::Now, Due::At),
+            None => Due::Now,
+        }
+    }
+
+    /// Takes in the next own input: the tape's, the start after its history, the finish at its end.
+    pub(crate) fn advance(&mut self, out: &mut Outcome) {
+        if self.engine.state().is_final() {
+            return;
+        }
+        let input = if self.starts_next() {
+            Input::Command(self.tape.start().unwrap_or_default(), Command::Start)
+        } else if let Some(item) = self.tape.next() {
+            item.input
+        } else {
+            Input::Command(self.market_time(), Command::Finish)
+        };
+        self.process(&input, out);
+    }
+
+    /// Takes in a command of a person's or program's, now.
+    pub(crate) fn command(&mut self, command: Command, out: &mut Outcome) {
+        let time = self.market_time();
+        out.batch.commands.push(CommandRecord {
+            input: self.engine.inputs() + 1,
+            time,
+            command,
+        });
+        self.process(&Input::Command(time, command), out);
+    }
+
+    fn starts_next(&self) -> bool {
+        self.engine.state() == SessionState::Starting && self.engine.inputs() == self.tape.history()
+    }
+
+    pub(crate) fn market_time(&self) -> Timestamp {
+        self.engine
+            .market_time()
+            .or_else(|| self.tape.start())
+            .unwrap_or_default()
+    }
+
+    fn process(&mut self, input: &Input, out: &mut Outcome) {
+        self.engine.process(input, &mut self.scratch);
+        if self.scratch.is_empty() {
+            return;
+        }
+        let changes = self.view.apply(&self.scratch, &self.engine);
+        let batch = &mut out.batch;
+        for id in changes.orders {
+            if let Some(order) = self.view.order(id) {
+                batch.orders.insert(id, order.clone());
+            }
+        }
+        for id in changes.trades {
+            if let Some(trade) = self.view.trade(id) {
+                batch.trades.insert(id, trade.clone());
+            }
+        }
+        batch.fills.extend(changes.fills);
+        batch.equity.extend(changes.equity);
+        batch.alerts.extend(changes.alerts);
+        let input = self.engine.inputs();
+        for event in self.scratch.drain(..) {
+            if event.kind.is_journaled() {
+                batch.journal.push(JournalRecord {
+                    input,
+                    event: event.clone(),
+                });
+            }
+            out.events.push(Arc::new(event));
+        }
+    }
+}
+
+/// What the host knows of a session beside the machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) id: SessionId,
+    pub(crate) spec: Arc<SessionSpec>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) recoveries: u32,
+    pub(crate) speed: f64,
+    /// Why the server ended it, if it did.
+    pub(crate) fault: Option<String>,
+}
+
+impl Surroundings {
+    /// Where the session stands: the engine's word, unless the server had to end it.
+    pub(crate) fn state(&self, engine: &Engine) -> SessionState {
+        if self.fault.is_some() {
+            SessionState::Failed
+        } else {
+            engine.state()
+        }
+    }
+}
+
+impl Machine {
+    pub(crate) fn summary(&self, around: &Surroundings) -> SessionSummary {
+        let (engine, spec) = (&self.engine, &around.spec);
+        let strategy = &engine.config().strategy;
+        SessionSummary {
+            id: around.id.clone(),
+            name: spec.name.clone(),
+            strategy: strategy.name.clone(),
+            params: strategy.params.clone(),
+            instrument: spec.instrument.clone(),
+            timeframe: strategy.timeframe,
+            feed: spec.feed.clone(),
+            state: around.state(engine),
+            state_reason: around
+                .fault
+                .clone()
+                .unwrap_or_else(|| engine.state_reason().to_owned()),
+            speed: around.speed,
+            initial_capital: spec.initial_capital,
+            cash: engine.cash(),
+            equity: engine.equity(),
+            total_return: engine.total_return(),
+            max_drawdown: engine.max_drawdown(),
+            position: engine.position(),
+            open_orders: engine.open_orders().len(),
+            trades: engine.closed_trades(),
+            last_event: self.view.last_event.clone(),
+            attention: self.view.attention.clone(),
+            market_time: engine.market_time(),
+            created_at: around.created_at,
+            sparkline: self.view.sparkline(),
+            seq: engine.seq(),
+            execution: spec.execution.clone(),
+            backtest: spec.backtest.clone(),
+            recoveries: around.recoveries,
+        }
+    }
+
+    pub(crate) fn detail(&self, around: &Surroundings) -> SessionDetail {
+        let (bars, history_bars) = self.view.bars();
+        SessionDetail {
+            summary: self.summary(around),
+            source: around.spec.source.clone(),
+            bars,
+            history_bars,
+            equity: self.view.equity(),
+            quote: self.view.quote,
+            orders: self.view.orders(),
+            fills: self.view.fills(),
+            trades: self.view.trades(),
+            alerts: self.view.alerts(),
+            metrics: self.engine.metrics(),
+            event_hash: self.engine.event_hash(),
+        }
+    }
+}

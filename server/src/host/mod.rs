@@ -1,0 +1,380 @@
+//! The session host: one task per session, paced by the market's clock, every event durable before anybody sees it.
+
+mod actor;
+mod clock;
+mod error;
+mod hub;
+mod machine;
+mod recovery;
+mod spec;
+mod view;
+mod words;
+
+pub use error::HostError;
+pub use hub::{First, Frame, Listening};
+pub use recovery::{Difference, Verdict, verify};
+pub use spec::SessionSpec;
+pub(crate) use words::kind_name;
+
+use crate::storage::{Progress, SessionRecord, SnapshotRecord, Storage, Write};
+use crate::tape::Library;
+use actor::{Actor, Message, Parts, Reply};
+use futures::future::join_all;
+use machine::{Machine, Outcome, Surroundings};
+use papertape::api::{SessionAction, SessionDetail, SessionSummary};
+use papertape::engine::{Command, SessionState};
+use papertape::model::{SessionId, Timestamp};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::RangeInclusive,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Commands and questions that may wait for a session.
+const MAILBOX: usize = 64;
+
+/// Is told when a session's engine is handed an input, for measurements of latency.
+pub trait Probe: fmt::Debug + Send + Sync {
+    /// The input that was handed over at `at` brought about the events numbered `seqs` (none when empty).
+    fn handed(&self, session: &SessionId, seqs: RangeInclusive<u64>, at: Instant);
+}
+
+/// All sessions of the server.
+#[derive(Debug)]
+pub struct Host {
+    storage: Arc<dyn Storage>,
+    library: Library,
+    probe: Option<Arc<dyn Probe>>,
+    sessions: Mutex<BTreeMap<SessionId, Entry>>,
+    changed: watch::Sender<u64>,
+}
+
+/// A session as the host knows it: running ones answer, ended ones have closed their mailbox.
+#[derive(Clone, Debug)]
+struct Entry {
+    summary: watch::Receiver<Arc<SessionSummary>>,
+    mailbox: mpsc::Sender<Message>,
+}
+
+impl Host {
+    /// A host without sessions.
+    #[must_use]
+    pub fn new(storage: Arc<dyn Storage>, library: Library, probe: Option<Arc<dyn Probe>>) -> Self {
+        Self {
+            storage,
+            library,
+            probe,
+            sessions: Mutex::new(BTreeMap::new()),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// Makes a session, lets it take in its history, and sets it running. It is recorded when this returns.
+    ///
+    /// # Errors
+    /// [`HostError`] when its strategy or tape cannot be read or it cannot be recorded.
+    pub async fn start(
+        &self,
+        spec: SessionSpec,
+        speed: f64,
+        now: Timestamp,
+    ) -> Result<SessionSummary, HostError> {
+        let id: SessionId = uuid::Uuid::now_v7()
+            .to_string()
+            .parse()
+            .unwrap_or_else(|_| unreachable!("a UUID is letters, digits and hyphens"));
+        let machine = Machine::new(&spec, &self.library).await?;
+        let around = Surroundings {
+            id: id.clone(),
+            spec: Arc::new(spec),
+            created_at: now,
+            recoveries: 0,
+            speed,
+            fault: None,
+        };
+        let session = id.clone();
+        let (machine, mut outcome) = tokio::task::spawn_blocking(move || warm_up(machine, session))
+            .await
+            .map_err(|error| HostError::Unreadable(format!("it could not take in its history: {error}")))?;
+        let summary = machine.summary(&around);
+        let inputs = machine.engine().inputs();
+        outcome.batch.snapshot = Some(SnapshotRecord {
+            input: inputs,
+            state: machine.freeze()?,
+        });
+        let record = SessionRecord {
+            id,
+            created_at: now,
+            spec: (*around.spec).clone(),
+            recoveries: 0,
+            progress: Progress {
+                inputs,
+                state: machine.engine().state(),
+                fault: None,
+                speed,
+                at_rest: false,
+                summary: summary.clone(),
+            },
+        };
+        self.storage
+            .commit(Write::Create(Box::new(record), Arc::new(outcome.batch)))
+            .await?;
+        self.run(around, machine, outcome.events, summary.clone());
+        Ok(summary)
+    }
+
+    /// Takes over every session of the store: those that were running go on, each from its newest snapshot and the
+    /// inputs after it.
+    ///
+    /// # Errors
+    /// [`HostError::Storage`] when the list cannot be read. A session that cannot be brought back fails alone.
+    pub async fn recover(&self) -> Result<(), HostError> {
+        for record in self.storage.sessions().await? {
+            if record.progress.state.is_final() {
+                self.archive(record.progress.summary);
+            } else if let Err(error) = self.resume(&record).await {
+                tracing::error!(session = %record.id, %error, "the session could not be brought back");
+                self.fail(record, error.to_string()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn resume(&self, record: &SessionRecord) -> Result<(), HostError> {
+        let recovered = !record.progress.at_rest;
+        let again = recovery::bring_back(record, &*self.storage, &self.library).await?;
+        if let Some(difference) = again.difference {
+            return Err(HostError::Unreadable(format!(
+                "its inputs no longer give what its journal says: {difference}"
+            )));
+        }
+        let id = record.id.clone();
+        self.storage.commit(Write::Resumed { id, recovered }).await?;
+        let around = Surroundings {
+            id: record.id.clone(),
+            spec: Arc::new(record.spec.clone()),
+            created_at: record.created_at,
+            recoveries: record.recoveries + u32::from(recovered),
+            speed: record.progress.speed,
+            fault: None,
+        };
+        let summary = again.machine.summary(&around);
+        tracing::info!(session = %record.id, recovered, inputs = again.machine.engine().inputs(), "session resumed");
+        self.run(around, again.machine, again.recent, summary);
+        Ok(())
+    }
+
+    /// Ends a session that cannot be brought back, with its reason.
+    async fn fail(&self, record: SessionRecord, reason: String) -> Result<(), HostError> {
+        let mut progress = record.progress;
+        progress.state = SessionState::Failed;
+        progress.fault = Some(reason.clone());
+        progress.summary.state = SessionState::Failed;
+        progress.summary.state_reason = reason;
+        let summary = progress.summary.clone();
+        let mut batch = crate::storage::SessionBatch::new(record.id);
+        batch.progress = Some(progress);
+        self.storage.commit(Write::Append(Arc::new(batch))).await?;
+        self.archive(summary);
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        around: Surroundings,
+        machine: Machine,
+        recent: Vec<Arc<papertape::engine::Event>>,
+        summary: SessionSummary,
+    ) {
+        let id = around.id.clone();
+        let (mailbox, messages) = mpsc::channel(MAILBOX);
+        let (teller, summary) = watch::channel(Arc::new(summary));
+        let actor = Actor::new(Parts {
+            around,
+            machine,
+            recent,
+            mailbox: messages,
+            storage: Arc::clone(&self.storage),
+            probe: self.probe.clone(),
+            summary: teller,
+            changed: self.changed.clone(),
+        });
+        tokio::spawn(actor.run());
+        self.enter(id, Entry { summary, mailbox });
+    }
+
+    /// Lists a session that has ended.
+    fn archive(&self, summary: SessionSummary) {
+        let id = summary.id.clone();
+        let (_, summary) = watch::channel(Arc::new(summary));
+        // A mailbox that nobody empties is a closed one.
+        let (mailbox, _) = mpsc::channel(1);
+        self.enter(id, Entry { summary, mailbox });
+    }
+
+    fn enter(&self, id: SessionId, entry: Entry) {
+        self.lock().insert(id, entry);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, Entry>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entry(&self, id: &SessionId) -> Result<Entry, HostError> {
+        self.lock()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| HostError::Unknown(id.clone()))
+    }
+
+    /// All sessions, newest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<SessionSummary> {
+        let mut list: Vec<SessionSummary> = self
+            .lock()
+            .values()
+            .map(|entry| (**entry.summary.borrow()).clone())
+            .collect();
+        list.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        list
+    }
+
+    /// Counts up whenever the list of sessions looks different.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// One session in short.
+    ///
+    /// # Errors
+    /// [`HostError::Unknown`].
+    pub fn summary(&self, id: &SessionId) -> Result<Arc<SessionSummary>, HostError> {
+        let entry = self.entry(id)?;
+        let summary = Arc::clone(&entry.summary.borrow());
+        Ok(summary)
+    }
+
+    /// One session whole.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is none or it cannot be read.
+    pub async fn detail(&self, id: &SessionId) -> Result<Box<SessionDetail>, HostError> {
+        let entry = self.entry(id)?;
+        match ask(&entry, Message::Detail).await {
+            Err(HostError::Ended(_)) => self.archived(id, &entry).await,
+            answer => answer,
+        }
+    }
+
+    /// A session's events: what was missed since number `after`, or the session whole, and what comes.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is none or it cannot be read.
+    pub async fn listen(&self, id: &SessionId, after: Option<u64>) -> Result<Listening, HostError> {
+        let entry = self.entry(id)?;
+        match ask(&entry, |reply| Message::Listen(after, reply)).await {
+            Err(HostError::Ended(_)) => Ok(Listening {
+                first: if after == Some(entry.summary.borrow().seq) {
+                    First::Missed(Vec::new())
+                } else {
+                    First::Snapshot(self.archived(id, &entry).await?)
+                },
+                events: None,
+            }),
+            answer => answer,
+        }
+    }
+
+    /// A session that has ended, from its last snapshot.
+    async fn archived(&self, id: &SessionId, entry: &Entry) -> Result<Box<SessionDetail>, HostError> {
+        let unknown = || HostError::Unknown(id.clone());
+        let record = self.storage.session(id).await?.ok_or_else(unknown)?;
+        let snapshot = self.storage.newest_snapshot(id).await?.ok_or_else(unknown)?;
+        let machine = Machine::thaw(&record.spec, &self.library, &snapshot.state).await?;
+        let around = Surroundings {
+            id: id.clone(),
+            spec: Arc::new(record.spec),
+            created_at: record.created_at,
+            recoveries: record.recoveries,
+            speed: record.progress.speed,
+            fault: record.progress.fault,
+        };
+        let mut detail = machine.detail(&around);
+        // The list may know of a fault that could not be written down.
+        let summary = entry.summary.borrow();
+        detail.summary.state = summary.state;
+        detail.summary.state_reason.clone_from(&summary.state_reason);
+        Ok(Box::new(detail))
+    }
+
+    /// Does something to a session; its effect is recorded when this returns.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is none, it is over or it is busy.
+    pub async fn act(&self, id: &SessionId, action: SessionAction) -> Result<SessionSummary, HostError> {
+        let entry = self.entry(id)?;
+        let command = match action {
+            SessionAction::Pause => Command::Pause,
+            SessionAction::Resume => Command::Resume,
+            SessionAction::Flatten => Command::Flatten,
+            SessionAction::Stop => Command::Stop,
+            SessionAction::Speed(speed) => return ask(&entry, |reply| Message::Speed(speed, reply)).await,
+        };
+        ask(&entry, |reply| Message::Command(command, reply)).await
+    }
+
+    /// Removes a session with all its records; one that runs is ended first.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is none or storage fails.
+    pub async fn delete(&self, id: &SessionId) -> Result<(), HostError> {
+        let entry = self.entry(id)?;
+        let (done, discarded) = oneshot::channel();
+        if entry.mailbox.send(Message::Discard(done)).await.is_ok() {
+            let _ = discarded.await;
+        }
+        self.storage.commit(Write::Delete(id.clone())).await?;
+        self.lock().remove(id);
+        self.changed.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// Lets go of every session, each saved so that it goes on at the next start.
+    pub async fn rest(&self) {
+        let entries: Vec<Entry> = self.lock().values().cloned().collect();
+        join_all(entries.into_iter().map(|entry| async move {
+            let (done, saved) = oneshot::channel();
+            if entry.mailbox.send(Message::Rest(done)).await.is_ok() {
+                let _ = saved.await;
+            }
+        }))
+        .await;
+    }
+}
+
+/// Everything before the first live input: history and start.
+fn warm_up(mut machine: Machine, session: SessionId) -> (Machine, Outcome) {
+    let mut outcome = Outcome::new(session);
+    while machine.engine().state() == SessionState::Starting {
+        machine.advance(&mut outcome);
+    }
+    (machine, outcome)
+}
+
+async fn ask<T>(entry: &Entry, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, HostError> {
+    let ended = || HostError::Ended(entry.summary.borrow().state);
+    let (reply, answer) = oneshot::channel();
+    entry
+        .mailbox
+        .try_send(message(reply))
+        .map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => HostError::Busy,
+            mpsc::error::TrySendError::Closed(_) => ended(),
+        })?;
+    answer.await.map_err(|_| ended())?
+}

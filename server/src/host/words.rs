@@ -1,0 +1,72 @@
+//! Events in words.
+
+use papertape::engine::EventKind;
+use papertape::model::{Instrument, Side};
+
+/// An event in one sentence; `None` for what is of no note in a list.
+pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<String> {
+    Some(match kind {
+        EventKind::StateChanged { to, reason, .. } => {
+            let mut text = to.to_string();
+            if let Some(first) = text.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            if reason.is_empty() {
+                text
+            } else {
+                format!("{text}: {reason}")
+            }
+        }
+        EventKind::OrderFilled { fill, order, .. } => {
+            let deed = match fill.side {
+                Side::Buy => "Bought",
+                Side::Sell => "Sold",
+            };
+            format!(
+                "{deed} {} at {:.digits$} ({})",
+                fill.quantity,
+                fill.price.0,
+                order.reason,
+                digits = instrument.price_digits() as usize
+            )
+        }
+        EventKind::OrderDenied { reason, .. } => format!("An order was denied: {reason}"),
+        EventKind::OrderRejected { reason, .. } => format!("An order was rejected: {reason}"),
+        EventKind::TradeClosed { trade } => format!("Closed a {} trade: {}", trade.side, trade.pnl),
+        EventKind::AlertRaised { alert } => alert.message.clone(),
+        EventKind::OrderSubmitted { .. }
+        | EventKind::OrderAccepted { .. }
+        | EventKind::OrderTriggered { .. }
+        | EventKind::OrderAmended { .. }
+        | EventKind::OrderCanceled { .. }
+        | EventKind::OrderExpired { .. }
+        | EventKind::TradeOpened { .. }
+        | EventKind::PositionChanged { .. }
+        | EventKind::Bar { .. }
+        | EventKind::Mark { .. }
+        | EventKind::Quote { .. } => return None,
+    })
+}
+
+/// An event's kind as the wire writes it.
+pub(crate) const fn kind_name(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::StateChanged { .. } => "state_changed",
+        EventKind::OrderSubmitted { .. } => "order_submitted",
+        EventKind::OrderDenied { .. } => "order_denied",
+        EventKind::OrderAccepted { .. } => "order_accepted",
+        EventKind::OrderRejected { .. } => "order_rejected",
+        EventKind::OrderTriggered { .. } => "order_triggered",
+        EventKind::OrderAmended { .. } => "order_amended",
+        EventKind::OrderFilled { .. } => "order_filled",
+        EventKind::OrderCanceled { .. } => "order_canceled",
+        EventKind::OrderExpired { .. } => "order_expired",
+        EventKind::TradeOpened { .. } => "trade_opened",
+        EventKind::TradeClosed { .. } => "trade_closed",
+        EventKind::PositionChanged { .. } => "position_changed",
+        EventKind::AlertRaised { .. } => "alert_raised",
+        EventKind::Bar { .. } => "bar",
+        EventKind::Mark { .. } => "mark",
+        EventKind::Quote { .. } => "quote",
+    }
+}

@@ -1,0 +1,74 @@
+//! The pages' door: the same services, answered with problems that a page can show.
+
+use super::{ServiceError, Services};
+use papertape::api::{
+    BacktestRequest, BacktestStatus, DatasetInfo, SessionAction, SessionDetail, SessionSummary, StartRequest,
+    StrategyCard, StrategyDetail, SystemStatus,
+};
+use papertape::model::{BacktestId, SessionId};
+use papertape_app::backend::{Answer, Backend};
+
+/// Boxes a service's answer, its error as a problem.
+macro_rules! answer {
+    ($answer:expr) => {
+        Box::pin(async move {
+            $answer
+                .await
+                .map_err(|error: ServiceError| crate::http::problem(&error))
+        })
+    };
+}
+
+impl Backend for Services {
+    fn status(&self) -> Answer<'_, SystemStatus> {
+        answer!(self.status())
+    }
+
+    fn sessions(&self) -> Answer<'_, Vec<SessionSummary>> {
+        Box::pin(async { Ok(self.sessions()) })
+    }
+
+    fn session(&self, id: SessionId) -> Answer<'_, SessionDetail> {
+        answer!(Self::session(self, &id))
+    }
+
+    fn start(&self, request: StartRequest) -> Answer<'_, SessionSummary> {
+        answer!(self.start_session(request))
+    }
+
+    fn act(&self, id: SessionId, action: SessionAction) -> Answer<'_, SessionSummary> {
+        answer!(Self::act(self, &id, action))
+    }
+
+    fn delete(&self, id: SessionId) -> Answer<'_, ()> {
+        answer!(self.delete_session(&id))
+    }
+
+    fn strategies(&self) -> Answer<'_, Vec<StrategyCard>> {
+        answer!(self.strategies())
+    }
+
+    fn strategy(&self, slug: String) -> Answer<'_, StrategyDetail> {
+        answer!(Self::strategy(self, &slug))
+    }
+
+    fn validate(&self, yaml: String) -> Answer<'_, Vec<String>> {
+        Box::pin(async move { Ok(Self::validate(&yaml).iter().map(ToString::to_string).collect()) })
+    }
+
+    fn start_backtest(&self, request: BacktestRequest) -> Answer<'_, BacktestStatus> {
+        answer!(self.start_backtest(request))
+    }
+
+    fn backtest(&self, id: BacktestId) -> Answer<'_, BacktestStatus> {
+        answer!(Self::backtest(self, &id))
+    }
+
+    fn cancel_backtest(&self, id: BacktestId) -> Answer<'_, ()> {
+        answer!(Self::cancel_backtest(self, &id))
+    }
+
+    fn datasets(&self) -> Answer<'_, Vec<DatasetInfo>> {
+        answer!(self.datasets())
+    }
+}

@@ -1,0 +1,300 @@
+//! Backtests: one a core at a time, off the threads that serve, with progress and an end on request.
+
+use super::datasets::{Dataset, SIMULATED, quality};
+use super::error::FieldErrors;
+use super::sessions::{
+    check_capital, check_execution, check_order, check_params, check_span, check_timeframe,
+};
+use super::{ServiceError, Services, wall_clock};
+use crate::storage::{BacktestRecord, Storage, Write};
+use crate::tape::select;
+use papertape::alert::AlertRules;
+use papertape::analytics::{merge_bars, sparkline, thin_minmax};
+use papertape::api::{
+    BacktestProgress, BacktestRequest, BacktestState, BacktestStatus, BacktestSummary, Timing,
+};
+use papertape::backtest::{self, Outcome, ReportContext};
+use papertape::engine::EngineConfig;
+use papertape::market::Bars;
+use papertape::model::{BacktestId, Money, Timestamp};
+use papertape::strategy::Strategy;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tokio::sync::Semaphore;
+
+/// Bars of a result's chart.
+const CHART_BARS: usize = 2_000;
+/// Points of a result's equity curve.
+const CHART_POINTS: usize = 1_000;
+/// Points of a result's line in lists.
+const SPARKLINE: usize = 48;
+
+/// Backtests under way.
+#[derive(Debug)]
+pub(super) struct Backtests {
+    storage: Arc<dyn Storage>,
+    cores: Arc<Semaphore>,
+    running: Mutex<BTreeMap<BacktestId, Arc<Running>>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    created_at: Timestamp,
+    /// All but state and progress.
+    status: BacktestStatus,
+    started: AtomicBool,
+    done: AtomicU64,
+    canceled: AtomicBool,
+}
+
+impl Running {
+    fn status(&self) -> BacktestStatus {
+        let mut status = self.status.clone();
+        status.progress.done = self.done.load(Ordering::Relaxed);
+        if self.started.load(Ordering::Relaxed) {
+            status.state = BacktestState::Running;
+        }
+        status
+    }
+}
+
+/// What a finished run gives beside its status.
+struct Finished {
+    status: BacktestStatus,
+    summary: BacktestSummary,
+}
+
+impl Backtests {
+    pub(super) fn new(storage: Arc<dyn Storage>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            storage,
+            cores: Arc::new(Semaphore::new(cores)),
+            running: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<BacktestId, Arc<Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn cancel_all(&self) {
+        for running in self.lock().values() {
+            running.canceled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn running_of(&self, slug: &str) -> Option<BacktestId> {
+        self.lock()
+            .values()
+            .rev()
+            .find(|running| running.status.slug.as_deref() == Some(slug))
+            .map(|running| running.status.id.clone())
+    }
+
+    /// Waits for a core, runs, and keeps what comes of it.
+    async fn run(self: Arc<Self>, running: Arc<Running>, config: EngineConfig, bars: Bars, load_ms: f64) {
+        let permit = Arc::clone(&self.cores).acquire_owned().await;
+        running.started.store(true, Ordering::Relaxed);
+        let job = Arc::clone(&running);
+        let finished = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            compute(&job, config, bars, load_ms)
+        })
+        .await;
+        let record = |status, summary| BacktestRecord {
+            created_at: running.created_at,
+            finished_at: wall_clock(),
+            status,
+            summary,
+        };
+        let record = match finished {
+            Ok(Some(finished)) => record(finished.status, Some(finished.summary)),
+            ended => {
+                let mut status = running.status();
+                status.state = BacktestState::Canceled;
+                if let Err(error) = ended {
+                    tracing::error!(backtest = %status.id, %error, "the backtest failed");
+                    status.state = BacktestState::Failed;
+                    status.error =
+                        Some("the backtest failed by a fault of the program; the log says more".to_owned());
+                }
+                record(status, None)
+            }
+        };
+        let id = record.status.id.clone();
+        if let Err(error) = self.storage.commit(Write::Backtest(Box::new(record))).await {
+            tracing::error!(backtest = %id, %error, "the backtest's result could not be kept");
+        }
+        self.lock().remove(&id);
+    }
+}
+
+impl Services {
+    /// Starts a backtest.
+    ///
+    /// # Errors
+    /// [`ServiceError`] names every field that cannot be followed.
+    pub async fn start_backtest(&self, request: BacktestRequest) -> Result<BacktestStatus, ServiceError> {
+        check_request(&request)?;
+        let began = Instant::now();
+        let (slug, source) = self.shelf.resolve(&request.strategy)?;
+        let strategy =
+            Strategy::compile(&source, &request.params, request.timeframe).map_err(ServiceError::Strategy)?;
+        let id = request.dataset.as_deref().unwrap_or(SIMULATED);
+        let dataset = self.dataset(id, &strategy.symbols).await?;
+        check_timeframe(strategy.timeframe, dataset.info.timeframe)?;
+        let (first, last, timeframe) = (dataset.info.from, dataset.info.to, dataset.info.timeframe);
+        check_span(first, last, timeframe, request.from, request.to)?;
+        let bars = select(self.bars(&dataset).await?, timeframe, request.from, request.to);
+        let capital = request.initial_capital.unwrap_or(Decimal::from(100_000));
+        let config = EngineConfig {
+            strategy,
+            instrument: dataset.instrument.clone(),
+            base_timeframe: timeframe,
+            initial_capital: Money::new(capital, dataset.instrument.quote()),
+            execution: request.execution.clone().unwrap_or_default(),
+            alerts: AlertRules::default(),
+        };
+        let running = Arc::new(Running {
+            created_at: wall_clock(),
+            status: queued(slug, request, &dataset, bars.len() as u64),
+            started: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            canceled: AtomicBool::new(false),
+        });
+        let status = running.status();
+        self.backtests
+            .lock()
+            .insert(status.id.clone(), Arc::clone(&running));
+        let load_ms = began.elapsed().as_secs_f64() * 1e3;
+        tokio::spawn(Arc::clone(&self.backtests).run(running, config, bars, load_ms));
+        Ok(status)
+    }
+
+    /// How far a backtest is, with its result once it is there.
+    ///
+    /// # Errors
+    /// [`ServiceError::UnknownBacktest`].
+    pub async fn backtest(&self, id: &BacktestId) -> Result<BacktestStatus, ServiceError> {
+        let running = self.backtests.lock().get(id).cloned();
+        if let Some(running) = running {
+            return Ok(running.status());
+        }
+        let record = self.storage.backtest(id).await?;
+        record
+            .map(|record| record.status)
+            .ok_or_else(|| ServiceError::UnknownBacktest(id.clone()))
+    }
+
+    /// Ends a backtest that is under way; one that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`ServiceError::UnknownBacktest`].
+    pub async fn cancel_backtest(&self, id: &BacktestId) -> Result<(), ServiceError> {
+        let running = self.backtests.lock().get(id).cloned();
+        match running {
+            Some(running) => running.canceled.store(true, Ordering::Relaxed),
+            None => {
+                self.backtest(id).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_request(request: &BacktestRequest) -> Result<(), ServiceError> {
+    let mut errors = FieldErrors::default();
+    errors.check(
+        !request.strategy.trim().is_empty(),
+        "strategy",
+        "name a strategy of the library, or send a whole YAML file",
+    );
+    check_capital(request.initial_capital, &mut errors);
+    if let Some(execution) = &request.execution {
+        check_execution(execution, &mut errors);
+    }
+    check_params(request.params.values(), &mut errors);
+    check_order(request.from, request.to, &mut errors);
+    errors.finish()
+}
+
+fn queued(slug: Option<String>, request: BacktestRequest, dataset: &Dataset, total: u64) -> BacktestStatus {
+    let instrument = &dataset.instrument;
+    BacktestStatus {
+        id: uuid::Uuid::now_v7()
+            .to_string()
+            .parse()
+            .unwrap_or_else(|_| unreachable!("a UUID is letters, digits and hyphens")),
+        slug,
+        request,
+        state: BacktestState::Queued,
+        progress: BacktestProgress { done: 0, total },
+        error: None,
+        dataset_label: dataset.info.label.clone(),
+        simulated: dataset.info.simulated,
+        report: None,
+        bars: Vec::new(),
+        equity: Vec::new(),
+        price_digits: instrument.price_digits(),
+        quantity_digits: instrument.quantity_digits(),
+        currency: instrument.quote().to_string(),
+    }
+}
+
+/// Runs a backtest; `None` when it was canceled.
+fn compute(running: &Running, config: EngineConfig, bars: Bars, load_ms: f64) -> Option<Finished> {
+    let base = config.base_timeframe;
+    let timeframe = config.strategy.timeframe;
+    let began = Instant::now();
+    let outcome = backtest::run(config, &bars, &mut |done| {
+        running.done.store(done, Ordering::Relaxed);
+        !running.canceled.load(Ordering::Relaxed)
+    })
+    .ok()?;
+    let run = began.elapsed().as_secs_f64();
+    let context = ReportContext {
+        data_quality: quality(&bars, base),
+        timing: Timing {
+            load_ms,
+            run_ms: run * 1e3,
+            bars_per_second: bars.len() as f64 / run.max(1e-9),
+        },
+    };
+    let mut status = running.status();
+    status.state = BacktestState::Finished;
+    status.progress.done = status.progress.total;
+    status.bars = merge_bars(&backtest::aggregate(&bars, base, timeframe), CHART_BARS);
+    let points: Vec<_> = outcome.equity_points(&bars).zip(&outcome.equity).collect();
+    status.equity = thin_minmax(&points, CHART_POINTS, |(_, equity)| **equity)
+        .into_iter()
+        .map(|(point, _)| point)
+        .collect();
+    let summary = summarize(&status, &outcome);
+    status.report = Some(outcome.report(&bars, context));
+    Some(Finished { status, summary })
+}
+
+fn summarize(status: &BacktestStatus, outcome: &Outcome) -> BacktestSummary {
+    let metrics = &outcome.metrics;
+    BacktestSummary {
+        id: status.id.clone(),
+        finished_at: wall_clock(),
+        dataset: status
+            .request
+            .dataset
+            .clone()
+            .unwrap_or_else(|| SIMULATED.to_owned()),
+        dataset_label: status.dataset_label.clone(),
+        params: outcome.engine().config().strategy.params.clone(),
+        sparkline: sparkline(&outcome.equity, SPARKLINE),
+        total_return: metrics.total_return,
+        max_drawdown: metrics.max_drawdown,
+        sharpe: metrics.sharpe,
+        win_rate: metrics.win_rate,
+        trades: metrics.trades,
+    }
+}

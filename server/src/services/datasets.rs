@@ -1,0 +1,203 @@
+//! The bars that backtests and replays can run on.
+
+use super::{ServiceError, Services};
+use crate::storage::{DatasetId, DatasetRecord};
+use crate::tape::SIMULATED_SYMBOLS;
+use papertape::api::{DataQuality, DatasetInfo};
+use papertape::market::{Bars, SimulatedMarket};
+use papertape::model::{Instrument, Symbol, Timeframe};
+
+/// The simulated dataset's id.
+pub(super) const SIMULATED: &str = "simulated";
+
+/// Where a dataset's bars are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Simulated,
+    Imported(DatasetId),
+}
+
+/// A dataset that a request has chosen.
+#[derive(Clone, Debug)]
+pub(super) struct Dataset {
+    pub(super) origin: Origin,
+    pub(super) info: DatasetInfo,
+    pub(super) instrument: Instrument,
+}
+
+impl Services {
+    /// All datasets: the simulated market's first 90 days, then what was imported.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when storage cannot be read.
+    pub async fn datasets(&self) -> Result<Vec<DatasetInfo>, ServiceError> {
+        let symbol = default_symbol();
+        let mut all = vec![self.simulated_dataset(&symbol).info];
+        all.extend(
+            self.storage
+                .datasets()
+                .await?
+                .into_iter()
+                .map(|record| imported(record).info),
+        );
+        Ok(all)
+    }
+
+    /// The simulated market's first 90 days.
+    pub(super) fn simulated_dataset(&self, symbol: &Symbol) -> Dataset {
+        let (from, to) = (self.worlds.origin(), self.worlds.live_from());
+        Dataset {
+            origin: Origin::Simulated,
+            info: DatasetInfo {
+                id: SIMULATED.to_owned(),
+                label: format!(
+                    "Simulated market, {} days",
+                    to.since(from) / Timeframe::DAY.nanos()
+                ),
+                symbol: symbol.clone(),
+                timeframe: Timeframe::MINUTE,
+                bars: (to.since(from) / Timeframe::MINUTE.nanos()).unsigned_abs(),
+                from,
+                to,
+                simulated: true,
+            },
+            instrument: SimulatedMarket::instrument(symbol),
+        }
+    }
+
+    /// The dataset of an id; the simulated one of the symbol that `symbols` names first.
+    pub(super) async fn dataset(&self, id: &str, symbols: &[Symbol]) -> Result<Dataset, ServiceError> {
+        if id == SIMULATED {
+            return Ok(self.simulated_dataset(&simulated_symbol(symbols)?));
+        }
+        let datasets = self.storage.datasets().await?;
+        let ids: Vec<String> = datasets.iter().map(dataset_name).collect();
+        match datasets
+            .into_iter()
+            .find(|record| dataset_name(record).eq_ignore_ascii_case(id))
+        {
+            Some(record) => Ok(imported(record)),
+            None => Err(ServiceError::NoSuch {
+                code: "unknown_dataset",
+                path: "dataset",
+                message: format!("there is no dataset '{id}'; there are: {}", list(SIMULATED, &ids)),
+            }),
+        }
+    }
+
+    /// The finest dataset of a symbol that the strategy's timeframe is a multiple of; imported bars come before
+    /// simulated ones.
+    pub(super) async fn replayable(
+        &self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+    ) -> Result<Dataset, ServiceError> {
+        let datasets = self.storage.datasets().await?;
+        let fitting = datasets
+            .iter()
+            .filter(|record| {
+                record.instrument.symbol() == symbol && timeframe.is_multiple_of(record.timeframe)
+            })
+            .min_by_key(|record| record.timeframe);
+        if let Some(record) = fitting {
+            return Ok(imported(record.clone()));
+        }
+        if SIMULATED_SYMBOLS.contains(&symbol.as_str()) {
+            return Ok(self.simulated_dataset(symbol));
+        }
+        let ids: Vec<String> = datasets.iter().map(dataset_name).collect();
+        Err(ServiceError::NoSuch {
+            code: "unknown_symbol",
+            path: "symbols",
+            message: format!(
+                "there are no bars of {symbol} that make bars of {timeframe} to replay; there are: {}. Import some with \
+                 `papertape import`",
+                list(SIMULATED, &ids)
+            ),
+        })
+    }
+
+    /// A dataset's bars.
+    pub(super) async fn bars(&self, dataset: &Dataset) -> Result<Bars, ServiceError> {
+        match dataset.origin {
+            Origin::Imported(id) => Ok(self.storage.bars(id).await?),
+            Origin::Simulated => {
+                let worlds = std::sync::Arc::clone(&self.worlds);
+                let symbol = dataset.info.symbol.clone();
+                tokio::task::spawn_blocking(move || worlds.history(&symbol))
+                    .await
+                    .map_err(|_| crate::storage::StorageError::Closed.into())
+            }
+        }
+    }
+}
+
+/// What to trade when nothing says.
+pub(super) fn default_symbol() -> Symbol {
+    SIMULATED_SYMBOLS[0]
+        .parse()
+        .unwrap_or_else(|_| unreachable!("a test reads every symbol on offer"))
+}
+
+/// The symbol to simulate: the first of those asked for.
+pub(super) fn simulated_symbol(symbols: &[Symbol]) -> Result<Symbol, ServiceError> {
+    match symbols.first() {
+        None => Ok(default_symbol()),
+        Some(symbol) if SIMULATED_SYMBOLS.contains(&symbol.as_str()) => Ok(symbol.clone()),
+        Some(symbol) => Err(ServiceError::NoSuch {
+            code: "unknown_symbol",
+            path: "symbols",
+            message: format!(
+                "the simulated market does not list {symbol}; it lists {}",
+                SIMULATED_SYMBOLS.join(", ")
+            ),
+        }),
+    }
+}
+
+/// What is wrong with bars: the spans that lack some.
+pub(crate) fn quality(bars: &Bars, timeframe: Timeframe) -> DataQuality {
+    let mut quality = DataQuality::default();
+    for pair in bars.open_time.windows(2) {
+        let missing = pair[1].since(pair[0]) / timeframe.nanos() - 1;
+        if missing > 0 {
+            quality.gaps += 1;
+            quality.missing_bars += missing.unsigned_abs();
+        }
+    }
+    quality
+}
+
+fn dataset_name(record: &DatasetRecord) -> String {
+    format!("{}@{}", record.instrument.symbol(), record.timeframe)
+}
+
+fn imported(record: DatasetRecord) -> Dataset {
+    let (symbol, timeframe) = (record.instrument.symbol().clone(), record.timeframe);
+    let (from, to) = (record.first_open, timeframe.close_of(record.last_open));
+    Dataset {
+        origin: Origin::Imported(record.id),
+        info: DatasetInfo {
+            id: dataset_name(&record),
+            label: format!(
+                "{symbol} {timeframe}, {} to {}",
+                from.to_datetime().date_naive(),
+                to.to_datetime().date_naive()
+            ),
+            symbol,
+            timeframe,
+            bars: record.bars,
+            from,
+            to,
+            simulated: false,
+        },
+        instrument: record.instrument,
+    }
+}
+
+fn list(first: &str, rest: &[String]) -> String {
+    std::iter::once(first)
+        .chain(rest.iter().map(String::as_str))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

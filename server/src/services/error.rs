@@ -1,0 +1,73 @@
+//! Why a service did not do what was asked, in the domain's words.
+
+use crate::host::HostError;
+use crate::storage::StorageError;
+use papertape::api::FieldError;
+use papertape::model::BacktestId;
+use papertape::strategy::Problem;
+
+/// Why a service did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// Fields of the request that cannot be followed.
+    #[error("{}", first(.0))]
+    Invalid(Vec<FieldError>),
+    /// The strategy has problems.
+    #[error("the strategy cannot run: {}", .0.first().map_or_else(String::new, ToString::to_string))]
+    Strategy(Vec<Problem>),
+    /// A field names something that is not there; the code says what kind of thing.
+    #[error("{message}")]
+    NoSuch {
+        /// `unknown_symbol`, `unknown_feed`, …
+        code: &'static str,
+        /// The field.
+        path: &'static str,
+        /// What is not there, and what is.
+        message: String,
+    },
+    /// There is no such strategy.
+    #[error("there is no strategy '{0}'")]
+    UnknownStrategy(String),
+    /// There is no such backtest.
+    #[error("there is no backtest '{0}'")]
+    UnknownBacktest(BacktestId),
+    /// The host's word.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+fn first(errors: &[FieldError]) -> String {
+    errors
+        .first()
+        .map_or_else(String::new, |error| format!("{}: {}", error.path, error.message))
+}
+
+/// Gathers what is wrong with the fields of a request, so that all of it is answered at once.
+#[derive(Debug, Default)]
+pub(super) struct FieldErrors(Vec<FieldError>);
+
+impl FieldErrors {
+    pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(FieldError {
+            path: path.into(),
+            message: message.into(),
+        });
+    }
+
+    pub(super) fn check(&mut self, fine: bool, path: &str, message: &str) {
+        if !fine {
+            self.add(path, message);
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<(), ServiceError> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(ServiceError::Invalid(self.0))
+        }
+    }
+}

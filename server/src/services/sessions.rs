@@ -1,0 +1,382 @@
+//! Starting sessions and acting on them.
+
+use super::datasets::{Dataset, Origin, default_symbol, simulated_symbol};
+use super::error::FieldErrors;
+use super::{ServiceError, Services, wall_clock};
+use crate::host::SessionSpec;
+use crate::tape::TapeSpec;
+use papertape::alert::AlertRules;
+use papertape::api::{FeedInfo, FeedKind, SessionAction, SessionDetail, SessionSummary, StartRequest};
+use papertape::engine::ExecutionConfig;
+use papertape::market::{SIMULATED_MARKET_VERSION, SimulatedMarket};
+use papertape::model::{Instrument, Money, SessionId, Symbol, Timeframe, Timestamp};
+use papertape::strategy::Strategy;
+use rust_decimal::Decimal;
+
+/// Cash at the start when nothing else is asked for.
+const DEFAULT_CAPITAL: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
+/// The most cash at the start: sums stay exact far beyond it.
+const MAX_CAPITAL: Decimal = Decimal::from_parts(0xD4A5_1000, 232, 0, false, 0);
+/// Bars of history on the chart of a new session, at least.
+const CHART_BARS: usize = 300;
+/// Minutes of history that a new session takes in, at most, unless its strategy needs more to warm up.
+const MAX_HISTORY_MINUTES: i64 = 60 * 1_440;
+/// The fastest pace, market seconds per second.
+const MAX_SPEED: f64 = 1_000_000.0;
+
+impl Services {
+    /// All sessions, newest first.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionSummary> {
+        self.host.list()
+    }
+
+    /// One session whole.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when there is none.
+    pub async fn session(&self, id: &SessionId) -> Result<SessionDetail, ServiceError> {
+        Ok(*self.host.detail(id).await?)
+    }
+
+    /// Starts a session.
+    ///
+    /// # Errors
+    /// [`ServiceError`] names every field that cannot be followed.
+    pub async fn start_session(&self, request: StartRequest) -> Result<SessionSummary, ServiceError> {
+        check_start(&request)?;
+        let (_, source) = self.shelf.resolve(&request.strategy)?;
+        let strategy =
+            Strategy::compile(&source, &request.params, request.timeframe).map_err(ServiceError::Strategy)?;
+        let symbols = if request.symbols.is_empty() {
+            &strategy.symbols
+        } else {
+            &request.symbols
+        };
+        let chosen = self.choose_feed(&request, &strategy, symbols).await?;
+        let spec = SessionSpec {
+            name: name_of(&request, &strategy),
+            source,
+            overrides: request.params,
+            timeframe: request.timeframe,
+            initial_capital: Money::new(
+                request.initial_capital.unwrap_or(DEFAULT_CAPITAL),
+                chosen.instrument.quote(),
+            ),
+            instrument: chosen.instrument,
+            base_timeframe: chosen.base_timeframe,
+            execution: request.execution.unwrap_or_default(),
+            alerts: AlertRules::default(),
+            tape: chosen.tape,
+            feed: chosen.feed,
+            backtest: request.backtest,
+        };
+        let speed = request.speed.unwrap_or(1.0);
+        Ok(self.host.start(spec, speed, wall_clock()).await?)
+    }
+
+    /// Does something to a session; its effect is durable when this returns.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when there is none or it is over.
+    pub async fn act(&self, id: &SessionId, action: SessionAction) -> Result<SessionSummary, ServiceError> {
+        if let SessionAction::Speed(speed) = action {
+            let mut errors = FieldErrors::default();
+            check_speed(Some(speed), &mut errors);
+            errors.finish()?;
+        }
+        Ok(self.host.act(id, action).await?)
+    }
+
+    /// Removes a session with all its records.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when there is none.
+    pub async fn delete_session(&self, id: &SessionId) -> Result<(), ServiceError> {
+        Ok(self.host.delete(id).await?)
+    }
+
+    async fn choose_feed(
+        &self,
+        request: &StartRequest,
+        strategy: &Strategy,
+        symbols: &[Symbol],
+    ) -> Result<Chosen, ServiceError> {
+        let feed = request.feed.as_deref().unwrap_or("simulated");
+        match feed.split_once(':') {
+            None if feed == "simulated" => self.simulated_feed(&simulated_symbol(symbols)?, strategy),
+            None if feed == "replay" => {
+                let symbol = symbols.first().cloned().unwrap_or_else(default_symbol);
+                let dataset = self.replayable(&symbol, strategy.timeframe).await?;
+                self.replay_feed(request, strategy, dataset)
+            }
+            // A certain dataset: `replay:BTC/USDT@1m`.
+            Some(("replay", dataset)) => {
+                let dataset = self.dataset(dataset, symbols).await?;
+                self.replay_feed(request, strategy, dataset)
+            }
+            _ => Err(ServiceError::NoSuch {
+                code: "unknown_feed",
+                path: "feed",
+                message: format!(
+                    "there is no feed '{feed}'; there are: simulated, replay, and replay:DATASET such as replay:BTC/USDT@1m"
+                ),
+            }),
+        }
+    }
+
+    fn simulated_feed(&self, symbol: &Symbol, strategy: &Strategy) -> Result<Chosen, ServiceError> {
+        check_timeframe(strategy.timeframe, Timeframe::MINUTE)?;
+        let start = Timeframe::MINUTE.floor(wall_clock()).max(self.worlds.live_from());
+        Ok(Chosen {
+            instrument: SimulatedMarket::instrument(symbol),
+            base_timeframe: Timeframe::MINUTE,
+            tape: TapeSpec::Simulated {
+                market: self.worlds.config(symbol),
+                version: SIMULATED_MARKET_VERSION,
+                history_from: history_from(start, self.worlds.origin(), strategy),
+                start,
+            },
+            feed: FeedInfo {
+                name: "simulated".to_owned(),
+                kind: FeedKind::Simulated,
+                label: "Simulated market".to_owned(),
+            },
+        })
+    }
+
+    fn replay_feed(
+        &self,
+        request: &StartRequest,
+        strategy: &Strategy,
+        dataset: Dataset,
+    ) -> Result<Chosen, ServiceError> {
+        let info = &dataset.info;
+        check_timeframe(strategy.timeframe, info.timeframe)?;
+        let (from, to) = (request.from, request.to);
+        check_span(info.from, info.to, info.timeframe, from, to)?;
+        let tape = match dataset.origin {
+            Origin::Simulated => TapeSpec::SimulatedBars {
+                market: self.worlds.config(&info.symbol),
+                version: SIMULATED_MARKET_VERSION,
+                from,
+                to,
+            },
+            Origin::Imported(id) => TapeSpec::Replay {
+                dataset: id,
+                timeframe: info.timeframe,
+                from,
+                to,
+            },
+        };
+        Ok(Chosen {
+            base_timeframe: info.timeframe,
+            tape,
+            feed: FeedInfo {
+                name: "replay".to_owned(),
+                kind: FeedKind::Replay,
+                label: format!("Replay of {}", info.label),
+            },
+            instrument: dataset.instrument,
+        })
+    }
+}
+
+/// A feed with what it means for a session.
+struct Chosen {
+    instrument: Instrument,
+    base_timeframe: Timeframe,
+    tape: TapeSpec,
+    feed: FeedInfo,
+}
+
+fn name_of(request: &StartRequest, strategy: &Strategy) -> String {
+    let asked = request
+        .name
+        .as_deref()
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    asked.unwrap_or(&strategy.name).to_owned()
+}
+
+/// Where a new session's history begins: enough to warm the strategy up and to fill the chart, from the beginning of a
+/// bar on.
+fn history_from(start: Timestamp, origin: Timestamp, strategy: &Strategy) -> Timestamp {
+    let timeframe = strategy.timeframe;
+    let length = |bars: usize| {
+        timeframe
+            .nanos()
+            .saturating_mul(i64::try_from(bars).unwrap_or(i64::MAX))
+    };
+    let chart = length(CHART_BARS).min(MAX_HISTORY_MINUTES * Timeframe::MINUTE.nanos());
+    let wanted = chart.max(length(strategy.warm_up()));
+    let from = timeframe.floor(start).plus_nanos(wanted.saturating_neg());
+    if from >= origin {
+        return timeframe.floor(from);
+    }
+    // The first whole bar of the world; weeks may begin after it does.
+    match timeframe.floor(origin) {
+        first if first == origin => origin,
+        cut => timeframe.close_of(cut).min(start),
+    }
+}
+
+fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
+    let mut errors = FieldErrors::default();
+    errors.check(
+        !request.strategy.trim().is_empty(),
+        "strategy",
+        "name a strategy of the library, or send a whole YAML file",
+    );
+    errors.check(
+        request.symbols.len() <= 1,
+        "symbols",
+        "a session trades one symbol",
+    );
+    let name = request.name.as_deref().unwrap_or_default();
+    errors.check(
+        name.chars().count() <= 100 && !name.chars().any(char::is_control),
+        "name",
+        "a name has at most 100 characters, on one line",
+    );
+    check_capital(request.initial_capital, &mut errors);
+    check_speed(request.speed, &mut errors);
+    if let Some(execution) = &request.execution {
+        check_execution(execution, &mut errors);
+    }
+    check_params(request.params.values(), &mut errors);
+    let simulated = request.feed.as_deref().unwrap_or("simulated") == "simulated";
+    for (path, time) in [("from", request.from), ("to", request.to)] {
+        errors.check(
+            !simulated || time.is_none(),
+            path,
+            "only replays have a span; the simulated market has no end",
+        );
+    }
+    check_order(request.from, request.to, &mut errors);
+    errors.finish()
+}
+
+pub(super) fn check_capital(capital: Option<Decimal>, errors: &mut FieldErrors) {
+    errors.check(
+        capital.is_none_or(|capital| capital > Decimal::ZERO && capital <= MAX_CAPITAL),
+        "initial_capital",
+        "the capital must be above 0 and at most 1000000000000",
+    );
+}
+
+pub(super) fn check_execution(execution: &ExecutionConfig, errors: &mut FieldErrors) {
+    for (path, rate) in [
+        ("execution.maker_fee_rate", execution.maker_fee_rate),
+        ("execution.taker_fee_rate", execution.taker_fee_rate),
+    ] {
+        errors.check(
+            (Decimal::ZERO..=Decimal::new(5, 1)).contains(&rate),
+            path,
+            "a fee rate is a share from 0 to 0.5 (0.001 is 0.1 %)",
+        );
+    }
+    errors.check(
+        (Decimal::ZERO..=Decimal::from(5_000)).contains(&execution.slippage_bps),
+        "execution.slippage_bps",
+        "slippage is 0 to 5000 basis points",
+    );
+}
+
+pub(super) fn check_params<'a>(values: impl Iterator<Item = &'a f64>, errors: &mut FieldErrors) {
+    let mut values = values;
+    errors.check(
+        values.all(|value| value.is_finite()),
+        "params",
+        "parameters are finite numbers",
+    );
+}
+
+pub(super) fn check_order(from: Option<Timestamp>, to: Option<Timestamp>, errors: &mut FieldErrors) {
+    if let (Some(from), Some(to)) = (from, to) {
+        errors.check(from < to, "to", "the end must come after the beginning");
+    }
+}
+
+fn check_speed(speed: Option<f64>, errors: &mut FieldErrors) {
+    errors.check(
+        speed.is_none_or(|speed| speed == 0.0 || (0.001..=MAX_SPEED).contains(&speed)),
+        "speed",
+        "the speed is market seconds per second, from 0.001 to 1000000, or 0 for as fast as possible",
+    );
+}
+
+/// Bars of one length make bars of its multiples only.
+pub(super) fn check_timeframe(strategy: Timeframe, bars: Timeframe) -> Result<(), ServiceError> {
+    let mut errors = FieldErrors::default();
+    if !strategy.is_multiple_of(bars) {
+        errors.add(
+            "timeframe",
+            format!("bars of {bars} do not make bars of {strategy}: choose a multiple of {bars}"),
+        );
+    }
+    errors.finish()
+}
+
+/// A span must hold a bar.
+pub(super) fn check_span(
+    first: Timestamp,
+    last: Timestamp,
+    timeframe: Timeframe,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<(), ServiceError> {
+    let mut errors = FieldErrors::default();
+    let have = format!("the bars reach from {first} to {last}");
+    if from.is_some_and(|from| timeframe.close_of(from) > last) {
+        errors.add("from", format!("nothing is left after it: {have}"));
+    }
+    if to.is_some_and(|to| to < timeframe.close_of(first)) {
+        errors.add("to", format!("nothing is left before it: {have}"));
+    }
+    errors.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_capital_is_what_its_message_says() {
+        assert_eq!(MAX_CAPITAL, Decimal::from(1_000_000_000_000_u64));
+        assert_eq!(DEFAULT_CAPITAL, Decimal::from(100_000));
+    }
+
+    #[test]
+    fn every_field_that_is_wrong_is_named_at_once() {
+        let request = StartRequest {
+            symbols: vec![
+                "BTC/USDT".parse().expect("a symbol"),
+                "ETH/USDT".parse().expect("a symbol"),
+            ],
+            initial_capital: Some(Decimal::NEGATIVE_ONE),
+            speed: Some(f64::NAN),
+            name: Some("x".repeat(101)),
+            from: Some(Timestamp::from_secs(2)),
+            to: Some(Timestamp::from_secs(1)),
+            ..StartRequest::default()
+        };
+        let Err(ServiceError::Invalid(errors)) = check_start(&request) else {
+            panic!("it is wrong in many ways");
+        };
+        let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "strategy",
+                "symbols",
+                "name",
+                "initial_capital",
+                "speed",
+                "from",
+                "to",
+                "to"
+            ]
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! The strategy library with what backtests say of it.
+
+use super::{ServiceError, Services};
+use papertape::api::{StrategyCard, StrategyDetail};
+use papertape::strategy::{Problem, Strategy};
+use std::collections::BTreeMap;
+
+/// Backtests that a strategy's page lists.
+const LISTED: u32 = 20;
+
+impl Services {
+    /// What is wrong with a strategy's YAML; empty when it can run.
+    #[must_use]
+    pub fn validate(yaml: &str) -> Vec<Problem> {
+        Strategy::compile(yaml, &BTreeMap::new(), None)
+            .err()
+            .unwrap_or_default()
+    }
+
+    /// The strategy library, by name.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when storage cannot be read.
+    pub async fn strategies(&self) -> Result<Vec<StrategyCard>, ServiceError> {
+        let mut cards = Vec::new();
+        for (slug, source) in self.shelf.sources() {
+            cards.push(self.card(&slug, &source).await?);
+        }
+        cards.sort_by_key(|card| card.name.to_lowercase());
+        Ok(cards)
+    }
+
+    /// One strategy with its source.
+    ///
+    /// # Errors
+    /// [`ServiceError::UnknownStrategy`].
+    pub async fn strategy(&self, slug: &str) -> Result<StrategyDetail, ServiceError> {
+        let source = self
+            .shelf
+            .source(slug)
+            .ok_or_else(|| ServiceError::UnknownStrategy(slug.to_owned()))?;
+        Ok(StrategyDetail {
+            card: self.card(slug, &source).await?,
+            source,
+            datasets: self.datasets().await?,
+            backtests: self.storage.backtests_of(slug, LISTED).await?,
+        })
+    }
+
+    async fn card(&self, slug: &str, source: &str) -> Result<StrategyCard, ServiceError> {
+        let mut card = self.shelf.card(slug, source);
+        card.last_backtest = self.storage.backtests_of(slug, 1).await?.pop();
+        card.running_backtest = self.backtests.running_of(slug);
+        Ok(card)
+    }
+}

@@ -1,0 +1,97 @@
+//! Where sessions, datasets and backtests are kept.
+//!
+//! One trait, so that another database is another implementation. Writes are [`Write`]s: whole, durable when
+//! [`Storage::commit`] returns, and grouped with other sessions' writes into one transaction. Reads of a session's
+//! records take its id; there is no way to ask for "all orders".
+
+mod error;
+mod records;
+mod sqlite;
+
+pub use error::StorageError;
+pub use records::{
+    BacktestRecord, CommandRecord, DatasetId, DatasetRecord, JournalLine, JournalRecord, ListQuery,
+    NewDataset, Progress, SessionBatch, SessionRecord, SnapshotRecord, Write,
+};
+pub use sqlite::Sqlite;
+
+use futures::future::BoxFuture;
+use papertape::alert::Alert;
+use papertape::api::{BacktestSummary, EquityPoint, Page};
+use papertape::engine::Event;
+use papertape::exchange::Fill;
+use papertape::market::Bars;
+use papertape::model::{BacktestId, SessionId};
+use papertape::order::Order;
+use papertape::portfolio::Trade;
+use std::fmt::Debug;
+
+/// The answer of a storage operation.
+pub type Stored<'a, T> = BoxFuture<'a, Result<T, StorageError>>;
+
+/// Where everything is kept.
+pub trait Storage: Debug + Send + Sync + 'static {
+    /// The kind of storage in a word: `sqlite`.
+    fn kind(&self) -> &'static str;
+
+    /// Makes a write durable. All of it is kept or, on error, nothing.
+    fn commit(&self, write: Write) -> Stored<'_, ()>;
+
+    /// Imports a dataset as the newest version of its symbol and timeframe, and gives its id. Versions that no session
+    /// refers to are removed.
+    fn import(&self, dataset: NewDataset) -> Stored<'_, DatasetId>;
+
+    /// A setting of the installation.
+    fn setting<'a>(&'a self, key: &'a str) -> Stored<'a, Option<String>>;
+
+    /// All sessions, oldest first.
+    fn sessions(&self) -> Stored<'_, Vec<SessionRecord>>;
+
+    /// One session.
+    fn session<'a>(&'a self, id: &'a SessionId) -> Stored<'a, Option<SessionRecord>>;
+
+    /// A session's newest snapshot.
+    fn newest_snapshot<'a>(&'a self, id: &'a SessionId) -> Stored<'a, Option<SnapshotRecord>>;
+
+    /// A session's commands with input numbers above `after`, in order.
+    fn commands<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Vec<CommandRecord>>;
+
+    /// A session's journal of inputs with numbers above `after`, in order.
+    fn journal<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Vec<JournalLine>>;
+
+    /// The journal, a page at a time.
+    fn events<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Event>>;
+
+    /// Orders, a page at a time.
+    fn orders<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Order>>;
+
+    /// Fills, a page at a time.
+    fn fills<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Fill>>;
+
+    /// Trades, a page at a time.
+    fn trades<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Trade>>;
+
+    /// The equity curve, a page at a time.
+    fn equity<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<EquityPoint>>;
+
+    /// A session's alerts, a page at a time.
+    fn alerts<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Alert>>;
+
+    /// The current version of every dataset.
+    fn datasets(&self) -> Stored<'_, Vec<DatasetRecord>>;
+
+    /// One version of a dataset.
+    fn dataset(&self, id: DatasetId) -> Stored<'_, Option<DatasetRecord>>;
+
+    /// The bars of a version of a dataset.
+    fn bars(&self, id: DatasetId) -> Stored<'_, Bars>;
+
+    /// A backtest that has ended.
+    fn backtest<'a>(&'a self, id: &'a BacktestId) -> Stored<'a, Option<BacktestRecord>>;
+
+    /// The finished backtests of a strategy, newest first.
+    fn backtests_of<'a>(&'a self, slug: &'a str, limit: u32) -> Stored<'a, Vec<BacktestSummary>>;
+
+    /// Waits for writes under way and closes the files.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,217 @@
+//! The tape: a session's market inputs in their order, each with the moment at which it is due.
+//!
+//! A tape is made from its [`TapeSpec`] alone and gives the same inputs each time, which is what lets a session be
+//! brought back or verified: its inputs are the tape's, with its commands between them. Tapes of real venues will
+//! record what they deliver; the two here need not, one is made again from its seed, the other is imported bars.
+
+mod replay;
+mod simulated;
+mod world;
+
+pub use replay::ReplayTape;
+pub use simulated::SimulatedTape;
+pub use world::{SIMULATED_SYMBOLS, World, Worlds};
+
+use crate::storage::{DatasetId, Storage, StorageError};
+use papertape::engine::Input;
+use papertape::market::{Bars, SIMULATED_MARKET_VERSION, SimulatedMarketConfig};
+use papertape::model::{Timeframe, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::{fmt::Debug, sync::Arc};
+
+/// What a tape is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TapeSpec {
+    /// The simulated market: bars of `history_from` to `start`, then every quote and trade.
+    Simulated {
+        /// The market.
+        market: SimulatedMarketConfig,
+        /// [`SIMULATED_MARKET_VERSION`] of the program that started the session.
+        version: u32,
+        /// Open time of the first bar of history.
+        history_from: Timestamp,
+        /// When the live part begins.
+        start: Timestamp,
+    },
+    /// The bars of the simulated market's first 90 days, as if they had been imported.
+    SimulatedBars {
+        /// The market.
+        market: SimulatedMarketConfig,
+        /// [`SIMULATED_MARKET_VERSION`] of the program that started the session.
+        version: u32,
+        /// Open time not before.
+        from: Option<Timestamp>,
+        /// Close time not after.
+        to: Option<Timestamp>,
+    },
+    /// Imported bars.
+    Replay {
+        /// Which version of which dataset.
+        dataset: DatasetId,
+        /// The length of its bars.
+        timeframe: Timeframe,
+        /// Open time not before.
+        from: Option<Timestamp>,
+        /// Close time not after.
+        to: Option<Timestamp>,
+    },
+}
+
+impl TapeSpec {
+    /// The dataset it reads.
+    #[must_use]
+    pub const fn dataset(&self) -> Option<DatasetId> {
+        match self {
+            Self::Simulated { .. } | Self::SimulatedBars { .. } => None,
+            Self::Replay { dataset, .. } => Some(*dataset),
+        }
+    }
+}
+
+/// One input with the market time at which it happens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TapeItem {
+    /// When it is due on the market's clock. History is due at once.
+    pub due: Option<Timestamp>,
+    /// The input.
+    pub input: Input,
+}
+
+/// A session's market inputs.
+pub trait Tape: Debug + Send {
+    /// The next input, left in its place; `None` at the end for good.
+    fn peek(&mut self) -> Option<TapeItem>;
+
+    /// The next input.
+    fn next(&mut self) -> Option<TapeItem>;
+
+    /// Inputs that are history: [`Tape::next`] gives so many before the session may start.
+    fn history(&self) -> u64;
+
+    /// When the live part begins: the market time of the start command.
+    fn start(&self) -> Option<Timestamp>;
+
+    /// Where it stands, to go on from quickly: [`open`] takes it back.
+    fn checkpoint(&self) -> Vec<u8>;
+}
+
+/// Why a tape cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TapeError {
+    /// The program's simulated market is not the one that the session traded on.
+    #[error(
+        "the session traded on version {found} of the simulated market, this program has version {known}: its market \
+         cannot be made again"
+    )]
+    MarketVersion {
+        /// The session's.
+        found: u32,
+        /// The program's.
+        known: u32,
+    },
+    /// The checkpoint makes no sense.
+    #[error("the tape's checkpoint cannot be read: {0}")]
+    Checkpoint(#[from] postcard::Error),
+    /// Storage did not give the bars.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What tapes are read from.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// Imported bars.
+    pub storage: Arc<dyn Storage>,
+    /// The simulated markets.
+    pub worlds: Arc<Worlds>,
+}
+
+impl Library {
+    /// Opens a tape at its beginning, or where `checkpoint` says.
+    ///
+    /// # Errors
+    /// [`TapeError`] when it cannot be read.
+    pub async fn open(&self, spec: &TapeSpec, checkpoint: Option<&[u8]>) -> Result<Box<dyn Tape>, TapeError> {
+        match spec {
+            TapeSpec::Simulated {
+                market,
+                version,
+                history_from,
+                start,
+            } => {
+                check_version(*version)?;
+                let tape = match checkpoint {
+                    Some(checkpoint) => SimulatedTape::resume(checkpoint)?,
+                    None => {
+                        let (worlds, market) = (Arc::clone(&self.worlds), market.clone());
+                        let (history_from, start) = (*history_from, *start);
+                        tokio::task::spawn_blocking(move || {
+                            let world = worlds.world(&market);
+                            SimulatedTape::new(&world, history_from, start)
+                        })
+                        .await
+                        .map_err(|_| StorageError::Closed)?
+                    }
+                };
+                Ok(Box::new(tape))
+            }
+            TapeSpec::SimulatedBars {
+                market,
+                version,
+                from,
+                to,
+            } => {
+                check_version(*version)?;
+                let (worlds, symbol) = (Arc::clone(&self.worlds), market.symbol.clone());
+                let bars = tokio::task::spawn_blocking(move || worlds.history(&symbol))
+                    .await
+                    .map_err(|_| StorageError::Closed)?;
+                replay(bars, Timeframe::MINUTE, (*from, *to), checkpoint)
+            }
+            TapeSpec::Replay {
+                dataset,
+                timeframe,
+                from,
+                to,
+            } => {
+                let bars = self.storage.bars(*dataset).await?;
+                replay(bars, *timeframe, (*from, *to), checkpoint)
+            }
+        }
+    }
+}
+
+fn check_version(found: u32) -> Result<(), TapeError> {
+    let known = SIMULATED_MARKET_VERSION;
+    if found == known {
+        Ok(())
+    } else {
+        Err(TapeError::MarketVersion { found, known })
+    }
+}
+
+fn replay(
+    bars: Bars,
+    timeframe: Timeframe,
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+    checkpoint: Option<&[u8]>,
+) -> Result<Box<dyn Tape>, TapeError> {
+    let mut tape = ReplayTape::new(select(bars, timeframe, from, to), timeframe);
+    if let Some(checkpoint) = checkpoint {
+        tape.resume(checkpoint)?;
+    }
+    Ok(Box::new(tape))
+}
+
+/// The bars that lie whole inside a span: none opens before `from`, none closes after `to`.
+#[must_use]
+pub fn select(bars: Bars, timeframe: Timeframe, from: Option<Timestamp>, to: Option<Timestamp>) -> Bars {
+    if from.is_none() && to.is_none() {
+        return bars;
+    }
+    bars.iter()
+        .filter(|bar| from.is_none_or(|from| bar.open_time >= from))
+        .filter(|bar| to.is_none_or(|to| timeframe.close_of(bar.open_time) <= to))
+        .collect()
+}

@@ -1,0 +1,90 @@
+//! The simulated market as a tape: bars of history, then every quote and trade.
+
+use super::{Tape, TapeItem, World};
+use papertape::engine::Input;
+use papertape::market::{Bar, MarketEvent, SimulatedMarket};
+use papertape::model::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// A tape of the simulated market.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SimulatedTape {
+    history: VecDeque<Bar>,
+    /// Bars of history in all.
+    history_length: u64,
+    start: Timestamp,
+    market: SimulatedMarket,
+    next: Option<MarketEvent>,
+}
+
+impl SimulatedTape {
+    /// A tape at its beginning.
+    #[must_use]
+    pub fn new(world: &World, history_from: Timestamp, start: Timestamp) -> Self {
+        let (history, market) = world.cut(history_from, start);
+        Self {
+            history_length: history.len() as u64,
+            history,
+            start,
+            market,
+            next: None,
+        }
+    }
+
+    /// A tape where a checkpoint says.
+    ///
+    /// # Errors
+    /// When the checkpoint makes no sense.
+    pub fn resume(checkpoint: &[u8]) -> Result<Self, postcard::Error> {
+        postcard::from_bytes(checkpoint)
+    }
+}
+
+impl Tape for SimulatedTape {
+    fn peek(&mut self) -> Option<TapeItem> {
+        if let Some(bar) = self.history.front() {
+            return Some(TapeItem {
+                due: None,
+                input: Input::History(*bar),
+            });
+        }
+        if self.next.is_none() {
+            self.next = self.market.next();
+        }
+        self.next.map(|event| TapeItem {
+            due: Some(time_of(&event)),
+            input: Input::Market(event),
+        })
+    }
+
+    fn next(&mut self) -> Option<TapeItem> {
+        let item = self.peek()?;
+        if self.history.pop_front().is_none() {
+            self.next = None;
+        }
+        Some(item)
+    }
+
+    fn history(&self) -> u64 {
+        self.history_length
+    }
+
+    fn start(&self) -> Option<Timestamp> {
+        Some(self.start)
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+}
+
+fn time_of(event: &MarketEvent) -> Timestamp {
+    match event {
+        // The simulated market's bars, if it ever gives any, are minutes.
+        MarketEvent::Bar(bar) => papertape::model::Timeframe::MINUTE.close_of(bar.open_time),
+        MarketEvent::Quote(quote) => quote.time,
+        MarketEvent::Trade(trade) => trade.time,
+        MarketEvent::Clock(time) => *time,
+    }
+}
