@@ -1,6 +1,12 @@
 //! The strategy library in `strategies/` and the examples of the documentation compile.
 
+use papertape::alert::AlertRules;
+use papertape::backtest;
+use papertape::engine::{EngineConfig, ExecutionConfig};
+use papertape::market::{SimulatedMarket, SimulatedMarketConfig};
+use papertape::model::{Money, Symbol, Timeframe, Timestamp};
 use papertape::strategy::{Strategy, StrategySpec};
+use rust_decimal::Decimal;
 use std::{collections::BTreeMap, fs, path::Path};
 
 fn compile(name: &str, yaml: &str) -> Strategy {
@@ -21,10 +27,10 @@ fn read(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-#[test]
-fn every_strategy_of_the_library_compiles_and_says_what_it_is() {
+/// The library's files, by name.
+fn library() -> BTreeMap<String, String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("strategies");
-    let mut names: Vec<String> = fs::read_dir(directory)
+    fs::read_dir(directory)
         .expect("the strategy library")
         .map(|entry| {
             entry
@@ -34,11 +40,15 @@ fn every_strategy_of_the_library_compiles_and_says_what_it_is() {
                 .expect("a plain name")
         })
         .filter(|name| name.ends_with(".yaml"))
-        .collect();
-    names.sort_unstable();
-    assert!(names.len() >= 7, "{names:?}");
-    for name in names {
-        let yaml = read(&format!("strategies/{name}"));
+        .map(|name| (name.clone(), read(&format!("strategies/{name}"))))
+        .collect()
+}
+
+#[test]
+fn every_strategy_of_the_library_compiles_and_says_what_it_is() {
+    let library = library();
+    assert!(library.len() >= 7, "{} strategies", library.len());
+    for (name, yaml) in library {
         let strategy = compile(&name, &yaml);
         assert!(!strategy.description.is_empty(), "{name}");
         assert_eq!(strategy.symbols.len(), 1, "{name}");
@@ -79,4 +89,35 @@ fn every_example_of_the_documentation_compiles() {
         examples += 1;
     }
     assert!(examples >= 8, "{examples} examples");
+}
+
+#[test]
+fn every_strategy_of_the_library_trades_a_reasonable_number_of_times() {
+    let symbol: Symbol = "BTC/USDT".parse().expect("a symbol");
+    let config = SimulatedMarketConfig {
+        symbol: symbol.clone(),
+        seed: 7,
+        start: Timestamp::parse("2024-06-01").expect("a time"),
+    };
+    let bars = SimulatedMarket::bars(config, 90 * 24 * 60);
+    for (name, yaml) in library() {
+        let config = EngineConfig {
+            strategy: compile(&name, &yaml),
+            instrument: SimulatedMarket::instrument(&symbol),
+            base_timeframe: Timeframe::MINUTE,
+            initial_capital: Money::new(Decimal::from(100_000), symbol.quote()),
+            execution: ExecutionConfig::default(),
+            alerts: AlertRules::default(),
+        };
+        let outcome = backtest::run(config, &bars, &mut |_| true).expect("nobody cancels");
+        let trades = outcome.trades.len();
+        println!(
+            "{name}: {trades} trades, {}, denied {}",
+            outcome.final_equity, outcome.denied
+        );
+        assert!(
+            (10..=2_000).contains(&trades),
+            "{name}: {trades} trades in 90 days"
+        );
+    }
 }

@@ -35,6 +35,10 @@ fn bars(count: usize) -> Vec<Bar> {
 
 #[test]
 #[ignore = "a measurement"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only the measurement looks at the clock"
+)]
 fn nanoseconds_a_bar() {
     let bars = bars(500_000);
     let library =

@@ -2,7 +2,8 @@
 
 use papertape::market::Bar;
 use papertape::model::{Timeframe, Timestamp};
-use papertape::strategy::{PositionView, compile_expressions};
+use papertape::strategy::{PositionView, Strategy, compile_expressions};
+use std::collections::BTreeMap;
 
 /// Largest difference, relative to the value or, around zero, to a hundredth of the column's largest value.
 const TOLERANCE: f64 = 1e-9;
@@ -65,4 +66,21 @@ fn every_indicator_agrees_with_talib_from_its_first_bar() {
         .map(|(expression, (difference, place))| format!("{expression}: off by {difference:e} at {place}"))
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_strategy_reports_the_warm_up_of_its_indicators() {
+    let table = include_str!("data/talib.csv");
+    let mut lines = table.lines();
+    let expressions = lines.next().expect("a header").split(';');
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(';').collect()).collect();
+    for (column, expression) in expressions.enumerate() {
+        let bars = 1 + rows
+            .iter()
+            .position(|row| !row[column].is_empty())
+            .expect("defined at some bar");
+        let yaml = format!("name: x\nentry: {{long: '{expression} > 0'}}\n");
+        let strategy = Strategy::compile(&yaml, &BTreeMap::new(), None).expect("compiles");
+        assert_eq!(strategy.warm_up(), bars, "{expression}");
+    }
 }

@@ -3,15 +3,12 @@
 //! A name from `let` is lowered in the place that uses it, so `average @ 1h` is the average of hourly bars. Results are
 //! kept by name and place, so each is lowered once in each.
 
-use super::ast::{Binary, Expression, Kind, Name, Span, Unary};
+use super::ast::{Expression, Kind, Name, Span, Unary};
 use super::graph::{Graph, Operation, TooLarge, fold};
 use crate::model::Timeframe;
-use crate::strategy::indicator::{
-    Window,
-    catalogue::{self, MAXIMUM_PERIOD},
-};
+use crate::strategy::indicator::catalogue::{self, MAXIMUM_PERIOD};
 use crate::strategy::problem::{Position, Problem, hint};
-use crate::strategy::program::op::{BinaryOp, FALSE, Op, Slot, TRUE};
+use crate::strategy::program::op::{FALSE, Op, Slot, TRUE};
 use crate::strategy::yaml::Text;
 use std::collections::BTreeMap;
 
@@ -96,8 +93,18 @@ pub(crate) struct Elaborator<'a> {
 /// Where lowering stands: the expression, and the block that its operations go to.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
-    script: &'a Script,
+    pub(super) script: &'a Script,
     pub(super) block: usize,
+}
+
+impl<'a> Place<'a> {
+    /// The whole of a script, in the strategy's own timeframe.
+    const fn root(script: &'a Script) -> Self {
+        Self {
+            script,
+            block: Graph::ROOT,
+        }
+    }
 }
 
 impl<'a> Elaborator<'a> {
@@ -119,38 +126,26 @@ impl<'a> Elaborator<'a> {
 
     /// Lowers a whole expression in the strategy's own timeframe.
     pub(crate) fn value(&mut self, script: &Script) -> Result<Value, Reported> {
-        let place = Place {
-            script,
-            block: Graph::ROOT,
-        };
+        let place = Place::root(script);
         self.expression(place, &script.tree)
     }
 
     /// An expression that must be a number, and where to read it.
     pub(crate) fn number(&mut self, script: &Script) -> Result<Slot, Reported> {
-        let place = Place {
-            script,
-            block: Graph::ROOT,
-        };
+        let place = Place::root(script);
         let operand = self.expect_number(place, &script.tree)?;
         self.slot(place, script.tree.span, operand)
     }
 
     /// An expression that must be a condition.
     pub(crate) fn condition(&mut self, script: &Script) -> Result<Operand, Reported> {
-        let place = Place {
-            script,
-            block: Graph::ROOT,
-        };
+        let place = Place::root(script);
         self.expect_condition(place, &script.tree)
     }
 
     /// An expression that must be a number that does not change.
     pub(crate) fn constant(&mut self, script: &Script) -> Result<f64, Reported> {
-        let place = Place {
-            script,
-            block: Graph::ROOT,
-        };
+        let place = Place::root(script);
         match self.expect_number(place, &script.tree)? {
             Operand::Constant(value) => Ok(value),
             Operand::Slot(_) => Err(self.problem(
@@ -168,19 +163,13 @@ impl<'a> Elaborator<'a> {
 
     /// Where to read an operand of the strategy's own timeframe.
     pub(crate) fn root_slot(&mut self, script: &Script, operand: Operand) -> Result<Slot, Reported> {
-        let place = Place {
-            script,
-            block: Graph::ROOT,
-        };
+        let place = Place::root(script);
         self.slot(place, script.tree.span, operand)
     }
 
     /// A condition as a number that is always defined.
     pub(crate) fn truth(&mut self, script: &Script, condition: Operand) -> Result<Slot, Reported> {
-        let place = Place {
-            script,
-            block: Graph::ROOT,
-        };
+        let place = Place::root(script);
         let truth = self.operation(place, script.tree.span, "truth", &[condition], |slots| {
             Op::Truth(slots[0])
         })?;
@@ -314,199 +303,6 @@ impl<'a> Elaborator<'a> {
         value
     }
 
-    fn binary(
-        &mut self,
-        place: Place<'_>,
-        operator: Binary,
-        span: Span,
-        left: &Expression,
-        right: &Expression,
-    ) -> Result<Value, Reported> {
-        let op = BinaryOp::from(operator);
-        let symbol = operator.symbol();
-        if matches!(operator, Binary::And | Binary::Or) {
-            let (a, b) = (
-                self.expect_condition(place, left)?,
-                self.expect_condition(place, right)?,
-            );
-            // One constant decides, or leaves the other as it is.
-            let decisive = if operator == Binary::And { FALSE } else { TRUE };
-            return Ok(Value::Condition(match (a, b) {
-                (Operand::Constant(constant), other) | (other, Operand::Constant(constant)) => {
-                    if constant == decisive {
-                        Operand::Constant(decisive)
-                    } else {
-                        other
-                    }
-                }
-                _ => self.operation(place, span, symbol, &[a, b], |slots| {
-                    Op::Binary(op, slots[0], slots[1])
-                })?,
-            }));
-        }
-        let (a, b) = (
-            self.expect_number(place, left)?,
-            self.expect_number(place, right)?,
-        );
-        if let (Binary::Divide | Binary::Remainder, Operand::Constant(0.0)) = (operator, b) {
-            return Err(self.problem(place, right.span, "division by zero"));
-        }
-        let result = self.operation(place, span, symbol, &[a, b], |slots| {
-            Op::Binary(op, slots[0], slots[1])
-        })?;
-        Ok(if operator.is_comparison() {
-            Value::Condition(result)
-        } else {
-            Value::Number(result)
-        })
-    }
-
-    fn choice(
-        &mut self,
-        place: Place<'_>,
-        span: Span,
-        condition: &Expression,
-        yes: &Expression,
-        no: &Expression,
-    ) -> Result<Value, Reported> {
-        let condition = self.expect_condition(place, condition)?;
-        let (yes_value, no_value) = (self.expression(place, yes)?, self.expression(place, no)?);
-        let (a, b, is_number) = match (yes_value, no_value) {
-            (Value::Number(a), Value::Number(b)) => (a, b, true),
-            (Value::Condition(a), Value::Condition(b)) => (a, b, false),
-            (Value::Fields(..), _) => {
-                return Err(self.wrong_type(place, yes, yes_value, "a number or a condition"));
-            }
-            (_, Value::Fields(..)) => {
-                return Err(self.wrong_type(place, no, no_value, "a number or a condition"));
-            }
-            (Value::Number(_), _) => {
-                return Err(self.wrong_type(place, no, no_value, "a number, as before the ':'"));
-            }
-            (Value::Condition(_), _) => {
-                return Err(self.wrong_type(place, no, no_value, "a condition, as before the ':'"));
-            }
-        };
-        let result = match condition {
-            Operand::Constant(constant) => {
-                if constant == TRUE {
-                    a
-                } else {
-                    b
-                }
-            }
-            Operand::Slot(_) => self.operation(place, span, "?:", &[condition, a, b], |slots| {
-                Op::Choice(slots[0], slots[1], slots[2])
-            })?,
-        };
-        Ok(if is_number {
-            Value::Number(result)
-        } else {
-            Value::Condition(result)
-        })
-    }
-
-    fn history(
-        &mut self,
-        place: Place<'_>,
-        operand: &Expression,
-        bars: &Expression,
-    ) -> Result<Value, Reported> {
-        let value = self.expression(place, operand)?;
-        let ago = self.expression(place, bars)?;
-        let ago = self.whole_number(place, bars, ago, "the number of bars ago", 0)?;
-        let back = |this: &mut Self, operand| match operand {
-            Operand::Constant(_) => Ok(operand),
-            _ if ago == 0 => Ok(operand),
-            Operand::Slot(slot) => {
-                let length = ago as usize + 1;
-                let operation = Operation {
-                    name: "prev",
-                    inputs: &[slot],
-                    constants: &[f64::from(ago)],
-                    outputs: 1,
-                    warm_up: ago as usize,
-                    memory: length,
-                };
-                let build = || Op::History(slot, Window::new(length));
-                let result = this.graph.operation(place.block, &operation, build);
-                this.fits(place, bars.span, result).map(Operand::Slot)
-            }
-        };
-        match value {
-            Value::Number(operand) => back(self, operand).map(Value::Number),
-            Value::Condition(operand) => back(self, operand).map(Value::Condition),
-            Value::Fields(..) => Err(self.wrong_type(place, operand, value, "a number or a condition")),
-        }
-    }
-
-    fn field(&mut self, place: Place<'_>, operand: &Expression, field: &Name) -> Result<Value, Reported> {
-        match self.expression(place, operand)? {
-            Value::Fields(name, fields, first) => {
-                match fields
-                    .iter()
-                    .zip(first..)
-                    .find(|(known, _)| **known == field.text)
-                {
-                    Some((_, slot)) => Ok(Value::Number(Operand::Slot(slot))),
-                    None => {
-                        let message = format!(
-                            "{name} has no '.{}'{}; it has {}",
-                            field.text,
-                            hint(&field.text, fields.iter().copied()),
-                            list_fields(fields)
-                        );
-                        Err(self.problem(place, field.span, message))
-                    }
-                }
-            }
-            Value::Number(_) | Value::Condition(_) => {
-                let message = format!("this gives one value only: leave '.{}' out", field.text);
-                Err(self.problem(place, field.span, message))
-            }
-        }
-    }
-
-    fn higher(
-        &mut self,
-        place: Place<'_>,
-        operand: &Expression,
-        timeframe: &Name,
-    ) -> Result<Value, Reported> {
-        let own = self.graph.timeframe(place.block);
-        let higher: Timeframe = match timeframe.text.parse() {
-            Ok(higher) => higher,
-            Err(error) => return Err(self.problem(place, timeframe.span, format!("{error}"))),
-        };
-        if !higher.is_multiple_of(own) {
-            let message =
-                format!("{higher} is not a multiple of {own}, the timeframe of the bars it is made from");
-            return Err(self.problem(place, timeframe.span, message));
-        }
-        if higher == own {
-            return self.expression(place, operand);
-        }
-        let child = self.graph.child(place.block, higher);
-        let child = self.fits(place, timeframe.span, child)?;
-        let inner = Place {
-            block: child,
-            ..place
-        };
-        let value = self.expression(inner, operand)?;
-        let import = |this: &mut Self, slot, count| {
-            let outer = this.graph.import(place.block, child, slot, count);
-            this.fits(place, timeframe.span, outer)
-        };
-        Ok(match value {
-            Value::Number(Operand::Slot(slot)) => Value::Number(Operand::Slot(import(self, slot, 1)?)),
-            Value::Condition(Operand::Slot(slot)) => Value::Condition(Operand::Slot(import(self, slot, 1)?)),
-            Value::Fields(name, fields, slot) => {
-                Value::Fields(name, fields, import(self, slot, fields.len() as u32)?)
-            }
-            constant => constant,
-        })
-    }
-
     fn call(
         &mut self,
         place: Place<'_>,
@@ -537,7 +333,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Lowers an operation of operands, or its result if all of them are constant.
-    fn operation(
+    pub(super) fn operation(
         &mut self,
         place: Place<'_>,
         span: Span,
@@ -645,7 +441,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn wrong_type(
+    pub(super) fn wrong_type(
         &mut self,
         place: Place<'_>,
         expression: &Expression,
@@ -690,7 +486,7 @@ impl<'a> Elaborator<'a> {
 }
 
 /// `.upper, .middle or .lower`
-fn list_fields(fields: &[&str]) -> String {
+pub(super) fn list_fields(fields: &[&str]) -> String {
     let names: Vec<String> = fields.iter().map(|field| format!(".{field}")).collect();
     match names.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),

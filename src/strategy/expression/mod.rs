@@ -3,6 +3,7 @@
 mod application;
 pub(crate) mod ast;
 pub(crate) mod elaborate;
+mod forms;
 mod graph;
 mod lexer;
 mod parser;

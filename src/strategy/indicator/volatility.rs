@@ -161,7 +161,8 @@ impl Spread {
         }
         let period = period as f64;
         let mean = self.sum / period;
-        (self.anchor + mean, (self.squares / period - mean * mean).max(0.0))
+        let variance = self.squares / period - mean * mean;
+        (self.anchor + mean, if variance > 0.0 { variance } else { 0.0 })
     }
 
     fn move_anchor(&mut self, anchor: f64) {

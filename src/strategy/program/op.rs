@@ -402,8 +402,21 @@ impl Math2 {
                 }
             }
             _ if x.is_nan() || y.is_nan() => f64::NAN,
-            Self::Max => x.max(y),
-            Self::Min => x.min(y),
+            // Spelled out, because platforms differ in the sign of the greater of 0 and −0.
+            Self::Max => {
+                if y > x {
+                    y
+                } else {
+                    x
+                }
+            }
+            Self::Min => {
+                if y < x {
+                    y
+                } else {
+                    x
+                }
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The strategy file as written: every part typed, every place kept, no expression evaluated yet.
 
 mod reader;
+mod trading;
 
 use super::expression::elaborate::{Definition, Script};
 use super::problem::{Position, Problem};

@@ -1,13 +1,10 @@
 //! YAML to [`StrategySpec`]: what every key must hold.
 
-use super::{
-    Amount, OrderKindSpec, OrderSpec, ParamSpec, RiskSpec, RuleSpecs, SizeMethod, SizeSpec, StrategySpec,
-};
+use super::{Amount, ParamSpec, StrategySpec};
 use crate::model::{Symbol, Timeframe};
 use crate::strategy::expression::elaborate::{Definition, Script};
 use crate::strategy::indicator::catalogue;
 use crate::strategy::problem::{Position, Problem, hint};
-use crate::strategy::rules::TimeInForceRule;
 use crate::strategy::yaml::{Content, Node, Text};
 
 /// Most parameters, and most names in `let`.
@@ -28,26 +25,26 @@ pub(super) fn read(root: &Node) -> Result<StrategySpec, Vec<Problem>> {
 }
 
 #[derive(Default)]
-struct Reader {
+pub(super) struct Reader {
     problems: Vec<Problem>,
 }
 
 /// The entries of a mapping with known keys.
-struct Section<'a> {
+pub(super) struct Section<'a> {
     path: String,
-    position: Position,
+    pub(super) position: Position,
     entries: &'a [(Text, Node)],
 }
 
 impl<'a> Section<'a> {
-    fn get(&self, key: &str) -> Option<&'a Node> {
+    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
         self.entries
             .iter()
             .find(|(known, _)| known.text == key)
             .map(|(_, node)| node)
     }
 
-    fn path(&self, key: &str) -> String {
+    pub(super) fn path(&self, key: &str) -> String {
         join(&self.path, key)
     }
 }
@@ -61,7 +58,7 @@ fn join(path: &str, key: &str) -> String {
 }
 
 impl Reader {
-    fn problem(&mut self, position: Position, path: &str, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, position: Position, path: &str, message: impl Into<String>) {
         self.problems.push(position.problem(path, message));
     }
 
@@ -131,7 +128,7 @@ impl Reader {
     }
 
     /// A mapping of which only `keys` are allowed.
-    fn section<'a>(&mut self, node: &'a Node, path: &str, keys: &[&str]) -> Option<Section<'a>> {
+    pub(super) fn section<'a>(&mut self, node: &'a Node, path: &str, keys: &[&str]) -> Option<Section<'a>> {
         let section = self.mapping(node, path)?;
         for (key, _) in section.entries {
             if !keys.contains(&key.text.as_str()) {
@@ -174,7 +171,7 @@ impl Reader {
         }
     }
 
-    fn scalar<'a>(&mut self, node: &'a Node, path: &str) -> Option<&'a Text> {
+    pub(super) fn scalar<'a>(&mut self, node: &'a Node, path: &str) -> Option<&'a Text> {
         match &node.content {
             Content::Scalar(text) if !text.is_null() => Some(text),
             Content::Scalar(_) => {
@@ -346,7 +343,7 @@ impl Reader {
         definitions
     }
 
-    fn script(&mut self, node: &Node, path: &str) -> Option<Script> {
+    pub(super) fn script(&mut self, node: &Node, path: &str) -> Option<Script> {
         let text = self.scalar(node, path)?;
         match Script::parse(path, text.clone()) {
             Ok(script) => Some(script),
@@ -358,7 +355,7 @@ impl Reader {
     }
 
     /// An expression, or one followed by a percent sign.
-    fn amount(&mut self, node: &Node, path: &str) -> Option<Amount> {
+    pub(super) fn amount(&mut self, node: &Node, path: &str) -> Option<Amount> {
         let mut text = self.scalar(node, path)?.clone();
         let percent = match text.text.trim_end().strip_suffix('%') {
             Some(before) => {
@@ -375,222 +372,9 @@ impl Reader {
             }
         }
     }
-
-    fn rules(&mut self, top: &Section<'_>) -> RuleSpecs {
-        let mut sides = |key: &str| {
-            let Some(section) = top
-                .get(key)
-                .and_then(|node| self.section(node, key, &["long", "short"]))
-            else {
-                return (None, None);
-            };
-            let mut side = |key| self.script(section.get(key)?, &section.path(key));
-            (side("long"), side("short"))
-        };
-        let (entry_long, entry_short) = sides("entry");
-        let (exit_long, exit_short) = sides("exit");
-        let has_entry = match top.get("entry").map(|node| &node.content) {
-            None => false,
-            // What is wrong with any other form has been said.
-            Some(Content::Mapping(entries)) => !entries.is_empty(),
-            Some(Content::Scalar(text)) => !text.is_null(),
-            Some(_) => true,
-        };
-        if !has_entry {
-            let message = "the strategy never enters: give entry.long, entry.short or both";
-            self.problem(top.position, "entry", message);
-        }
-        RuleSpecs {
-            entry_long,
-            entry_short,
-            exit_long,
-            exit_short,
-        }
-    }
-
-    fn order(&mut self, node: &Node, path: &str) -> Option<OrderSpec> {
-        let section = self.section(
-            node,
-            path,
-            &["type", "price", "stop_price", "time_in_force", "expire_after"],
-        )?;
-        let kind = self.choice(
-            &section,
-            "type",
-            &[("market", "market"), ("limit", "limit"), ("stop", "stop")],
-            "market",
-        )?;
-        let needed = match kind {
-            "limit" => Some("price"),
-            "stop" => Some("stop_price"),
-            _ => None,
-        };
-        for key in ["price", "stop_price"] {
-            if let Some(node) = section.get(key)
-                && needed != Some(key)
-            {
-                let message = format!("a {kind} order has no {key}");
-                self.problem(node.position, &section.path(key), message);
-            }
-        }
-        let price = match needed {
-            None => None,
-            Some(key) => match section.get(key) {
-                Some(node) => Some(self.script(node, &section.path(key))?),
-                None => {
-                    self.problem(
-                        node.position,
-                        &section.path(key),
-                        format!("a {kind} order needs a {key}"),
-                    );
-                    return None;
-                }
-            },
-        };
-        let time_in_force = self.choice(
-            &section,
-            "time_in_force",
-            &[
-                ("gtc", TimeInForceRule::Gtc),
-                ("ioc", TimeInForceRule::Ioc),
-                ("fok", TimeInForceRule::Fok),
-                ("day", TimeInForceRule::Day),
-            ],
-            TimeInForceRule::Gtc,
-        )?;
-        let expire_after = section
-            .get("expire_after")
-            .and_then(|node| self.script(node, &section.path("expire_after")));
-        let kind = match (kind, price) {
-            ("limit", Some(price)) => OrderKindSpec::Limit(price),
-            ("stop", Some(stop_price)) => OrderKindSpec::Stop(stop_price),
-            _ => OrderKindSpec::Market,
-        };
-        Some(OrderSpec {
-            kind,
-            time_in_force,
-            expire_after,
-        })
-    }
-
-    /// One of some words; `default` when the key is absent.
-    fn choice<T: Copy>(
-        &mut self,
-        section: &Section<'_>,
-        key: &str,
-        words: &[(&str, T)],
-        default: T,
-    ) -> Option<T> {
-        let Some(node) = section.get(key) else {
-            return Some(default);
-        };
-        let path = section.path(key);
-        let text = self.scalar(node, &path)?;
-        let found = words
-            .iter()
-            .find(|(word, _)| word.eq_ignore_ascii_case(text.text.trim()));
-        if found.is_none() {
-            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let hint = hint(&text.text, names.iter().copied());
-            let message = format!(
-                "'{}' is not a {key}: one of {}{hint}",
-                short(&text.text),
-                names.join(", ")
-            );
-            self.problem(node.position, &path, message);
-        }
-        found.map(|(_, value)| *value)
-    }
-
-    fn risk(&mut self, node: &Node) -> RiskSpec {
-        const KEYS: [&str; 8] = [
-            "size",
-            "stop_loss",
-            "take_profit",
-            "trailing_stop",
-            "max_open_positions",
-            "max_drawdown",
-            "max_daily_loss",
-            "cooldown",
-        ];
-        let Some(section) = self.section(node, "risk", &KEYS) else {
-            return RiskSpec::default();
-        };
-        let size = section.get("size").and_then(|node| self.size(node));
-        let mut amount = |key| self.amount(section.get(key)?, &section.path(key));
-        let stop_loss = amount("stop_loss");
-        let take_profit = amount("take_profit");
-        let trailing_stop = amount("trailing_stop");
-        let max_drawdown = amount("max_drawdown");
-        let max_daily_loss = amount("max_daily_loss");
-        let mut script = |key| self.script(section.get(key)?, &section.path(key));
-        let max_open_positions = script("max_open_positions");
-        let cooldown = script("cooldown");
-        if let (Some(size), None) = (&size, section.get("stop_loss"))
-            && size.method == SizeMethod::RiskPercent
-        {
-            let message = "risk_percent needs a stop_loss: the size follows from the loss at the stop";
-            self.problem(size.method_position, "risk.size.method", message);
-        }
-        RiskSpec {
-            size,
-            stop_loss,
-            take_profit,
-            trailing_stop,
-            max_open_positions,
-            max_drawdown,
-            max_daily_loss,
-            cooldown,
-        }
-    }
-
-    fn size(&mut self, node: &Node) -> Option<SizeSpec> {
-        let path = "risk.size";
-        let section = self.section(node, path, &["method", "value"])?;
-        let Some(method_node) = section.get("method") else {
-            let message = "size needs a method, such as percent_of_equity";
-            self.problem(node.position, path, message);
-            return None;
-        };
-        if let Content::Scalar(text) = &method_node.content
-            && let name @ ("volatility_target" | "kelly") = text.text.trim()
-        {
-            let message = format!(
-                "{name} is not supported yet: use percent_of_equity, fixed_quantity, fixed_notional or risk_percent"
-            );
-            self.problem(method_node.position, &section.path("method"), message);
-            return None;
-        }
-        let methods = [
-            ("percent_of_equity", SizeMethod::PercentOfEquity),
-            ("fixed_quantity", SizeMethod::FixedQuantity),
-            ("fixed_notional", SizeMethod::FixedNotional),
-            ("risk_percent", SizeMethod::RiskPercent),
-        ];
-        let method = self.choice(&section, "method", &methods, SizeMethod::PercentOfEquity)?;
-        let Some(value) = section.get("value") else {
-            self.problem(node.position, path, "size needs a value");
-            return None;
-        };
-        // The percentages may carry their sign.
-        let percentage = matches!(method, SizeMethod::PercentOfEquity | SizeMethod::RiskPercent);
-        let amount = self.amount(value, &section.path("value"))?;
-        if amount.percent && !percentage {
-            self.problem(
-                value.position,
-                &section.path("value"),
-                "this method takes a number, not a percentage",
-            );
-        }
-        Some(SizeSpec {
-            method,
-            method_position: method_node.position,
-            value: amount.script,
-        })
-    }
 }
 
 /// The beginning of a text that may be long.
-fn short(text: &str) -> &str {
+pub(super) fn short(text: &str) -> &str {
     text.char_indices().nth(40).map_or(text, |(end, _)| &text[..end])
 }

@@ -1,6 +1,6 @@
-//! Every function of the language: its name, its arguments, what it gives, when it is defined, how it is built.
+//! The functions themselves, one entry each. A name, its arguments, its outputs, its warm-up, its state.
 
-use super::{
+use super::super::{
     Pair, Price, PricePair, PriceTriple, Single, SinglePair, SingleTriple,
     average::{Dema, Ema, Kama, Sma, T3, Tema, Trima, Wma},
     momentum::{Change, ChangeKind, Cmo, Macd, PriceOscillator, Rsi, StochRsi, Trix},
@@ -12,112 +12,8 @@ use super::{
     volume_profile::VolumeProfile,
     window::{Extreme, RollingSum, Window},
 };
+use super::{Argument, ArgumentKind, Constants, Function, Gives};
 use crate::strategy::program::op::{BarValue, Cross, Math, Math2, Op, PositionValue, Slot, Streak};
-
-/// Longest period, in bars (TA-Lib's bound).
-pub(crate) const MAXIMUM_PERIOD: u32 = 100_000;
-
-/// A function that expressions can call.
-pub(crate) struct Function {
-    pub(crate) name: &'static str,
-    pub(crate) arguments: &'static [Argument],
-    pub(crate) gives: Gives,
-    /// Bars before the first defined result, given the constants and counted from where the inputs are defined.
-    pub(crate) warm_up: fn(&Constants) -> usize,
-    /// Makes the operation from the slots of the inputs and the constants.
-    pub(crate) build: fn(&[Slot], &Constants) -> Op,
-}
-
-/// What a function gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gives {
-    Number,
-    Condition,
-    /// Several numbers, taken by `.name`.
-    Fields(&'static [&'static str]),
-}
-
-/// One argument.
-pub(crate) struct Argument {
-    pub(crate) name: &'static str,
-    pub(crate) kind: ArgumentKind,
-}
-
-/// What an argument must be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum ArgumentKind {
-    /// A number that changes from bar to bar.
-    Series,
-    /// Any number.
-    Number,
-    /// Any number, this one when left out.
-    NumberOr(f64),
-    Condition,
-    /// A constant whole number of bars, at least the first; the second when left out.
-    Period(u32, Option<u32>),
-    /// A constant from … to; the last when left out. NaN as the last: the constant before it.
-    Constant(f64, f64, f64),
-}
-
-/// The constant arguments of a call, in order.
-pub(crate) struct Constants(pub(crate) Vec<f64>);
-
-impl Constants {
-    /// The constant at `index` as a whole number; the caller has checked that it is one.
-    pub(crate) fn period(&self, index: usize) -> usize {
-        self.real(index) as usize
-    }
-
-    /// The constant at `index`.
-    pub(crate) fn real(&self, index: usize) -> f64 {
-        self.0.get(index).copied().unwrap_or(f64::NAN)
-    }
-}
-
-/// The function called `name`.
-pub(crate) fn find(name: &str) -> Option<&'static Function> {
-    FUNCTIONS.iter().find(|function| function.name == name)
-}
-
-/// All names that stand for themselves: series, functions, position values.
-pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> {
-    FUNCTIONS.iter().map(|function| function.name)
-}
-
-impl Function {
-    /// How it is called: `macd(series, fast=12, slow=26, signal=9)`.
-    pub(crate) fn signature(&self) -> String {
-        let arguments: Vec<String> = self
-            .arguments
-            .iter()
-            .map(|argument| match argument.kind {
-                ArgumentKind::Period(_, Some(default)) => format!("{}={default}", argument.name),
-                ArgumentKind::NumberOr(default) => format!("{}={default}", argument.name),
-                ArgumentKind::Constant(_, _, default) if !default.is_nan() => {
-                    format!("{}={default}", argument.name)
-                }
-                _ => argument.name.to_owned(),
-            })
-            .collect();
-        format!("{}({})", self.name, arguments.join(", "))
-    }
-
-    /// Fewest arguments in a call.
-    pub(crate) fn required(&self) -> usize {
-        self.arguments
-            .iter()
-            .filter(|argument| {
-                matches!(
-                    argument.kind,
-                    ArgumentKind::Series
-                        | ArgumentKind::Number
-                        | ArgumentKind::Condition
-                        | ArgumentKind::Period(_, None)
-                )
-            })
-            .count()
-    }
-}
 
 const fn series(name: &'static str) -> Argument {
     argument(name, ArgumentKind::Series)
@@ -227,7 +123,7 @@ const TWO_NUMBERS: &[Argument] = &[
 const STEPS: &[Argument] = &[series("x"), argument("bars", ArgumentKind::Period(1, None))];
 
 /// The whole language. A function whose arguments may all be left out may be written without parentheses.
-static FUNCTIONS: &[Function] = &[
+pub(super) static FUNCTIONS: &[Function] = &[
     // What the bar says.
     value("open", |_, _| Op::Bar(BarValue::Open)),
     value("high", |_, _| Op::Bar(BarValue::High)),
@@ -669,24 +565,3 @@ pub(crate) static PAIRWISE: [Function; 2] = [
     number("max", TWO_NUMBERS, NONE, |s, _| Op::Math2(Math2::Max, s[0], s[1])),
     number("min", TWO_NUMBERS, NONE, |s, _| Op::Math2(Math2::Min, s[0], s[1])),
 ];
-
-/// Whether `name` is what the bar or the position says: a word that no definition may take.
-pub(crate) fn is_value(name: &str) -> bool {
-    find(name).is_some_and(Function::is_value)
-}
-
-impl Function {
-    /// Whether it is read off the bar or the position.
-    fn is_value(&self) -> bool {
-        self.arguments.is_empty()
-            && matches!(
-                (self.build)(&[], &Constants(Vec::new())),
-                Op::Bar(_) | Op::Position(_)
-            )
-    }
-
-    /// Whether it is read off the position.
-    pub(crate) fn reads_position(&self) -> bool {
-        self.arguments.is_empty() && matches!((self.build)(&[], &Constants(Vec::new())), Op::Position(_))
-    }
-}
