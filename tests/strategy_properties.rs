@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_defined_is_finite_and_rules_are_defined_after_the_warm_up(bars in market(60..120)) {
+    fn what_is_defined_is_finite(bars in market(60..120)) {
         let (mut program, slots) = program();
         for (index, bar) in bars.iter().enumerate() {
             program.on_bar(bar, &position(index));
