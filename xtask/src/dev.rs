@@ -16,7 +16,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-const WATCHED: [&str; 11] = [
+const WATCHED: [&str; 13] = [
     "Cargo.toml",
     "Cargo.lock",
     "src",
@@ -25,7 +25,9 @@ const WATCHED: [&str; 11] = [
     "app/src",
     "server/Cargo.toml",
     "server/src",
+    "server/build.rs",
     "server/migrations",
+    "strategies",
     "style",
     "public",
 ];
