@@ -70,22 +70,36 @@ impl FromServerFnError for Problem {
 }
 
 #[cfg(feature = "ssr")]
-fn backend() -> Arc<dyn Backend> {
-    expect_context()
+fn backend() -> Result<Arc<dyn Backend>, ProblemDetails> {
+    use_context().ok_or_else(|| ProblemDetails {
+        type_uri: "about:blank".to_owned(),
+        title: "The server is not ready".to_owned(),
+        status: 503,
+        detail: "The server has no services behind its pages yet. Wait a moment and reload the page.".to_owned(),
+        code: "not_ready".to_owned(),
+        errors: Vec::new(),
+    })
 }
 
-/// Gives the response, or the page rendered around it, the status of the problem.
+/// Gives the response the status of the problem: always to a call from the browser; to a page that is being rendered
+/// only when the thing it is about is not there, because the rest of such a page is still of use.
 #[cfg(feature = "ssr")]
 fn answer<T>(result: Result<T, ProblemDetails>) -> Result<T, Problem> {
     result.map_err(|details| {
+        let called = use_context::<http::request::Parts>().is_some_and(|it| it.uri.path().starts_with(PREFIX));
         if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
             && let Ok(status) = http::StatusCode::from_u16(details.status)
+            && (called || status == http::StatusCode::NOT_FOUND)
         {
             response.set_status(status);
         }
         Problem(details)
     })
 }
+
+/// Where the server functions are.
+#[cfg(feature = "ssr")]
+const PREFIX: &str = "/api/pages";
 
 macro_rules! read_and_do {
     ($( $(#[$doc:meta])* fn $name:ident as $type:ident ($($argument:ident : $kind:ty),*) -> $answer:ty; )*) => { $(
@@ -95,7 +109,8 @@ macro_rules! read_and_do {
         /// The server's problem, or that it could not be reached.
         #[server(name = $type, prefix = "/api/pages", input = Json, output = Json)]
         pub async fn $name($($argument: $kind),*) -> Result<$answer, Problem> {
-            answer(backend().$name($($argument),*).await)
+            let backend = backend().map_err(Problem)?;
+            answer(backend.$name($($argument),*).await)
         }
     )* };
 }

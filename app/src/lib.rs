@@ -1,15 +1,57 @@
 //! Papertape's pages: one crate, rendered on the server (`ssr`) and brought to life in the browser (`hydrate`).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`backend`] | what the pages ask of the server, as a trait that the server implements |
+//! | [`functions`] | the server functions that carry it |
+//! | [`live`] | the live store: one WebSocket, a pure reducer, signals for the views |
+//! | [`chart`] | the chart component and the options that it shows |
+//! | [`format`] | numbers and times as people read them |
+//! | `components`, `pages` | what is on screen |
+// Tests find things by these `data-testid`s, which stay the same when words and looks change:
+//   connection                      how the live connection is; `data-state` is its name
+//   notice, problem                 what the reader should know; what failed, next to where it did
+//   theme, help                     the header's buttons
+//   total-equity                    the sum on the overview
+//   session-row, session-state      a session in a list; a state's badge, `data-state` is its name
+//   session-equity, session-return  the figures of a row or of the session's page
+//   strategy-card, start, start-options, start-submit, start-feed, start-speed
+//   backtest, backtest-progress, backtest-cancel, backtest-row, param-NAME, dataset
+//   pause, resume, stop, flatten, delete, each with -confirm in its dialog; speed, with `data-speed` on its choices
+//   tab-NAME, panel-NAME            positions, orders, fills, trades, alerts, metrics, about
+//   order-row, fill-row, fill-why, trade-row, alert-row, metric-NAME
+//   price-chart, equity-chart, event-hash, filter, code, not-found
+
+// Views are types, and a page is a deep one.
+#![recursion_limit = "512"]
+#![allow(unreachable_pub, reason = "the component macro writes `pub` on what a private module keeps to itself")]
 
 pub mod backend;
 pub mod chart;
+mod components;
+pub mod format;
+mod frame;
 pub mod functions;
+mod keyboard;
+pub mod live;
+mod pages;
+#[cfg(test)]
+mod samples;
 
+use crate::components::Zone;
+use crate::live::Live;
+use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{
+    SsrMode,
     components::{Route, Router, Routes},
     path,
 };
+
+/// Sets the theme before the first paint: the reader's own choice, else what the system prefers.
+const THEME: &str = "try{var t=localStorage.getItem('theme');\
+                     if(t==='dark'||t==='light')document.documentElement.dataset.theme=t}catch(e){}";
 
 /// The document around the pages; the server renders it once per request.
 #[must_use]
@@ -19,8 +61,13 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <html lang="en">
             <head>
                 <meta charset="utf-8" />
-                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
                 <meta name="color-scheme" content="dark light" />
+                <meta
+                    name="description"
+                    content="Paper trading: backtest a strategy, run it on live market data, see why every fill is what it is."
+                />
+                <script nonce=use_nonce()>{THEME}</script>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="stylesheet" href="/pkg/papertape.css" />
                 <HydrationScripts options=options />
@@ -38,27 +85,32 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 #[must_use]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    let live = Live::new();
+    provide_context(live);
+    provide_context(Zone::new());
+    Effect::new(move || live.connect());
 
+    // Pages are rendered whole before they are sent: the server answers from its own store in milliseconds, and so the
+    // status of a page that is not there can still be 404.
+    let ssr = SsrMode::Async;
     view! {
-        <Title text="Papertape" />
+        <Title formatter=|text: String| {
+            if text.is_empty() { "Papertape".to_owned() } else { format!("{text} · Papertape") }
+        } />
         <Router>
-            <main>
-                <Routes fallback=|| view! { <h1>"Not found"</h1> }>
-                    <Route path=path!("/") view=Home />
+            <frame::Page>
+                <Routes fallback=pages::NotFound>
+                    <Route path=path!("/") view=pages::Overview ssr=ssr.clone() />
+                    <Route path=path!("/strategies") view=pages::Strategies ssr=ssr.clone() />
+                    <Route path=path!("/strategies/:slug") view=pages::Strategy ssr=ssr.clone() />
+                    <Route path=path!("/backtests/:id") view=pages::Backtest ssr=ssr.clone() />
+                    <Route path=path!("/sessions") view=pages::Sessions ssr=ssr.clone() />
+                    <Route path=path!("/sessions/:id") view=pages::Session ssr=ssr.clone() />
+                    // Named so that the server knows it too: an address without a page gets one that leads home.
+                    <Route path=path!("/*any") view=pages::NotFound ssr />
                 </Routes>
-            </main>
+            </frame::Page>
         </Router>
-    }
-}
-
-#[component]
-fn Home() -> impl IntoView {
-    let option =
-        r#"{"xAxis": {}, "yAxis": {}, "series": [{"id": "demo", "type": "line", "data": [[0, 1], [1, 3]]}]}"#;
-
-    view! {
-        <h1>"Papertape"</h1>
-        <chart::Chart option=option label="An example line" />
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod bridge;
 pub mod names;
+pub(crate) mod options;
 
 use bridge::Mounted;
 use leptos::{html, prelude::*, reactive::spawn_local};

@@ -1,0 +1,144 @@
+//! The equity chart: the curve against buy-and-hold, and the fall from its peak under it.
+
+use super::{MAX_POINTS, at, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
+use crate::chart::names::{self, LOSS, MUTED, SERIES, SURFACE};
+use charming::component::Legend;
+use charming::element::{
+    AreaStyle, ItemStyle, LineStyle, LineStyleType, Symbol, SymbolSize, Tooltip,
+};
+use charming::series::{Line, Scatter};
+use papertape::analytics::thin_minmax;
+use papertape::api::EquityPoint;
+use papertape::market::Bar;
+use papertape::model::{Price, Timestamp};
+use serde_json::{Value, json};
+
+/// What the equity chart shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct EquityCurve {
+    /// The curve, oldest first.
+    pub(crate) points: Vec<EquityPoint>,
+    /// Bars of the same span, for buy-and-hold; none to leave it out.
+    pub(crate) bars: Vec<Bar>,
+    /// When round trips ended, and what each brought.
+    pub(crate) exits: Vec<(Timestamp, f64)>,
+    /// Equity at the start.
+    pub(crate) initial: f64,
+    /// Digits after the point of amounts.
+    pub(crate) digits: u32,
+    /// The currency.
+    pub(crate) currency: String,
+}
+
+/// The option as JSON.
+pub(crate) fn equity(curve: &EquityCurve) -> String {
+    let digits = u8::try_from(curve.digits).unwrap_or(2);
+    let amount = names::number(digits, &curve.currency);
+    let held = hold(curve);
+    let mut legend = vec!["Equity"];
+    if !held.is_empty() {
+        legend.push("Buy and hold");
+    }
+    let chart = charming::Chart::new()
+        .animation(false)
+        .tooltip(tooltip())
+        .legend(Legend::new().data(legend).left("8").top("0").item_width(14.0).item_height(8.0))
+        .grid(grid("28", "104"))
+        .grid(grid("", "28").height("60"))
+        .x_axis(time_axis(0.0, false))
+        .x_axis(time_axis(1.0, true))
+        .y_axis(value_axis(0.0, label(names::compact())))
+        .y_axis(value_axis(1.0, label(names::percent(0))).split_number(2.0).scale(false).max(0.0))
+        .data_zoom(zoom(&[0, 1]))
+        .series(
+            Line::new()
+                .id("equity")
+                .name("Equity")
+                .show_symbol(false)
+                .line_style(LineStyle::new().color(SERIES[0]).width(1.75))
+                .item_style(ItemStyle::new().color(SERIES[0]))
+                .tooltip(Tooltip::new().value_formatter(amount.as_str())),
+        )
+        .series(
+            Line::new()
+                .id("hold")
+                .name("Buy and hold")
+                .show_symbol(false)
+                .line_style(LineStyle::new().color(MUTED).width(1.25).type_(LineStyleType::Dashed))
+                .item_style(ItemStyle::new().color(MUTED))
+                .tooltip(Tooltip::new().value_formatter(amount.as_str())),
+        )
+        .series(
+            Line::new()
+                .id("drawdown")
+                .name("Drawdown")
+                .x_axis_index(1.0)
+                .y_axis_index(1.0)
+                .show_symbol(false)
+                .line_style(LineStyle::new().color(LOSS).width(1.0))
+                .item_style(ItemStyle::new().color(LOSS))
+                .area_style(AreaStyle::new().color(names::tint(LOSS, 25)).origin(charming::element::OriginPosition::Start))
+                .tooltip(Tooltip::new().value_formatter(names::percent(2).as_str())),
+        )
+        .series(exit_series("wins", "Trade with a profit", Symbol::Circle, names::GAIN))
+        .series(exit_series("losses", "Trade with a loss", Symbol::Diamond, LOSS));
+    let mut option = serde_json::to_value(&chart).unwrap_or_default();
+    option["axisPointer"] = json!({"link": [{"xAxisIndex": "all"}]});
+
+    let points = thin_minmax(&curve.points, MAX_POINTS, value);
+    let line = |of: &dyn Fn(&EquityPoint) -> Value| {
+        Value::Array(points.iter().map(|point| Value::Array(vec![at(point.time), of(point)])).collect())
+    };
+    put(&mut option, 0, "data", line(&|point| rounded(value(point), curve.digits)));
+    put(&mut option, 1, "data", Value::Array(held));
+    put(&mut option, 2, "data", line(&|point| rounded(-point.drawdown, 5)));
+    put(&mut option, 2, "areaStyle", json!({"color": names::tint(LOSS, 25), "origin": "end"}));
+    for (index, wins) in [(3, true), (4, false)] {
+        put(&mut option, index, "data", exits(curve, wins));
+        put(&mut option, index, "z", json!(4));
+    }
+    option.to_string()
+}
+
+fn exit_series(id: &str, name: &str, symbol: Symbol, color: &str) -> Scatter {
+    Scatter::new()
+        .id(id)
+        .name(name)
+        .symbol(symbol)
+        .symbol_size(SymbolSize::Number(7.0))
+        .item_style(ItemStyle::new().color(color).border_color(SURFACE).border_width(1.0))
+}
+
+fn value(point: &EquityPoint) -> f64 {
+    Price(point.equity).to_f64()
+}
+
+/// What the initial capital would be worth, had it all gone into the instrument at the first close.
+fn hold(curve: &EquityCurve) -> Vec<Value> {
+    let Some(first) = curve.bars.first().filter(|bar| bar.close > 0.0) else {
+        return Vec::new();
+    };
+    let bars = thin_minmax(&curve.bars, MAX_POINTS, |bar| bar.close);
+    bars.iter()
+        .map(|bar| {
+            let worth = curve.initial * bar.close / first.close;
+            Value::Array(vec![at(bar.open_time), rounded(worth, curve.digits)])
+        })
+        .collect()
+}
+
+/// Marks on the curve where round trips ended: at the equity of the nearest point at or after.
+fn exits(curve: &EquityCurve, wins: bool) -> Value {
+    let marks = curve
+        .exits
+        .iter()
+        .filter(|(_, pnl)| (*pnl > 0.0) == wins)
+        .filter_map(|(time, _)| {
+            let index = curve.points.partition_point(|point| point.time < *time);
+            let point = curve.points.get(index).or_else(|| curve.points.last())?;
+            let early = curve.points.first().is_some_and(|first| *time < first.time);
+            (!early).then(|| Value::Array(vec![at(*time), rounded(value(point), curve.digits)]))
+        })
+        .collect();
+    Value::Array(marks)
+}

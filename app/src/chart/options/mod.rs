@@ -1,0 +1,91 @@
+//! What the charts show, as ECharts options: pure functions from data to JSON, so that they are tested without a
+//! browser.
+//!
+//! `charming` builds the frame of an option. Points are put into the finished JSON as arrays, because a chart that
+//! changes several times a second should not box every number in the types of a document tree twice; so is what
+//! `charming` has no field for.
+
+mod equity;
+mod price;
+
+pub(crate) use equity::{EquityCurve, equity};
+pub(crate) use price::{Level, LevelKind, Mark, MarkKind, PriceView, price};
+
+use charming::component::{Axis, DataZoom, DataZoomType, FilterMode, Grid};
+use charming::element::{
+    AxisLabel, AxisLine, AxisPointer, AxisPointerType, AxisTick, AxisType, Formatter, SplitLine, Tooltip,
+    Trigger,
+};
+use serde_json::Value;
+
+/// Most points of a curve that a chart is given: about as many as a wide screen has columns.
+pub(crate) const MAX_POINTS: usize = 1_500;
+
+/// A time axis; the labels of all but the lowest are left out.
+fn time_axis(grid: f64, lowest: bool) -> Axis {
+    Axis::new()
+        .type_(AxisType::Time)
+        .grid_index(grid)
+        .axis_line(AxisLine::new().show(lowest))
+        .axis_tick(AxisTick::new().show(lowest))
+        .axis_label(AxisLabel::new().show(lowest).font_size(11.0))
+        .split_line(SplitLine::new().show(false))
+}
+
+/// A value axis on the right, where the newest point is.
+fn value_axis(grid: f64, label: AxisLabel) -> Axis {
+    Axis::new()
+        .type_(AxisType::Value)
+        .grid_index(grid)
+        .position("right")
+        .scale(true)
+        .split_number(4.0)
+        .axis_line(AxisLine::new().show(false))
+        .axis_tick(AxisTick::new().show(false))
+        .axis_label(label.font_size(11.0))
+}
+
+fn label(formatter: String) -> AxisLabel {
+    AxisLabel::new().formatter(Formatter::String(formatter))
+}
+
+/// A grid over the whole width, between two distances from the top and the bottom.
+fn grid(top: &str, bottom: &str) -> Grid {
+    Grid::new().left("8").right("72").top(top).bottom(bottom)
+}
+
+fn tooltip() -> Tooltip {
+    Tooltip::new()
+        .trigger(Trigger::Axis)
+        .axis_pointer(AxisPointer::new().type_(AxisPointerType::Cross))
+}
+
+/// Zoom by wheel and drag on all time axes together.
+fn zoom(axes: &[usize]) -> DataZoom {
+    let axes: Vec<f64> = axes.iter().map(|axis| *axis as f64).collect();
+    // Filtering would drop the candle at the edge together with the marks that stand on it.
+    DataZoom::new().id("zoom").type_(DataZoomType::Inside).x_axis_index(axes).filter_mode(FilterMode::Filter)
+}
+
+/// Puts `value` into the `index`th series under `key`.
+fn put(option: &mut Value, index: usize, key: &str, value: Value) {
+    if let Some(series) = option.get_mut("series").and_then(|series| series.get_mut(index))
+        && let Some(fields) = series.as_object_mut()
+    {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
+/// A number with `digits` digits after the point: what a chart shows, and no longer in JSON than it needs to be.
+fn rounded(value: f64, digits: u32) -> Value {
+    let scale = 10_f64.powi(digits as i32);
+    let rounded = (value * scale).round() / scale;
+    if rounded.is_finite() { Value::from(rounded) } else { Value::Null }
+}
+
+fn at(time: papertape::model::Timestamp) -> Value {
+    Value::from(time.millis())
+}
+
+#[cfg(test)]
+mod tests;

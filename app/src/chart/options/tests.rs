@@ -1,0 +1,119 @@
+use super::*;
+use papertape::api::EquityPoint;
+use papertape::market::Bar;
+use papertape::model::Timestamp;
+use rust_decimal::Decimal;
+
+fn minute(index: i64) -> Timestamp {
+    Timestamp::from_secs(1_700_000_000 / 60 * 60 + index * 60)
+}
+
+fn bars(count: i64) -> Vec<Bar> {
+    (0..count)
+        .map(|index| {
+            let open = 100.0 + index as f64;
+            Bar { open_time: minute(index), open, high: open + 2.0, low: open - 1.0, close: open + 1.0, volume: 3.0 }
+        })
+        .collect()
+}
+
+fn parsed(option: &str) -> Value {
+    serde_json::from_str(option).expect("an option is JSON")
+}
+
+fn series<'a>(option: &'a Value, id: &str) -> &'a Value {
+    let all = option["series"].as_array().expect("series");
+    all.iter().find(|series| series["id"] == id).unwrap_or_else(|| panic!("a series {id}"))
+}
+
+#[test]
+fn candles_come_in_the_order_that_echarts_reads() {
+    let view = PriceView { bars: bars(3), digits: 2, ..PriceView::default() };
+    let option = parsed(&price(&view));
+    let candle = &series(&option, "price")["data"][0];
+    // time, open, close, lowest, highest
+    let expected = serde_json::json!([minute(0).millis(), 100.0, 101.0, 99.0, 102.0]);
+    assert_eq!(candle, &expected);
+    assert_eq!(series(&option, "volume")["data"][2][1], 3.0);
+    assert_eq!(option["animation"], false);
+}
+
+#[test]
+fn marks_stand_on_their_fill_and_working_prices_are_lines() {
+    let mark = |index, kind| Mark {
+        time: minute(index),
+        price: 101.256,
+        kind,
+        text: "Bought 1 at 101.26".to_owned(),
+    };
+    let view = PriceView {
+        bars: bars(5),
+        marks: vec![
+            mark(1, MarkKind::LongEntry),
+            mark(3, MarkKind::LosingExit),
+            // From before what is shown: nothing to stand on.
+            mark(-9, MarkKind::LongEntry),
+        ],
+        levels: vec![Level { price: 98.5, kind: LevelKind::Stop, text: "Stop 98.50".to_owned() }],
+        began: Some(minute(2)),
+        digits: 2,
+        window: None,
+    };
+    let option = parsed(&price(&view));
+    let entries = series(&option, "long-entries")["data"].as_array().expect("data").clone();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0]["value"][1], 101.26);
+    assert_eq!(series(&option, "losing-exits")["data"].as_array().map(Vec::len), Some(1));
+    let lines = series(&option, "levels")["markLine"]["data"].as_array().expect("lines").clone();
+    assert_eq!(lines[0]["yAxis"], 98.5);
+    assert_eq!(lines[1]["xAxis"], minute(2).millis() as f64);
+}
+
+#[test]
+fn a_long_history_opens_at_its_newest_bars() {
+    let view = PriceView { bars: bars(500), digits: 2, window: Some(200), ..PriceView::default() };
+    let option = parsed(&price(&view));
+    assert_eq!(option["dataZoom"][0]["startValue"], minute(300).millis());
+    assert_eq!(option["dataZoom"][0]["endValue"], minute(499).millis());
+}
+
+#[test]
+fn equity_stands_against_holding_and_its_own_peak() {
+    let points: Vec<_> = (0..4_000)
+        .map(|index| EquityPoint {
+            time: minute(index),
+            equity: Decimal::new(10_000_000 - index, 2),
+            cash: Decimal::ZERO,
+            position_value: Decimal::ZERO,
+            drawdown: index as f64 / 10_000_000.0,
+        })
+        .collect();
+    let curve = EquityCurve {
+        points,
+        bars: bars(100),
+        exits: vec![(minute(10), 5.0), (minute(20), -5.0), (minute(-5), 1.0)],
+        initial: 100_000.0,
+        digits: 2,
+        currency: "USDT".to_owned(),
+    };
+    let option = parsed(&equity(&curve));
+    let line = series(&option, "equity")["data"].as_array().expect("points").clone();
+    assert!(line.len() <= MAX_POINTS && line.len() > 1_000, "{}", line.len());
+    assert_eq!(line[0][1], 100_000.0);
+    let hold = series(&option, "hold")["data"].as_array().expect("points").clone();
+    assert_eq!(hold[99][1], (100_000.0 * 200.0 / 101.0_f64 * 100.0).round() / 100.0);
+    let fall = series(&option, "drawdown")["data"].as_array().expect("points").clone();
+    assert!(fall.last().and_then(|point| point[1].as_f64()).expect("a fall") < 0.0);
+    assert_eq!(series(&option, "wins")["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(series(&option, "losses")["data"][0][1], 99_999.8);
+}
+
+#[test]
+fn nothing_to_show_is_still_an_option() {
+    for option in [price(&PriceView::default()), equity(&EquityCurve::default())] {
+        let option = parsed(&option);
+        for series in option["series"].as_array().expect("series") {
+            assert!(series["id"].is_string() && series["data"].is_array(), "{series}");
+        }
+    }
+}

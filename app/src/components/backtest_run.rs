@@ -1,0 +1,242 @@
+//! A backtest from the press of the button to its result page.
+
+use super::{Deed, ProblemNote};
+use crate::format;
+use crate::functions;
+use gloo_timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+use papertape::api::{BacktestProgress, BacktestRequest, BacktestState, BacktestStatus, ProblemDetails};
+use papertape::model::BacktestId;
+
+const POLL_MS: u32 = 250;
+
+/// How far a run is, and how fast.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    pub(crate) bars: BacktestProgress,
+    /// Bars per second since the page has watched.
+    pub(crate) rate: Option<f64>,
+}
+
+impl Progress {
+    /// Done, from 0 to 1.
+    pub(crate) fn share(&self) -> f64 {
+        if self.bars.total == 0 {
+            0.0
+        } else {
+            (self.bars.done as f64 / self.bars.total as f64).clamp(0.0, 1.0)
+        }
+    }
+
+    /// What stands beside the bar: "120,000 of 129,600 bars, 1.2 M bars/s, 0.1 s left".
+    pub(crate) fn text(&self) -> String {
+        if self.bars.total == 0 {
+            return "Preparing the bars".to_owned();
+        }
+        let mut text =
+            format!("{} of {} bars", format::count(self.bars.done), format::count(self.bars.total));
+        if let Some(rate) = self.rate.filter(|rate| *rate > 0.0) {
+            let left = (self.bars.total.saturating_sub(self.bars.done)) as f64 / rate;
+            text.push_str(&format!(", {} bars/s, {} left", format::compact(rate), format::duration(left)));
+        }
+        text
+    }
+}
+
+/// Runs one backtest at a time and watches it.
+#[derive(Clone, Copy)]
+pub(crate) struct Runner {
+    /// Its start.
+    pub(crate) deed: Deed,
+    /// The one under way.
+    pub(crate) running: RwSignal<Option<BacktestId>>,
+    /// How far it is.
+    pub(crate) progress: RwSignal<Progress>,
+    done: Callback<BacktestStatus>,
+}
+
+impl Runner {
+    /// `done` gets every finished run.
+    pub(crate) fn new(done: Callback<BacktestStatus>) -> Self {
+        Self {
+            deed: Deed::new(),
+            running: RwSignal::new(None),
+            progress: RwSignal::new(Progress::default()),
+            done,
+        }
+    }
+
+    /// Starts a run.
+    pub(crate) fn start(self, request: BacktestRequest) {
+        self.deed.run(functions::start_backtest(request), move |status| self.take(status));
+    }
+
+    /// Watches a run that was started elsewhere.
+    pub(crate) fn attach(self, id: BacktestId) {
+        self.running.set(Some(id.clone()));
+        self.watch(id);
+    }
+
+    pub(crate) fn cancel(self) {
+        if let Some(id) = self.running.get_untracked() {
+            leptos::task::spawn_local(async move {
+                if let Err(problem) = functions::cancel_backtest(id).await {
+                    self.deed.problem.try_set(Some(problem.0));
+                }
+            });
+        }
+    }
+
+    fn take(self, status: BacktestStatus) {
+        if self.settle(&status) {
+            return;
+        }
+        self.running.try_set(Some(status.id.clone()));
+        self.progress.try_set(Progress { bars: status.progress, rate: None });
+        self.watch(status.id);
+    }
+
+    /// Whether the run is over; tells whoever waits.
+    fn settle(self, status: &BacktestStatus) -> bool {
+        match status.state {
+            BacktestState::Queued | BacktestState::Running => return false,
+            BacktestState::Finished => {
+                self.done.try_run(status.clone());
+            }
+            BacktestState::Failed => {
+                let detail = status.error.clone().unwrap_or_else(|| "The backtest could not run.".to_owned());
+                self.deed.problem.try_set(Some(ProblemDetails {
+                    type_uri: "about:blank".to_owned(),
+                    title: "The backtest failed".to_owned(),
+                    status: 422,
+                    detail,
+                    code: "backtest_failed".to_owned(),
+                    errors: Vec::new(),
+                }));
+            }
+            BacktestState::Canceled => {}
+        }
+        self.running.try_set(None);
+        true
+    }
+
+    fn watch(self, id: BacktestId) {
+        leptos::task::spawn_local(async move {
+            let began = js_sys::Date::now();
+            let mut first = None;
+            // Ends when the page is left: its signals are gone then.
+            while self.running.try_get_untracked().flatten().as_ref() == Some(&id) {
+                match functions::backtest(id.clone()).await {
+                    Ok(status) => {
+                        if self.settle(&status) {
+                            return;
+                        }
+                        let done = status.progress.done;
+                        let from = *first.get_or_insert(done);
+                        let seconds = (js_sys::Date::now() - began) / 1_000.0;
+                        let rate = (seconds > 0.2).then(|| done.saturating_sub(from) as f64 / seconds);
+                        self.progress.try_set(Progress { bars: status.progress, rate });
+                    }
+                    Err(problem) if problem.0.code == "unreachable" => {}
+                    Err(problem) => {
+                        self.deed.problem.try_set(Some(problem.0));
+                        self.running.try_set(None);
+                        return;
+                    }
+                }
+                TimeoutFuture::new(POLL_MS).await;
+            }
+        });
+    }
+}
+
+/// The button, or the bar while it runs; leads to the result.
+#[component]
+pub(crate) fn BacktestRun(
+    /// What to run when the button is pressed.
+    #[prop(into)]
+    request: Callback<(), BacktestRequest>,
+    /// One that was under way when the page was made.
+    #[prop(optional_no_strip)]
+    running: Option<BacktestId>,
+    /// Whether the button is the most important one around.
+    #[prop(optional)]
+    primary: bool,
+    /// What the button says.
+    #[prop(default = "Backtest")]
+    label: &'static str,
+) -> impl IntoView {
+    let navigate = use_navigate();
+    let runner = Runner::new(Callback::new(move |status: BacktestStatus| {
+        navigate(&format!("/backtests/{}", status.id), leptos_router::NavigateOptions::default());
+    }));
+    if let Some(id) = running {
+        Effect::new(move || runner.attach(id.clone()));
+    }
+    let busy = Signal::derive(move || runner.running.with(Option::is_some));
+    view! {
+        <div class="run">
+            <Show
+                when=move || busy.get()
+                fallback=move || {
+                    view! {
+                        <button
+                            type="button"
+                            class="button"
+                            class:primary=primary
+                            data-testid="backtest"
+                            disabled=move || runner.deed.pending.get()
+                            on:click=move |_| runner.start(request.run(()))
+                        >
+                            {label}
+                        </button>
+                    }
+                }
+            >
+                <ProgressBar progress=runner.progress />
+                <button
+                    type="button"
+                    class="button small"
+                    data-testid="backtest-cancel"
+                    on:click=move |_| runner.cancel()
+                >
+                    "Cancel"
+                </button>
+            </Show>
+            <ProblemNote problem=runner.deed.problem />
+        </div>
+    }
+}
+
+/// A bar with rate and time left.
+#[component]
+pub(crate) fn ProgressBar(#[prop(into)] progress: Signal<Progress>) -> impl IntoView {
+    view! {
+        <div class="progress" data-testid="backtest-progress">
+            <progress
+                max="1"
+                aria-label="Backtest progress"
+                prop:value=move || progress.with(Progress::share)
+            ></progress>
+            <p class="hint" aria-live="off">{move || progress.with(Progress::text)}</p>
+        </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_how_fast_and_how_long() {
+        let at = |done, rate| Progress { bars: BacktestProgress { done, total: 129_600 }, rate };
+        assert_eq!(Progress::default().text(), "Preparing the bars");
+        assert_eq!(at(0, None).text(), "0 of 129,600 bars");
+        assert_eq!(
+            at(64_800, Some(129_600.0)).text(),
+            "64,800 of 129,600 bars, 130\u{a0}k bars/s, 0.5 s left"
+        );
+        assert!((at(64_800, None).share() - 0.5).abs() < 1e-12);
+    }
+}

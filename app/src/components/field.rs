@@ -1,0 +1,65 @@
+//! Labelled inputs with their unit, their hint and their error.
+
+use leptos::prelude::*;
+
+/// A label around any control.
+#[component]
+pub(crate) fn Field(
+    /// What is asked.
+    #[prop(into)]
+    label: String,
+    /// The id of the control inside.
+    #[prop(into)]
+    control: String,
+    /// What is wrong with the value.
+    #[prop(into, optional)]
+    error: Signal<Option<String>>,
+    /// What the value means.
+    #[prop(into, optional)]
+    hint: String,
+    children: Children,
+) -> impl IntoView {
+    let hint = (!hint.is_empty()).then(|| view! { <p class="hint">{hint}</p> });
+    view! {
+        <div class="field" class:wrong=move || error.with(Option::is_some)>
+            <label for=control>{label}</label>
+            {children()}
+            {hint}
+            {move || error.get().map(|error| view! { <p class="error" role="alert">{error}</p> })}
+        </div>
+    }
+}
+
+/// A number as text: what is typed stays as typed; whoever reads it parses it.
+#[component]
+pub(crate) fn NumberField(
+    /// What is asked, with the unit.
+    #[prop(into)]
+    label: String,
+    /// The control's id.
+    #[prop(into)]
+    id: String,
+    /// The text.
+    value: RwSignal<String>,
+    /// What is wrong with it.
+    #[prop(into, optional)]
+    error: Signal<Option<String>>,
+    /// What it means.
+    #[prop(into, optional)]
+    hint: String,
+) -> impl IntoView {
+    view! {
+        <Field label control=id.clone() error hint>
+            <input
+                type="text"
+                inputmode="decimal"
+                autocomplete="off"
+                class="number"
+                id=id
+                aria-invalid=move || error.with(Option::is_some).then_some("true")
+                prop:value=value
+                on:input=move |event| value.set(event_target_value(&event))
+            />
+        </Field>
+    }
+}

@@ -1,0 +1,167 @@
+//! One session as its page shows it.
+
+use super::reducer::{Applied, Parts, apply};
+use leptos::prelude::*;
+use papertape::alert::Alert;
+use papertape::analytics::Metrics;
+use papertape::api::{EquityPoint, LiveEvent, SessionDetail, SessionSummary};
+use papertape::exchange::Fill;
+use papertape::market::{Bar, Quote};
+use papertape::order::Order;
+use papertape::portfolio::Trade;
+
+/// The signals that a session's page reads, one a part, so that a quote does not redraw the list of fills.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionView {
+    /// Figures and state.
+    pub summary: RwSignal<SessionSummary>,
+    /// Candles, oldest first.
+    pub bars: RwSignal<Vec<Bar>>,
+    /// How many of them are from before the start.
+    pub history_bars: RwSignal<usize>,
+    /// The equity curve.
+    pub equity: RwSignal<Vec<EquityPoint>>,
+    /// The last quote.
+    pub quote: RwSignal<Option<Quote>>,
+    /// Orders, newest first.
+    pub orders: RwSignal<Vec<Order>>,
+    /// Fills, newest first.
+    pub fills: RwSignal<Vec<Fill>>,
+    /// Trades, newest first.
+    pub trades: RwSignal<Vec<Trade>>,
+    /// Alerts, newest first.
+    pub alerts: RwSignal<Vec<Alert>>,
+    /// How good it is.
+    pub metrics: RwSignal<Metrics>,
+    /// Head of the event hash chain.
+    pub event_hash: RwSignal<String>,
+    /// The strategy's source.
+    pub source: StoredValue<String>,
+}
+
+impl SessionView {
+    /// Signals that hold `detail`.
+    #[must_use]
+    pub fn new(detail: &SessionDetail) -> Self {
+        Self {
+            summary: RwSignal::new(detail.summary.clone()),
+            bars: RwSignal::new(detail.bars.clone()),
+            history_bars: RwSignal::new(detail.history_bars),
+            equity: RwSignal::new(detail.equity.clone()),
+            quote: RwSignal::new(detail.quote),
+            orders: RwSignal::new(detail.orders.clone()),
+            fills: RwSignal::new(detail.fills.clone()),
+            trades: RwSignal::new(detail.trades.clone()),
+            alerts: RwSignal::new(detail.alerts.clone()),
+            metrics: RwSignal::new(detail.metrics.clone()),
+            event_hash: RwSignal::new(detail.event_hash.clone()),
+            source: StoredValue::new(detail.source.clone()),
+        }
+    }
+
+    /// Shows the parts of `detail` that changed. A page may be gone by the time its frame comes, so nothing insists.
+    fn show(self, detail: &SessionDetail, parts: Parts) {
+        if parts.touches(Parts::SUMMARY) {
+            self.summary.try_set(detail.summary.clone());
+            if self.quote.try_get_untracked() != Some(detail.quote) {
+                self.quote.try_set(detail.quote);
+            }
+        }
+        if parts.touches(Parts::BARS) {
+            self.history_bars.try_set(detail.history_bars);
+            self.bars.try_set(detail.bars.clone());
+        }
+        if parts.touches(Parts::EQUITY) {
+            self.equity.try_set(detail.equity.clone());
+        }
+        if parts.touches(Parts::ORDERS) {
+            self.orders.try_set(detail.orders.clone());
+        }
+        if parts.touches(Parts::FILLS) {
+            self.fills.try_set(detail.fills.clone());
+        }
+        if parts.touches(Parts::TRADES) {
+            self.trades.try_set(detail.trades.clone());
+        }
+        if parts.touches(Parts::ALERTS) {
+            self.alerts.try_set(detail.alerts.clone());
+        }
+        if parts.touches(Parts::REST) {
+            self.metrics.try_set(detail.metrics.clone());
+            self.event_hash.try_set(detail.event_hash.clone());
+        }
+    }
+}
+
+/// A session that a page follows: its state event by event, and what the view has not been shown yet.
+#[derive(Debug)]
+pub(super) struct Followed {
+    view: SessionView,
+    detail: SessionDetail,
+    unseen: Parts,
+    /// Events were lost: deltas are ignored until the snapshot that follows.
+    waits: bool,
+}
+
+impl Followed {
+    pub(super) const fn new(view: SessionView, detail: SessionDetail) -> Self {
+        Self { view, detail, unseen: Parts::ALL, waits: false }
+    }
+
+    /// From where to resume; `None` when only a snapshot helps.
+    pub(super) fn seq(&self) -> Option<u64> {
+        (!self.waits).then_some(self.detail.summary.seq)
+    }
+
+    pub(super) const fn standing(&self) -> (u64, u32) {
+        (self.detail.summary.seq, self.detail.summary.recoveries)
+    }
+
+    pub(super) const fn lost(&mut self) {
+        self.waits = true;
+    }
+
+    pub(super) fn event(&mut self, event: &LiveEvent) -> Applied {
+        if self.waits {
+            return Applied::Known;
+        }
+        let applied = apply(&mut self.detail, event);
+        match applied {
+            Applied::Changed(parts) => self.unseen = self.unseen.with(parts),
+            Applied::Gap => self.waits = true,
+            Applied::Known => {}
+        }
+        applied
+    }
+
+    pub(super) fn snapshot(&mut self, seq: u64, detail: SessionDetail) {
+        self.detail = detail;
+        self.detail.summary.seq = seq;
+        self.unseen = Parts::ALL;
+        self.waits = false;
+    }
+
+    /// An action's answer: the state and speed that it brought, on screen at once; figures stay those of the events.
+    pub(super) fn put_summary(&mut self, summary: &SessionSummary) {
+        let own = &mut self.detail.summary;
+        own.state = summary.state;
+        own.state_reason.clone_from(&summary.state_reason);
+        own.speed = summary.speed;
+        own.recoveries = summary.recoveries;
+        self.unseen = self.unseen.with(Parts::SUMMARY);
+    }
+
+    pub(super) fn refresh(&mut self, detail: SessionDetail) {
+        self.detail.metrics = detail.metrics;
+        self.detail.event_hash = detail.event_hash;
+        self.detail.summary.recoveries = detail.summary.recoveries;
+        self.unseen = self.unseen.with(Parts::REST);
+    }
+
+    pub(super) fn show(&mut self) {
+        let parts = std::mem::take(&mut self.unseen);
+        if !parts.is_empty() {
+            self.view.show(&self.detail, parts);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The pages, one a place.
+
+pub(crate) mod backtest;
+mod not_found;
+mod overview;
+mod session;
+mod sessions;
+mod shelf;
+mod strategies;
+mod strategy;
+
+pub(crate) use backtest::Backtest;
+pub(crate) use not_found::{Missing, NotFound};
+pub(crate) use overview::Overview;
+pub(crate) use session::Session;
+pub(crate) use sessions::Sessions;
+pub(crate) use strategies::Strategies;
+pub(crate) use strategy::Strategy;

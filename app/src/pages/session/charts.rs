@@ -1,0 +1,166 @@
+//! The session's charts: price with its own marks and working prices, equity with drawdown.
+
+use crate::chart::options::{EquityCurve, Level, LevelKind, Mark, MarkKind, PriceView, equity, price};
+use crate::chart::{Chart, ChartHandle};
+use crate::components::{Frame, throttled};
+use crate::format;
+use crate::live::SessionView;
+use crate::pages::backtest::EquityTable;
+use leptos::prelude::*;
+use papertape::order::{Order, OrderPurpose};
+use papertape::portfolio::{Position, Trade, TradeSide};
+use std::time::Duration;
+
+/// A chart of a thousand candles is redrawn at most this often; figures beside it change with every frame.
+const PAUSE: Duration = Duration::from_millis(120);
+/// Candles in view at first.
+const WINDOW: usize = 240;
+
+/// Price above, equity below.
+#[component]
+pub(crate) fn Charts(view: SessionView) -> impl IntoView {
+    let summary = view.summary.get_untracked();
+    let digits = summary.instrument.price_digits();
+    let currency = summary.equity.currency.to_string();
+    let amount_digits = format::currency_digits(&currency);
+    let initial = summary.initial_capital.to_f64();
+    let group = format!("session-{}", summary.id);
+    let same_group = group.clone();
+    let code = currency.clone();
+    let prices = throttled(String::new(), PAUSE, move || {
+        let levels = view.summary.with(|it| {
+            view.orders.with(|orders| levels(it.position.as_ref(), orders, digits))
+        });
+        let history = view.history_bars.get();
+        let shown = view.bars.with(|bars| PriceView {
+            bars: bars.clone(),
+            marks: view.trades.with(|trades| marks(trades, digits, &code)),
+            levels,
+            began: if history > 0 { bars.get(history).map(|bar| bar.open_time) } else { None },
+            digits,
+            window: Some(WINDOW),
+        });
+        price(&shown)
+    });
+    let curve = throttled(String::new(), PAUSE, move || {
+        equity(&EquityCurve {
+            points: view.equity.get(),
+            bars: Vec::new(),
+            exits: view.trades.with(|trades| {
+                trades.iter().filter_map(|trade| Some((trade.exit_time?, trade.pnl.to_f64()))).collect()
+            }),
+            initial,
+            digits: amount_digits,
+            currency: currency.clone(),
+        })
+    });
+    let symbol = summary.instrument.symbol().to_string();
+    let about_price = Signal::derive(move || {
+        let last = view.bars.with(|bars| bars.last().map(|bar| format::number(bar.close, digits as usize)));
+        format!(
+            "Price of {symbol} with entries, exits and working prices; last close {}",
+            last.unwrap_or_else(|| format::NONE.to_owned())
+        )
+    });
+    let about_equity = Signal::derive(move || {
+        view.summary.with(|it| {
+            format!(
+                "Equity and drawdown; now {}, largest drawdown {}",
+                format::money(it.equity),
+                format::percent(it.max_drawdown, 2)
+            )
+        })
+    });
+    let handle = ChartHandle::new();
+    let as_table = RwSignal::new(false);
+    let feed = summary.feed.label.clone();
+    view! {
+        <div class="charts">
+            <Frame
+                title="Price"
+                aside=move || {
+                    view! {
+                        <p class="hint">{feed.clone()}</p>
+                        <button type="button" class="button small" on:click=move |_| handle.reset_zoom()>
+                            "Show all"
+                        </button>
+                    }
+                }
+            >
+                <div data-testid="price-chart">
+                    <Chart option=prices label=about_price class="tall" group handle />
+                </div>
+            </Frame>
+            <Frame title="Equity and drawdown">
+                <div data-testid="equity-chart">
+                    <Chart option=curve label=about_equity class="tall" group=same_group />
+                </div>
+                <button
+                    type="button"
+                    class="link"
+                    aria-expanded=move || if as_table.get() { "true" } else { "false" }
+                    on:click=move |_| as_table.update(|open| *open = !*open)
+                >
+                    {move || if as_table.get() { "Hide the figures" } else { "Show the figures as of now" }}
+                </button>
+                <Show when=move || as_table.get()>
+                    <EquityTable points=view.equity.get_untracked() digits=amount_digits />
+                </Show>
+            </Frame>
+        </div>
+    }
+}
+
+fn marks(trades: &[Trade], digits: u32, currency: &str) -> Vec<Mark> {
+    let mut marks = Vec::with_capacity(trades.len() * 2);
+    for trade in trades {
+        marks.push(Mark {
+            time: trade.entry_time,
+            price: trade.entry_price.to_f64(),
+            kind: match trade.side {
+                TradeSide::Long => MarkKind::LongEntry,
+                TradeSide::Short => MarkKind::ShortEntry,
+            },
+            text: format!("{} ({})", format::decimal(trade.entry_price.0, digits), trade.entry_reason),
+        });
+        if let (Some(time), Some(price)) = (trade.exit_time, trade.exit_price) {
+            let pnl = trade.pnl.to_f64();
+            marks.push(Mark {
+                time,
+                price: price.to_f64(),
+                kind: if pnl > 0.0 { MarkKind::WinningExit } else { MarkKind::LosingExit },
+                text: format!(
+                    "{} ({}), {} {currency}",
+                    format::decimal(price.0, digits),
+                    trade.exit_reason,
+                    format::signed_number(pnl, 2)
+                ),
+            });
+        }
+    }
+    marks
+}
+
+fn levels(position: Option<&Position>, orders: &[Order], digits: u32) -> Vec<Level> {
+    let level = |price: papertape::model::Price, kind, word: &str| Level {
+        price: price.to_f64(),
+        kind,
+        text: format!("{word} {}", format::decimal(price.0, digits)),
+    };
+    let mut levels = Vec::new();
+    if let Some(position) = position {
+        levels.push(level(position.entry_price, LevelKind::Entry, &position.side.to_string()));
+    }
+    for order in orders.iter().filter(|order| !order.status.is_final()) {
+        let Some(price) = order.kind.price() else { continue };
+        let (kind, word) = match order.purpose {
+            OrderPurpose::StopLoss => (LevelKind::Stop, "stop loss"),
+            OrderPurpose::TrailingStop => (LevelKind::Stop, "trailing stop"),
+            OrderPurpose::TakeProfit => (LevelKind::Target, "take profit"),
+            OrderPurpose::Entry => (LevelKind::Order, "entry order"),
+            OrderPurpose::Exit | OrderPurpose::Flatten => (LevelKind::Order, "exit order"),
+        };
+        levels.push(level(price, kind, word));
+    }
+    levels
+}

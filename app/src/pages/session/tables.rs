@@ -1,0 +1,302 @@
+//! Positions, orders, trades and alerts.
+
+use crate::components::{Change, Time};
+use crate::format::{self, NONE};
+use crate::live::SessionView;
+use leptos::prelude::*;
+use papertape::model::{Instrument, Money};
+use papertape::order::{Order, OrderPurpose, OrderStatus, TimeInForce};
+use papertape::portfolio::{Position, Trade};
+
+/// What is held, and what protects it.
+#[component]
+pub(crate) fn Positions(view: SessionView) -> impl IntoView {
+    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
+    let position = Memo::new(move |_| view.summary.with(|it| it.position.clone()));
+    let open = Memo::new(move |_| position.with(Option::is_some));
+    let text = move |read: fn(&Position, &Instrument) -> String| {
+        Signal::derive(move || {
+            instrument.with_value(|instrument| {
+                position.with(|it| it.as_ref().map(|it| read(it, instrument)).unwrap_or_default())
+            })
+        })
+    };
+    let value = Signal::derive(move || {
+        position.with(|it| it.as_ref().map(|it| it.unrealized_pnl.to_f64()).unwrap_or_default())
+    });
+    let since = Memo::new(move |_| position.with(|it| it.as_ref().map(|it| it.entry_time)));
+    view! {
+        <Show
+            when=move || open.get()
+            fallback=|| {
+                view! {
+                    <p class="quiet">
+                        "Flat: nothing is held. The next entry rule that comes true on a closed bar opens a position."
+                    </p>
+                }
+            }
+        >
+            <dl class="facts" data-testid="position-row">
+                <div>
+                    <dt>"Position"</dt>
+                    <dd>{text(|it, instrument| format!("{} {} {}", it.side, format::quantity(it.quantity, instrument), it.symbol))}</dd>
+                </div>
+                <div>
+                    <dt>"Since"</dt>
+                    <dd>{move || since.get().map(|at| view! { <Time at /> })}</dd>
+                </div>
+                <div>
+                    <dt>"Entry price"</dt>
+                    <dd>{text(|it, instrument| format::price(it.entry_price, instrument))}</dd>
+                </div>
+                <div>
+                    <dt>"Last price"</dt>
+                    <dd>{text(|it, instrument| format::price(it.mark_price, instrument))}</dd>
+                </div>
+                <div>
+                    <dt>"Value"</dt>
+                    <dd>{text(|it, _| format::money(it.market_value))}</dd>
+                </div>
+                <div>
+                    <dt>"Unrealised"</dt>
+                    <dd>
+                        <Change value text=text(|it, _| format::signed_money(it.unrealized_pnl)) />
+                    </dd>
+                </div>
+                <div>
+                    <dt>"Stop"</dt>
+                    <dd>{text(|it, instrument| protection(it.stop_price, it, instrument))}</dd>
+                </div>
+                <div>
+                    <dt>"Target"</dt>
+                    <dd>{text(|it, instrument| protection(it.target_price, it, instrument))}</dd>
+                </div>
+            </dl>
+        </Show>
+    }
+}
+
+/// A protective price and what it would bring against the entry, before fees.
+fn protection(
+    price: Option<papertape::model::Price>,
+    position: &Position,
+    instrument: &Instrument,
+) -> String {
+    let Some(price) = price else { return "none".to_owned() };
+    let difference = papertape::model::Price(price.0 - position.entry_price.0);
+    let outcome: Money = instrument.notional(difference, position.quantity);
+    let outcome = match position.side {
+        papertape::portfolio::TradeSide::Long => outcome,
+        papertape::portfolio::TradeSide::Short => -outcome,
+    };
+    format!("{} ({})", format::price(price, instrument), format::signed_money(outcome))
+}
+
+/// The orders, working ones first as they are the newest.
+#[component]
+pub(crate) fn Orders(view: SessionView) -> impl IntoView {
+    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
+    let any = Memo::new(move |_| view.orders.with(|orders| !orders.is_empty()));
+    // A row is made again when its order has changed.
+    let key = |order: &Order| (order.id, order.updated_at, order.filled, order.status as u8, order.kind.price());
+    view! {
+        <Show
+            when=move || any.get()
+            fallback=|| view! { <p class="quiet">"No order yet. Orders appear here when a rule comes true."</p> }
+        >
+            <div class="table-box">
+                <table class="cards-on-phone">
+                    <thead>
+                        <tr>
+                            <th scope="col" class="number">"#"</th>
+                            <th scope="col">"Status"</th>
+                            <th scope="col">"Order"</th>
+                            <th scope="col">"Purpose"</th>
+                            <th scope="col" class="number">"Quantity"</th>
+                            <th scope="col" class="number">"Price"</th>
+                            <th scope="col" class="number">"Filled at"</th>
+                            <th scope="col">"Placed"</th>
+                            <th scope="col">"Why"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        <For each=move || view.orders.get() key=key let:order>
+                            {instrument.with_value(|instrument| order_row(&order, instrument))}
+                        </For>
+                    </tbody>
+                </table>
+            </div>
+        </Show>
+    }
+}
+
+fn order_row(order: &Order, instrument: &Instrument) -> impl IntoView + use<> {
+    let refused = matches!(order.status, OrderStatus::Denied | OrderStatus::Rejected);
+    let quantity = if order.filled.0.is_zero() || order.filled == order.quantity {
+        format::quantity(order.quantity, instrument)
+    } else {
+        format!(
+            "{} of {}",
+            format::quantity(order.filled, instrument),
+            format::quantity(order.quantity, instrument)
+        )
+    };
+    let price = |price: Option<papertape::model::Price>| {
+        price.map_or_else(|| NONE.to_owned(), |price| format::price(price, instrument))
+    };
+    let kind = order.kind.name().replace('_', " ");
+    let end = order.end_reason.to_string();
+    view! {
+        <tr data-testid="order-row" data-status=order.status.to_string() class:refused=refused>
+            <th scope="row" class="number" data-label="Order">{order.id.0}</th>
+            <td data-label="Status">
+                <span class="tag" data-order=status_kind(order.status)>{order.status.to_string()}</span>
+            </td>
+            <td data-label="Order">
+                {format!("{} {kind}", order.side)}
+                <small>{time_in_force(order.time_in_force)}</small>
+            </td>
+            <td data-label="Purpose">{purpose(order.purpose)}</td>
+            <td class="number" data-label="Quantity">{quantity}</td>
+            <td class="number" data-label="Price">{price(order.kind.price())}</td>
+            <td class="number" data-label="Filled at">{price(order.average_price)}</td>
+            <td data-label="Placed"><Time at=order.submitted_at /></td>
+            <td data-label="Why" class="why-text">
+                {order.reason.to_string()}
+                {(!end.is_empty()).then(|| view! { <small>{end}</small> })}
+            </td>
+        </tr>
+    }
+}
+
+const fn status_kind(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Denied | OrderStatus::Rejected => "refused",
+        OrderStatus::Filled => "filled",
+        OrderStatus::Canceled | OrderStatus::Expired => "ended",
+        _ => "working",
+    }
+}
+
+const fn purpose(purpose: OrderPurpose) -> &'static str {
+    match purpose {
+        OrderPurpose::Entry => "entry",
+        OrderPurpose::Exit => "exit",
+        OrderPurpose::StopLoss => "stop loss",
+        OrderPurpose::TakeProfit => "take profit",
+        OrderPurpose::TrailingStop => "trailing stop",
+        OrderPurpose::Flatten => "flatten",
+    }
+}
+
+const fn time_in_force(time: TimeInForce) -> &'static str {
+    match time {
+        TimeInForce::Gtc => "until canceled",
+        TimeInForce::Ioc => "at once or not",
+        TimeInForce::Fok => "at once and whole, or not",
+        TimeInForce::Day => "for the day",
+        TimeInForce::Gtd { .. } => "until a time",
+    }
+}
+
+/// The round trips.
+#[component]
+pub(crate) fn Trades(view: SessionView) -> impl IntoView {
+    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
+    let currency = view.summary.with_untracked(|it| it.equity.currency.to_string());
+    let any = Memo::new(move |_| view.trades.with(|trades| !trades.is_empty()));
+    let key = |trade: &Trade| (trade.id, trade.exit_time, trade.quantity);
+    let head = StoredValue::new(format!("P&L, {currency}"));
+    view! {
+        <Show
+            when=move || any.get()
+            fallback=|| {
+                view! {
+                    <p class="quiet">
+                        "No round trip yet. A trade begins with the fill that opens a position and ends when it is flat."
+                    </p>
+                }
+            }
+        >
+            <div class="table-box">
+                <table class="cards-on-phone">
+                    <thead>
+                        <tr>
+                            <th scope="col" class="number">"#"</th>
+                            <th scope="col">"Side"</th>
+                            <th scope="col" class="number">"Quantity"</th>
+                            <th scope="col">"Entry"</th>
+                            <th scope="col" class="number">"Entry price"</th>
+                            <th scope="col">"Exit"</th>
+                            <th scope="col" class="number">"Exit price"</th>
+                            <th scope="col" class="number">"Fees"</th>
+                            <th scope="col" class="number">{head.get_value()}</th>
+                            <th scope="col" class="number">"Return"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        <For each=move || view.trades.get() key=key let:trade>
+                            {instrument.with_value(|instrument| trade_row(&trade, instrument))}
+                        </For>
+                    </tbody>
+                </table>
+            </div>
+        </Show>
+    }
+}
+
+fn trade_row(trade: &Trade, instrument: &Instrument) -> impl IntoView + use<> {
+    let exit = match trade.exit_time {
+        Some(at) => view! { <Time at /> }.into_any(),
+        None => view! { <span class="quiet">"open"</span> }.into_any(),
+    };
+    view! {
+        <tr data-testid="trade-row">
+            <th scope="row" class="number" data-label="Trade">{trade.id.0}</th>
+            <td data-label="Side">{trade.side.to_string()}</td>
+            <td class="number" data-label="Quantity">{format::quantity(trade.quantity, instrument)}</td>
+            <td data-label="Entry">
+                <Time at=trade.entry_time />
+                <small>{trade.entry_reason.to_string()}</small>
+            </td>
+            <td class="number" data-label="Entry price">{format::price(trade.entry_price, instrument)}</td>
+            <td data-label="Exit">
+                {exit}
+                <small>{trade.exit_reason.to_string()}</small>
+            </td>
+            <td class="number" data-label="Exit price">
+                {trade.exit_price.map_or_else(|| NONE.to_owned(), |price| format::price(price, instrument))}
+            </td>
+            <td class="number" data-label="Fees">{format::amount(trade.fees)}</td>
+            <td class="number" data-label="P&L">
+                <Change
+                    value=Signal::stored(trade.pnl.to_f64())
+                    text=Signal::stored(format::signed_amount(trade.pnl))
+                />
+            </td>
+            <td class="number" data-label="Return">{format::signed_percent(trade.return_ratio, 2)}</td>
+        </tr>
+    }
+}
+
+/// What the session has raised.
+#[component]
+pub(crate) fn Alerts(view: SessionView) -> impl IntoView {
+    let any = Memo::new(move |_| view.alerts.with(|alerts| !alerts.is_empty()));
+    view! {
+        <Show
+            when=move || any.get()
+            fallback=|| view! { <p class="quiet">"Nothing to report. Refused orders, protections and restarts show here."</p> }
+        >
+            <ul class="alerts">
+                <For each=move || view.alerts.get() key=|alert| alert.id let:alert>
+                    <li data-testid="alert-row" data-severity=alert.severity.to_string()>
+                        <span class="tag">{alert.severity.to_string()}</span>
+                        <span class="text">{alert.message.clone()}</span>
+                        <small><Time at=alert.time /></small>
+                    </li>
+                </For>
+            </ul>
+        </Show>
+    }
+}

@@ -1,0 +1,54 @@
+//! The strategy library.
+
+use super::shelf::Shelf;
+use crate::components::{ProblemNote, Skeleton};
+use crate::functions::{self, Problem};
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// The page.
+#[component]
+pub(crate) fn Strategies() -> impl IntoView {
+    let strategies = Resource::new(|| (), |()| functions::strategies());
+    let words = RwSignal::new(String::new());
+    view! {
+        <Title text="Strategies" />
+        <div class="page">
+            <header class="page-head">
+                <h1>"Strategies"</h1>
+                <Filter words />
+            </header>
+            <Suspense fallback=|| view! { <Skeleton blocks=&[70, 70] /> }>
+                {move || Suspend::new(async move {
+                    match strategies.await {
+                        Ok(cards) => view! { <Shelf cards words /> }.into_any(),
+                        Err(Problem(problem)) => {
+                            view! { <ProblemNote problem=Signal::stored(Some(problem)) /> }.into_any()
+                        }
+                    }
+                })}
+            </Suspense>
+        </div>
+    }
+}
+
+/// The field that `/` goes to.
+#[component]
+pub(crate) fn Filter(words: RwSignal<String>) -> impl IntoView {
+    view! {
+        <div class="toolbar">
+            <label for="strategy-filter" class="hidden">"Filter strategies"</label>
+            <input
+                type="search"
+                id="strategy-filter"
+                data-search=""
+                data-testid="filter"
+                placeholder="Filter strategies"
+                autocomplete="off"
+                prop:value=words
+                on:input=move |event| words.set(event_target_value(&event))
+            />
+            <kbd aria-hidden="true">"/"</kbd>
+        </div>
+    }
+}

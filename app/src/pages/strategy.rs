@@ -1,0 +1,279 @@
+//! One strategy: its source, its parameters, its backtests, and Start.
+
+use super::Missing;
+use crate::components::{
+    BacktestRun, Change, Code, Field, Frame, NumberField, ParamFields, ParamValues, Skeleton, Sparkline, Start,
+    Time,
+};
+use crate::format::{self, NONE};
+use crate::functions::{self, Problem};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+use leptos_router::hooks::use_params_map;
+use papertape::api::{BacktestRequest, BacktestSummary, DatasetInfo, StrategyDetail};
+use papertape::engine::ExecutionConfig;
+use papertape::model::decimal;
+use rust_decimal::Decimal;
+
+/// The page.
+#[component]
+pub(crate) fn Strategy() -> impl IntoView {
+    let params = use_params_map();
+    let slug = Memo::new(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
+    let strategy = Resource::new(move || slug.get(), functions::strategy);
+    view! {
+        <Suspense fallback=|| view! { <Skeleton blocks=&[14, 100] /> }>
+            {move || Suspend::new(async move {
+                match strategy.await {
+                    Ok(detail) => view! { <Sheet detail /> }.into_any(),
+                    Err(Problem(problem)) => {
+                        view! { <Missing problem instead=("/strategies", "All strategies") /> }.into_any()
+                    }
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Sheet(detail: StrategyDetail) -> impl IntoView {
+    let card = detail.card;
+    let last = detail.backtests.first().or(card.last_backtest.as_ref());
+    let changed = last.map(|last| last.params.clone()).unwrap_or_default();
+    let backtest = last.map(|last| last.id.clone());
+    let values = ParamValues::new(&card.params, &changed);
+    let broken = !card.problems.is_empty();
+    let marked = card
+        .problems
+        .iter()
+        .filter_map(|problem| problem.split(':').next()?.trim().parse::<usize>().ok())
+        .collect();
+    let symbols: Vec<_> = card.symbols.iter().map(ToString::to_string).collect();
+    let problems: Vec<_> =
+        card.problems.iter().map(|problem| view! { <li><code>{problem.clone()}</code></li> }).collect();
+    let start = (!broken).then(|| {
+        view! { <Start slug=card.slug.clone() params=card.params.clone() values backtest /> }
+    });
+    view! {
+        <Title text=card.name.clone() />
+        <div class="page">
+            <header class="page-head">
+                <div>
+                    <p class="trail"><A href="/strategies">"Strategies"</A></p>
+                    <h1>{card.name.clone()}</h1>
+                    <p class="market">
+                        {symbols.join(", ")} " "
+                        {card.timeframe.map(|timeframe| timeframe.to_string()).unwrap_or_default()}
+                    </p>
+                </div>
+                <div class="sticky-on-phone">{start}</div>
+            </header>
+            <p class="lead">{card.description.clone()}</p>
+            {broken
+                .then(|| {
+                    view! {
+                        <div class="note failure" role="alert" data-testid="problem">
+                            <p>
+                                <strong>"This file cannot run yet. "</strong>
+                                "Correct these places (line, column) in the file and reload the page:"
+                            </p>
+                            <ul>{problems}</ul>
+                        </div>
+                    }
+                })}
+            <div class="two-columns">
+                <div class="column">
+                    {(!broken)
+                        .then(|| {
+                            view! {
+                                <Bench
+                                    slug=card.slug.clone()
+                                    params=card.params.clone()
+                                    values
+                                    datasets=detail.datasets
+                                    running=card.running_backtest.clone()
+                                />
+                            }
+                        })}
+                    <History backtests=detail.backtests />
+                </div>
+                <Frame title=format!("{}.yaml", card.slug) class="source">
+                    <div data-testid="code">
+                        <Code text=detail.source marked />
+                    </div>
+                </Frame>
+            </div>
+        </div>
+    }
+}
+
+/// Parameters, data, costs, and the button.
+#[component]
+fn Bench(
+    slug: String,
+    params: Vec<papertape::api::ParamInfo>,
+    values: ParamValues,
+    datasets: Vec<DatasetInfo>,
+    running: Option<papertape::model::BacktestId>,
+) -> impl IntoView {
+    let dataset = RwSignal::new("simulated".to_owned());
+    let timeframe = RwSignal::new(String::new());
+    let capital = RwSignal::new("100000".to_owned());
+    let costs = ExecutionConfig::default();
+    let fee = RwSignal::new((costs.taker_fee_rate * Decimal::ONE_HUNDRED).normalize().to_string());
+    let slippage = RwSignal::new(costs.slippage_bps.normalize().to_string());
+    let number = |text: RwSignal<String>| {
+        move || decimal::parse(&text.get().replace(',', "")).filter(|number| *number >= Decimal::ZERO)
+    };
+    let error = move |text: RwSignal<String>| {
+        Signal::derive(move || {
+            number(text)().is_none().then(|| "Write a number that is not negative, such as 0.1".to_owned())
+        })
+    };
+    let slug = StoredValue::new(slug);
+    let request = move |()| {
+        let rate = number(fee)().map(|percent| percent / Decimal::ONE_HUNDRED);
+        BacktestRequest {
+            strategy: slug.get_value(),
+            params: values.get_untracked(),
+            dataset: Some(dataset.get_untracked()),
+            timeframe: timeframe.get_untracked().parse().ok(),
+            initial_capital: number(capital)(),
+            execution: Some(ExecutionConfig {
+                maker_fee_rate: rate.unwrap_or(costs.maker_fee_rate),
+                taker_fee_rate: rate.unwrap_or(costs.taker_fee_rate),
+                slippage_bps: number(slippage)().unwrap_or(costs.slippage_bps),
+                ..costs.clone()
+            }),
+            ..BacktestRequest::default()
+        }
+    };
+    let options: Vec<_> = datasets
+        .iter()
+        .map(|set| view! { <option value=set.id.clone()>{set.label.clone()}</option> })
+        .collect();
+    let known = StoredValue::new(datasets);
+    let about = move || {
+        known.with_value(|sets| {
+            sets.iter().find(|set| set.id == dataset.get()).map(|set| {
+                format!(
+                    "{} {} bars of {}, {} to {}",
+                    format::count(set.bars),
+                    set.timeframe,
+                    set.symbol,
+                    format::time(set.from, 0, format::TimeStyle::Day),
+                    format::time(set.to, 0, format::TimeStyle::Day),
+                )
+            })
+        })
+    };
+    let timeframes: Vec<_> =
+        crate::components::TIMEFRAMES.iter().map(|it| view! { <option value=*it>{*it}</option> }).collect();
+    let with_params = !params.is_empty();
+    view! {
+        <Frame title="Backtest" class="bench">
+            {with_params.then(|| view! { <ParamFields params values prefix="bench" /> })}
+            <div class="columns">
+                <Field label="Bars" control="bench-dataset">
+                    <select
+                        id="bench-dataset"
+                        data-testid="dataset"
+                        prop:value=dataset
+                        on:change=move |event| dataset.set(event_target_value(&event))
+                    >
+                        {options}
+                    </select>
+                    <p class="hint">{about}</p>
+                </Field>
+                <Field label="Timeframe" control="bench-timeframe">
+                    <select
+                        id="bench-timeframe"
+                        prop:value=timeframe
+                        on:change=move |event| timeframe.set(event_target_value(&event))
+                    >
+                        <option value="">"The strategy's own"</option>
+                        {timeframes}
+                    </select>
+                </Field>
+            </div>
+            <details class="more">
+                <summary>"Capital and costs"</summary>
+                <div class="columns three">
+                    <NumberField label="Capital" id="bench-capital" value=capital error=error(capital) />
+                    <NumberField label="Fee, %" id="bench-fee" value=fee error=error(fee) />
+                    <NumberField label="Slippage, bps" id="bench-slippage" value=slippage error=error(slippage) />
+                </div>
+            </details>
+            <BacktestRun request running primary=true label="Run backtest" />
+        </Frame>
+    }
+}
+
+#[component]
+fn History(backtests: Vec<BacktestSummary>) -> impl IntoView {
+    if backtests.is_empty() {
+        return view! {
+            <Frame title="Past backtests">
+                <p class="quiet">"None yet. Each run is kept here with its parameters, to compare and to start from."</p>
+            </Frame>
+        }
+        .into_any();
+    }
+    let rows: Vec<_> = backtests
+        .into_iter()
+        .map(|run| {
+            let ratio =
+                |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(|| NONE.to_owned(), text);
+            let total = run.total_return;
+            view! {
+                <tr data-testid="backtest-row">
+                    <th scope="row" class="head">
+                        <A href=format!("/backtests/{}", run.id)>
+                            <Time at=run.finished_at />
+                        </A>
+                        <small>{run.dataset_label} {(!run.params.is_empty()).then(|| format!(", {}", format::parameters(&run.params)))}</small>
+                    </th>
+                    <td class="spark">
+                        <Sparkline values=Signal::stored(run.sparkline) />
+                    </td>
+                    <td class="number" data-label="Return">
+                        <Change
+                            value=Signal::stored(total)
+                            text=Signal::stored(format::signed_percent(total, 2))
+                        />
+                    </td>
+                    <td class="number" data-label="Drawdown">{format::percent(run.max_drawdown, 2)}</td>
+                    <td class="number" data-label="Sharpe">
+                        {ratio(run.sharpe, |value| format::number(value, 2))}
+                    </td>
+                    <td class="number" data-label="Win rate">
+                        {ratio(run.win_rate, |value| format::percent(value, 1))}
+                    </td>
+                    <td class="number" data-label="Trades">{format::count(run.trades)}</td>
+                </tr>
+            }
+        })
+        .collect();
+    view! {
+        <Frame title="Past backtests">
+            <div class="table-box">
+                <table class="cards-on-phone">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Run"</th>
+                            <th scope="col"><span class="hidden">"Equity"</span></th>
+                            <th scope="col" class="number">"Return"</th>
+                            <th scope="col" class="number">"Drawdown"</th>
+                            <th scope="col" class="number">"Sharpe"</th>
+                            <th scope="col" class="number">"Win rate"</th>
+                            <th scope="col" class="number">"Trades"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </Frame>
+    }
+    .into_any()
+}
