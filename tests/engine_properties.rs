@@ -2,15 +2,18 @@
 
 use papertape::backtest;
 use papertape::engine::{Engine, EngineConfig, Event, EventKind, Input};
+use papertape::exchange::{Fill, Liquidity, Met};
 use papertape::ledger::LedgerAccount;
 use papertape::market::{Bars, MarketEvent};
-use papertape::model::{Money, Quantity, Side};
+use papertape::model::{Instrument, Money, Price, Quantity, Side};
+use papertape::order::OrderPurpose;
 use papertape::testkit::{arbitrary_bars, arbitrary_market, config, decimal};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 
-/// Strategies that between them use every order type, both sides, every size and every protection.
-const STRATEGIES: [&str; 5] = [
+/// Strategies that between them use every order type and time in force, both sides, every size and every protection.
+const STRATEGIES: [&str; 7] = [
     "name: cross\nsymbols: [BTC/USDT]\ntimeframe: 1m\nlet: {fast: 'sma(close, 2)', slow: 'sma(close, 5)'}\n\
      entry: {long: 'cross_above(fast, slow)'}\nexit: {long: 'cross_below(fast, slow)'}\n",
     "name: protected\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > open, short: close < open}\n\
@@ -23,14 +26,69 @@ const STRATEGIES: [&str; 5] = [
      risk: {size: {method: fixed_notional, value: 9000}, max_drawdown: 10%}\n",
     "name: greedy\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > open, short: close < open}\n\
      risk: {size: {method: fixed_quantity, value: 12}}\n",
+    "name: impatient\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > open, short: close < open}\nexit: {long: close < open - 2}\n\
+     orders: {entry: {type: limit, price: close, time_in_force: ioc}, exit: {type: market, time_in_force: fok}}\n\
+     risk: {size: {method: fixed_quantity, value: 2}, stop_loss: 1%, trailing_stop: 0.5%}\n",
+    "name: breakout\nsymbols: [BTC/USDT]\ntimeframe: 3m\nentry: {long: close > open, short: close < open}\nexit: {long: close > open + 4, short: close < open - 4}\n\
+     orders: {entry: {type: stop, stop_price: 'close > open ? close + 1 : close - 1', time_in_force: fok}, exit: {type: stop, stop_price: close - 1, time_in_force: ioc}}\n\
+     risk: {size: {method: percent_of_equity, value: 90}, stop_loss: 5, cooldown: 2, max_daily_loss: 3%}\n",
 ];
+/// Those that have a stop loss.
+const WITH_STOP_LOSS: [usize; 4] = [1, 2, 5, 6];
 
 fn costly(yaml: &str) -> EngineConfig {
     let mut config = config(yaml);
     config.execution.maker_fee_rate = decimal("0.0002");
     config.execution.taker_fee_rate = decimal("0.00075");
     config.execution.slippage_bps = decimal("1.5");
+    // Steps that are no power of ten, and prices that lie between them.
+    if yaml.starts_with("name: impatient") || yaml.starts_with("name: breakout") {
+        let symbol = config.instrument.symbol().clone();
+        config.instrument = Instrument::new(
+            symbol,
+            decimal("0.25"),
+            decimal("0.05"),
+            decimal("5"),
+            decimal("2"),
+        )
+        .expect("an instrument");
+    }
     config
+}
+
+/// Whether the market was where the fill says it met it, by the inputs.
+fn is_met(fill: &Fill, instrument: &Instrument, inputs: &[Input]) -> bool {
+    let tick = Price(instrument.tick()).to_f64();
+    let (reference, price) = (fill.explanation.reference_price.to_f64(), fill.price.to_f64());
+    inputs.iter().any(|input| match (input, fill.explanation.met) {
+        (
+            Input::Market(MarketEvent::Bar(bar)),
+            Met::BarOpen { open_time } | Met::BarPath { open_time, .. },
+        ) => {
+            let (low, high) = (bar.low - tick, bar.high + tick);
+            bar.open_time == open_time
+                && match (fill.liquidity, fill.side) {
+                    (Liquidity::Taker, _) => (low..=high).contains(&reference),
+                    (Liquidity::Maker, Side::Buy) => price >= low,
+                    (Liquidity::Maker, Side::Sell) => price <= high,
+                }
+        }
+        (Input::Market(MarketEvent::Quote(quote)), Met::Quote { time, .. }) => {
+            quote.time == time
+                && match fill.side {
+                    Side::Buy => price >= quote.ask - tick,
+                    Side::Sell => price <= quote.bid + tick,
+                }
+        }
+        (Input::Market(MarketEvent::Trade(trade)), Met::Trade { time, .. }) => {
+            trade.time == time
+                && match fill.side {
+                    Side::Buy => price >= trade.price - tick,
+                    Side::Sell => price <= trade.price + tick,
+                }
+        }
+        _ => false,
+    })
 }
 
 fn run(config: EngineConfig, inputs: &[Input]) -> (Engine, Vec<Event>) {
@@ -42,7 +100,7 @@ fn run(config: EngineConfig, inputs: &[Input]) -> (Engine, Vec<Event>) {
     (engine, events)
 }
 
-fn fills(events: &[Event]) -> impl Iterator<Item = &papertape::exchange::Fill> {
+fn fills(events: &[Event]) -> impl Iterator<Item = &Fill> {
     events.iter().filter_map(|event| match &event.kind {
         EventKind::OrderFilled { fill, .. } => Some(fill),
         _ => None,
@@ -125,13 +183,80 @@ proptest! {
         prop_assert_eq!(restored.snapshot(), whole.snapshot());
     }
 
-    /// Cutting the future off changes nothing of the past.
+    /// An order meets only what comes after its decision, and only where the market was. (That cutting the inputs off
+    /// changes nothing before needs no test: the engine has not seen the rest.)
     #[test]
-    fn no_look_ahead(which in 0..STRATEGIES.len(), inputs in arbitrary_market(2..120), cut in 0.0..1.0_f64) {
-        let cut = (inputs.len() as f64 * cut) as usize;
-        let (_, whole) = run(costly(STRATEGIES[which]), &inputs);
-        let (_, past) = run(costly(STRATEGIES[which]), &inputs[..cut]);
-        prop_assert_eq!(&whole[..past.len()], &past[..]);
+    fn no_look_ahead(which in 0..STRATEGIES.len(), inputs in arbitrary_market(2..120)) {
+        let (engine, events) = run(costly(STRATEGIES[which]), &inputs);
+        for fill in fills(&events) {
+            let (Met::BarOpen { open_time: met }
+            | Met::BarPath { open_time: met, .. }
+            | Met::Quote { time: met, .. }
+            | Met::Trade { time: met, .. }) = fill.explanation.met;
+            prop_assert!(fill.explanation.decided_at <= met, "{fill:?}");
+            prop_assert!(is_met(fill, &engine.config().instrument, &inputs), "{fill:?}");
+        }
+    }
+
+    /// The past of a backtest does not depend on the bars that follow.
+    #[test]
+    fn a_backtest_does_not_see_the_bars_that_follow(
+        which in 0..STRATEGIES.len(),
+        bars in arbitrary_bars(2..120),
+        cut in 0.0..1.0_f64,
+    ) {
+        let cut = 1 + ((bars.len() - 1) as f64 * cut) as usize;
+        let past: Bars = bars.iter().take(cut).collect();
+        let whole = backtest::run(costly(STRATEGIES[which]), &bars, &mut |_| true).expect("nobody cancels");
+        let past = backtest::run(costly(STRATEGIES[which]), &past, &mut |_| true).expect("nobody cancels");
+        prop_assert_eq!(&whole.fills[..past.fills.len()], &past.fills[..]);
+        prop_assert_eq!(&whole.equity[..cut], &past.equity[..]);
+    }
+
+    /// What a quote or a trade shows is taken once.
+    #[test]
+    fn no_more_is_taken_than_is_shown(which in 0..STRATEGIES.len(), inputs in arbitrary_market(1..120)) {
+        let (_, events) = run(costly(STRATEGIES[which]), &inputs);
+        let mut taken = BTreeMap::new();
+        for fill in fills(&events) {
+            match fill.explanation.met {
+                Met::Quote { time, .. } => *taken.entry((time, Some(fill.side))).or_insert(Decimal::ZERO) += fill.quantity.0,
+                Met::Trade { time, .. } => *taken.entry((time, None)).or_insert(Decimal::ZERO) += fill.quantity.0,
+                _ => {}
+            }
+        }
+        for input in &inputs {
+            let (key, shown) = match input {
+                Input::Market(MarketEvent::Quote(quote)) => ([Some(Side::Buy), Some(Side::Sell)].map(|side| (quote.time, side)), quote.bid_size),
+                Input::Market(MarketEvent::Trade(trade)) => ([(trade.time, None); 2], trade.size),
+                _ => continue,
+            };
+            for key in key {
+                let taken = taken.get(&key).copied().unwrap_or_default();
+                prop_assert!(Quantity(taken).to_f64() <= shown, "{taken} of {shown}");
+            }
+        }
+    }
+
+    /// A position whose strategy has a stop loss rests behind one that covers it, until somebody flattens it; and no
+    /// order that would reduce is left without a position.
+    #[test]
+    fn a_position_is_never_without_its_stop(which in 0..WITH_STOP_LOSS.len(), inputs in arbitrary_market(1..120)) {
+        let mut engine = Engine::new(costly(STRATEGIES[WITH_STOP_LOSS[which]]));
+        let mut events = Vec::new();
+        for input in &inputs {
+            engine.process(input, &mut events);
+            let orders = engine.open_orders();
+            let find = |purpose: OrderPurpose| orders.iter().find(|order| order.purpose == purpose);
+            match engine.position() {
+                None => prop_assert!(orders.iter().all(|order| !order.purpose.reduces()), "{orders:?}"),
+                Some(_) if engine.state().is_final() || find(OrderPurpose::Flatten).is_some() => {}
+                Some(position) => {
+                    let covered = find(OrderPurpose::StopLoss).map(papertape::order::Order::remaining);
+                    prop_assert!(covered >= Some(position.quantity), "{covered:?} of {}", position.quantity);
+                }
+            }
+        }
     }
 
     /// Event numbers rise by one, and time never goes back.
@@ -155,7 +280,9 @@ proptest! {
         prop_assert_eq!(points.last().map(|point| point.equity), Some(outcome.final_equity.amount));
         for (point, float) in points.iter().zip(&outcome.equity) {
             let exact: f64 = point.equity.to_string().parse().expect("a number");
-            prop_assert!((exact - float).abs() < 1e-6, "{exact} {float}");
+            // Between two ticks, the exact curve takes the nearest.
+            let tolerance = if which < 5 { 1e-6 } else { 2.0 };
+            prop_assert!((exact - float).abs() < tolerance, "{exact} {float}");
             prop_assert!((0.0..=1.0).contains(&point.drawdown) || point.equity < Decimal::ZERO);
         }
     }

@@ -161,7 +161,7 @@ fn a_stop_watches_the_side_it_will_meet() {
     assert_eq!(
         tape.journal(),
         [
-            "#2 triggered at 96.00",
+            "#2 triggered at 95.50",
             "#2 filled 2 @ 95.50",
             "long closed: -11",
             "flat"
@@ -212,4 +212,181 @@ fn flatten_closes_at_the_next_quote() {
             "flat",
         ]
     );
+}
+
+#[test]
+fn a_market_order_that_leaves_no_rest_takes_what_is_shown() {
+    let mut tape = Tape::start("orders: {entry: {type: market, time_in_force: ioc}}");
+    tape.trade(10, 101.0, 1.0).clock(60).journal();
+    tape.quote(61, 100.0, 101.0, 0.5);
+    let journal = tape.journal();
+    assert_eq!(journal[..2], ["#1 accepted", "#1 filled 0.5 @ 101.00"]);
+    assert_eq!(
+        journal.last().map(String::as_str),
+        Some("#1 canceled: not_filled_at_once")
+    );
+
+    let mut tape = Tape::start("orders: {entry: {type: market, time_in_force: fok}}");
+    tape.trade(10, 101.0, 1.0).clock(60).journal();
+    tape.quote(61, 100.0, 101.0, 0.5);
+    assert_eq!(tape.journal(), ["#1 accepted", "#1 canceled: not_filled_at_once"]);
+}
+
+#[test]
+fn a_position_that_is_being_closed_is_not_added_to() {
+    let mut tape = Tape::start("");
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 100.0, 101.0, 0.5)
+        .journal();
+    // Of the entry for two, 1.5 still wait when the stop at 96 is set off.
+    tape.quote(62, 95.0, 96.0, 0.6).quote(63, 95.0, 96.0, 5.0);
+    assert_eq!(
+        tape.journal(),
+        [
+            "#1 filled 0.6 @ 96.00",
+            "#2 amended to 96.00",
+            "long 1.1",
+            "#2 triggered at 95.00",
+            "#1 canceled: position_closed",
+            "#2 filled 0.6 @ 95.00",
+            "long 0.5",
+            "#2 filled 0.5 @ 95.00",
+            "long closed: -3.6",
+            "flat",
+        ]
+    );
+}
+
+/// Long above 100, short below, two coins each.
+fn both_sides(orders: &str) -> EngineConfig {
+    config(&format!(
+        "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {{long: close > 100, short: close < 100}}\n\
+         {orders}\nrisk: {{size: {{method: fixed_quantity, value: 2}}}}\n"
+    ))
+}
+
+#[test]
+fn the_entry_of_a_turn_arrives_like_any_other() {
+    let mut tape = Tape::with(both_sides("orders: {entry: {type: limit, price: close - 1}}"));
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 99.0, 99.5, 5.0)
+        .trade(70, 99.0, 1.0)
+        .clock(120)
+        .journal();
+    tape.quote(121, 99.0, 99.5, 5.0);
+    let journal = tape.journal();
+    assert!(
+        journal.contains(&"#3 filled 2 @ 99.00".to_owned()),
+        "a sell at 98 that arrives at a bid of 99 takes 99: {journal:?}"
+    );
+
+    let mut tape = Tape::with(both_sides(
+        "orders: {entry: {type: limit, price: close, time_in_force: ioc}}",
+    ));
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 100.0, 101.0, 5.0)
+        .trade(70, 99.0, 1.0)
+        .clock(120)
+        .journal();
+    tape.quote(121, 98.0, 98.5, 5.0);
+    assert_eq!(
+        tape.journal().last().map(String::as_str),
+        Some("#3 canceled: not_filled_at_once"),
+        "and does not stay when it may not"
+    );
+}
+
+#[test]
+fn the_exit_of_a_turn_ends_the_position_whatever_the_exit_rule_s_time_in_force() {
+    let mut tape = Tape::with(both_sides("orders: {exit: {type: market, time_in_force: ioc}}"));
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 100.0, 101.0, 5.0)
+        .trade(70, 99.0, 1.0)
+        .clock(120)
+        .journal();
+    tape.quote(121, 98.0, 98.5, 0.5).quote(122, 97.0, 97.5, 5.0);
+    assert_eq!(
+        tape.journal(),
+        [
+            "#2 accepted",
+            "#2 filled 0.5 @ 98.00",
+            "long 1.5",
+            "#2 filled 1.5 @ 97.00",
+            "long closed: -7.5",
+            "flat",
+            "#3 sell 2 market (entry.short)",
+            "#3 accepted",
+            "#3 filled 2 @ 97.00",
+            "short opened",
+            "short 2",
+        ]
+    );
+}
+
+#[test]
+fn two_orders_never_fill_from_the_same_quantity() {
+    let yaml = "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > 100}\nexit: {long: close > 102}\n\
+                orders: {exit: {type: limit, price: close + 1}}\n\
+                risk: {size: {method: fixed_quantity, value: 2}, take_profit: 3}\n";
+    let mut tape = Tape::with(config(yaml));
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 100.0, 101.0, 5.0)
+        .trade(70, 103.0, 1.0)
+        .clock(120)
+        .quote(121, 100.0, 101.0, 5.0)
+        .journal();
+    // The target and the exit both sell at 104; the bid shows one coin.
+    tape.quote(122, 106.0, 107.0, 1.0);
+    assert_eq!(tape.journal(), ["#2 filled 1 @ 104.00", "long 1"]);
+}
+
+#[test]
+fn an_order_whose_time_is_over_meets_no_trade() {
+    let mut tape = Tape::start("orders: {entry: {type: limit, price: close - 2, expire_after: 1}}");
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 100.0, 101.0, 5.0)
+        .journal();
+    tape.trade(500, 98.0, 5.0);
+    assert_eq!(tape.journal(), ["#1 expired"]);
+}
+
+#[test]
+fn a_quote_closes_the_bars_before_it_and_time_never_goes_back() {
+    let mut tape = Tape::start("orders: {entry: {type: limit, price: close - 50, expire_after: 1}}");
+    tape.trade(10, 101.0, 1.0)
+        .quote(61, 100.0, 101.0, 5.0)
+        .trade(70, 101.0, 1.0)
+        .clock(125)
+        .trade(130, 101.0, 1.0)
+        .quote(182, 100.0, 101.0, 5.0)
+        .clock(300);
+    let times: Vec<_> = tape.0.events.iter().map(|event| event.time.secs()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(
+        tape.journal()[1..3],
+        ["#1 buy 2 limit @ 51.00 (entry.long)", "#1 accepted"],
+        "decided at the close of 60, met by the quote of 61"
+    );
+}
+
+#[test]
+fn a_trade_that_is_none_leaves_no_trace() {
+    let mut tape = Tape::start("");
+    tape.trade(10, 99.0, 1.0);
+    for price in [f64::NAN, f64::INFINITY, 0.0, -5.0, 0.001] {
+        tape.trade(11, price, 1.0);
+    }
+    tape.trade(12, 99.0, f64::NAN).trade(13, 99.0, -1.0).clock(60);
+    let bar = tape.0.events.iter().find_map(|event| match event.kind {
+        papertape::engine::EventKind::Bar { bar, .. } => Some(bar),
+        _ => None,
+    });
+    let bar = bar.expect("the minute closed");
+    assert_eq!((bar.low, bar.high, bar.volume), (99.0, 99.0, 1.0));
 }

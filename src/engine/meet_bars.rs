@@ -5,7 +5,7 @@ use super::{Engine, Sink};
 use crate::exchange::{DataTier, Leg, Liquidity, Met, SlippageModel, legs};
 use crate::market::Bar;
 use crate::model::{Price, Quantity, Side, Timestamp};
-use crate::order::{CancelReason, OrderKind, OrderStatus, TimeInForce};
+use crate::order::{OrderKind, OrderStatus};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 /// A point on the path at which orders can be met.
@@ -46,6 +46,7 @@ impl Engine {
         // Those that rest already are met before those that only now arrive.
         self.meet_gap(at_open, sink);
         self.arrive(at_open, sink);
+        self.trail(bar.open, time, sink);
         for leg in legs(bar) {
             let mut at = leg.from;
             while let Some(touch) = self.orders.first_touch(Leg { from: at, to: leg.to }) {
@@ -72,11 +73,12 @@ impl Engine {
 
     /// The price is on an order: a limit fills at its price, a stop is set off.
     fn meet_touch<S: Sink>(&mut self, index: usize, point: Point, sink: &mut S) {
-        match self.orders.at(index).kind {
+        let order = self.orders.at(index);
+        match order.kind {
             OrderKind::Limit { price } => self.fill_as_maker(index, price, point, sink),
-            OrderKind::Market => self.fill_as_taker(index, None, point, sink),
-            OrderKind::Stop { .. } | OrderKind::TrailingStop { .. } => {
-                self.trigger(index, point.price, point.time, sink);
+            _ if order.takes_any_price() => self.fill_as_taker(index, None, point, sink),
+            _ => {
+                let index = self.trigger(index, point.price, point.time, sink);
                 self.fill_as_taker(index, None, point, sink);
             }
         }
@@ -86,7 +88,8 @@ impl Engine {
     /// when the price came by, at its own price.
     fn meet_gap<S: Sink>(&mut self, open: Point, sink: &mut S) {
         let jumped = |order: &crate::order::Order| {
-            order.status != OrderStatus::Submitted && is_beyond(order.kind, order.side, open.price)
+            order.status != OrderStatus::Submitted
+                && (order.takes_any_price() || is_beyond(order.kind, order.side, open.price))
         };
         while let Some(index) = self.orders.find(jumped) {
             self.meet_touch(index, open, sink);
@@ -100,7 +103,7 @@ impl Engine {
                 continue;
             }
             let order = self.orders.at(index);
-            let (id, kind, side, time_in_force) = (order.id, order.kind, order.side, order.time_in_force);
+            let (id, kind, side) = (order.id, order.kind, order.side);
             match kind {
                 OrderKind::Market => self.fill_as_taker(index, None, point, sink),
                 OrderKind::Limit { price } if is_beyond(kind, side, point.price) => {
@@ -109,16 +112,12 @@ impl Engine {
                 OrderKind::Stop { .. } | OrderKind::TrailingStop { .. }
                     if is_beyond(kind, side, point.price) =>
                 {
-                    self.trigger(index, point.price, point.time, sink);
+                    let index = self.trigger(index, point.price, point.time, sink);
                     self.fill_as_taker(index, None, point, sink);
                 }
                 _ => {}
             }
-            if matches!(time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
-                && let Some(index) = self.orders.position(id)
-            {
-                self.cancel(index, CancelReason::NotFilledAtOnce, point.time, sink);
-            }
+            self.cancel_rest(id, point.time, sink);
         }
     }
 
@@ -163,10 +162,11 @@ impl Engine {
         orders
             .filter(|(_, order)| order.status == OrderStatus::Accepted)
             .find_map(|(index, order)| {
-                let OrderKind::TrailingStop { stop_price, distance } = order.kind else {
+                let OrderKind::TrailingStop { stop_price, trail } = order.kind else {
                     return None;
                 };
                 let instrument = &self.config.instrument;
+                let distance = trail.behind(extreme).max(instrument.tick());
                 let (price, better) = match order.side {
                     Side::Sell => {
                         let price = instrument

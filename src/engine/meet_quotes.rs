@@ -8,8 +8,8 @@ use super::orders::Terms;
 use super::{Engine, EventKind, Sink};
 use crate::exchange::{DataTier, Liquidity, Met, SlippageModel};
 use crate::market::{Quote, TradeTick};
-use crate::model::{OrderId, Price, Quantity, Side, Timestamp, float};
-use crate::order::{CancelReason, Order, OrderKind, OrderStatus, TimeInForce};
+use crate::model::{OrderId, Price, Quantity, Side, Timestamp};
+use crate::order::{Order, OrderKind, OrderStatus};
 use rust_decimal::Decimal;
 
 /// A quote on exact ticks, with what is left of the quantities shown.
@@ -31,10 +31,10 @@ impl Touchable {
         }
     }
 
-    fn take(&mut self, side: Side, quantity: Decimal) {
+    fn take(&mut self, side: Side, quantity: Quantity) {
         match side {
-            Side::Buy => self.ask_left.0 -= quantity,
-            Side::Sell => self.bid_left.0 -= quantity,
+            Side::Buy => self.ask_left.0 -= quantity.0,
+            Side::Sell => self.bid_left.0 -= quantity.0,
         }
     }
 }
@@ -45,13 +45,14 @@ impl Engine {
         let Some(mut touchable) = self.touchable(quote) else {
             return;
         };
+        // What the rules order at the close of a bar that is over meets this quote.
+        self.close_bars_before(quote.time, sink);
         self.market_time = Some(quote.time);
         self.quote = Some(*quote);
         self.last_price = Some(quote.mid());
         if !self.orders.is_empty() {
             self.expire_orders(quote.time, sink);
-            self.arrive_at_quote(&mut touchable, sink);
-            self.meet_resting(&mut touchable, sink);
+            self.meet_orders(&mut touchable, sink);
             self.last_price = Some(quote.mid());
         }
         let (equity, _) = self.equity_at(quote.mid());
@@ -68,15 +69,11 @@ impl Engine {
             instrument.price_from_f64(quote.bid)?,
             instrument.price_from_f64(quote.ask)?,
         );
-        let shown = |size: f64| {
-            let digits = instrument.lot().scale();
-            float::to_decimal(size, digits).map_or(Quantity::ZERO, |size| instrument.floor_to_lot(size))
-        };
         (bid <= ask).then(|| Touchable {
             bid,
             ask,
-            bid_left: shown(quote.bid_size),
-            ask_left: shown(quote.ask_size),
+            bid_left: instrument.lots_within(quote.bid_size),
+            ask_left: instrument.lots_within(quote.ask_size),
             time: quote.time,
             met: Met::Quote {
                 time: quote.time,
@@ -86,58 +83,54 @@ impl Engine {
         })
     }
 
-    fn arrive_at_quote<S: Sink>(&mut self, quote: &mut Touchable, sink: &mut S) {
-        while let Some(index) = self.orders.find(|order| order.status == OrderStatus::Submitted) {
-            if !self.accept(index, quote.time, sink) {
-                continue;
-            }
-            let order = self.orders.at(index);
-            let (id, time_in_force) = (order.id, order.time_in_force);
-            let (price, left) = quote.opposite(order.side);
-            let whole = left >= order.remaining();
-            if let OrderKind::Limit { price: limit } = order.kind
-                && reaches(order.side, limit, price)
-                && (whole || time_in_force != TimeInForce::Fok)
-            {
-                self.take_from(index, Some(limit), quote, sink);
-            }
-            if matches!(time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
-                && let Some(index) = self.orders.position(id)
-            {
-                self.cancel(index, CancelReason::NotFilledAtOnce, quote.time, sink);
+    /// Looks at each order once, oldest first: those that rest, those that arrive, and those born meanwhile.
+    fn meet_orders<S: Sink>(&mut self, quote: &mut Touchable, sink: &mut S) {
+        let mut seen = OrderId(0);
+        while let Some(index) = self.orders.find(|order| order.id > seen) {
+            seen = self.orders.at(index).id;
+            if self.orders.at(index).status == OrderStatus::Submitted {
+                if self.accept(index, quote.time, sink) {
+                    self.meet_arriving(index, quote, sink);
+                    self.cancel_rest(seen, quote.time, sink);
+                }
+            } else {
+                self.trail_to_quote(index, quote, sink);
+                self.meet_resting(index, quote, sink);
+                self.cancel_rest(seen, quote.time, sink);
             }
         }
     }
 
-    /// Looks at each resting order once, oldest first; orders born meanwhile come in at the end.
-    fn meet_resting<S: Sink>(&mut self, quote: &mut Touchable, sink: &mut S) {
-        let mut seen = OrderId(0);
-        while let Some(index) = self.orders.find(|order| order.id > seen) {
-            seen = self.orders.at(index).id;
-            if self.orders.at(index).status == OrderStatus::Submitted && !self.accept(index, quote.time, sink)
+    /// An order that has only now arrived takes what it can reach.
+    fn meet_arriving<S: Sink>(&mut self, index: usize, quote: &mut Touchable, sink: &mut S) {
+        let order = self.orders.at(index);
+        match order.kind {
+            OrderKind::Limit { price: limit } => {
+                if reaches(order.side, limit, quote.opposite(order.side).0) {
+                    self.take_from(index, Some(limit), quote, sink);
+                }
+            }
+            _ => self.meet_resting(index, quote, sink),
+        }
+    }
+
+    fn meet_resting<S: Sink>(&mut self, index: usize, quote: &mut Touchable, sink: &mut S) {
+        let order = self.orders.at(index);
+        let side = order.side;
+        let (price, left) = quote.opposite(side);
+        match order.kind {
+            _ if order.takes_any_price() => self.take_from(index, None, quote, sink),
+            OrderKind::Limit { price: limit } if goes_through(side, limit, price) => {
+                let given = self.give_at(index, limit, left, quote.met, quote.time, sink);
+                quote.take(side, given);
+            }
+            OrderKind::Stop { stop_price } | OrderKind::TrailingStop { stop_price, .. }
+                if is_touched(side, stop_price, price) =>
             {
-                continue;
+                let index = self.trigger(index, price, quote.time, sink);
+                self.take_from(index, None, quote, sink);
             }
-            self.trail_to_quote(index, quote, sink);
-            let order = self.orders.at(index);
-            let (price, left) = quote.opposite(order.side);
-            match order.kind {
-                OrderKind::Limit { price: limit } if goes_through(order.side, limit, price) => {
-                    self.give_at(index, limit, left, DataTier::Quotes, quote.met, quote.time, sink);
-                }
-                OrderKind::Market => self.take_from(index, None, quote, sink),
-                OrderKind::Stop { stop_price } | OrderKind::TrailingStop { stop_price, .. } => {
-                    let set_off = order.status != OrderStatus::Accepted;
-                    if !set_off && !is_touched(order.side, stop_price, price) {
-                        continue;
-                    }
-                    if !set_off {
-                        self.trigger(index, stop_price, quote.time, sink);
-                    }
-                    self.take_from(index, None, quote, sink);
-                }
-                OrderKind::Limit { .. } => {}
-            }
+            _ => {}
         }
     }
 
@@ -150,7 +143,7 @@ impl Engine {
         sink: &mut S,
     ) {
         let order = self.orders.at(index);
-        let (side, id, before) = (order.side, order.id, order.filled.0);
+        let side = order.side;
         let (touch, left) = quote.opposite(side);
         if left.0 <= Decimal::ZERO {
             return;
@@ -171,32 +164,22 @@ impl Engine {
             tier: DataTier::Quotes,
             met: quote.met,
         };
-        let fills_before = self.counters.fills;
-        let remaining = order.remaining().0;
-        self.fill(index, terms, quote.time, sink);
-        if self.counters.fills > fills_before {
-            let taken = self
-                .orders
-                .position(id)
-                .map_or(remaining, |index| self.orders.at(index).filled.0 - before);
-            quote.take(side, taken.min(left.0));
-        }
+        let taken = self.fill(index, terms, quote.time, sink);
+        quote.take(side, taken);
     }
 
-    /// Fills a resting limit order at its own price.
-    #[allow(clippy::too_many_arguments)]
+    /// Fills a resting limit order at its own price; says how much.
     fn give_at<S: Sink>(
         &mut self,
         index: usize,
         price: Price,
         most: Quantity,
-        tier: DataTier,
         met: Met,
         time: Timestamp,
         sink: &mut S,
-    ) {
+    ) -> Quantity {
         if most.0 <= Decimal::ZERO {
-            return;
+            return Quantity::ZERO;
         }
         let terms = Terms {
             reference: price,
@@ -204,10 +187,10 @@ impl Engine {
             price,
             quantity: Some(most),
             liquidity: Liquidity::Maker,
-            tier,
+            tier: DataTier::Quotes,
             met,
         };
-        self.fill(index, terms, time, sink);
+        self.fill(index, terms, time, sink)
     }
 
     fn trail_to_quote<S: Sink>(&mut self, index: usize, quote: &Touchable, sink: &mut S) {
@@ -220,22 +203,27 @@ impl Engine {
         self.trail(follows.to_f64(), quote.time, sink);
     }
 
-    /// Somebody traded: resting limits that the trade went through fill, and the bar in the making grows.
+    /// Somebody traded: resting limits that the trade went through fill, and the bar in the making grows. A trade at
+    /// no price (zero, not a number) is none.
     pub(super) fn meet_trade<S: Sink>(&mut self, trade: &TradeTick, sink: &mut S) {
+        let Some(price) = self.config.instrument.price_from_f64(trade.price) else {
+            return;
+        };
+        let volume = if trade.size.is_finite() {
+            trade.size.max(0.0)
+        } else {
+            0.0
+        };
+        self.close_bars_before(trade.time, sink);
+        // The bar before this trade's is closed already.
+        self.base_bars.push_trade(trade.time, trade.price, volume);
         self.market_time = Some(trade.time);
-        if let Some(bar) = self.base_bars.push_trade(trade.time, trade.price, trade.size) {
-            self.close_base_bar(&bar, sink);
-        }
         self.last_price = Some(trade.price);
         if self.orders.is_empty() {
             return;
         }
-        let instrument = &self.config.instrument;
-        let Some(price) = instrument.price_from_f64(trade.price) else {
-            return;
-        };
-        let size = float::to_decimal(trade.size, instrument.lot().scale()).unwrap_or(Decimal::ZERO);
-        let mut left = instrument.floor_to_lot(size);
+        self.expire_orders(trade.time, sink);
+        let mut left = self.config.instrument.lots_within(trade.size);
         let met = Met::Trade {
             time: trade.time,
             price: trade.price,
@@ -248,9 +236,9 @@ impl Engine {
         while let Some(index) = self.orders.find(|order| order.id > seen && through(order)) {
             let order = self.orders.at(index);
             seen = order.id;
-            let (limit, most) = (order.kind.price().unwrap_or(price), left.min(order.remaining()));
-            self.give_at(index, limit, most, DataTier::Quotes, met, trade.time, sink);
-            left.0 -= most.0;
+            let limit = order.kind.price().unwrap_or(price);
+            let given = self.give_at(index, limit, left, met, trade.time, sink);
+            left.0 -= given.0;
         }
         self.last_price = Some(trade.price);
     }

@@ -187,10 +187,16 @@ impl Engine {
         }
     }
 
-    /// Says that it is `now` on a feed of ticks: expires orders and closes the bars that are over.
+    /// Says that it is `now` on a feed of ticks: closes the bars that are over and expires orders.
     fn on_clock<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
+        self.close_bars_before(now, sink);
         self.market_time = Some(now);
         self.expire_orders(now, sink);
+    }
+
+    /// Closes the bars that are over at `now`, before anything later is told.
+    #[inline]
+    fn close_bars_before<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         if let Some(bar) = self.base_bars.advance(now) {
             self.close_base_bar(&bar, sink);
         }

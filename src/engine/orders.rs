@@ -3,7 +3,7 @@
 use super::{Engine, EventKind, RefusalMemory, SessionState, Sink};
 use crate::exchange::{DataTier, Explanation, FeeModel, Fill, Liquidity, Met};
 use crate::ledger::HoldKey;
-use crate::model::{Money, OrderId, Price, Quantity, Side, Timestamp};
+use crate::model::{Money, OrderId, Price, Quantity, Side, Timestamp, decimal};
 use crate::order::{
     CancelReason, DenyReason, Order, OrderEvent, OrderKind, OrderPurpose, OrderStatus, RejectReason,
     TimeInForce,
@@ -147,12 +147,34 @@ impl Engine {
         })
     }
 
-    /// The trigger price of the stop at `index` was touched.
-    pub(super) fn trigger<S: Sink>(&mut self, index: usize, price: Price, time: Timestamp, sink: &mut S) {
-        let order_id = self.orders.at(index).id;
-        self.orders
-            .change(index, |order| advance(order, OrderEvent::Trigger, time));
+    /// The trigger price of the stop at `index` was touched; gives the stop's place after it, for the rest of an entry
+    /// may leave the list.
+    pub(super) fn trigger<S: Sink>(
+        &mut self,
+        index: usize,
+        price: Price,
+        time: Timestamp,
+        sink: &mut S,
+    ) -> usize {
+        let (order_id, reduces) = self.orders.change(index, |order| {
+            advance(order, OrderEvent::Trigger, time);
+            (order.id, order.purpose.reduces())
+        });
         self.emit(time, EventKind::OrderTriggered { order_id, price }, sink);
+        if reduces {
+            self.end_entry(time, sink);
+        }
+        self.orders.position(order_id).unwrap_or(index)
+    }
+
+    /// A position that has begun to be closed is not added to: what is left of its entry is withdrawn.
+    fn end_entry<S: Sink>(&mut self, time: Timestamp, sink: &mut S) {
+        self.cancel_where(
+            |order| !order.purpose.reduces(),
+            CancelReason::PositionClosed,
+            time,
+            sink,
+        );
     }
 
     /// Gives the order at `index` a new price or quantity.
@@ -224,10 +246,28 @@ impl Engine {
         self.cancel_where(|order| !order.purpose.reduces(), reason, time, sink);
     }
 
+    /// Withdraws what is left of an order that has met the market and whose time in force leaves no rest.
+    pub(super) fn cancel_rest<S: Sink>(&mut self, id: OrderId, time: Timestamp, sink: &mut S) {
+        if let Some(index) = self.orders.position(id)
+            && self.orders.at(index).leaves_no_rest()
+        {
+            self.forget_reversal(index);
+            self.cancel(index, CancelReason::NotFilledAtOnce, time, sink);
+        }
+    }
+
+    /// An exit that ends with the position still open takes the entry that waits for it along.
+    fn forget_reversal(&mut self, index: usize) {
+        if self.orders.at(index).purpose == OrderPurpose::Exit {
+            self.reversal = None;
+        }
+    }
+
     /// Ends the orders whose time is over at `now`.
     pub(super) fn expire_orders<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         let is_over = |order: &Order| order.expires_at().is_some_and(|end| end <= now);
         while let Some(index) = self.orders.find(is_over) {
+            self.forget_reversal(index);
             let order_id = self.end(
                 index,
                 OrderEvent::Expire,
@@ -257,12 +297,18 @@ impl Engine {
         order_id
     }
 
-    /// Fills the order at `index` on the terms that the market offers, as far as quantity, position and cash reach.
-    pub(super) fn fill<S: Sink>(&mut self, index: usize, terms: Terms, time: Timestamp, sink: &mut S) {
+    /// Fills the order at `index` on the terms that the market offers, as far as quantity, position and cash reach; says
+    /// how much.
+    pub(super) fn fill<S: Sink>(
+        &mut self,
+        index: usize,
+        terms: Terms,
+        time: Timestamp,
+        sink: &mut S,
+    ) -> Quantity {
         let order = self.orders.at(index);
-        let wanted = terms
-            .quantity
-            .map_or(order.remaining(), |most| most.min(order.remaining()));
+        let remaining = order.remaining();
+        let wanted = terms.quantity.map_or(remaining, |most| most.min(remaining));
         let opens = !order.purpose.reduces();
         let reach = if opens {
             self.within_cash(order, &terms)
@@ -275,8 +321,18 @@ impl Engine {
             CancelReason::PositionClosed
         };
         let quantity = wanted.min(reach);
-        if quantity.0 <= Decimal::ZERO {
-            return self.cancel(index, short_of, time, sink);
+        // What closes more than is held is whole when all that is held is closed.
+        let whole = if opens { remaining } else { remaining.min(reach) };
+        let killed = order.time_in_force == TimeInForce::Fok && quantity < whole;
+        if killed || quantity.0 <= Decimal::ZERO {
+            let reason = if wanted < whole {
+                CancelReason::NotFilledAtOnce
+            } else {
+                short_of
+            };
+            self.forget_reversal(index);
+            self.cancel(index, reason, time, sink);
+            return Quantity::ZERO;
         }
         let order_id = order.id;
         self.book_fill(index, quantity, &terms, time, sink);
@@ -285,6 +341,7 @@ impl Engine {
         {
             self.cancel(index, short_of, time, sink);
         }
+        quantity
     }
 
     /// What the cash buys on these terms, the order's own hold included.
@@ -363,7 +420,9 @@ impl Engine {
             self.bars_in_trade = 0;
             self.emit(time, EventKind::TradeOpened { trade }, sink);
         }
-        if purpose == OrderPurpose::Entry {
+        if purpose.reduces() {
+            self.end_entry(time, sink);
+        } else {
             self.protect(side, price, time, sink);
         }
         if let Some(trade) = effect.closed {
@@ -434,7 +493,10 @@ fn take(order: &mut Order, quantity: Quantity, price: Price, time: Timestamp) {
         order.hold = Money::zero(order.hold.currency);
         advance(order, OrderEvent::FillRest, time);
     } else {
-        order.hold = Money::new(order.hold.amount * rest / before, order.hold.currency);
+        order.hold = Money::new(
+            decimal::part(order.hold.amount, rest, before),
+            order.hold.currency,
+        );
         advance(order, OrderEvent::FillPart, time);
     }
 }

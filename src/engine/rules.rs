@@ -4,7 +4,9 @@ use super::orders::Draft;
 use super::{Cached, Engine, EventKind, SessionState, Sink};
 use crate::market::Bar;
 use crate::model::{Price, Quantity, Side, Timestamp};
-use crate::order::{CancelReason, DenyReason, Order, OrderKind, OrderPurpose, OrderStatus, TimeInForce};
+use crate::order::{
+    CancelReason, DenyReason, Order, OrderKind, OrderPurpose, OrderStatus, TimeInForce, Trail,
+};
 use crate::portfolio::TradeSide;
 use crate::risk::{SizingInputs, size};
 use crate::strategy::{ConditionSlot, Distance, OrderRule, OrderRuleKind, PositionView, TimeInForceRule};
@@ -127,7 +129,12 @@ impl Engine {
         let Some(decision_price) = self.config.instrument.price_from_f64(close) else {
             return;
         };
+        // An order whose time ends with this bar does not stand in the way of the next one.
+        self.expire_orders(time, sink);
         if let Some(held) = self.holding.side() {
+            if wishes.enter == Some(held) {
+                self.reversal = None;
+            }
             let turn = wishes.enter.filter(|side| *side != held);
             if exits(held) || turn.is_some() {
                 self.exit(held, turn.is_some(), decision_price, time, sink);
@@ -202,7 +209,12 @@ impl Engine {
             side: held.entry().opposite(),
             kind,
             quantity: Quantity(self.holding.quantity().abs()),
-            time_in_force: self.time_in_force(&rule, time),
+            // The entry in the other direction waits for this one, so it has to end the position.
+            time_in_force: if turns {
+                TimeInForce::Gtc
+            } else {
+                self.time_in_force(&rule, time)
+            },
             purpose: OrderPurpose::Exit,
             reason: Cow::Borrowed(reason),
             decision_price,
@@ -300,10 +312,11 @@ impl Engine {
         }
     }
 
-    /// The position is closed: the entry in the other direction, if one is waiting, goes out.
+    /// The position is closed: the entry in the other direction, if one is waiting, goes out, unless a cooldown begins.
     pub(super) fn reverse<S: Sink>(&mut self, time: Timestamp, sink: &mut S) {
         if let Some(reversal) = self.reversal.take()
             && self.state == SessionState::Running
+            && self.cooldown_left == 0
         {
             self.enter_planned(reversal, time, sink);
         }
@@ -480,7 +493,10 @@ impl Engine {
             OrderPurpose::TakeProfit => OrderKind::Limit { price },
             OrderPurpose::TrailingStop => OrderKind::TrailingStop {
                 stop_price: price,
-                distance: Decimal::from_f64(distance)?,
+                trail: match span {
+                    Span::Price(amount) => Trail::Amount(Decimal::from_f64(amount)?),
+                    Span::Share(share) => Trail::Share(Decimal::from_f64(share)?),
+                },
             },
             _ => OrderKind::Stop { stop_price: price },
         })

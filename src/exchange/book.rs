@@ -137,10 +137,9 @@ impl WorkingOrders {
             if !meets(is_stop, order.side, level, leg) {
                 continue;
             }
-            let ahead = if leg.to >= leg.from {
-                level - leg.from
-            } else {
-                leg.from - level
+            let ahead = match (is_stop, order.side) {
+                (true, Side::Buy) | (false, Side::Sell) => level - leg.from,
+                (true, Side::Sell) | (false, Side::Buy) => leg.from - level,
             };
             let (distance, price) = if ahead < 0.0 && is_stop {
                 (0.0, None)
@@ -173,7 +172,7 @@ impl WorkingOrders {
                 }
                 (OrderKind::Market | OrderKind::TrailingStop { .. }, _) => band.restless = true,
             }
-            band.restless |= matches!(order.status, OrderStatus::Submitted | OrderStatus::Triggered);
+            band.restless |= order.status == OrderStatus::Submitted || order.takes_any_price();
             if let Some(expires_at) = order.expires_at() {
                 band.expiry = band.expiry.min(expires_at);
             }
@@ -182,12 +181,13 @@ impl WorkingOrders {
     }
 }
 
-/// Whether an order at `level` is met on the leg: a stop when the price comes to it, a limit when it goes through.
+/// Whether an order at `level` is met on the leg: a stop when the price is on or beyond it anywhere, a limit when the
+/// price goes through.
 fn meets(is_stop: bool, side: Side, level: f64, leg: Leg) -> bool {
     let (up, down) = (leg.to >= leg.from, leg.to <= leg.from);
     match (is_stop, side) {
-        (true, Side::Buy) => up && level <= leg.to,
-        (true, Side::Sell) => down && level >= leg.to,
+        (true, Side::Buy) => level <= leg.from.max(leg.to),
+        (true, Side::Sell) => level >= leg.from.min(leg.to),
         (false, Side::Buy) => down && level > leg.to,
         (false, Side::Sell) => up && level < leg.to,
     }

@@ -168,17 +168,53 @@ impl Explanation {
         let sign = side.sign();
         let amount = |difference: Decimal| instrument.notional(Price(difference), quantity);
         let drift = (reference_price.0 - decision_price.0) * sign;
-        let slippage = (fill_price.0 - reference_price.0) * sign - half_spread;
+        let (drift, spread) = (amount(drift), amount(half_spread));
+        // What is left of the whole, so that the parts add up to it even where each is rounded.
+        let slippage = amount((fill_price.0 - decision_price.0) * sign) - drift - spread;
         Self {
             tier,
             decision_price,
             decided_at,
             reference_price,
-            drift: amount(drift),
-            spread: amount(half_spread),
-            slippage: amount(slippage),
+            drift,
+            spread,
+            slippage,
             fee,
             met,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_add_up_where_steps_are_finer_than_money() {
+        let exact = |text: &str| text.parse::<Decimal>().expect("a number");
+        let step = exact("0.00000001");
+        let symbol = "ETH/BTC".parse().expect("a symbol");
+        let instrument =
+            Instrument::new(symbol, step, step, Decimal::ZERO, Decimal::ONE).expect("an instrument");
+        let (price, quantity) = (Price(exact("0.00000004")), Quantity(exact("0.00003")));
+        let time = Timestamp::EPOCH;
+        let explanation = Explanation::build(
+            &instrument,
+            DataTier::Quotes,
+            Side::Buy,
+            quantity,
+            (time, Price(step)),
+            Price(exact("0.00000002")),
+            exact("0.000000005"),
+            price,
+            Money::zero(instrument.quote()),
+            Met::BarOpen { open_time: time },
+        );
+        // Each part is below half of the smallest amount, their sum above it.
+        assert_eq!(explanation.price_cost().amount, exact("0.000000000001"));
+        assert_eq!(
+            explanation.price_cost(),
+            explanation.expected_price_cost(&instrument, Side::Buy, price, quantity)
+        );
     }
 }

@@ -64,7 +64,9 @@ impl SlippageModel for FixedBps {
             Side::Buy => (Decimal::ONE + self.share, RoundingStrategy::AwayFromZero),
             Side::Sell => (Decimal::ONE - self.share, RoundingStrategy::ToZero),
         };
-        instrument.round_to_tick(Price(met.0 * factor), rounding)
+        let slipped = instrument.round_to_tick(Price(met.0 * factor), rounding);
+        // Nobody sells for nothing: one tick is the lowest price there is.
+        slipped.max(Price(instrument.tick()))
     }
 
     fn worst_rate(&self) -> Decimal {

@@ -60,6 +60,14 @@ pub fn parse(text: &str) -> Option<Decimal> {
     text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
 }
 
+/// `whole × share ÷ of`, multiplied first, which is exact, unless the product is out of range.
+#[must_use]
+pub(crate) fn part(whole: Decimal, share: Decimal, of: Decimal) -> Decimal {
+    whole
+        .checked_mul(share)
+        .map_or_else(|| whole * (share / of), |product| product / of)
+}
+
 /// The same for optional decimals: `null` or absent is `None`.
 pub mod option {
     use super::{Decimal, Deserialize, Deserializer, Serialize, Serializer};

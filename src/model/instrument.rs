@@ -87,6 +87,12 @@ pub struct Instrument {
 }
 
 impl Instrument {
+    /// 2⁵³: prices of more ticks are out of range.
+    const MOST_TICKS: Decimal = Decimal::from_parts(0, 1 << 21, 0, false, 0);
+
+    /// More than any order takes, and still a decimal when it is counted in lots.
+    const PLENTY: f64 = 1e18;
+
     /// An instrument with price step `tick` (quote currency), quantity step `lot` (units), smallest order value
     /// `minimum_notional` (quote currency; 0 for none) and contract `multiplier` (1 for spot and shares).
     ///
@@ -171,6 +177,13 @@ impl Instrument {
         )
     }
 
+    /// [`Instrument::notional`] of numbers that nobody has checked; `None` when it is beyond what the books keep exact.
+    #[must_use]
+    pub fn checked_notional(&self, price: Price, quantity: Quantity) -> Option<Money> {
+        let value = price.0.checked_mul(quantity.0)?.checked_mul(self.multiplier)?;
+        (value.abs() < Money::EXACT_BELOW).then(|| Money::new(value, self.quote))
+    }
+
     /// The nearest tick to a computed price; `None` when the number is not finite, not positive, or out of range.
     #[must_use]
     pub fn price_from_f64(&self, price: f64) -> Option<Price> {
@@ -178,11 +191,12 @@ impl Instrument {
         let exact = if self.tick.mantissa() == 1 {
             float::to_decimal(price, self.tick.scale())?
         } else {
-            self.round_to_tick(
-                Price(Decimal::from_f64(price)?),
-                RoundingStrategy::MidpointNearestEven,
-            )
-            .0
+            let ticks = Decimal::from_f64(price)?.checked_div(self.tick)?.round();
+            // As far as the other branch reaches, so that a price can be multiplied without a second thought.
+            if ticks.abs() >= Self::MOST_TICKS {
+                return None;
+            }
+            ticks * self.tick
         };
         (exact > Decimal::ZERO).then_some(Price(exact))
     }
@@ -197,6 +211,21 @@ impl Instrument {
     #[must_use]
     pub fn floor_to_lot(&self, quantity: Decimal) -> Quantity {
         Quantity(round_to_step(quantity, self.lot, RoundingStrategy::ToZero))
+    }
+
+    /// The whole lots within a quantity that the market shows, rounded down; none when it is no number.
+    #[must_use]
+    pub fn lots_within(&self, quantity: f64) -> Quantity {
+        if quantity.is_nan() || quantity <= 0.0 {
+            return Quantity::ZERO;
+        }
+        let scale = self.lot.scale();
+        let exact = match float::to_decimal(quantity, scale) {
+            Some(nearest) if float::to_f64(nearest) > quantity => nearest - Decimal::new(1, scale),
+            Some(nearest) => nearest,
+            None => Decimal::from_f64(quantity.min(Self::PLENTY)).unwrap_or_default(),
+        };
+        self.floor_to_lot(exact)
     }
 
     /// Digits after the point of prices, for display.
@@ -261,6 +290,33 @@ mod tests {
                 "{nonsense}"
             );
         }
+    }
+
+    #[test]
+    fn quantities_shown_count_in_whole_lots_and_never_more_than_shown() {
+        for (lot, shown, lots) in [
+            ("0.001", 0.5999996, "0.599"),
+            ("0.01", 0.29, "0.29"),
+            ("0.25", 0.749, "0.5"),
+            ("0.00000001", 1e9, "1000000000"),
+            ("1", f64::NAN, "0"),
+            ("1", -3.0, "0"),
+        ] {
+            let counted = instrument("1", lot).lots_within(shown).0;
+            assert_eq!(counted, lots.parse().expect("a number"), "{shown} in {lot}");
+        }
+        assert!(instrument("1", "0.00000025").lots_within(f64::INFINITY) > Quantity::ZERO);
+    }
+
+    #[test]
+    fn prices_beyond_reach_are_none() {
+        for tick in ["0.01", "0.25", "5", "0.00000005"] {
+            for price in [1e18, 5e28] {
+                assert_eq!(instrument(tick, "1").price_from_f64(price), None, "{tick}");
+            }
+        }
+        assert_eq!(Instrument::MOST_TICKS, Decimal::from(1_u64 << 53));
+        assert_eq!(Money::EXACT_BELOW, Decimal::from(10_u64.pow(16)));
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! | `Instrument::notional(Price, Quantity)` | `Money` in the quote currency | panics past ±7.9·10²⁸ |
 //! | `Money / Money` | not offered: use [`Money::ratio`], an `f64` | zero below gives 0 |
 //!
-//! Sums are exact as long as amounts stay below 10¹⁶, which validated orders and capital guarantee.
+//! Sums are exact as long as amounts stay below [`Money::EXACT_BELOW`]: the risk check denies larger orders, and who takes
+//! capital in sees to it.
 
 use super::Currency;
 use rust_decimal::Decimal;
@@ -28,6 +29,9 @@ pub struct Money {
 impl Money {
     /// Digits after the point that products are rounded to: beyond any currency's own and any tick × lot in use.
     pub const SCALE: u32 = 12;
+
+    /// 10¹⁶: sums of amounts below it are exact.
+    pub const EXACT_BELOW: Decimal = Decimal::from_parts(0x6fc1_0000, 0x0023_86f2, 0, false, 0);
 
     /// An amount of a currency; products beyond [`Money::SCALE`] digits are rounded half to even.
     #[must_use]

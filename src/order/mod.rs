@@ -6,4 +6,4 @@ mod types;
 
 pub use reason::{CancelReason, DenyReason, RejectReason};
 pub use status::{OrderEvent, OrderStatus, TransitionError};
-pub use types::{Order, OrderKind, OrderPurpose, TimeInForce};
+pub use types::{Order, OrderKind, OrderPurpose, TimeInForce, Trail};

@@ -48,6 +48,32 @@ impl Order {
         Quantity(self.quantity.0 - self.filled.0)
     }
 
+    /// Whether it takes whatever price there is: a market order, or a stop that was set off.
+    #[must_use]
+    pub const fn takes_any_price(&self) -> bool {
+        match self.kind {
+            OrderKind::Market => true,
+            OrderKind::Limit { .. } => false,
+            OrderKind::Stop { .. } | OrderKind::TrailingStop { .. } => {
+                matches!(self.status, OrderStatus::Triggered | OrderStatus::PartiallyFilled)
+            }
+        }
+    }
+
+    /// Whether its time in force leaves no rest once it has met the market: immediate or cancel, fill or kill. A stop
+    /// waits for its trigger first.
+    #[must_use]
+    pub const fn leaves_no_rest(&self) -> bool {
+        let waits = matches!(
+            (self.kind, self.status),
+            (
+                OrderKind::Stop { .. } | OrderKind::TrailingStop { .. },
+                OrderStatus::Accepted
+            )
+        );
+        matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) && !waits
+    }
+
     /// When its time in force ends; `None` for orders that stay until they are filled or withdrawn.
     #[must_use]
     pub const fn expires_at(&self) -> Option<Timestamp> {
@@ -79,10 +105,30 @@ pub enum OrderKind {
     TrailingStop {
         /// The price that sets it off, as it stands.
         stop_price: Price,
-        /// The distance kept from the best price seen, in quote currency.
-        #[serde(with = "crate::model::decimal")]
-        distance: Decimal,
+        /// How far it stays behind the best price seen.
+        trail: Trail,
     },
+}
+
+/// How far a trailing stop stays behind the best price seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trail {
+    /// By this much, in quote currency.
+    Amount(#[serde(with = "crate::model::decimal")] Decimal),
+    /// By this share of the best price (0.015 is 1.5 %), so that the distance grows with a gain.
+    Share(#[serde(with = "crate::model::decimal")] Decimal),
+}
+
+impl Trail {
+    /// The distance behind `best`, in quote currency.
+    #[must_use]
+    pub fn behind(self, best: Price) -> Decimal {
+        match self {
+            Self::Amount(amount) => amount,
+            Self::Share(share) => best.0 * share,
+        }
+    }
 }
 
 impl OrderKind {

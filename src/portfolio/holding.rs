@@ -3,7 +3,7 @@
 use super::{Position, Trade, TradeSide};
 use crate::exchange::Fill;
 use crate::ledger::FillPosting;
-use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp, TradeId};
+use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp, TradeId, decimal};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -201,7 +201,11 @@ impl Holding {
         let cost = if whole {
             self.cost
         } else {
-            Money::new(self.cost * fill.quantity.0 / held, instrument.quote()).amount
+            Money::new(
+                decimal::part(self.cost, fill.quantity.0, held),
+                instrument.quote(),
+            )
+            .amount
         };
         let realized = -value - cost;
         self.quantity += signed;

@@ -79,7 +79,12 @@ impl OrderCheck<'_> {
             });
         }
         let price = order.kind.price().unwrap_or(order.decision_price);
-        let notional = instrument.notional(price, order.quantity);
+        let notional = instrument
+            .checked_notional(price, order.quantity)
+            .ok_or_else(|| DenyReason::Undefined {
+                what: "value of the order".to_owned(),
+                value: format!("{} × {price}", order.quantity),
+            })?;
         let minimum = Money::new(instrument.minimum_notional(), instrument.quote());
         if notional.amount < minimum.amount {
             return Err(DenyReason::BelowMinimumNotional { notional, minimum });

@@ -47,6 +47,15 @@ pub fn size(rule: &SizeRule, inputs: &SizingInputs<'_>) -> Result<Quantity, Deny
     let share = |percent: f64| {
         Decimal::from_f64(percent / 100.0).ok_or_else(|| undefined("size", percent.to_string()))
     };
+    let equity = equity.amount.max(Decimal::ZERO);
+    // More units than this are no order, and lots of them no decimal.
+    let most = Money::EXACT_BELOW * Decimal::from(1_000_000);
+    let over = |value: Option<Decimal>, unit: Decimal| {
+        value
+            .and_then(|value| value.checked_div(unit))
+            .filter(|units| *units <= most)
+            .ok_or_else(|| undefined("size", "a number out of range".to_owned()))
+    };
     let headroom = |units: Decimal| {
         instrument
             .floor_to_lot(units)
@@ -54,9 +63,9 @@ pub fn size(rule: &SizeRule, inputs: &SizingInputs<'_>) -> Result<Quantity, Deny
     };
     let quantity = match rule {
         SizeRule::FixedQuantity(quantity) => instrument.floor_to_lot(*quantity),
-        SizeRule::FixedNotional(notional) => instrument.floor_to_lot(notional / unit),
+        SizeRule::FixedNotional(notional) => instrument.floor_to_lot(over(Some(*notional), unit)?),
         SizeRule::PercentOfEquity(percent) => {
-            let units = equity.amount.max(Decimal::ZERO) * share(*percent)? / unit;
+            let units = over(equity.checked_mul(share(*percent)?), unit)?;
             if *percent <= 100.0 {
                 headroom(units)
             } else {
@@ -68,9 +77,10 @@ pub fn size(rule: &SizeRule, inputs: &SizingInputs<'_>) -> Result<Quantity, Deny
                 .and_then(Decimal::from_f64)
                 .filter(|distance| *distance > Decimal::ZERO)
                 .ok_or_else(|| undefined("stop distance", format!("{stop_distance:?}")))?;
-            headroom(
-                equity.amount.max(Decimal::ZERO) * share(*percent)? / (distance * instrument.multiplier()),
-            )
+            headroom(over(
+                equity.checked_mul(share(*percent)?),
+                distance * instrument.multiplier(),
+            )?)
         }
     };
     if quantity.0 <= Decimal::ZERO {

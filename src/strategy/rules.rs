@@ -112,13 +112,14 @@ pub struct RiskRules {
     pub stop_loss: Option<Distance>,
     /// Gain at which the position is closed, measured from the entry price and fixed there.
     pub take_profit: Option<Distance>,
-    /// Distance at which a stop follows the best price since the entry.
+    /// Distance at which a stop follows the best price since the entry; a percentage is one of that price.
     pub trailing_stop: Option<Distance>,
     /// Most positions at the same time.
     pub max_open_positions: u32,
     /// Loss from the highest equity at which everything is closed and the strategy halts, as a ratio: 0.2 is 20 %.
     pub max_drawdown: Option<f64>,
-    /// Loss of one UTC day at which the same happens, as a ratio of the equity at the day's start.
+    /// Loss of one UTC day at which everything is closed and no entry is made before the next day, as a ratio of the
+    /// equity at the day's start.
     pub max_daily_loss: Option<f64>,
     /// Bars after an exit in which no entry is made.
     pub cooldown: u32,

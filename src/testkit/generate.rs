@@ -38,7 +38,8 @@ pub fn arbitrary_bars(range: std::ops::Range<usize>) -> impl Strategy<Value = Ba
     vec((-300..300_i32, 0..800_u32, 0..800_u32, -900..900_i32), range).prop_map(|steps| bars_of(&steps))
 }
 
-/// Inputs of a session: bars, or quotes with trades and a clock, with commands strewn in.
+/// Inputs of a session: bars, or quotes with trades and a clock, with commands strewn in. About every eighth minute is
+/// missing, and about every third clock.
 pub fn arbitrary_market(range: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Input>> {
     (
         any::<bool>(),
@@ -49,16 +50,23 @@ pub fn arbitrary_market(range: std::ops::Range<usize>) -> impl Strategy<Value = 
             commands.sort_by_key(|(place, _)| *place);
             let start = bars.open_time.first().copied().unwrap_or_default();
             let mut inputs = vec![Input::Command(start, Command::Start)];
+            // Commands are given at the time of the last data, which is all the time a session knows.
+            let mut now = start;
             for (index, bar) in bars.iter().enumerate() {
+                if (bar.open * 100.0).round() as i64 % 8 == 0 {
+                    continue;
+                }
                 let share = index * 1_000 / bars.len().max(1);
                 while let Some(position) = commands.iter().position(|(place, _)| *place <= share) {
-                    inputs.push(Input::Command(bar.open_time, commands.remove(position).1));
+                    inputs.push(Input::Command(now, commands.remove(position).1));
                 }
                 if ticks {
                     inputs.extend(ticks_of(&bar).into_iter().map(Input::Market));
                 } else {
                     inputs.push(Input::Market(MarketEvent::Bar(bar)));
                 }
+                let seconds = if ticks { 30 } else { 60 };
+                now = bar.open_time.plus_nanos(seconds * 1_000_000_000);
             }
             inputs
         })
@@ -96,6 +104,8 @@ fn ticks_of(bar: &Bar) -> Vec<MarketEvent> {
         };
         events.push(MarketEvent::Trade(trade));
     }
-    events.push(MarketEvent::Clock(bar.open_time.plus_nanos(60_000_000_000)));
+    if (bar.close * 100.0).round() as i64 % 3 != 0 {
+        events.push(MarketEvent::Clock(bar.open_time.plus_nanos(60_000_000_000)));
+    }
     events
 }

@@ -4,7 +4,7 @@ use papertape::alert::Severity;
 use papertape::engine::SessionState;
 use papertape::market::Quote;
 use papertape::model::{Quantity, TradeId};
-use papertape::order::{CancelReason, DenyReason, OrderPurpose, OrderStatus};
+use papertape::order::{CancelReason, DenyReason, OrderPurpose, OrderStatus, Trail};
 
 fn event(seq: u64, kind: EventKind) -> LiveEvent {
     LiveEvent { session: "s-1".parse().expect("an id"), seq, time: minute(6), kind }
@@ -84,7 +84,7 @@ fn refused_orders_stay_in_sight_with_their_reason() {
 #[test]
 fn working_prices_follow_amendments_and_ends_have_reasons() {
     let mut session = detail();
-    let stop = OrderKind::TrailingStop { stop_price: Price(exact("94000")), distance: exact("1500") };
+    let stop = OrderKind::TrailingStop { stop_price: Price(exact("94000")), trail: Trail::Amount(exact("1500")) };
     play(
         &mut session,
         vec![
