@@ -14,7 +14,10 @@ pub struct Leg {
 /// The legs open → nearer extreme → farther extreme → close. When both extremes are equally near, the low comes first.
 #[must_use]
 pub fn legs(bar: &Bar) -> [Leg; 3] {
-    let (first, second) = if bar.high - bar.open < bar.open - bar.low {
+    // Prices are decimals: what differs by the rounding of floats only is equally near.
+    let rounding = 4.0 * f64::EPSILON * bar.high;
+    let nearer = (bar.open - bar.low) - (bar.high - bar.open);
+    let (first, second) = if nearer > rounding {
         (bar.high, bar.low)
     } else {
         (bar.low, bar.high)
@@ -33,4 +36,31 @@ pub fn legs(bar: &Bar) -> [Leg; 3] {
             to: bar.close,
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn the_low_comes_first_when_both_are_equally_near() {
+        // As floats, 94.85 - 94.40 is less than 94.40 - 93.95.
+        for (open, high, low, first) in [
+            (94.40, 94.85, 93.95, 93.95),
+            (88.23, 88.69, 87.77, 87.77),
+            (94.40, 94.84, 93.95, 94.84),
+            (94.40, 94.85, 93.96, 93.96),
+        ] {
+            let bar = Bar {
+                open_time: Timestamp::EPOCH,
+                open,
+                high,
+                low,
+                close: open,
+                volume: 1.0,
+            };
+            assert_eq!(legs(&bar)[0].to, first, "{open} {high} {low}");
+        }
+    }
 }
