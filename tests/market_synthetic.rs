@@ -77,7 +77,7 @@ fn the_events_of_version_1_are_these() {
     });
     assert_eq!(
         digest,
-        "de2cc76957d45472fc3ae97971a1d52cdd01d3f136a73feb97adbfed9ad55bb0"
+        "507556b4d13862db6ac9bfc9f9208fa3ac7e261e158b0a2cf18670deb2570feb"
     );
 }
 

@@ -45,9 +45,9 @@ const RANGE_MINUTES: f64 = 14.0 * 60.0;
 /// Share of regimes that are ranges.
 const RANGE_SHARE: f64 = 0.45;
 /// Drift of a trend over a day: at least this many days' standard deviations, and up to twice as many.
-const TREND_DRIFT: f64 = 0.8;
+const TREND_DRIFT: f64 = 0.5;
 /// Time in which a range pulls back all but 1/e of a move, minutes.
-const RANGE_PULL_MINUTES: f64 = 90.0;
+const RANGE_PULL_MINUTES: f64 = 180.0;
 /// Time in which the pull to the listing's price takes back all but 1/e, minutes.
 const HOME_PULL_MINUTES: f64 = 120.0 * MINUTES_A_DAY;
 
