@@ -685,3 +685,18 @@ fn numbers_beyond_all_measure_are_denied_or_met_and_never_a_panic() {
         assert_eq!(bench.engine.ledger().check(), Ok(()), "{risk}");
     }
 }
+
+#[test]
+fn a_gap_over_two_limits_meets_the_one_that_the_price_came_by_first() {
+    let yaml = "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > 100}\nexit: {long: close < 100}\n\
+                orders: {exit: {type: limit, price: close + 3}}\n\
+                risk: {size: {method: fixed_quantity, value: 1}, take_profit: 5}\n";
+    let mut bench = Bench::start(yaml);
+    // In at 101 with the target, the older order, at 106; the exit rule then asks for 102.
+    bench
+        .bar(100.0, 102.0, 99.0, 101.0)
+        .bar(101.0, 101.0, 99.0, 99.0)
+        .bar(99.0, 99.0, 98.0, 99.0);
+    bench.forget().bar(110.0, 110.0, 110.0, 110.0);
+    assert_eq!(bench.journal()[0], "#3 filled 1 @ 102.00");
+}

@@ -46,7 +46,7 @@ pub struct ExecutionConfig {
     /// Fee of fills that went to the market, as a share of their value.
     #[serde(with = "crate::model::decimal")]
     pub taker_fee_rate: Decimal,
-    /// By how much market and stop orders fill worse than the price they meet, in basis points of it.
+    /// By how much takers (market orders, stops, limits that arrive beyond the market) fill worse than the price they meet, in basis points of it.
     #[serde(with = "crate::model::decimal")]
     pub slippage_bps: Decimal,
 }

@@ -84,16 +84,31 @@ impl Engine {
         }
     }
 
-    /// Resting orders that the bar's open has jumped over: a stop fills at the open, a limit, which was resting there
-    /// when the price came by, at its own price.
+    /// Resting orders that the bar's open has jumped over, in the order in which the price came by them: a stop fills at
+    /// the open, a limit, which was resting there when the price came by, at its own price.
     fn meet_gap<S: Sink>(&mut self, open: Point, sink: &mut S) {
-        let jumped = |order: &crate::order::Order| {
-            order.status != OrderStatus::Submitted
-                && (order.takes_any_price() || is_beyond(order.kind, order.side, open.price))
-        };
-        while let Some(index) = self.orders.find(jumped) {
+        while let Some(index) = self.first_jumped(open.price) {
             self.meet_touch(index, open, sink);
         }
+    }
+
+    /// The jumped order that lies farthest behind the open: the price came by it first. Of two at one price the stop,
+    /// then the older.
+    fn first_jumped(&self, open: Price) -> Option<usize> {
+        let jumped = self.orders.as_slice().iter().enumerate().filter(|(_, order)| {
+            order.status != OrderStatus::Submitted
+                && (order.takes_any_price() || is_beyond(order.kind, order.side, open))
+        });
+        let first = jumped.min_by_key(|(_, order)| {
+            let behind = order.kind.price().filter(|_| !order.takes_any_price());
+            let behind = behind.map_or(Decimal::MAX, |level| (open.0 - level.0).abs());
+            (
+                std::cmp::Reverse(behind),
+                matches!(order.kind, OrderKind::Limit { .. }),
+                order.id,
+            )
+        });
+        first.map(|(index, _)| index)
     }
 
     /// Orders that were on their way arrive and see the price at this point.
