@@ -55,6 +55,7 @@ pub(crate) fn Page(children: Children) -> impl IntoView {
         <Notices />
         <Help dialog=help />
     }
+    .into_any()
 }
 
 /// Moves the focus to the new page's content, so that the keyboard and a screen reader begin there.
@@ -102,6 +103,7 @@ fn Mark() -> impl IntoView {
             <path class="trace" d="M6.500 21.500l5-3.500 4.500 2 9.500-6"></path>
         </svg>
     }
+    .into_any()
 }
 
 #[component]
@@ -129,6 +131,7 @@ fn ConnectionState() -> impl IntoView {
             <span class="words">{text}</span>
         </p>
     }
+    .into_any()
 }
 
 #[component]
@@ -164,6 +167,7 @@ fn ThemeButton() -> impl IntoView {
             </svg>
         </button>
     }
+    .into_any()
 }
 
 #[component]
@@ -175,6 +179,7 @@ fn Foot() -> impl IntoView {
             <p>"Times in " {move || format::zone(zone.offset_now())} ", UTC on hover"</p>
         </footer>
     }
+    .into_any()
 }
 
 #[component]
@@ -198,6 +203,7 @@ fn Notices() -> impl IntoView {
             </For>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -231,4 +237,5 @@ fn Help(dialog: NodeRef<html::Dialog>) -> impl IntoView {
             </div>
         </dialog>
     }
+    .into_any()
 }

@@ -13,6 +13,7 @@ pub(crate) mod options;
 
 use bridge::Mounted;
 use leptos::{html, prelude::*, reactive::spawn_local};
+use send_wrapper::SendWrapper;
 
 /// A point of a chart that was clicked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +28,14 @@ pub struct ChartPoint {
 
 /// What a page can do with a chart besides showing it: give one to [`Chart`] and keep a copy.
 #[derive(Clone, Copy, Debug)]
-pub struct ChartHandle(StoredValue<Option<Mounted>, LocalStorage>);
+pub struct ChartHandle(StoredValue<Option<SendWrapper<Mounted>>>);
 
 impl ChartHandle {
     /// A handle for one chart.
     #[must_use]
     pub fn new() -> Self {
-        Self(StoredValue::new_local(None))
+        // The server, which moves pages between threads, never has a drawing; the browser has one thread.
+        Self(StoredValue::new(None))
     }
 
     /// Shows everything from the first point to the last.
@@ -49,7 +51,7 @@ impl ChartHandle {
     #[must_use]
     pub fn png(self) -> Option<String> {
         self.0
-            .try_with_value(|mounted| mounted.as_ref().and_then(Mounted::png))
+            .try_with_value(|mounted| mounted.as_ref().and_then(|mounted| mounted.png()))
             .flatten()
     }
 }
@@ -99,7 +101,7 @@ pub fn Chart(
             match Mounted::new(&element, group.as_deref(), on_select).await {
                 // The page may have gone while the library came; its chart then goes with this value.
                 Ok(chart) => {
-                    if mounted.try_set_value(Some(chart)).is_none() {
+                    if mounted.try_set_value(Some(SendWrapper::new(chart))).is_none() {
                         ready.try_set(true);
                     }
                 }

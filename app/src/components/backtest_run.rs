@@ -207,6 +207,7 @@ pub(crate) fn BacktestRun(
             <ProblemNote problem=runner.deed.problem />
         </div>
     }
+    .into_any()
 }
 
 /// A bar with rate and time left.
@@ -222,6 +223,7 @@ pub(crate) fn ProgressBar(#[prop(into)] progress: Signal<Progress>) -> impl Into
             <p class="hint" aria-live="off">{move || progress.with(Progress::text)}</p>
         </div>
     }
+    .into_any()
 }
 
 #[cfg(test)]

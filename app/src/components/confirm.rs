@@ -63,4 +63,5 @@ pub(crate) fn Confirm(
             </div>
         </dialog>
     }
+    .into_any()
 }

@@ -28,6 +28,7 @@ pub(crate) fn Field(
             {move || error.get().map(|error| view! { <p class="error" role="alert">{error}</p> })}
         </div>
     }
+    .into_any()
 }
 
 /// A number as text: what is typed stays as typed; whoever reads it parses it.
@@ -62,4 +63,5 @@ pub(crate) fn NumberField(
             />
         </Field>
     }
+    .into_any()
 }

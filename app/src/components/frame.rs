@@ -25,6 +25,7 @@ pub(crate) fn Frame(
             {children()}
         </section>
     }
+    .into_any()
 }
 
 /// What a place is and what to press, while it is empty.
@@ -41,6 +42,7 @@ pub(crate) fn Empty(
             <div>{children()}</div>
         </div>
     }
+    .into_any()
 }
 
 /// The outline of a page that is on its way.
@@ -60,4 +62,5 @@ pub(crate) fn Skeleton(
             {blocks}
         </div>
     }
+    .into_any()
 }

@@ -133,4 +133,5 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
             </p>
         </div>
     }
+    .into_any()
 }

@@ -123,6 +123,7 @@ pub(crate) fn Start(
             </dialog>
         </div>
     }
+    .into_any()
 }
 
 /// The texts of the form, as typed.
@@ -391,6 +392,7 @@ fn StartForm(
             </div>
         </form>
     }
+    .into_any()
 }
 
 #[component]
@@ -413,4 +415,5 @@ fn TextField(
             />
         </Field>
     }
+    .into_any()
 }

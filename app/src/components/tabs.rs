@@ -76,4 +76,5 @@ pub(crate) fn Tabs(
             {buttons}
         </div>
     }
+    .into_any()
 }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use papertape::alert::Alert;
 use papertape::analytics::Metrics;
 use papertape::api::{EquityPoint, LiveEvent, SessionDetail, SessionSummary};
+use papertape::engine::EventKind;
 use papertape::exchange::Fill;
 use papertape::market::{Bar, Quote};
 use papertape::order::Order;
@@ -17,7 +18,9 @@ pub struct SessionView {
     pub summary: RwSignal<SessionSummary>,
     /// Candles, oldest first.
     pub bars: RwSignal<Vec<Bar>>,
-    /// How many of them are from before the start.
+    /// The candle in the making, from the quotes since the last one closed.
+    pub forming: RwSignal<Option<Bar>>,
+    /// How many of the candles are from before the start.
     pub history_bars: RwSignal<usize>,
     /// The equity curve.
     pub equity: RwSignal<Vec<EquityPoint>>,
@@ -46,6 +49,7 @@ impl SessionView {
         Self {
             summary: RwSignal::new(detail.summary.clone()),
             bars: RwSignal::new(detail.bars.clone()),
+            forming: RwSignal::new(None),
             history_bars: RwSignal::new(detail.history_bars),
             equity: RwSignal::new(detail.equity.clone()),
             quote: RwSignal::new(detail.quote),
@@ -60,7 +64,10 @@ impl SessionView {
     }
 
     /// Shows the parts of `detail` that changed. A page may be gone by the time its frame comes, so nothing insists.
-    fn show(self, detail: &SessionDetail, parts: Parts) {
+    fn show(self, detail: &SessionDetail, forming: Option<Bar>, parts: Parts) {
+        if self.forming.try_get_untracked() != Some(forming) {
+            self.forming.try_set(forming);
+        }
         if parts.touches(Parts::SUMMARY) {
             self.summary.try_set(detail.summary.clone());
             if self.quote.try_get_untracked() != Some(detail.quote) {
@@ -98,6 +105,7 @@ impl SessionView {
 pub(super) struct Followed {
     view: SessionView,
     detail: SessionDetail,
+    forming: Option<Bar>,
     unseen: Parts,
     /// Events were lost: deltas are ignored until the snapshot that follows.
     waits: bool,
@@ -105,7 +113,7 @@ pub(super) struct Followed {
 
 impl Followed {
     pub(super) const fn new(view: SessionView, detail: SessionDetail) -> Self {
-        Self { view, detail, unseen: Parts::ALL, waits: false }
+        Self { view, detail, forming: None, unseen: Parts::ALL, waits: false }
     }
 
     /// From where to resume; `None` when only a snapshot helps.
@@ -126,6 +134,7 @@ impl Followed {
             return Applied::Known;
         }
         let applied = apply(&mut self.detail, event);
+        self.form(&event.kind);
         match applied {
             Applied::Changed(parts) => self.unseen = self.unseen.with(parts),
             Applied::Gap => self.waits = true,
@@ -134,7 +143,41 @@ impl Followed {
         applied
     }
 
+    /// Builds the candle in the making from quotes; a closed one takes its place.
+    fn form(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Quote { quote, .. } => {
+                let price = quote.mid();
+                let open_time = self.detail.summary.timeframe.floor(quote.time);
+                match &mut self.forming {
+                    Some(bar) if bar.open_time == open_time => {
+                        bar.high = bar.high.max(price);
+                        bar.low = bar.low.min(price);
+                        bar.close = price;
+                    }
+                    _ => {
+                        self.forming = Some(Bar {
+                            open_time,
+                            open: price,
+                            high: price,
+                            low: price,
+                            close: price,
+                            volume: 0.0,
+                        });
+                    }
+                }
+            }
+            EventKind::Bar { bar, .. }
+                if self.forming.is_some_and(|forming| forming.open_time <= bar.open_time) =>
+            {
+                self.forming = None;
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn snapshot(&mut self, seq: u64, detail: SessionDetail) {
+        self.forming = None;
         self.detail = detail;
         self.detail.summary.seq = seq;
         self.unseen = Parts::ALL;
@@ -161,7 +204,7 @@ impl Followed {
     pub(super) fn show(&mut self) {
         let parts = std::mem::take(&mut self.unseen);
         if !parts.is_empty() {
-            self.view.show(&self.detail, parts);
+            self.view.show(&self.detail, self.forming, parts);
         }
     }
 }

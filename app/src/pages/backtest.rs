@@ -48,6 +48,7 @@ pub(crate) fn Backtest() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 fn unknown(id: &str) -> ProblemDetails {
@@ -102,6 +103,7 @@ fn Body(status: BacktestStatus) -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }
 
 fn title_of(status: &BacktestStatus) -> String {
@@ -252,6 +254,7 @@ fn Result(status: BacktestStatus, report: BacktestReport) -> impl IntoView {
         />
         <Provenance status report />
     }
+    .into_any()
 }
 
 /// The parameters of a run, as far as the run itself knows them: name and value.
@@ -280,6 +283,7 @@ fn Stat(name: &'static str, value: String, hint: String) -> impl IntoView {
             <p class="hint">{hint}</p>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -339,6 +343,7 @@ fn Charts(status: BacktestStatus, report: BacktestReport, group: String) -> impl
             </div>
         </Frame>
     }
+    .into_any()
 }
 
 /// What a chart shows, for those who read tables.
@@ -349,6 +354,9 @@ pub(crate) fn EquityTable(
     points: Vec<EquityPoint>,
     /// Digits of amounts.
     digits: u32,
+    /// Whether it is unfolded from the first.
+    #[prop(optional)]
+    open: bool,
 ) -> impl IntoView {
     const ROWS: usize = 24;
     let step = points.len().div_ceil(ROWS).max(1);
@@ -368,7 +376,7 @@ pub(crate) fn EquityTable(
         })
         .collect();
     view! {
-        <details class="chart-data">
+        <details class="chart-data" open=open>
             <summary>"As a table"</summary>
             <div class="table-box">
                 <table>
@@ -385,6 +393,7 @@ pub(crate) fn EquityTable(
             </div>
         </details>
     }
+    .into_any()
 }
 
 fn marks(trades: &[TradeReport], digits: u32, currency: &str) -> Vec<Mark> {
@@ -470,7 +479,7 @@ fn Trades(
                 <button
                     type="button"
                     class="button small"
-                    disabled=move || page.get() + 1 >= pages
+                    disabled=move || { page.get() + 1 >= pages }
                     on:click=move |_| page.update(|page| *page = (*page + 1).min(pages - 1))
                 >
                     "Later"
@@ -542,6 +551,7 @@ fn TradeLine(trade: TradeReport, price_digits: u32, quantity_digits: u32, digits
             <td class="number" data-label="Return">{format::signed_percent(trade.return_ratio, 2)}</td>
         </tr>
     }
+    .into_any()
 }
 
 /// Where the result comes from and how to get it again.
@@ -611,4 +621,5 @@ fn Provenance(status: BacktestStatus, report: BacktestReport) -> impl IntoView {
             </dl>
         </Frame>
     }
+    .into_any()
 }

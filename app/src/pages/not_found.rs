@@ -22,6 +22,7 @@ pub(crate) fn NotFound() -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }
 
 /// A page's own thing could not be had: it is gone, or the server cannot be reached.
@@ -44,4 +45,5 @@ pub(crate) fn Missing(
             </p>
         </div>
     }
+    .into_any()
 }

@@ -54,6 +54,7 @@ pub(crate) fn Overview() -> impl IntoView {
             </section>
         </div>
     }
+    .into_any()
 }
 
 /// Equity and what it has made, over the sessions that are alive.
@@ -197,6 +198,7 @@ fn Now(initial: Vec<SessionSummary>, status: SystemStatus) -> impl IntoView {
             </Show>
         </Frame>
     }
+    .into_any()
 }
 
 /// Something that a person should look at.
@@ -263,4 +265,5 @@ fn Attention(list: Memo<Vec<SessionSummary>>) -> impl IntoView {
             </Frame>
         </Show>
     }
+    .into_any()
 }

@@ -36,6 +36,7 @@ pub(crate) fn Sessions() -> impl IntoView {
             </Suspense>
         </div>
     }
+    .into_any()
 }
 
 /// The list as of now: the one that the page came with until the first live message.
@@ -88,6 +89,7 @@ fn Board(initial: Vec<SessionSummary>) -> impl IntoView {
             </Show>
         </Show>
     }
+    .into_any()
 }
 
 fn matches(session: &SessionSummary, words: &str) -> bool {
@@ -118,6 +120,7 @@ pub(crate) fn NoSessions() -> impl IntoView {
             </p>
         </Empty>
     }
+    .into_any()
 }
 
 /// A row a session. Rows stay in place while their figures change.
@@ -154,6 +157,7 @@ pub(crate) fn SessionTable(
             </table>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -180,6 +184,12 @@ fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
     let href = format!("/sessions/{id}");
     let session = id.to_string();
     let params = format::parameters(&first.params);
+    // A session that is called like its strategy says so once.
+    let about = match (first.name == first.strategy, params.is_empty()) {
+        (true, _) => params,
+        (false, true) => first.strategy.clone(),
+        (false, false) => format!("{}, {params}", first.strategy),
+    };
     let sparkline = Signal::derive(move || {
         found.with(|session| session.as_ref().map(|session| session.sparkline.clone()).unwrap_or_default())
     });
@@ -189,7 +199,7 @@ fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
         <tr data-testid="session-row" data-session=session>
             <th scope="row" class="head">
                 <A href=href>{of(|session| session.name.clone())}</A>
-                <small>{first.strategy.clone()} {(!params.is_empty()).then(|| format!(", {params}"))}</small>
+                <small>{about}</small>
             </th>
             <td data-label="State">
                 <StateBadge state />
@@ -285,6 +295,7 @@ pub(crate) fn Holding(
             </span>
         </Show>
     }
+    .into_any()
 }
 
 #[component]
@@ -331,4 +342,5 @@ fn RowActions(id: SessionId, #[prop(into)] state: Signal<papertape::engine::Sess
         </Show>
         <ProblemNote problem=deed.problem />
     }
+    .into_any()
 }

@@ -104,6 +104,7 @@ fn Card(card: StrategyCard) -> impl IntoView {
             {actions}
         </article>
     }
+    .into_any()
 }
 
 #[component]
@@ -118,6 +119,7 @@ fn Problems(problems: Vec<String>) -> impl IntoView {
             <ul>{lines}</ul>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -164,4 +166,5 @@ fn LastBacktest(last: BacktestSummary) -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }

@@ -30,6 +30,7 @@ pub(crate) fn Strategies() -> impl IntoView {
             </Suspense>
         </div>
     }
+    .into_any()
 }
 
 /// The field that `/` goes to.
@@ -51,4 +52,5 @@ pub(crate) fn Filter(words: RwSignal<String>) -> impl IntoView {
             <kbd aria-hidden="true">"/"</kbd>
         </div>
     }
+    .into_any()
 }

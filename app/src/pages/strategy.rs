@@ -34,6 +34,7 @@ pub(crate) fn Strategy() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 #[component]
@@ -106,6 +107,7 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }
 
 /// Parameters, data, costs, and the button.
@@ -208,6 +210,7 @@ fn Bench(
             <BacktestRun request running primary=true label="Run backtest" />
         </Frame>
     }
+    .into_any()
 }
 
 #[component]

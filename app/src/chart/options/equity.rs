@@ -1,10 +1,10 @@
 //! The equity chart: the curve against buy-and-hold, and the fall from its peak under it.
 
-use super::{MAX_POINTS, at, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
+use super::{MAX_POINTS, at, finish, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
 use crate::chart::names::{self, LOSS, MUTED, SERIES, SURFACE};
 use charming::component::Legend;
 use charming::element::{
-    AreaStyle, ItemStyle, LineStyle, LineStyleType, Symbol, SymbolSize, Tooltip,
+    ItemStyle, LineStyle, LineStyleType, Symbol, SymbolSize, Tooltip,
 };
 use charming::series::{Line, Scatter};
 use papertape::analytics::thin_minmax;
@@ -47,8 +47,8 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
         .grid(grid("", "28").height("60"))
         .x_axis(time_axis(0.0, false))
         .x_axis(time_axis(1.0, true))
-        .y_axis(value_axis(0.0, label(names::compact())))
-        .y_axis(value_axis(1.0, label(names::percent(0))).split_number(2.0).scale(false).max(0.0))
+        .y_axis(value_axis(0.0, label(names::number(0, ""))))
+        .y_axis(value_axis(1.0, label(names::percent(1))).split_number(2.0).scale(false).max(0.0))
         .data_zoom(zoom(&[0, 1]))
         .series(
             Line::new()
@@ -77,15 +77,13 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
                 .show_symbol(false)
                 .line_style(LineStyle::new().color(LOSS).width(1.0))
                 .item_style(ItemStyle::new().color(LOSS))
-                .area_style(AreaStyle::new().color(names::tint(LOSS, 25)).origin(charming::element::OriginPosition::Start))
                 .tooltip(Tooltip::new().value_formatter(names::percent(2).as_str())),
         )
         .series(exit_series("wins", "Trade with a profit", Symbol::Circle, names::GAIN))
         .series(exit_series("losses", "Trade with a loss", Symbol::Diamond, LOSS));
-    let mut option = serde_json::to_value(&chart).unwrap_or_default();
-    option["axisPointer"] = json!({"link": [{"xAxisIndex": "all"}]});
-
+    let mut option = finish(&chart);
     let points = thin_minmax(&curve.points, MAX_POINTS, value);
+    frame_flat(&mut option, &points);
     let line = |of: &dyn Fn(&EquityPoint) -> Value| {
         Value::Array(points.iter().map(|point| Value::Array(vec![at(point.time), of(point)])).collect())
     };
@@ -105,12 +103,27 @@ fn exit_series(id: &str, name: &str, symbol: Symbol, color: &str) -> Scatter {
         .id(id)
         .name(name)
         .symbol(symbol)
-        .symbol_size(SymbolSize::Number(7.0))
+        .symbol_size(SymbolSize::Number(6.0))
         .item_style(ItemStyle::new().color(color).border_color(SURFACE).border_width(1.0))
 }
 
 fn value(point: &EquityPoint) -> f64 {
     Price(point.equity).to_f64()
+}
+
+/// A curve that has not moved yet would fill its box with nothing to compare: it gets a little room on either side.
+fn frame_flat(option: &mut Value, points: &[EquityPoint]) {
+    let (low, high) = points.iter().map(value).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), equity| {
+        (low.min(equity), high.max(equity))
+    });
+    if high - low < high.abs() * 1e-4 {
+        option["yAxis"][0]["min"] = rounded(low - high.abs() * 0.005, 0);
+        option["yAxis"][0]["max"] = rounded(high + high.abs() * 0.005, 0);
+    }
+    let deepest = points.iter().map(|point| point.drawdown).fold(0.0, f64::max);
+    if deepest < 0.002 {
+        option["yAxis"][1]["min"] = rounded(-0.002, 3);
+    }
 }
 
 /// What the initial capital would be worth, had it all gone into the instrument at the first close.

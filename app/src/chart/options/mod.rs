@@ -67,6 +67,17 @@ fn zoom(axes: &[usize]) -> DataZoom {
     DataZoom::new().id("zoom").type_(DataZoomType::Inside).x_axis_index(axes).filter_mode(FilterMode::Filter)
 }
 
+/// What `charming` has no field for and both kinds of chart want: one cross-hair through all grids, and labels of time
+/// that give way to each other.
+fn finish(chart: &charming::Chart) -> Value {
+    let mut option = serde_json::to_value(chart).unwrap_or_default();
+    option["axisPointer"] = serde_json::json!({"link": [{"xAxisIndex": "all"}]});
+    for axis in option["xAxis"].as_array_mut().into_iter().flatten() {
+        axis["axisLabel"]["hideOverlap"] = Value::Bool(true);
+    }
+    option
+}
+
 /// Puts `value` into the `index`th series under `key`.
 fn put(option: &mut Value, index: usize, key: &str, value: Value) {
     if let Some(series) = option.get_mut("series").and_then(|series| series.get_mut(index))

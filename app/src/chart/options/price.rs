@@ -1,6 +1,6 @@
 //! The price chart: candles and volume, with the session's own marks and working prices on them.
 
-use super::{at, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
+use super::{at, finish, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
 use crate::chart::names::{self, GAIN, LOSS, MUTED, SERIES, SURFACE, TEXT};
 use charming::component::Axis;
 use charming::element::{
@@ -98,7 +98,6 @@ pub(crate) fn price(view: &PriceView) -> String {
 }
 
 fn frame(view: &PriceView) -> Value {
-    let digits = u8::try_from(view.digits).unwrap_or(2);
     let mut chart = charming::Chart::new()
         .animation(false)
         .tooltip(tooltip())
@@ -106,7 +105,7 @@ fn frame(view: &PriceView) -> Value {
         .grid(grid("", "28").height("44"))
         .x_axis(time_axis(0.0, false))
         .x_axis(time_axis(1.0, true))
-        .y_axis(value_axis(0.0, label(names::number(digits, ""))))
+        .y_axis(value_axis(0.0, label(names::number(axis_digits(view), ""))))
         .y_axis(volume_axis())
         .data_zoom(zoom(&[0, 1]))
         .series(Candlestick::new().id("price").name("Price"))
@@ -122,19 +121,32 @@ fn frame(view: &PriceView) -> Value {
     for (id, name, kind) in SERIES_MARKS {
         chart = chart.series(mark_series(id, name, kind));
     }
-    let mut option = serde_json::to_value(&chart).unwrap_or_default();
-    // One cross-hair through price and volume.
-    option["axisPointer"] = json!({"link": [{"xAxisIndex": "all"}]});
+    let mut option = finish(&chart);
+    if let Some(lines) = option.pointer_mut("/series/2/markLine/data").and_then(Value::as_array_mut) {
+        for (line, color) in lines.iter_mut().zip(level_colors(view)) {
+            line["lineStyle"] = json!({"color": color});
+        }
+    }
     if let (Some(window), Some(last)) = (view.window, view.bars.last())
         && view.bars.len() > window
     {
         let first = &view.bars[view.bars.len() - window];
-        if let Some(zoom) = option.pointer_mut("/dataZoom/0").or(None) {
+        if let Some(zoom) = option.pointer_mut("/dataZoom/0") {
             zoom["startValue"] = at(first.open_time);
             zoom["endValue"] = at(last.open_time);
         }
     }
     option
+}
+
+/// Labels of large prices need no decimals; the cross-hair has them all.
+fn axis_digits(view: &PriceView) -> u8 {
+    let digits = u8::try_from(view.digits).unwrap_or(2);
+    match view.bars.last() {
+        Some(bar) if bar.close >= 10_000.0 => 0,
+        Some(bar) if bar.close >= 1_000.0 => digits.min(1),
+        _ => digits,
+    }
 }
 
 fn volume_axis() -> Axis {
@@ -174,16 +186,25 @@ fn candles(option: &mut Value, view: &PriceView) {
     put(option, 1, "data", Value::Array(volume));
 }
 
+const fn level_color(kind: LevelKind) -> &'static str {
+    match kind {
+        LevelKind::Entry => TEXT,
+        LevelKind::Stop => LOSS,
+        LevelKind::Target => GAIN,
+        LevelKind::Order => SERIES[0],
+    }
+}
+
+/// The colours of the lines of [`levels`], in order.
+fn level_colors(view: &PriceView) -> impl Iterator<Item = &'static str> {
+    view.levels.iter().map(|level| level_color(level.kind)).chain(std::iter::once(MUTED))
+}
+
 /// Working prices: a series without points of its own, so that its lines come and go without touching the candles.
 fn levels(view: &PriceView) -> Line {
     let mut lines: Vec<MarkLineVariant> = Vec::new();
     for level in &view.levels {
-        let color = match level.kind {
-            LevelKind::Entry => TEXT,
-            LevelKind::Stop => LOSS,
-            LevelKind::Target => GAIN,
-            LevelKind::Order => SERIES[0],
-        };
+        let color = level_color(level.kind);
         let label = Label::new()
             .show(true)
             .position(LabelPosition::InsideStartTop)

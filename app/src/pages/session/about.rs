@@ -87,4 +87,5 @@ pub(crate) fn About(view: SessionView) -> impl IntoView {
             <Code text=view.source.get_value() />
         </div>
     }
+    .into_any()
 }

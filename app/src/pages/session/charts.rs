@@ -32,8 +32,9 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
             view.orders.with(|orders| levels(it.position.as_ref(), orders, digits))
         });
         let history = view.history_bars.get();
+        let forming = view.forming.get();
         let shown = view.bars.with(|bars| PriceView {
-            bars: bars.clone(),
+            bars: bars.iter().copied().chain(forming).collect(),
             marks: view.trades.with(|trades| marks(trades, digits, &code)),
             levels,
             began: if history > 0 { bars.get(history).map(|bar| bar.open_time) } else { None },
@@ -91,24 +92,31 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
                     <Chart option=prices label=about_price class="tall" group handle />
                 </div>
             </Frame>
-            <Frame title="Equity and drawdown">
+            <Frame
+                title="Equity and drawdown"
+                aside=move || {
+                    view! {
+                        <button
+                            type="button"
+                            class="button small"
+                            aria-expanded=move || if as_table.get() { "true" } else { "false" }
+                            on:click=move |_| as_table.update(|open| *open = !*open)
+                        >
+                            "As a table"
+                        </button>
+                    }
+                }
+            >
                 <div data-testid="equity-chart">
                     <Chart option=curve label=about_equity class="tall" group=same_group />
                 </div>
-                <button
-                    type="button"
-                    class="link"
-                    aria-expanded=move || if as_table.get() { "true" } else { "false" }
-                    on:click=move |_| as_table.update(|open| *open = !*open)
-                >
-                    {move || if as_table.get() { "Hide the figures" } else { "Show the figures as of now" }}
-                </button>
                 <Show when=move || as_table.get()>
-                    <EquityTable points=view.equity.get_untracked() digits=amount_digits />
+                    <EquityTable points=view.equity.get_untracked() digits=amount_digits open=true />
                 </Show>
             </Frame>
         </div>
     }
+    .into_any()
 }
 
 fn marks(trades: &[Trade], digits: u32, currency: &str) -> Vec<Mark> {

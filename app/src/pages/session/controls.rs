@@ -110,6 +110,7 @@ pub(crate) fn Controls(view: SessionView) -> impl IntoView {
             <ProblemNote problem=deed.problem />
         </div>
     }
+    .into_any()
 }
 
 /// Market seconds per second, for feeds whose clock is ours.

@@ -45,6 +45,7 @@ pub(crate) fn Fills(view: SessionView) -> impl IntoView {
             </div>
         </Show>
     }
+    .into_any()
 }
 
 #[component]
@@ -93,6 +94,7 @@ fn FillRows(fill: Fill, instrument: StoredValue<Instrument>) -> impl IntoView {
             </td>
         </tr>
     }
+    .into_any()
 }
 
 /// From the price on which it was decided to what it really cost, amount by amount.
@@ -137,4 +139,5 @@ fn Why(fill: Fill, instrument: Instrument) -> impl IntoView {
             </table>
         </div>
     }
+    .into_any()
 }

@@ -53,6 +53,7 @@ pub(crate) fn Session() -> impl IntoView {
             })}
         </Suspense>
     }
+    .into_any()
 }
 
 fn unknown(id: &str) -> ProblemDetails {
@@ -99,6 +100,7 @@ fn Body(detail: SessionDetail) -> impl IntoView {
             </section>
         </div>
     }
+    .into_any()
 }
 
 /// Keeps the view up to date, and reads afresh what events do not carry a little after a trade has closed.
@@ -162,6 +164,7 @@ fn Panel(name: &'static str, chosen: RwSignal<&'static str>, children: Children)
             {children()}
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -199,6 +202,7 @@ fn Head(view: SessionView) -> impl IntoView {
             <Controls view />
         </header>
     }
+    .into_any()
 }
 
 /// Why it stands where it stands, and what can be done about it; nothing while it simply runs.
@@ -311,4 +315,5 @@ fn Figures(view: SessionView) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }

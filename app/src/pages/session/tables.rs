@@ -74,6 +74,7 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
             </dl>
         </Show>
     }
+    .into_any()
 }
 
 /// A protective price and what it would bring against the entry, before fees.
@@ -128,6 +129,7 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
             </div>
         </Show>
     }
+    .into_any()
 }
 
 fn order_row(order: &Order, instrument: &Instrument) -> impl IntoView + use<> {
@@ -243,6 +245,7 @@ pub(crate) fn Trades(view: SessionView) -> impl IntoView {
             </div>
         </Show>
     }
+    .into_any()
 }
 
 fn trade_row(trade: &Trade, instrument: &Instrument) -> impl IntoView + use<> {
@@ -299,4 +302,5 @@ pub(crate) fn Alerts(view: SessionView) -> impl IntoView {
             </ul>
         </Show>
     }
+    .into_any()
 }
