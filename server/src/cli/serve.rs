@@ -68,9 +68,11 @@ pub(super) async fn run(arguments: ServeArguments) -> Result<(), CliError> {
     let storage = Arc::new(Sqlite::open(&store.database(&folder)?).await?);
     let services = Services::open(storage, &config.settings, Some(folder.join("strategies")), None).await?;
     let running = serve_on(listener, Arc::new(services))?;
+    // Before the announcement: who reads it may want the server to end at once.
+    let stop = StopSignal::install()?;
     announce(running.address)?;
     tracing::info!(data_dir = %folder.display(), "serving");
-    stop_signal().await;
+    stop.wait().await;
     tracing::info!("shutting down");
     running.stop().await;
     Ok(())
@@ -190,26 +192,43 @@ fn log_to_stderr() {
         .try_init();
 }
 
-/// Waits until somebody wants the server to end.
-async fn stop_signal() {
-    let interrupt = async {
+/// Ctrl-C, or what service managers send.
+struct StopSignal {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignal {
+    #[cfg(unix)]
+    fn install() -> Result<Self, CliError> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let refuse = |error| CliError::problem(format!("signals cannot be listened to: {error}"));
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(refuse)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(refuse)?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    fn install() -> Result<Self, CliError> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn wait(self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
     }
 }

@@ -13,6 +13,9 @@ use tokio::time::Instant;
 
 /// How long a session may compute before others have their turn.
 const SLICE: Duration = Duration::from_millis(3);
+/// How long, and up to how many events, a session that is behind its clock gathers before it writes.
+const GATHER: Duration = Duration::from_millis(40);
+const GATHER_EVENTS: usize = 8_192;
 /// How often at most the line in lists is drawn anew, unless something of note happens.
 const SUMMARY_EVERY: Duration = Duration::from_millis(200);
 /// How often it is noted how far the session is.
@@ -62,6 +65,7 @@ pub(super) struct Actor {
 
 /// When what was last done.
 struct Marks {
+    settled: Instant,
     summary: Instant,
     progress: Instant,
     progress_inputs: u64,
@@ -103,6 +107,7 @@ impl Actor {
             outcome: Outcome::new(parts.around.id.clone()),
             hub,
             marks: Marks {
+                settled: now,
                 summary: now,
                 progress: now,
                 progress_inputs: inputs,
@@ -129,7 +134,8 @@ impl Actor {
                 }
             }
             let next = self.slice();
-            if self.settle().await.is_break() {
+            let behind = matches!(next, Next::More);
+            if (!behind || self.has_gathered_enough()) && self.settle().await.is_break() {
                 return;
             }
             match next {
@@ -181,7 +187,14 @@ impl Actor {
         }
     }
 
+    /// A session that is behind its clock writes less often and more at once: what costs is the commit.
+    fn has_gathered_enough(&self) -> bool {
+        self.marks.settled.elapsed() >= GATHER || self.outcome.events.len() >= GATHER_EVENTS
+    }
+
     async fn handle(&mut self, message: Message) -> ControlFlow<()> {
+        // Whatever is answered speaks of what is durable.
+        self.settle().await?;
         match message {
             Message::Command(command, reply) => {
                 let state = self.around.state(self.machine.engine());
@@ -236,6 +249,7 @@ impl Actor {
     /// Makes durable what somebody waits for, then hands all events on.
     async fn settle(&mut self) -> ControlFlow<()> {
         let now = Instant::now();
+        self.marks.settled = now;
         let inputs = self.machine.engine().inputs();
         let snapshot = inputs > self.marks.snapshot_inputs
             && (now.duration_since(self.marks.snapshot) >= SNAPSHOT_EVERY

@@ -66,6 +66,14 @@ struct Frozen {
     view: View,
 }
 
+/// The head of the event hash chain in a frozen machine.
+pub(crate) fn event_hash_of(state: &[u8]) -> Result<String, MachineError> {
+    let unreadable = |error: &dyn std::fmt::Display| MachineError::Snapshot(error.to_string());
+    let frozen: Frozen = postcard::from_bytes(state).map_err(|error| unreadable(&error))?;
+    let engine = Engine::restore(&frozen.engine).map_err(|error| unreadable(&error))?;
+    Ok(engine.event_hash())
+}
+
 impl Outcome {
     pub(crate) const fn new(session: SessionId) -> Self {
         Self {

@@ -4,8 +4,8 @@
 //! out with what the journal says.
 
 use super::HostError;
-use super::machine::{Machine, Outcome};
-use crate::storage::{CommandRecord, JournalLine, SessionRecord, Storage};
+use super::machine::{Machine, Outcome, event_hash_of};
+use crate::storage::{CommandRecord, JournalLine, Recorded, SessionBatch, SessionRecord, Storage};
 use crate::tape::Library;
 use papertape::engine::Event;
 use papertape::model::SessionId;
@@ -48,15 +48,6 @@ pub(super) struct Rerun {
     pub(super) difference: Option<Difference>,
 }
 
-/// The recorded inputs and events after the machine's position, up to an input number.
-#[derive(Debug)]
-struct Recorded {
-    commands: VecDeque<CommandRecord>,
-    journal: VecDeque<JournalLine>,
-    /// Up to and including this input.
-    until: u64,
-}
-
 /// A session's machine as of its newest snapshot, run on to where it had come.
 pub(super) async fn bring_back(
     record: &SessionRecord,
@@ -67,70 +58,95 @@ pub(super) async fn bring_back(
         Some(snapshot) => Machine::thaw(&record.spec, library, &snapshot.state).await?,
         None => Machine::new(&record.spec, library).await?,
     };
-    run_on(machine, record, storage).await
+    let recorded = storage.recorded(&record.id, machine.engine().inputs()).await?;
+    let mut run = Run::new(machine, recorded, record.id.clone());
+    off_the_threads_that_serve(move || {
+        run.on_to(u64::MAX);
+        run.finish()
+    })
+    .await
 }
 
-async fn run_on(machine: Machine, record: &SessionRecord, storage: &dyn Storage) -> Result<Rerun, HostError> {
-    let from = machine.engine().inputs();
-    let commands = VecDeque::from(storage.commands(&record.id, from).await?);
-    let journal = VecDeque::from(storage.journal(&record.id, from).await?);
-    let until = [
-        record.progress.inputs,
-        commands.back().map_or(0, |command| command.input),
-        journal.back().map_or(0, |line| line.input),
-    ]
-    .into_iter()
-    .fold(from, u64::max);
-    let recorded = Recorded {
-        commands,
-        journal,
-        until,
-    };
-    let id = record.id.clone();
-    tokio::task::spawn_blocking(move || rerun(machine, recorded, id))
+async fn off_the_threads_that_serve<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, HostError> {
+    tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| HostError::Unreadable(format!("its inputs could not be run again: {error}")))
 }
 
-/// Runs the recorded inputs; stops at the first difference.
-fn rerun(mut machine: Machine, mut recorded: Recorded, id: SessionId) -> Rerun {
-    let mut outcome = Outcome::new(id);
-    let mut recent = Vec::new();
-    let mut difference = None;
-    while machine.engine().inputs() < recorded.until && difference.is_none() {
-        let stop = recorded.until.min(machine.engine().inputs() + STRIDE);
-        while machine.engine().inputs() < stop {
-            let before = machine.engine().inputs();
-            match recorded.commands.front() {
-                Some(record) if record.input == before + 1 => {
-                    machine.command(record.command, &mut outcome);
-                    recorded.commands.pop_front();
-                }
-                _ => machine.advance(&mut outcome),
-            }
-            if machine.engine().inputs() == before {
-                // It is over before its recorded end: the journal's next event tells.
-                recorded.until = before;
-                break;
-            }
+/// A machine on its way through recorded inputs.
+struct Run {
+    machine: Machine,
+    commands: VecDeque<CommandRecord>,
+    journal: VecDeque<JournalLine>,
+    /// The last recorded input.
+    end: u64,
+    outcome: Outcome,
+    recent: Vec<Arc<Event>>,
+    difference: Option<Difference>,
+}
+
+impl Run {
+    fn new(machine: Machine, recorded: Recorded, id: SessionId) -> Self {
+        Self {
+            machine,
+            commands: recorded.commands.into(),
+            journal: recorded.journal.into(),
+            end: recorded.inputs,
+            outcome: Outcome::new(id),
+            recent: Vec::new(),
+            difference: None,
         }
-        difference = compare(&mut outcome, &mut recorded.journal);
-        recent.append(&mut outcome.events);
-        let surplus = recent.len().saturating_sub(RECENT);
-        recent.drain(..surplus);
-        outcome.batch = crate::storage::SessionBatch::new(outcome.batch.session);
     }
-    if difference.is_none() {
-        difference = recorded.journal.pop_front().map(|line| Difference {
-            seq: line.seq,
-            recorded: Some(line.event),
-            again: None,
-        });
+
+    /// Runs the recorded inputs up to number `until`; stops at the first difference.
+    fn on_to(&mut self, until: u64) {
+        while self.machine.engine().inputs() < until.min(self.end) && self.difference.is_none() {
+            let stop = until.min(self.end).min(self.machine.engine().inputs() + STRIDE);
+            while self.machine.engine().inputs() < stop {
+                if !self.step() {
+                    // It is over before its recorded end: the journal's next event tells.
+                    self.end = self.machine.engine().inputs();
+                    break;
+                }
+            }
+            self.difference = compare(&mut self.outcome, &mut self.journal);
+            self.recent.append(&mut self.outcome.events);
+            let surplus = self.recent.len().saturating_sub(RECENT);
+            self.recent.drain(..surplus);
+            let empty = SessionBatch::new(self.outcome.batch.session.clone());
+            self.outcome.batch = empty;
+        }
     }
-    Rerun {
-        machine,
-        recent,
-        difference,
+
+    /// Takes in one input; `false` when there is none any more.
+    fn step(&mut self) -> bool {
+        let before = self.machine.engine().inputs();
+        match self.commands.front() {
+            Some(record) if record.input == before + 1 => {
+                self.machine.command(record.command, &mut self.outcome);
+                self.commands.pop_front();
+            }
+            _ => self.machine.advance(&mut self.outcome),
+        }
+        self.machine.engine().inputs() > before
+    }
+
+    /// What came of it; an event of the journal that has not come again is a difference.
+    fn finish(mut self) -> Rerun {
+        if self.difference.is_none() {
+            self.difference = self.journal.pop_front().map(|line| Difference {
+                seq: line.seq,
+                recorded: Some(line.event),
+                again: None,
+            });
+        }
+        Rerun {
+            machine: self.machine,
+            recent: self.recent,
+            difference: self.difference,
+        }
     }
 }
 
@@ -169,8 +185,8 @@ pub enum Verdict {
     Different(Difference),
 }
 
-/// Runs a session's recorded inputs from the start and compares every event with the journal, and the state with the
-/// newest snapshot's.
+/// Runs a session's recorded inputs from the start and compares every event with the journal, and the head of the event
+/// hash chain with the newest snapshot's. The session may go on meanwhile.
 ///
 /// # Errors
 /// [`HostError`] when there is no such session or it cannot be read.
@@ -179,24 +195,35 @@ pub async fn verify(id: &SessionId, storage: &dyn Storage, library: &Library) ->
         .session(id)
         .await?
         .ok_or_else(|| HostError::Unknown(id.clone()))?;
+    // Before the journal, which then reaches at least as far.
+    let snapshot = storage.newest_snapshot(id).await?;
+    let snapshot = snapshot
+        .map(|snapshot| Ok::<_, HostError>((snapshot.input, event_hash_of(&snapshot.state)?)))
+        .transpose()?;
     let machine = Machine::new(&record.spec, library).await?;
-    let again = run_on(machine, &record, storage).await?;
-    if let Some(difference) = again.difference {
-        return Ok(Verdict::Different(difference));
-    }
-    // The journal agrees; the chain's head says the same of the way through the snapshot.
-    let event_hash = again.machine.engine().event_hash();
-    let resumed = bring_back(&record, storage, library).await?;
-    let snapshot_hash = resumed.machine.engine().event_hash();
-    if snapshot_hash != event_hash {
-        return Ok(Verdict::Different(Difference {
-            seq: again.machine.engine().seq(),
-            recorded: Some(format!("a snapshot with event hash {snapshot_hash}")),
-            again: Some(format!("event hash {event_hash}")),
-        }));
-    }
-    Ok(Verdict::Identical {
-        event_hash,
-        inputs: again.machine.engine().inputs(),
+    let recorded = storage.recorded(id, 0).await?;
+    let mut run = Run::new(machine, recorded, id.clone());
+    let again = off_the_threads_that_serve(move || {
+        if let Some((input, recorded)) = snapshot {
+            run.on_to(input);
+            let again = run.machine.engine().event_hash();
+            if run.difference.is_none() && again != recorded {
+                run.difference = Some(Difference {
+                    seq: run.machine.engine().seq(),
+                    recorded: Some(format!("a snapshot with event hash {recorded}")),
+                    again: Some(format!("event hash {again}")),
+                });
+            }
+        }
+        run.on_to(u64::MAX);
+        run.finish()
+    })
+    .await?;
+    Ok(match again.difference {
+        Some(difference) => Verdict::Different(difference),
+        None => Verdict::Identical {
+            event_hash: again.machine.engine().event_hash(),
+            inputs: again.machine.engine().inputs(),
+        },
     })
 }

@@ -20,7 +20,7 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{HeaderName, Request},
     middleware,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use leptos::{config::LeptosOptions, context::provide_context};
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -30,6 +30,7 @@ use tokio::sync::watch;
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer,
+    limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     trace::TraceLayer,
 };
@@ -102,7 +103,8 @@ fn api_routes() -> Router<Api> {
         .route("/backtests", post(backtests::start))
         .route("/backtests/{id}", get(backtests::one).delete(backtests::cancel))
         .route("/ws", get(live::upgrade))
-        .fallback(problem::no_such_path)
+        // A route and not a fallback: the pages answer every path that has none.
+        .route("/{*path}", any(problem::no_such_path))
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY));
     Router::new()
@@ -130,5 +132,6 @@ fn pages(services: Arc<Services>) -> Router {
             },
         )
         .with_state(options)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        // The server functions read their bodies themselves.
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
 }

@@ -88,6 +88,9 @@ impl Services {
         };
         let host = Arc::new(Host::new(Arc::clone(&storage), library, probe));
         host.recover().await?;
+        // The first session should not have to wait for ninety days to pass.
+        let warm = Arc::clone(&worlds);
+        tokio::task::spawn_blocking(move || warm.world(&warm.config(&datasets::default_symbol())));
         Ok(Self {
             backtests: Arc::new(Backtests::new(Arc::clone(&storage))),
             shelf: Shelf::new(strategies),

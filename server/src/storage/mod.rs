@@ -11,7 +11,7 @@ mod sqlite;
 pub use error::StorageError;
 pub use records::{
     BacktestRecord, CommandRecord, DatasetId, DatasetRecord, JournalLine, JournalRecord, ListQuery,
-    NewDataset, Progress, SessionBatch, SessionRecord, SnapshotRecord, Write,
+    NewDataset, Progress, Recorded, SessionBatch, SessionRecord, SnapshotRecord, Write,
 };
 pub use sqlite::Sqlite;
 
@@ -53,11 +53,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// A session's newest snapshot.
     fn newest_snapshot<'a>(&'a self, id: &'a SessionId) -> Stored<'a, Option<SnapshotRecord>>;
 
-    /// A session's commands with input numbers above `after`, in order.
-    fn commands<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Vec<CommandRecord>>;
-
-    /// A session's journal of inputs with numbers above `after`, in order.
-    fn journal<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Vec<JournalLine>>;
+    /// What a session has recorded of inputs with numbers above `after`, all of one moment.
+    fn recorded<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Recorded>;
 
     /// The journal, a page at a time.
     fn events<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Event>>;

@@ -152,6 +152,17 @@ pub struct JournalLine {
     pub event: String,
 }
 
+/// What a session has recorded after a certain input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Commands, in order.
+    pub commands: Vec<CommandRecord>,
+    /// The journal, in order.
+    pub journal: Vec<JournalLine>,
+    /// The last input that the session is known to have taken in.
+    pub inputs: u64,
+}
+
 /// A session's whole state after an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotRecord {

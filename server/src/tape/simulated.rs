@@ -7,6 +7,9 @@ use papertape::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
+/// A session at full speed would run on until times no longer fit their type: the tape ends after ten years.
+const LENGTH: i64 = 3_652 * 86_400_000_000_000;
+
 /// A tape of the simulated market.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SimulatedTape {
@@ -52,8 +55,10 @@ impl Tape for SimulatedTape {
         if self.next.is_none() {
             self.next = self.market.next();
         }
-        self.next.map(|event| TapeItem {
-            due: Some(time_of(&event)),
+        let event = self.next?;
+        let time = time_of(&event);
+        (time.since(self.start) < LENGTH).then_some(TapeItem {
+            due: Some(time),
             input: Input::Market(event),
         })
     }

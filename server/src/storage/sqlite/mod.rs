@@ -9,8 +9,8 @@ mod read;
 mod writer;
 
 use super::{
-    BacktestRecord, CommandRecord, DatasetId, DatasetRecord, JournalLine, ListQuery, NewDataset,
-    SessionRecord, SnapshotRecord, Storage, StorageError, Stored, Write,
+    BacktestRecord, DatasetId, DatasetRecord, ListQuery, NewDataset, Recorded, SessionRecord, SnapshotRecord,
+    Storage, StorageError, Stored, Write,
 };
 use futures::{FutureExt, future::BoxFuture};
 use papertape::alert::Alert;
@@ -75,12 +75,8 @@ impl Storage for Sqlite {
         read::newest_snapshot(&self.readers, id).boxed()
     }
 
-    fn commands<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Vec<CommandRecord>> {
-        read::commands(&self.readers, id, after).boxed()
-    }
-
-    fn journal<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Vec<JournalLine>> {
-        read::journal(&self.readers, id, after).boxed()
+    fn recorded<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Recorded> {
+        read::recorded(&self.readers, id, after).boxed()
     }
 
     fn events<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Event>> {

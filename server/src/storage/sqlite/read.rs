@@ -1,8 +1,8 @@
 //! Reads as SQL.
 
 use crate::storage::{
-    BacktestRecord, CommandRecord, DatasetId, DatasetRecord, JournalLine, ListQuery, Progress, SessionRecord,
-    SnapshotRecord, StorageError,
+    BacktestRecord, CommandRecord, DatasetId, DatasetRecord, JournalLine, ListQuery, Progress, Recorded,
+    SessionRecord, SnapshotRecord, StorageError,
 };
 use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
@@ -80,40 +80,57 @@ pub(super) async fn newest_snapshot(pool: &SqlitePool, id: &SessionId) -> Result
         .transpose()
 }
 
-pub(super) async fn commands(pool: &SqlitePool, id: &SessionId, after: u64) -> Result<Vec<CommandRecord>> {
-    sqlx::query("SELECT input, time, command FROM commands WHERE session = ?1 AND input > ?2 ORDER BY input")
+pub(super) async fn recorded(pool: &SqlitePool, id: &SessionId, after: u64) -> Result<Recorded> {
+    let doing = StorageError::while_doing("read what the session has recorded");
+    // One transaction, one moment: a running session may write between two reads.
+    let mut transaction = pool.begin().await.map_err(&doing)?;
+    let inputs: Option<i64> = sqlx::query_scalar("SELECT inputs FROM sessions WHERE id = ?1")
         .bind(id.as_str())
-        .bind(after as i64)
-        .fetch_all(pool)
+        .fetch_optional(&mut *transaction)
         .await
-        .map_err(StorageError::while_doing("read the commands"))?
-        .iter()
-        .map(|row| {
-            Ok(CommandRecord {
-                input: number(row, "input")?,
-                time: time(row, "time")?,
-                command: json(row, "command")?,
-            })
-        })
-        .collect()
+        .map_err(&doing)?;
+    let commands = sqlx::query(
+        "SELECT input, time, command FROM commands WHERE session = ?1 AND input > ?2 ORDER BY input",
+    )
+    .bind(id.as_str())
+    .bind(after as i64)
+    .fetch_all(&mut *transaction)
+    .await
+    .map_err(&doing)?;
+    let journal =
+        sqlx::query("SELECT seq, input, event FROM journal WHERE session = ?1 AND input > ?2 ORDER BY seq")
+            .bind(id.as_str())
+            .bind(after as i64)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(&doing)?;
+    transaction.rollback().await.map_err(&doing)?;
+    let commands: Vec<CommandRecord> = commands.iter().map(command_record).collect::<Result<_>>()?;
+    let journal: Vec<JournalLine> = journal.iter().map(journal_line).collect::<Result<_>>()?;
+    let noted = inputs.and_then(|inputs| u64::try_from(inputs).ok()).unwrap_or(0);
+    Ok(Recorded {
+        inputs: noted
+            .max(commands.last().map_or(0, |command| command.input))
+            .max(journal.last().map_or(0, |line| line.input)),
+        commands,
+        journal,
+    })
 }
 
-pub(super) async fn journal(pool: &SqlitePool, id: &SessionId, after: u64) -> Result<Vec<JournalLine>> {
-    sqlx::query("SELECT seq, input, event FROM journal WHERE session = ?1 AND input > ?2 ORDER BY seq")
-        .bind(id.as_str())
-        .bind(after as i64)
-        .fetch_all(pool)
-        .await
-        .map_err(StorageError::while_doing("read the journal"))?
-        .iter()
-        .map(|row| {
-            Ok(JournalLine {
-                seq: number(row, "seq")?,
-                input: number(row, "input")?,
-                event: column(row, "event")?,
-            })
-        })
-        .collect()
+fn command_record(row: &SqliteRow) -> Result<CommandRecord> {
+    Ok(CommandRecord {
+        input: number(row, "input")?,
+        time: time(row, "time")?,
+        command: json(row, "command")?,
+    })
+}
+
+fn journal_line(row: &SqliteRow) -> Result<JournalLine> {
+    Ok(JournalLine {
+        seq: number(row, "seq")?,
+        input: number(row, "input")?,
+        event: column(row, "event")?,
+    })
 }
 
 pub(super) async fn events(pool: &SqlitePool, id: &SessionId, query: &ListQuery) -> Result<Page<Event>> {
