@@ -1,4 +1,4 @@
-// What every test starts from: a server of its own worker, and a page that fails the test when it reports an error.
+// What every test starts from: a server, and a page whose errors fail the test.
 
 import { AxeBuilder } from "@axe-core/playwright";
 import { type Page, expect, test as base } from "@playwright/test";
@@ -46,6 +46,11 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     },
     { auto: true },
   ],
+});
+
+/** The same on a server of the test's own, whose address is where `/` leads. */
+export const alone = test.extend({
+  baseURL: async ({ ownServer }, use) => use(ownServer.url),
 });
 
 export { expect };

@@ -2,12 +2,13 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 const BINARY = resolve(process.env.PAPERTAPE ?? join(import.meta.dirname, "../../target/release/papertape"));
+const STRATEGIES = join(import.meta.dirname, "../strategies");
 const START_TIMEOUT = 30_000;
 
 export class Server {
@@ -20,9 +21,10 @@ export class Server {
     readonly options: string[],
   ) {}
 
-  /** Starts a server with an empty data folder; `options` go to `papertape serve`. */
+  /** Starts a server that knows the tests' own strategies and nothing else; `options` go to `papertape serve`. */
   static async start(options: string[] = []): Promise<Server> {
     const dataDir = await mkdtemp(join(tmpdir(), "papertape-e2e-"));
+    await cp(STRATEGIES, join(dataDir, "strategies"), { recursive: true });
     const server = new Server(dataDir, options);
     await server.#spawn("127.0.0.1:0");
     return server;
