@@ -4,12 +4,14 @@ use super::connection::{Connection, delay};
 use super::{Live, Resume};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::future::{Either, select};
-use futures::{SinkExt, StreamExt};
-use gloo_net::websocket::{Message, futures::WebSocket};
+use futures::{Sink, SinkExt, StreamExt};
+use gloo_net::websocket::{Message, State, futures::WebSocket};
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use papertape::api::{ClientMessage, ServerMessage};
 use papertape::model::Timestamp;
+use std::future::poll_fn;
+use std::pin::Pin;
 
 /// How often the server is asked whether it is there, and how long silence may last.
 const PING_EVERY_MS: u32 = 5_000;
@@ -86,12 +88,11 @@ fn show(live: Live, connection: Connection) {
 /// Speaks with the server until the connection breaks; says whether the server ever answered.
 async fn converse(
     live: Live,
-    socket: WebSocket,
+    mut socket: WebSocket,
     lost_at: Option<Timestamp>,
     last_message: &mut Timestamp,
     woken: &mut UnboundedReceiver<()>,
 ) -> bool {
-    let (mut sink, mut stream) = socket.split();
     let (out, mut outbox) = unbounded();
     let greetings = live
         .inner
@@ -116,12 +117,17 @@ async fn converse(
     loop {
         for message in queue.drain(..) {
             let Ok(text) = serde_json::to_string(&message) else { continue };
-            if sink.send(Message::Text(text)).await.is_err() {
+            // A socket that failed to open takes messages too, and complains of each on the console.
+            let ready = poll_fn(|context| Pin::new(&mut socket).poll_ready(context)).await;
+            if ready.is_err() || !matches!(socket.state(), State::Open) {
+                return answered;
+            }
+            if socket.send(Message::Text(text)).await.is_err() {
                 return answered;
             }
         }
         let next = {
-            let incoming = select(stream.next(), outbox.next());
+            let incoming = select(socket.next(), outbox.next());
             let timer = select(TimeoutFuture::new(PING_EVERY_MS), woken.next());
             match select(incoming, timer).await {
                 Either::Left((Either::Left((message, _)), _)) => Next::Message(message),
