@@ -125,7 +125,7 @@ fn Speed(view: SessionView, act: Callback<SessionAction>) -> impl IntoView {
             let chosen = move || now.get() == speed;
             let text = format::speed(speed);
             let label = if speed == 0.0 {
-                "As fast as possible".to_owned()
+                "max: as fast as possible".to_owned()
             } else {
                 format!("{speed} market seconds a second")
             };
