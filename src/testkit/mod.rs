@@ -7,7 +7,8 @@ mod generate;
 pub use generate::{arbitrary_bars, arbitrary_market, bars_of};
 
 use crate::alert::AlertRules;
-use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input};
+use crate::api::{FeedInfo, FeedKind, SessionSummary};
+use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input, SessionState};
 use crate::market::{Bar, MarketEvent};
 use crate::model::{Instrument, Money, Timeframe, Timestamp};
 use crate::strategy::Strategy;
@@ -64,6 +65,49 @@ pub fn config(yaml: &str) -> EngineConfig {
             drawdown: None,
             losing_streak: None,
         },
+    }
+}
+
+/// A running session on the simulated market in which nothing has happened yet, as lists show it.
+///
+/// # Panics
+/// Never: the id is good.
+#[must_use]
+pub fn session_summary() -> SessionSummary {
+    let instrument = instrument();
+    let capital = Money::new(Decimal::from(10_000), instrument.quote());
+    SessionSummary {
+        id: "s-1".parse().unwrap_or_else(|error| panic!("{error}")),
+        name: "SMA cross".to_owned(),
+        strategy: "SMA cross".to_owned(),
+        params: BTreeMap::new(),
+        instrument,
+        timeframe: Timeframe::MINUTE,
+        feed: FeedInfo {
+            name: "simulated".to_owned(),
+            kind: FeedKind::Simulated,
+            label: "Simulated market".to_owned(),
+        },
+        state: SessionState::Running,
+        state_reason: String::new(),
+        speed: 1.0,
+        initial_capital: capital,
+        cash: capital,
+        equity: capital,
+        total_return: 0.0,
+        max_drawdown: 0.0,
+        position: None,
+        open_orders: 0,
+        trades: 0,
+        last_event: None,
+        attention: None,
+        market_time: None,
+        created_at: Timestamp::EPOCH,
+        sparkline: Vec::new(),
+        seq: 0,
+        execution: ExecutionConfig::default(),
+        backtest: None,
+        recoveries: 0,
     }
 }
 

@@ -199,10 +199,10 @@ impl Host {
             mailbox: messages,
             storage: Arc::clone(&self.storage),
             probe: self.probe.clone(),
-            summary: teller,
+            summary: teller.clone(),
             changed: self.changed.clone(),
         });
-        tokio::spawn(actor.run());
+        tokio::spawn(watch_over(tokio::spawn(actor.run()), id.clone(), teller, self.changed.clone()));
         self.enter(id, Entry { summary, mailbox });
     }
 
@@ -357,6 +357,25 @@ impl Host {
     }
 }
 
+/// Waits for a session's task. One that panicked (a bug) takes nothing else with it: its session is shown as failed, and
+/// what it had made durable until then is safe.
+async fn watch_over(
+    task: tokio::task::JoinHandle<()>,
+    session: SessionId,
+    teller: watch::Sender<Arc<SessionSummary>>,
+    changed: watch::Sender<u64>,
+) {
+    let Err(error) = task.await else { return };
+    tracing::error!(%session, %error, "the session's task ended by a bug");
+    teller.send_modify(|summary| {
+        let summary = Arc::make_mut(summary);
+        summary.state = SessionState::Failed;
+        "an internal error stopped it; it goes on from what is recorded when the server is started again"
+            .clone_into(&mut summary.state_reason);
+    });
+    changed.send_modify(|count| *count += 1);
+}
+
 /// Everything before the first live input: history and start.
 fn warm_up(mut machine: Machine, session: SessionId) -> (Machine, Outcome) {
     let mut outcome = Outcome::new(session);
@@ -377,4 +396,22 @@ async fn ask<T>(entry: &Entry, message: impl FnOnce(Reply<T>) -> Message) -> Res
             mpsc::error::TrySendError::Closed(_) => ended(),
         })?;
     answer.await.map_err(|_| ended())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use papertape::testkit;
+
+    #[tokio::test]
+    async fn a_task_that_panics_fails_its_session_and_nothing_else() {
+        let summary = testkit::session_summary();
+        let session = summary.id.clone();
+        let (teller, shown) = watch::channel(Arc::new(summary));
+        let changed = watch::Sender::new(0);
+        let task = tokio::spawn(async { panic!("a bug") });
+        watch_over(task, session, teller, changed.clone()).await;
+        assert_eq!(shown.borrow().state, SessionState::Failed);
+        assert_eq!(*changed.borrow(), 1);
+    }
 }
