@@ -72,14 +72,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         socket.send(Message::text(subscribe.to_string())).await?;
     }
 
+    // Reading what arrived waits until the end: it would delay what arrives next.
+    let mut arrivals = Vec::new();
+    let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
+    while let Ok(Some(message)) = tokio::time::timeout_at(end, socket.next()).await {
+        if let Message::Text(text) = message? {
+            arrivals.push((Instant::now(), text));
+        }
+    }
     let mut latencies = Vec::new();
-    let end = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < end {
-        let Ok(Some(message)) = tokio::time::timeout(Duration::from_secs(5), socket.next()).await else {
-            break;
-        };
-        let Message::Text(text) = message? else { continue };
-        let arrived = Instant::now();
+    for (arrived, text) in arrivals {
         let message: serde_json::Value = serde_json::from_str(&text)?;
         let event = &message["event"];
         if let (Some(session), Some(seq)) = (event["session"].as_str(), event["seq"].as_u64()) {

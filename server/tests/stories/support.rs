@@ -220,7 +220,7 @@ impl Server {
             let page = self.get(&format!("{path}?limit=10000{cursor}"));
             assert_eq!(page.status, 200, "{}", page.body);
             let mut page = page.json();
-            items.extend(page["items"].as_array_mut().expect("items").drain(..));
+            items.append(page["items"].as_array_mut().expect("items"));
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return items,
