@@ -157,12 +157,7 @@ fn killed_with_a_position_and_orders_resting_both_are_there_again() {
             held["entry_price"],
             session["summary"]["cash"]
         ]);
-        (
-            orders,
-            account,
-            session["summary"]["seq"].clone(),
-            session["event_hash"].clone(),
-        )
+        (orders, account, session["event_hash"].clone())
     };
     let before = open(&server);
     server.kill();
