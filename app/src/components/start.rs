@@ -322,7 +322,7 @@ fn StartForm(
                     <TextField label="To (UTC)" id="start-to" value=draft.to error=error("to") />
                 </div>
             </Show>
-            <div class="columns">
+            <div class="columns three">
                 <NumberField
                     label="Capital"
                     id="start-capital"

@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use papertape::api::{SessionAction, SessionSummary};
+use papertape::engine::SessionState;
 use papertape::model::SessionId;
 use papertape::portfolio::Position;
 
@@ -83,7 +84,9 @@ fn Board(initial: Vec<SessionSummary>) -> impl IntoView {
                     }}
                 </p>
             </div>
-            <SessionTable list shown />
+            <div class="frame">
+                <SessionTable list shown />
+            </div>
             <Show when=move || shown.with(Vec::is_empty)>
                 <p class="quiet">"No session matches. Clear the filter to see all of them."</p>
             </Show>
@@ -181,6 +184,15 @@ fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
     let state = Signal::derive(move || {
         found.with(|session| session.as_ref().map_or(fallback_state, |session| session.state))
     });
+    // What does not trade says why, right here.
+    let why = Memo::new(move |_| {
+        found.with(|session| {
+            session
+                .as_ref()
+                .filter(|it| it.state != SessionState::Running && !it.state_reason.is_empty())
+                .map(|it| it.state_reason.clone())
+        })
+    });
     let href = format!("/sessions/{id}");
     let session = id.to_string();
     let params = format::parameters(&first.params);
@@ -203,6 +215,7 @@ fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
             </th>
             <td data-label="State">
                 <StateBadge state />
+                {move || why.get().map(|why| view! { <small class="reason">{why}</small> })}
             </td>
             <td data-label="Market">
                 <span class="market">
@@ -299,7 +312,7 @@ pub(crate) fn Holding(
 }
 
 #[component]
-fn RowActions(id: SessionId, #[prop(into)] state: Signal<papertape::engine::SessionState>) -> impl IntoView {
+fn RowActions(id: SessionId, #[prop(into)] state: Signal<SessionState>) -> impl IntoView {
     let live = expect_context::<Live>();
     let deed = Deed::new();
     let ended = Memo::new(move |_| state.get().is_final());

@@ -1,6 +1,6 @@
 //! Fills, and why each is what it is.
 
-use crate::components::Time;
+use crate::components::{Limit, More, Time};
 use crate::format::{self, TimeStyle};
 use crate::live::SessionView;
 use leptos::prelude::*;
@@ -11,6 +11,8 @@ use papertape::model::{Instrument, Money};
 #[component]
 pub(crate) fn Fills(view: SessionView) -> impl IntoView {
     let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
+    let limit = Limit::new();
+    let count = Signal::derive(move || view.fills.with(Vec::len));
     let any = Memo::new(move |_| view.fills.with(|fills| !fills.is_empty()));
     let currency = view.summary.with_untracked(|it| it.equity.currency.to_string());
     let fee_head = StoredValue::new(format!("Fee, {currency}"));
@@ -37,12 +39,13 @@ pub(crate) fn Fills(view: SessionView) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody>
-                        <For each=move || view.fills.get() key=|fill| fill.number let:fill>
+                        <For each=move || view.fills.with(|fills| limit.of(fills)) key=|fill| fill.number let:fill>
                             <FillRows fill instrument />
                         </For>
                     </tbody>
                 </table>
             </div>
+            <More limit all=count />
         </Show>
     }
     .into_any()

@@ -1,6 +1,6 @@
 //! Positions, orders, trades and alerts.
 
-use crate::components::{Change, Time};
+use crate::components::{Change, Limit, More, Time};
 use crate::format::{self, NONE};
 use crate::live::SessionView;
 use leptos::prelude::*;
@@ -98,6 +98,8 @@ fn protection(
 pub(crate) fn Orders(view: SessionView) -> impl IntoView {
     let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
     let any = Memo::new(move |_| view.orders.with(|orders| !orders.is_empty()));
+    let limit = Limit::new();
+    let count = Signal::derive(move || view.orders.with(Vec::len));
     // A row is made again when its order has changed.
     let key = |order: &Order| (order.id, order.updated_at, order.filled, order.status as u8, order.kind.price());
     view! {
@@ -121,12 +123,13 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody>
-                        <For each=move || view.orders.get() key=key let:order>
+                        <For each=move || view.orders.with(|orders| limit.of(orders)) key=key let:order>
                             {instrument.with_value(|instrument| order_row(&order, instrument))}
                         </For>
                     </tbody>
                 </table>
             </div>
+            <More limit all=count />
         </Show>
     }
     .into_any()
@@ -207,6 +210,8 @@ pub(crate) fn Trades(view: SessionView) -> impl IntoView {
     let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
     let currency = view.summary.with_untracked(|it| it.equity.currency.to_string());
     let any = Memo::new(move |_| view.trades.with(|trades| !trades.is_empty()));
+    let limit = Limit::new();
+    let count = Signal::derive(move || view.trades.with(Vec::len));
     let key = |trade: &Trade| (trade.id, trade.exit_time, trade.quantity);
     let head = StoredValue::new(format!("P&L, {currency}"));
     view! {
@@ -237,12 +242,13 @@ pub(crate) fn Trades(view: SessionView) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody>
-                        <For each=move || view.trades.get() key=key let:trade>
+                        <For each=move || view.trades.with(|trades| limit.of(trades)) key=key let:trade>
                             {instrument.with_value(|instrument| trade_row(&trade, instrument))}
                         </For>
                     </tbody>
                 </table>
             </div>
+            <More limit all=count />
         </Show>
     }
     .into_any()
