@@ -209,8 +209,12 @@ impl Actor {
             }
             Message::Speed(speed, reply) => {
                 self.around.speed = speed;
+                let next = match self.machine.due() {
+                    Due::At(time) => Some(time),
+                    Due::Now | Due::Never => None,
+                };
                 self.clock
-                    .set_speed(speed, self.machine.market_time(), Instant::now());
+                    .set_speed(speed, self.machine.market_time(), next, Instant::now());
                 self.save(false, false).await?;
                 let _ = reply.send(Ok(self.draw()));
             }

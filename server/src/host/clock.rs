@@ -43,11 +43,19 @@ impl MarketClock {
     }
 
     /// Runs at another speed from now on. `reached` is the market time of the last input, from which a clock without
-    /// pace goes on.
-    pub(super) fn set_speed(&mut self, speed: f64, reached: Timestamp, now: Instant) {
+    /// pace goes on; `next` is when the next one is due: a session that is behind goes on from there instead of
+    /// rushing after what it could not keep up with.
+    pub(super) fn set_speed(
+        &mut self,
+        speed: f64,
+        reached: Timestamp,
+        next: Option<Timestamp>,
+        now: Instant,
+    ) {
         self.market = if self.speed > 0.0 {
             let passed = now.duration_since(self.wall).as_secs_f64() * self.speed;
-            self.market.plus_nanos((passed * 1e9) as i64)
+            let shows = self.market.plus_nanos((passed * 1e9) as i64);
+            next.map_or(shows, |next| shows.min(next))
         } else {
             reached
         };
@@ -74,9 +82,20 @@ mod tests {
         let now = Instant::now();
         let mut clock = MarketClock::new(60.0, Timestamp::EPOCH, now);
         let later = now + Duration::from_secs(10);
-        clock.set_speed(1.0, Timestamp::EPOCH, later);
+        clock.set_speed(1.0, Timestamp::EPOCH, None, later);
         let due = Timestamp::from_secs(605);
         assert_eq!(clock.wait_for(due, later), Some(later + Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_session_that_is_behind_does_not_rush() {
+        let now = Instant::now();
+        let mut clock = MarketClock::new(6_000.0, Timestamp::EPOCH, now);
+        let later = now + Duration::from_secs(10);
+        let next = Timestamp::from_secs(30_000);
+        clock.set_speed(1.0, Timestamp::from_secs(29_999), Some(next), later);
+        let after = Timestamp::from_secs(30_001);
+        assert_eq!(clock.wait_for(after, later), Some(later + Duration::from_secs(1)));
     }
 
     #[test]
@@ -85,7 +104,7 @@ mod tests {
         let mut clock = MarketClock::new(0.0, Timestamp::EPOCH, now);
         let far = Timestamp::from_secs(1_000_000);
         assert_eq!(clock.wait_for(far, now), None);
-        clock.set_speed(1.0, far, now);
+        clock.set_speed(1.0, far, None, now);
         assert_eq!(
             clock.wait_for(Timestamp::from_secs(1_000_001), now),
             Some(now + Duration::from_secs(1))

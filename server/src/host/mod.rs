@@ -202,7 +202,12 @@ impl Host {
             summary: teller.clone(),
             changed: self.changed.clone(),
         });
-        tokio::spawn(watch_over(tokio::spawn(actor.run()), id.clone(), teller, self.changed.clone()));
+        tokio::spawn(watch_over(
+            tokio::spawn(actor.run()),
+            id.clone(),
+            teller,
+            self.changed.clone(),
+        ));
         self.enter(id, Entry { summary, mailbox });
     }
 
