@@ -58,7 +58,9 @@ impl Direction {
 
 /// `plain` is a number as Rust prints it: puts separators between thousands and a true minus sign before it.
 fn group(plain: &str) -> String {
-    let (negative, digits) = plain.strip_prefix('-').map_or((false, plain), |rest| (true, rest));
+    let (negative, digits) = plain
+        .strip_prefix('-')
+        .map_or((false, plain), |rest| (true, rest));
     let whole = digits.find('.').unwrap_or(digits.len());
     let mut text = String::with_capacity(plain.len() + whole / 3 + 3);
     // Nothing is less than nothing: "-0.00" is a rounded amount without a direction.
@@ -285,12 +287,15 @@ const fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }

@@ -84,7 +84,11 @@ fn Places() -> impl IntoView {
             // A page inside a place belongs to the place.
             let current = move || {
                 let path = path.get();
-                let inside = if *href == "/" { path == "/" } else { path.starts_with(href) };
+                let inside = if *href == "/" {
+                    path == "/"
+                } else {
+                    path.starts_with(href)
+                };
                 inside.then_some("page")
             };
             view! { <a href=*href aria-current=current>{*name}</a> }
@@ -114,7 +118,10 @@ fn ConnectionState() -> impl IntoView {
         Connection::Connecting => "Connecting".to_owned(),
         Connection::Connected => "Connected".to_owned(),
         Connection::Reconnecting { since } => {
-            format!("Reconnecting, data since {}", zone.format(since, TimeStyle::Clock))
+            format!(
+                "Reconnecting, data since {}",
+                zone.format(since, TimeStyle::Clock)
+            )
         }
         Connection::Offline { since } => {
             format!("Offline, data since {}", zone.format(since, TimeStyle::Clock))
@@ -137,7 +144,9 @@ fn ConnectionState() -> impl IntoView {
 #[component]
 fn ThemeButton() -> impl IntoView {
     let toggle = move |_| {
-        let Some(root) = document().document_element() else { return };
+        let Some(root) = document().document_element() else {
+            return;
+        };
         let chosen = root.get_attribute("data-theme");
         let prefers_light = || {
             window()
@@ -211,7 +220,10 @@ fn Help(dialog: NodeRef<html::Dialog>) -> impl IntoView {
     let places: Vec<_> = PLACES
         .iter()
         .map(|(_, name, keys)| {
-            let keys: Vec<_> = keys.split(' ').map(|key| view! { <kbd>{key}</kbd> " " }).collect();
+            let keys: Vec<_> = keys
+                .split(' ')
+                .map(|key| view! { <kbd>{key}</kbd> " " })
+                .collect();
             view! { <tr><th scope="row">{*name}</th><td>{keys}</td></tr> }
         })
         .collect();

@@ -75,7 +75,8 @@ fn backend() -> Result<Arc<dyn Backend>, ProblemDetails> {
         type_uri: "about:blank".to_owned(),
         title: "The server is not ready".to_owned(),
         status: 503,
-        detail: "The server has no services behind its pages yet. Wait a moment and reload the page.".to_owned(),
+        detail: "The server has no services behind its pages yet. Wait a moment and reload the page."
+            .to_owned(),
         code: "not_ready".to_owned(),
         errors: Vec::new(),
     })
@@ -86,7 +87,8 @@ fn backend() -> Result<Arc<dyn Backend>, ProblemDetails> {
 #[cfg(feature = "ssr")]
 fn answer<T>(result: Result<T, ProblemDetails>) -> Result<T, Problem> {
     result.map_err(|details| {
-        let called = use_context::<http::request::Parts>().is_some_and(|it| it.uri.path().starts_with(PREFIX));
+        let called =
+            use_context::<http::request::Parts>().is_some_and(|it| it.uri.path().starts_with(PREFIX));
         if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
             && let Ok(status) = http::StatusCode::from_u16(details.status)
             && (called || status == http::StatusCode::NOT_FOUND)

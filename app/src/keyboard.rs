@@ -42,7 +42,9 @@ pub(crate) fn listen(help: Callback<()>) {
             let now = js_sys::Date::now();
             let after_g = now - pressed_g.get_value() < WAIT_MS;
             pressed_g.set_value(f64::NEG_INFINITY);
-            let Some(wish) = wish(&event.key(), after_g) else { return };
+            let Some(wish) = wish(&event.key(), after_g) else {
+                return;
+            };
             match wish {
                 Wish::Begin => pressed_g.set_value(now),
                 Wish::Help => help.run(()),
@@ -65,11 +67,15 @@ pub(crate) fn listen(help: Callback<()>) {
 
 /// Whether the focus is where letters are meant as letters, or a dialog is open.
 fn is_typing() -> bool {
-    let Some(element) = document().active_element() else { return false };
+    let Some(element) = document().active_element() else {
+        return false;
+    };
     let name = element.tag_name();
     matches!(name.as_str(), "INPUT" | "TEXTAREA" | "SELECT")
         || element.has_attribute("contenteditable")
-        || document().query_selector("dialog[open]").is_ok_and(|dialog| dialog.is_some())
+        || document()
+            .query_selector("dialog[open]")
+            .is_ok_and(|dialog| dialog.is_some())
 }
 
 #[cfg(test)]

@@ -24,7 +24,10 @@
 
 // Views are types, and a page is a deep one.
 #![recursion_limit = "512"]
-#![allow(unreachable_pub, reason = "the component macro writes `pub` on what a private module keeps to itself")]
+#![allow(
+    unreachable_pub,
+    reason = "the component macro writes `pub` on what a private module keeps to itself"
+)]
 
 pub mod backend;
 pub mod chart;

@@ -28,7 +28,9 @@ pub(crate) fn usdt(text: &str) -> Money {
 
 /// So many minutes into the sample's day.
 pub(crate) fn minute(index: i64) -> Timestamp {
-    Timestamp::parse("2024-12-01T10:00:00Z").expect("a time").plus_nanos(index * 60_000_000_000)
+    Timestamp::parse("2024-12-01T10:00:00Z")
+        .expect("a time")
+        .plus_nanos(index * 60_000_000_000)
 }
 
 pub(crate) fn instrument() -> Instrument {
@@ -38,11 +40,22 @@ pub(crate) fn instrument() -> Instrument {
 
 pub(crate) fn bar(index: i64) -> Bar {
     let open = 96_000.0 + index as f64;
-    Bar { open_time: minute(index), open, high: open + 20.0, low: open - 10.0, close: open + 5.0, volume: 2.5 }
+    Bar {
+        open_time: minute(index),
+        open,
+        high: open + 20.0,
+        low: open - 10.0,
+        close: open + 5.0,
+        volume: 2.5,
+    }
 }
 
 pub(crate) fn order(id: u64, purpose: OrderPurpose, kind: OrderKind) -> Order {
-    let side = if purpose == OrderPurpose::Entry { Side::Buy } else { Side::Sell };
+    let side = if purpose == OrderPurpose::Entry {
+        Side::Buy
+    } else {
+        Side::Sell
+    };
     Order {
         id: OrderId(id),
         side,

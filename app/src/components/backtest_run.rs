@@ -34,11 +34,18 @@ impl Progress {
         if self.bars.total == 0 {
             return "Preparing the bars".to_owned();
         }
-        let mut text =
-            format!("{} of {} bars", format::count(self.bars.done), format::count(self.bars.total));
+        let mut text = format!(
+            "{} of {} bars",
+            format::count(self.bars.done),
+            format::count(self.bars.total)
+        );
         if let Some(rate) = self.rate.filter(|rate| *rate > 0.0) {
             let left = (self.bars.total.saturating_sub(self.bars.done)) as f64 / rate;
-            text.push_str(&format!(", {} bars/s, {} left", format::compact(rate), format::duration(left)));
+            text.push_str(&format!(
+                ", {} bars/s, {} left",
+                format::compact(rate),
+                format::duration(left)
+            ));
         }
         text
     }
@@ -69,7 +76,9 @@ impl Runner {
 
     /// Starts a run.
     pub(crate) fn start(self, request: BacktestRequest) {
-        self.deed.run(functions::start_backtest(request), move |status| self.take(status));
+        self.deed.run(functions::start_backtest(request), move |status| {
+            self.take(status)
+        });
     }
 
     /// Watches a run that was started elsewhere.
@@ -93,7 +102,10 @@ impl Runner {
             return;
         }
         self.running.try_set(Some(status.id.clone()));
-        self.progress.try_set(Progress { bars: status.progress, rate: None });
+        self.progress.try_set(Progress {
+            bars: status.progress,
+            rate: None,
+        });
         self.watch(status.id);
     }
 
@@ -105,7 +117,10 @@ impl Runner {
                 self.done.try_run(status.clone());
             }
             BacktestState::Failed => {
-                let detail = status.error.clone().unwrap_or_else(|| "The backtest could not run.".to_owned());
+                let detail = status
+                    .error
+                    .clone()
+                    .unwrap_or_else(|| "The backtest could not run.".to_owned());
                 self.deed.problem.try_set(Some(ProblemDetails {
                     type_uri: "about:blank".to_owned(),
                     title: "The backtest failed".to_owned(),
@@ -136,7 +151,10 @@ impl Runner {
                         let from = *first.get_or_insert(done);
                         let seconds = (js_sys::Date::now() - began) / 1_000.0;
                         let rate = (seconds > 0.2).then(|| done.saturating_sub(from) as f64 / seconds);
-                        self.progress.try_set(Progress { bars: status.progress, rate });
+                        self.progress.try_set(Progress {
+                            bars: status.progress,
+                            rate,
+                        });
                     }
                     Err(problem) if problem.0.code == "unreachable" => {}
                     Err(problem) => {
@@ -169,7 +187,10 @@ pub(crate) fn BacktestRun(
 ) -> impl IntoView {
     let navigate = use_navigate();
     let runner = Runner::new(Callback::new(move |status: BacktestStatus| {
-        navigate(&format!("/backtests/{}", status.id), leptos_router::NavigateOptions::default());
+        navigate(
+            &format!("/backtests/{}", status.id),
+            leptos_router::NavigateOptions::default(),
+        );
     }));
     if let Some(id) = running {
         Effect::new(move || runner.attach(id.clone()));
@@ -232,7 +253,10 @@ mod tests {
 
     #[test]
     fn progress_says_how_fast_and_how_long() {
-        let at = |done, rate| Progress { bars: BacktestProgress { done, total: 129_600 }, rate };
+        let at = |done, rate| Progress {
+            bars: BacktestProgress { done, total: 129_600 },
+            rate,
+        };
         assert_eq!(Progress::default().text(), "Preparing the bars");
         assert_eq!(at(0, None).text(), "0 of 129,600 bars");
         assert_eq!(

@@ -11,7 +11,10 @@ fn parts(line: &str) -> (&str, &str, &str) {
     let (text, comment) = line.split_at(comment);
     let name = text.trim_start();
     let is_key = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     };
     match name.find(':') {
         Some(colon) if is_key(&name[..colon]) => {
@@ -74,10 +77,16 @@ mod tests {
 
     #[test]
     fn keys_and_comments_are_told_from_the_rest() {
-        assert_eq!(parts("  fast_ma: sma(close, $fast) # slow"), ("  fast_ma:", " sma(close, $fast) ", "# slow"));
+        assert_eq!(
+            parts("  fast_ma: sma(close, $fast) # slow"),
+            ("  fast_ma:", " sma(close, $fast) ", "# slow")
+        );
         assert_eq!(parts("# note"), ("", "", "# note"));
         assert_eq!(parts("  long: cond ? a : b"), ("  long:", " cond ? a : b", ""));
-        assert_eq!(parts("  a line of prose: said"), ("", "  a line of prose: said", ""));
+        assert_eq!(
+            parts("  a line of prose: said"),
+            ("", "  a line of prose: said", "")
+        );
         assert_eq!(parts(""), ("", "", ""));
     }
 }

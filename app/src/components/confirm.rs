@@ -37,7 +37,11 @@ pub(crate) fn Confirm(
             dialog.close();
         }
     };
-    let kind = if dangerous { "button danger" } else { "button primary" };
+    let kind = if dangerous {
+        "button danger"
+    } else {
+        "button primary"
+    };
     view! {
         <button type="button" class="button" data-testid=testid disabled=disabled on:click=open>
             {label}

@@ -16,7 +16,10 @@ pub(crate) struct Deed {
 
 impl Deed {
     pub(crate) fn new() -> Self {
-        Self { pending: RwSignal::new(false), problem: RwSignal::new(None) }
+        Self {
+            pending: RwSignal::new(false),
+            problem: RwSignal::new(None),
+        }
     }
 
     /// Asks, then hands the answer on. Does nothing while an earlier request is under way. The page may be left before

@@ -20,7 +20,9 @@ impl ParamValues {
                 (param.name.clone(), value)
             })
             .collect();
-        Self { values: RwSignal::new(values) }
+        Self {
+            values: RwSignal::new(values),
+        }
     }
 
     pub(crate) fn get_untracked(self) -> BTreeMap<String, f64> {
@@ -34,7 +36,8 @@ impl ParamValues {
     }
 
     fn of(self, name: &str) -> f64 {
-        self.values.with(|values| values.get(name).copied().unwrap_or_default())
+        self.values
+            .with(|values| values.get(name).copied().unwrap_or_default())
     }
 }
 
@@ -73,9 +76,7 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
             name.with_value(|name| values.set(name, number));
         }
     };
-    let outside = Memo::new(move |_| {
-        bounds.is_some_and(|(min, max)| value.get() < min || value.get() > max)
-    });
+    let outside = Memo::new(move |_| bounds.is_some_and(|(min, max)| value.get() < min || value.get() > max));
     let slider = bounds.map(|(min, max)| {
         view! {
             <input
@@ -96,7 +97,11 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
     let mut about = param.description.clone();
     if let Some((min, max)) = bounds {
         let range = format!("{min} to {max}");
-        about = if about.is_empty() { range } else { format!("{about}, {range}") };
+        about = if about.is_empty() {
+            range
+        } else {
+            format!("{about}, {range}")
+        };
     }
     view! {
         <div class="param" class:wrong=outside>

@@ -13,9 +13,9 @@ fn path(values: &[f64]) -> Option<(String, f64)> {
     if values.len() < 2 {
         return None;
     }
-    let (low, high) = values
-        .iter()
-        .fold((first, first), |(low, high), value| (low.min(*value), high.max(*value)));
+    let (low, high) = values.iter().fold((first, first), |(low, high), value| {
+        (low.min(*value), high.max(*value))
+    });
     let span = if high > low { high - low } else { 1.0 };
     // A flat line lies in the middle, not on the floor.
     let middle = if high > low { 0.0 } else { HEIGHT / 2.0 };

@@ -60,8 +60,12 @@ pub(crate) fn Start(
             navigate(&path, leptos_router::NavigateOptions::default());
         });
     });
-    let start_now =
-        move |_| start.run(StartRequest { params: values.get_untracked(), ..base.get_value() });
+    let start_now = move |_| {
+        start.run(StartRequest {
+            params: values.get_untracked(),
+            ..base.get_value()
+        })
+    };
     let open = move |_| {
         opened.set(true);
         if let Some(dialog) = dialog.get() {
@@ -176,9 +180,12 @@ impl Draft {
             if text.trim().is_empty() {
                 return Ok(None);
             }
-            Timestamp::parse(&text)
-                .map(Some)
-                .map_err(|_| (path, "Write a day such as 2024-12-01 or a time such as 2024-12-01 10:00, in UTC"))
+            Timestamp::parse(&text).map(Some).map_err(|_| {
+                (
+                    path,
+                    "Write a day such as 2024-12-01 or a time such as 2024-12-01 10:00, in UTC",
+                )
+            })
         };
         let feed = self.feed.get_untracked();
         let replay = feed == "replay";
@@ -196,7 +203,10 @@ impl Draft {
         let timeframe = self.timeframe.get_untracked();
         Ok(StartRequest {
             params,
-            symbols: chosen.filter(|_| replay).map(|it| vec![it.symbol.clone()]).unwrap_or_default(),
+            symbols: chosen
+                .filter(|_| replay)
+                .map(|it| vec![it.symbol.clone()])
+                .unwrap_or_default(),
             feed: Some(feed),
             initial_capital: Some(capital),
             execution: Some(ExecutionConfig {
@@ -230,7 +240,9 @@ fn StartForm(
     let datasets = LocalResource::new(functions::datasets);
     let recorded = Memo::new(move |_| {
         let all = datasets.get().and_then(Result::ok).unwrap_or_default();
-        all.into_iter().filter(|dataset| !dataset.simulated).collect::<Vec<_>>()
+        all.into_iter()
+            .filter(|dataset| !dataset.simulated)
+            .collect::<Vec<_>>()
     });
     let wrong = RwSignal::new(None::<(&'static str, &'static str)>);
     let error = move |path: &'static str| {
@@ -262,8 +274,10 @@ fn StartForm(
             view! { <option value=speed.to_string()>{text}</option> }
         })
         .collect();
-    let timeframes: Vec<_> =
-        TIMEFRAMES.iter().map(|it| view! { <option value=*it>{*it}</option> }).collect();
+    let timeframes: Vec<_> = TIMEFRAMES
+        .iter()
+        .map(|it| view! { <option value=*it>{*it}</option> })
+        .collect();
     let with_params = !params.is_empty();
     view! {
         <form class="form" on:submit=submit novalidate>

@@ -27,7 +27,10 @@ pub(crate) fn Tabs(
     let names = StoredValue::new(names);
     let press = move |event: leptos::ev::KeyboardEvent| {
         let next = names.with_value(|names| {
-            let now = names.iter().position(|name| *name == chosen.get_untracked()).unwrap_or(0);
+            let now = names
+                .iter()
+                .position(|name| *name == chosen.get_untracked())
+                .unwrap_or(0);
             match event.key().as_str() {
                 "ArrowRight" => names.get((now + 1) % names.len()).copied(),
                 "ArrowLeft" => names.get((now + names.len() - 1) % names.len()).copied(),

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 /// Follows `source` at most once every `pause`; the last value always arrives. On the server, and before hydration, it
 /// holds `first`.
-pub(crate) fn throttled<T>(first: T, pause: Duration, source: impl Fn() -> T + Send + Sync + 'static) -> Signal<T>
+pub(crate) fn throttled<T>(
+    first: T,
+    pause: Duration,
+    source: impl Fn() -> T + Send + Sync + 'static,
+) -> Signal<T>
 where
     T: Clone + PartialEq + Send + Sync + 'static,
 {

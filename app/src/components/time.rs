@@ -30,7 +30,11 @@ impl Zone {
 
     /// The same for now.
     pub(crate) fn offset_now(self) -> i32 {
-        if self.known.get() { -(js_sys::Date::new_0().get_timezone_offset() as i32) } else { 0 }
+        if self.known.get() {
+            -(js_sys::Date::new_0().get_timezone_offset() as i32)
+        } else {
+            0
+        }
     }
 
     pub(crate) fn format(self, time: Timestamp, style: TimeStyle) -> String {

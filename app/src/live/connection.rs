@@ -74,7 +74,13 @@ mod tests {
             Connection::broken(at(100), at(120), true),
             Connection::Reconnecting { since: at(100) }
         );
-        assert_eq!(Connection::broken(at(100), at(130), true), Connection::Offline { since: at(100) });
-        assert_eq!(Connection::broken(at(100), at(101), false), Connection::Offline { since: at(100) });
+        assert_eq!(
+            Connection::broken(at(100), at(130), true),
+            Connection::Offline { since: at(100) }
+        );
+        assert_eq!(
+            Connection::broken(at(100), at(101), false),
+            Connection::Offline { since: at(100) }
+        );
     }
 }

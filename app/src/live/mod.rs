@@ -15,7 +15,9 @@ pub use resume::{Missed, Recovered, Resume};
 pub use session::SessionView;
 
 use leptos::prelude::*;
-use papertape::api::{ClientMessage, ProblemDetails, ServerMessage, SessionDetail, SessionSummary, Subscription};
+use papertape::api::{
+    ClientMessage, ProblemDetails, ServerMessage, SessionDetail, SessionSummary, Subscription,
+};
 use papertape::model::SessionId;
 use session::Followed;
 use socket::Wires;
@@ -108,7 +110,8 @@ impl Live {
 
     /// Puts a notice away.
     pub fn dismiss(self, id: u64) {
-        self.notices.update(|notices| notices.retain(|notice| notice.id != id));
+        self.notices
+            .update(|notices| notices.retain(|notice| notice.id != id));
     }
 
     /// Asks for the list of sessions until the current owner is cleaned up.
@@ -142,11 +145,7 @@ impl Live {
             }
         });
         self.sessions.update(|sessions| {
-            if let Some(known) = sessions
-                .iter_mut()
-                .flatten()
-                .find(|known| known.id == summary.id)
-            {
+            if let Some(known) = sessions.iter_mut().flatten().find(|known| known.id == summary.id) {
                 *known = summary;
             }
         });
@@ -176,7 +175,10 @@ impl Live {
     pub fn unfollow(self, id: &SessionId) {
         self.inner.try_update_value(|inner| {
             if inner.followed.remove(id).is_some() {
-                inner.send(ClientMessage::Unsubscribe(Subscription { session: id.clone(), after: None }));
+                inner.send(ClientMessage::Unsubscribe(Subscription {
+                    session: id.clone(),
+                    after: None,
+                }));
             }
         });
     }
@@ -237,7 +239,9 @@ impl Live {
 
     /// Shows what has changed with the next frame; many messages in one frame are one change.
     fn draw(self) {
-        let due = self.inner.try_update_value(|inner| !std::mem::replace(&mut inner.frame, true));
+        let due = self
+            .inner
+            .try_update_value(|inner| !std::mem::replace(&mut inner.frame, true));
         if due == Some(true) {
             request_animation_frame(move || self.flush());
         }
@@ -249,7 +253,10 @@ impl Live {
             for followed in inner.followed.values_mut() {
                 followed.show();
             }
-            (inner.newest.take(), inner.resume.as_ref().and_then(Resume::finished))
+            (
+                inner.newest.take(),
+                inner.resume.as_ref().and_then(Resume::finished),
+            )
         }) else {
             return;
         };
@@ -282,7 +289,10 @@ impl Inner {
             .followed
             .iter()
             .map(|(id, followed)| {
-                ClientMessage::Subscribe(Subscription { session: id.clone(), after: followed.seq() })
+                ClientMessage::Subscribe(Subscription {
+                    session: id.clone(),
+                    after: followed.seq(),
+                })
             })
             .collect();
         if self.watchers > 0 || self.resume.is_some() {

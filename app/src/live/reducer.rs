@@ -90,7 +90,11 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
         EventKind::StateChanged { to, reason, .. } => {
             detail.summary.state = *to;
             detail.summary.state_reason.clone_from(reason);
-            let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            let because = if reason.is_empty() {
+                String::new()
+            } else {
+                format!(": {reason}")
+            };
             note(detail, event.time, format!("Now {to}{because}"));
             Parts::SUMMARY
         }
@@ -106,7 +110,12 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             }
             Parts::BARS
         }
-        EventKind::Mark { price, equity, cash, position_value } => {
+        EventKind::Mark {
+            price,
+            equity,
+            cash,
+            position_value,
+        } => {
             value(detail, *price, *equity);
             mark(detail, event.time, *equity, *cash, *position_value);
             Parts::SUMMARY.with(Parts::EQUITY)
@@ -163,7 +172,11 @@ fn apply_order(detail: &mut SessionDetail, time: Timestamp, kind: &EventKind) ->
         EventKind::OrderTriggered { order_id, .. } => {
             step(detail, *order_id, time, OrderEvent::Trigger, "");
         }
-        EventKind::OrderAmended { order_id, price, quantity } => {
+        EventKind::OrderAmended {
+            order_id,
+            price,
+            quantity,
+        } => {
             if let Some(order) = detail.orders.iter_mut().find(|order| order.id == *order_id) {
                 set_price(&mut order.kind, *price);
                 order.quantity = *quantity;
@@ -200,7 +213,11 @@ fn apply_order(detail: &mut SessionDetail, time: Timestamp, kind: &EventKind) ->
         }
         _ => return Parts::default(),
     }
-    detail.summary.open_orders = detail.orders.iter().filter(|order| !order.status.is_final()).count();
+    detail.summary.open_orders = detail
+        .orders
+        .iter()
+        .filter(|order| !order.status.is_final())
+        .count();
     parts
 }
 
@@ -293,11 +310,21 @@ fn mark(detail: &mut SessionDetail, time: Timestamp, equity: f64, cash: f64, pos
             papertape::model::Price(point.equity).to_f64() / (1.0 - point.drawdown)
         })
         .max(equity);
-    let drawdown = if peak > 0.0 { (1.0 - equity / peak).max(0.0) } else { 0.0 };
+    let drawdown = if peak > 0.0 {
+        (1.0 - equity / peak).max(0.0)
+    } else {
+        0.0
+    };
     detail.summary.max_drawdown = detail.summary.max_drawdown.max(drawdown);
     detail.metrics.max_drawdown = detail.metrics.max_drawdown.max(drawdown);
     detail.metrics.total_return = detail.summary.total_return;
-    let point = EquityPoint { time, equity: equity_amount, cash, position_value, drawdown };
+    let point = EquityPoint {
+        time,
+        equity: equity_amount,
+        cash,
+        position_value,
+        drawdown,
+    };
     match detail.equity.last_mut() {
         Some(last) if last.time == time => *last = point,
         _ => detail.equity.push(point),

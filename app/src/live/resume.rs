@@ -36,7 +36,12 @@ impl Resume {
         followed: Vec<SessionId>,
         away_seconds: i64,
     ) -> Self {
-        Self { had, followed, away_seconds, ..Self::default() }
+        Self {
+            had,
+            followed,
+            away_seconds,
+            ..Self::default()
+        }
     }
 
     /// The server sent a session whole.
@@ -63,7 +68,9 @@ impl Resume {
     }
 
     fn has_recovered(&self, summary: &SessionSummary) -> bool {
-        self.had.get(&summary.id).is_some_and(|(_, before)| summary.recoveries > *before)
+        self.had
+            .get(&summary.id)
+            .is_some_and(|(_, before)| summary.recoveries > *before)
     }
 
     /// The sentence for the reader, once the server has told enough.
@@ -110,7 +117,10 @@ mod tests {
     fn the_reader_learns_how_much_went_by() {
         let mut back = resume(true);
         assert_eq!(back.finished(), None, "the server has not told yet");
-        back.list(&[SessionSummary { seq: 47, ..samples::summary() }]);
+        back.list(&[SessionSummary {
+            seq: 47,
+            ..samples::summary()
+        }]);
         assert_eq!(
             back.finished().expect("told"),
             "Reconnected after 14 s: 37 events happened meanwhile and are shown now."
@@ -120,7 +130,11 @@ mod tests {
     #[test]
     fn a_snapshot_and_a_restart_are_said() {
         let mut back = resume(true);
-        let restarted = SessionSummary { seq: 11, recoveries: 1, ..samples::summary() };
+        let restarted = SessionSummary {
+            seq: 11,
+            recoveries: 1,
+            ..samples::summary()
+        };
         back.snapshot(&restarted);
         back.list(&[restarted]);
         assert_eq!(
@@ -134,6 +148,9 @@ mod tests {
     fn nothing_missed_is_said_too() {
         let mut back = resume(false);
         back.list(&[samples::summary()]);
-        assert_eq!(back.finished().expect("told"), "Reconnected after 14 s: nothing was missed.");
+        assert_eq!(
+            back.finished().expect("told"),
+            "Reconnected after 14 s: nothing was missed."
+        );
     }
 }

@@ -113,7 +113,13 @@ pub(super) struct Followed {
 
 impl Followed {
     pub(super) const fn new(view: SessionView, detail: SessionDetail) -> Self {
-        Self { view, detail, forming: None, unseen: Parts::ALL, waits: false }
+        Self {
+            view,
+            detail,
+            forming: None,
+            unseen: Parts::ALL,
+            waits: false,
+        }
     }
 
     /// From where to resume; `None` when only a snapshot helps.
@@ -168,7 +174,9 @@ impl Followed {
                 }
             }
             EventKind::Bar { bar, .. }
-                if self.forming.is_some_and(|forming| forming.open_time <= bar.open_time) =>
+                if self
+                    .forming
+                    .is_some_and(|forming| forming.open_time <= bar.open_time) =>
             {
                 self.forming = None;
             }

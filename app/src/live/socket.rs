@@ -53,8 +53,15 @@ fn has_network() -> bool {
 
 fn address() -> Option<String> {
     let location = window().location();
-    let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
-    Some(format!("{scheme}://{}/api/paper-trading/ws", location.host().ok()?))
+    let scheme = if location.protocol().ok()? == "https:" {
+        "wss"
+    } else {
+        "ws"
+    };
+    Some(format!(
+        "{scheme}://{}/api/paper-trading/ws",
+        location.host().ok()?
+    ))
 }
 
 async fn run(live: Live, mut woken: UnboundedReceiver<()>) {
@@ -116,7 +123,9 @@ async fn converse(
     queue.push(ClientMessage::Ping(0));
     loop {
         for message in queue.drain(..) {
-            let Ok(text) = serde_json::to_string(&message) else { continue };
+            let Ok(text) = serde_json::to_string(&message) else {
+                continue;
+            };
             // A socket that failed to open takes messages too, and complains of each on the console.
             let ready = poll_fn(|context| Pin::new(&mut socket).poll_ready(context)).await;
             if ready.is_err() || !matches!(socket.state(), State::Open) {

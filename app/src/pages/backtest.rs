@@ -70,7 +70,10 @@ fn Body(status: BacktestStatus) -> impl IntoView {
     let shown = RwSignal::new(status);
     let runner = Runner::new(Callback::new(move |status| shown.set(status)));
     if under_way {
-        runner.progress.set(Progress { bars: shown.with_untracked(|it| it.progress), rate: None });
+        runner.progress.set(Progress {
+            bars: shown.with_untracked(|it| it.progress),
+            rate: None,
+        });
         Effect::new(move || runner.attach(id.clone()));
     }
     let waiting = Memo::new(move |_| {
@@ -125,9 +128,10 @@ fn Outcome(status: BacktestStatus) -> impl IntoView {
         Some(report) => view! { <Result status report /> }.into_any(),
         None => {
             let (title, text) = match state {
-                BacktestState::Canceled => {
-                    ("Canceled", "The run was ended on request; nothing was kept.".to_owned())
-                }
+                BacktestState::Canceled => (
+                    "Canceled",
+                    "The run was ended on request; nothing was kept.".to_owned(),
+                ),
                 _ => (
                     "The backtest failed",
                     error.unwrap_or_else(|| "It could not run, and no reason was recorded.".to_owned()),
@@ -314,8 +318,20 @@ fn Charts(status: BacktestStatus, report: BacktestReport, group: String) -> impl
     let view = StoredValue::new(view);
     let alive = RwSignal::new(false);
     Effect::new(move || alive.set(true));
-    let equity_option = Memo::new(move |_| if alive.get() { curve.with_value(equity) } else { String::new() });
-    let price_option = Memo::new(move |_| if alive.get() { view.with_value(price) } else { String::new() });
+    let equity_option = Memo::new(move |_| {
+        if alive.get() {
+            curve.with_value(equity)
+        } else {
+            String::new()
+        }
+    });
+    let price_option = Memo::new(move |_| {
+        if alive.get() {
+            view.with_value(price)
+        } else {
+            String::new()
+        }
+    });
     let same_group = group.clone();
     let label = format!(
         "Equity from {} to {} against buy and hold, and drawdown",
@@ -406,14 +422,22 @@ fn marks(trades: &[TradeReport], digits: u32, currency: &str) -> Vec<Mark> {
                 TradeSide::Long => MarkKind::LongEntry,
                 TradeSide::Short => MarkKind::ShortEntry,
             },
-            text: format!("{} ({})", format::decimal(trade.entry_price.0, digits), trade.entry_reason),
+            text: format!(
+                "{} ({})",
+                format::decimal(trade.entry_price.0, digits),
+                trade.entry_reason
+            ),
         });
         if let (Some(time), Some(price)) = (trade.exit_time, trade.exit_price) {
             let pnl = Price(trade.pnl).to_f64();
             marks.push(Mark {
                 time,
                 price: price.to_f64(),
-                kind: if pnl > 0.0 { MarkKind::WinningExit } else { MarkKind::LosingExit },
+                kind: if pnl > 0.0 {
+                    MarkKind::WinningExit
+                } else {
+                    MarkKind::LosingExit
+                },
                 text: format!(
                     "{} ({}), {} {currency}",
                     format::decimal(price.0, digits),

@@ -76,7 +76,11 @@ fn totals(sessions: &[SessionSummary]) -> Vec<Total> {
                 total.change += change;
                 total.initial += session.initial_capital;
             })
-            .or_insert(Total { equity: session.equity, change, initial: session.initial_capital });
+            .or_insert(Total {
+                equity: session.equity,
+                change,
+                initial: session.initial_capital,
+            });
     }
     by_currency.into_values().collect()
 }
@@ -91,22 +95,30 @@ fn Now(initial: Vec<SessionSummary>, status: SystemStatus) -> impl IntoView {
     let alive = count(|session| !session.state.is_final());
     let running = count(|session| session.state == SessionState::Running);
     let holding = count(|session| session.position.is_some() && !session.state.is_final());
-    let trades =
-        Memo::new(move |_| list.with(|list| list.iter().map(|session| session.trades).sum::<u64>()));
+    let trades = Memo::new(move |_| list.with(|list| list.iter().map(|session| session.trades).sum::<u64>()));
     let currencies = Memo::new(move |_| {
-        totals.with(|totals| totals.iter().map(|total| total.equity.currency).collect::<Vec<_>>())
+        totals.with(|totals| {
+            totals
+                .iter()
+                .map(|total| total.equity.currency)
+                .collect::<Vec<_>>()
+        })
     });
     let total = move |currency: papertape::model::Currency| {
         Memo::new(move |_| {
-            totals.with(|totals| totals.iter().find(|total| total.equity.currency == currency).cloned())
+            totals.with(|totals| {
+                totals
+                    .iter()
+                    .find(|total| total.equity.currency == currency)
+                    .cloned()
+            })
         })
     };
     let any = Memo::new(move |_| list.with(|list| !list.is_empty()));
     let shown = Memo::new(move |_| {
         list.with(|list| {
             // What is alive first; of what has ended, the newest few.
-            let (alive, ended): (Vec<_>, Vec<_>) =
-                list.iter().partition(|session| !session.state.is_final());
+            let (alive, ended): (Vec<_>, Vec<_>) = list.iter().partition(|session| !session.state.is_final());
             alive
                 .into_iter()
                 .chain(ended.into_iter().take(3))
@@ -216,7 +228,13 @@ fn concerns(sessions: &[SessionSummary]) -> Vec<Concern> {
         .iter()
         .filter_map(|session| {
             let concern = |severity, text: String, time| {
-                Some(Concern { session: session.id.clone(), name: session.name.clone(), severity, text, time })
+                Some(Concern {
+                    session: session.id.clone(),
+                    name: session.name.clone(),
+                    severity,
+                    text,
+                    time,
+                })
             };
             let reason = |words: &str| {
                 if session.state_reason.is_empty() {
@@ -226,10 +244,14 @@ fn concerns(sessions: &[SessionSummary]) -> Vec<Concern> {
                 }
             };
             match (session.state, &session.attention) {
-                (SessionState::Failed, _) => concern(Severity::Critical, reason("Failed"), session.market_time),
-                (SessionState::Halted, _) => {
-                    concern(Severity::Critical, reason("Halted by a protection"), session.market_time)
+                (SessionState::Failed, _) => {
+                    concern(Severity::Critical, reason("Failed"), session.market_time)
                 }
+                (SessionState::Halted, _) => concern(
+                    Severity::Critical,
+                    reason("Halted by a protection"),
+                    session.market_time,
+                ),
                 (state, Some(alert)) if !state.is_final() => {
                     concern(alert.severity, alert.message.clone(), Some(alert.time))
                 }

@@ -203,7 +203,12 @@ fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
         (false, false) => format!("{}, {params}", first.strategy),
     };
     let sparkline = Signal::derive(move || {
-        found.with(|session| session.as_ref().map(|session| session.sparkline.clone()).unwrap_or_default())
+        found.with(|session| {
+            session
+                .as_ref()
+                .map(|session| session.sparkline.clone())
+                .unwrap_or_default()
+        })
     });
     let last_event =
         Memo::new(move |_| found.with(|session| session.as_ref().and_then(|it| it.last_event.clone())));
@@ -290,13 +295,19 @@ pub(crate) fn Holding(
     let pnl = move |read: fn(papertape::model::Money) -> String| {
         Signal::derive(move || {
             position.with(|position| {
-                position.as_ref().map(|position| read(position.unrealized_pnl)).unwrap_or_default()
+                position
+                    .as_ref()
+                    .map(|position| read(position.unrealized_pnl))
+                    .unwrap_or_default()
             })
         })
     };
     let value = Signal::derive(move || {
         position.with(|position| {
-            position.as_ref().map(|position| position.unrealized_pnl.to_f64()).unwrap_or_default()
+            position
+                .as_ref()
+                .map(|position| position.unrealized_pnl.to_f64())
+                .unwrap_or_default()
         })
     });
     view! {
@@ -318,10 +329,15 @@ fn RowActions(id: SessionId, #[prop(into)] state: Signal<SessionState>) -> impl 
     let ended = Memo::new(move |_| state.get().is_final());
     let id = StoredValue::new(id);
     let stop = move |()| {
-        deed.run(functions::act(id.get_value(), SessionAction::Stop), move |session| live.put(session));
+        deed.run(
+            functions::act(id.get_value(), SessionAction::Stop),
+            move |session| live.put(session),
+        );
     };
     let delete = move |()| {
-        deed.run(functions::delete(id.get_value()), move |()| live.forget(&id.get_value()));
+        deed.run(functions::delete(id.get_value()), move |()| {
+            live.forget(&id.get_value())
+        });
     };
     view! {
         <Show

@@ -33,7 +33,10 @@ pub(crate) fn Shelf(
             let text = format!("{} {} {}", card.slug, card.name, card.description).to_lowercase();
             let hidden = move || {
                 words.with(|words| {
-                    !words.to_lowercase().split_whitespace().all(|word| text.contains(word))
+                    !words
+                        .to_lowercase()
+                        .split_whitespace()
+                        .all(|word| text.contains(word))
                 })
             };
             view! {
@@ -50,9 +53,16 @@ pub(crate) fn Shelf(
 fn Card(card: StrategyCard) -> impl IntoView {
     let href = format!("/strategies/{}", card.slug);
     let symbols: Vec<_> = card.symbols.iter().map(ToString::to_string).collect();
-    let timeframe = card.timeframe.map(|timeframe| timeframe.to_string()).unwrap_or_default();
+    let timeframe = card
+        .timeframe
+        .map(|timeframe| timeframe.to_string())
+        .unwrap_or_default();
     let broken = !card.problems.is_empty();
-    let changed = card.last_backtest.as_ref().map(|last| last.params.clone()).unwrap_or_default();
+    let changed = card
+        .last_backtest
+        .as_ref()
+        .map(|last| last.params.clone())
+        .unwrap_or_default();
     let values = ParamValues::new(&card.params, &changed);
     let shown = format::parameters(&values.get_untracked());
     let body = if broken {
@@ -78,7 +88,11 @@ fn Card(card: StrategyCard) -> impl IntoView {
         ..BacktestRequest::default()
     };
     let backtest = card.last_backtest.as_ref().map(|last| last.id.clone());
-    let label = if card.last_backtest.is_some() { "Backtest again" } else { "Backtest" };
+    let label = if card.last_backtest.is_some() {
+        "Backtest again"
+    } else {
+        "Backtest"
+    };
     let actions = (!broken).then(|| {
         view! {
             <p class="with">
@@ -109,7 +123,10 @@ fn Card(card: StrategyCard) -> impl IntoView {
 
 #[component]
 fn Problems(problems: Vec<String>) -> impl IntoView {
-    let lines: Vec<_> = problems.into_iter().map(|problem| view! { <li><code>{problem}</code></li> }).collect();
+    let lines: Vec<_> = problems
+        .into_iter()
+        .map(|problem| view! { <li><code>{problem}</code></li> })
+        .collect();
     view! {
         <div class="note failure">
             <p>

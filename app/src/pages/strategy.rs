@@ -2,8 +2,8 @@
 
 use super::Missing;
 use crate::components::{
-    BacktestRun, Change, Code, Field, Frame, NumberField, ParamFields, ParamValues, Skeleton, Sparkline, Start,
-    Time,
+    BacktestRun, Change, Code, Field, Frame, NumberField, ParamFields, ParamValues, Skeleton, Sparkline,
+    Start, Time,
 };
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
@@ -51,8 +51,11 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
         .filter_map(|problem| problem.split(':').next()?.trim().parse::<usize>().ok())
         .collect();
     let symbols: Vec<_> = card.symbols.iter().map(ToString::to_string).collect();
-    let problems: Vec<_> =
-        card.problems.iter().map(|problem| view! { <li><code>{problem.clone()}</code></li> }).collect();
+    let problems: Vec<_> = card
+        .problems
+        .iter()
+        .map(|problem| view! { <li><code>{problem.clone()}</code></li> })
+        .collect();
     let start = (!broken).then(|| {
         view! { <Start slug=card.slug.clone() params=card.params.clone() values backtest /> }
     });
@@ -123,14 +126,20 @@ fn Bench(
     let timeframe = RwSignal::new(String::new());
     let capital = RwSignal::new("100000".to_owned());
     let costs = ExecutionConfig::default();
-    let fee = RwSignal::new((costs.taker_fee_rate * Decimal::ONE_HUNDRED).normalize().to_string());
+    let fee = RwSignal::new(
+        (costs.taker_fee_rate * Decimal::ONE_HUNDRED)
+            .normalize()
+            .to_string(),
+    );
     let slippage = RwSignal::new(costs.slippage_bps.normalize().to_string());
     let number = |text: RwSignal<String>| {
         move || decimal::parse(&text.get().replace(',', "")).filter(|number| *number >= Decimal::ZERO)
     };
     let error = move |text: RwSignal<String>| {
         Signal::derive(move || {
-            number(text)().is_none().then(|| "Write a number that is not negative, such as 0.1".to_owned())
+            number(text)()
+                .is_none()
+                .then(|| "Write a number that is not negative, such as 0.1".to_owned())
         })
     };
     let slug = StoredValue::new(slug);
@@ -170,8 +179,10 @@ fn Bench(
             })
         })
     };
-    let timeframes: Vec<_> =
-        crate::components::TIMEFRAMES.iter().map(|it| view! { <option value=*it>{*it}</option> }).collect();
+    let timeframes: Vec<_> = crate::components::TIMEFRAMES
+        .iter()
+        .map(|it| view! { <option value=*it>{*it}</option> })
+        .collect();
     let with_params = !params.is_empty();
     view! {
         <Frame title="Backtest" class="bench">

@@ -3,9 +3,7 @@
 use super::{MAX_POINTS, at, finish, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
 use crate::chart::names::{self, LOSS, MUTED, SERIES, SURFACE};
 use charming::component::Legend;
-use charming::element::{
-    ItemStyle, LineStyle, LineStyleType, Symbol, SymbolSize, Tooltip,
-};
+use charming::element::{ItemStyle, LineStyle, LineStyleType, Symbol, SymbolSize, Tooltip};
 use charming::series::{Line, Scatter};
 use papertape::analytics::thin_minmax;
 use papertape::api::EquityPoint;
@@ -42,13 +40,25 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
     let chart = charming::Chart::new()
         .animation(false)
         .tooltip(tooltip())
-        .legend(Legend::new().data(legend).left("8").top("0").item_width(14.0).item_height(8.0))
+        .legend(
+            Legend::new()
+                .data(legend)
+                .left("8")
+                .top("0")
+                .item_width(14.0)
+                .item_height(8.0),
+        )
         .grid(grid("28", "104"))
         .grid(grid("", "28").height("60"))
         .x_axis(time_axis(0.0, false))
         .x_axis(time_axis(1.0, true))
         .y_axis(value_axis(0.0, label(names::number(0, ""))))
-        .y_axis(value_axis(1.0, label(names::percent(1))).split_number(2.0).scale(false).max(0.0))
+        .y_axis(
+            value_axis(1.0, label(names::percent(1)))
+                .split_number(2.0)
+                .scale(false)
+                .max(0.0),
+        )
         .data_zoom(zoom(&[0, 1]))
         .series(
             Line::new()
@@ -64,7 +74,12 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
                 .id("hold")
                 .name("Buy and hold")
                 .show_symbol(false)
-                .line_style(LineStyle::new().color(MUTED).width(1.25).type_(LineStyleType::Dashed))
+                .line_style(
+                    LineStyle::new()
+                        .color(MUTED)
+                        .width(1.25)
+                        .type_(LineStyleType::Dashed),
+                )
                 .item_style(ItemStyle::new().color(MUTED))
                 .tooltip(Tooltip::new().value_formatter(amount.as_str())),
         )
@@ -79,18 +94,38 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
                 .item_style(ItemStyle::new().color(LOSS))
                 .tooltip(Tooltip::new().value_formatter(names::percent(2).as_str())),
         )
-        .series(exit_series("wins", "Trade with a profit", Symbol::Circle, names::GAIN))
+        .series(exit_series(
+            "wins",
+            "Trade with a profit",
+            Symbol::Circle,
+            names::GAIN,
+        ))
         .series(exit_series("losses", "Trade with a loss", Symbol::Diamond, LOSS));
     let mut option = finish(&chart);
     let points = thin_minmax(&curve.points, MAX_POINTS, value);
     frame_flat(&mut option, &points);
     let line = |of: &dyn Fn(&EquityPoint) -> Value| {
-        Value::Array(points.iter().map(|point| Value::Array(vec![at(point.time), of(point)])).collect())
+        Value::Array(
+            points
+                .iter()
+                .map(|point| Value::Array(vec![at(point.time), of(point)]))
+                .collect(),
+        )
     };
-    put(&mut option, 0, "data", line(&|point| rounded(value(point), curve.digits)));
+    put(
+        &mut option,
+        0,
+        "data",
+        line(&|point| rounded(value(point), curve.digits)),
+    );
     put(&mut option, 1, "data", Value::Array(held));
     put(&mut option, 2, "data", line(&|point| rounded(-point.drawdown, 5)));
-    put(&mut option, 2, "areaStyle", json!({"color": names::tint(LOSS, 25), "origin": "end"}));
+    put(
+        &mut option,
+        2,
+        "areaStyle",
+        json!({"color": names::tint(LOSS, 25), "origin": "end"}),
+    );
     for (index, wins) in [(3, true), (4, false)] {
         put(&mut option, index, "data", exits(curve, wins));
         put(&mut option, index, "z", json!(4));
@@ -104,7 +139,12 @@ fn exit_series(id: &str, name: &str, symbol: Symbol, color: &str) -> Scatter {
         .name(name)
         .symbol(symbol)
         .symbol_size(SymbolSize::Number(6.0))
-        .item_style(ItemStyle::new().color(color).border_color(SURFACE).border_width(1.0))
+        .item_style(
+            ItemStyle::new()
+                .color(color)
+                .border_color(SURFACE)
+                .border_width(1.0),
+        )
 }
 
 fn value(point: &EquityPoint) -> f64 {
@@ -113,9 +153,12 @@ fn value(point: &EquityPoint) -> f64 {
 
 /// A curve that has not moved yet would fill its box with nothing to compare: it gets a little room on either side.
 fn frame_flat(option: &mut Value, points: &[EquityPoint]) {
-    let (low, high) = points.iter().map(value).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), equity| {
-        (low.min(equity), high.max(equity))
-    });
+    let (low, high) = points
+        .iter()
+        .map(value)
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), equity| {
+            (low.min(equity), high.max(equity))
+        });
     if high - low < high.abs() * 1e-4 {
         option["yAxis"][0]["min"] = rounded(low - high.abs() * 0.005, 0);
         option["yAxis"][0]["max"] = rounded(high + high.abs() * 0.005, 0);

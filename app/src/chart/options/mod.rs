@@ -64,7 +64,11 @@ fn tooltip() -> Tooltip {
 fn zoom(axes: &[usize]) -> DataZoom {
     let axes: Vec<f64> = axes.iter().map(|axis| *axis as f64).collect();
     // Filtering would drop the candle at the edge together with the marks that stand on it.
-    DataZoom::new().id("zoom").type_(DataZoomType::Inside).x_axis_index(axes).filter_mode(FilterMode::Filter)
+    DataZoom::new()
+        .id("zoom")
+        .type_(DataZoomType::Inside)
+        .x_axis_index(axes)
+        .filter_mode(FilterMode::Filter)
 }
 
 /// What `charming` has no field for and both kinds of chart want: one cross-hair through all grids, and labels of time
@@ -91,7 +95,11 @@ fn put(option: &mut Value, index: usize, key: &str, value: Value) {
 fn rounded(value: f64, digits: u32) -> Value {
     let scale = 10_f64.powi(digits as i32);
     let rounded = (value * scale).round() / scale;
-    if rounded.is_finite() { Value::from(rounded) } else { Value::Null }
+    if rounded.is_finite() {
+        Value::from(rounded)
+    } else {
+        Value::Null
+    }
 }
 
 fn at(time: papertape::model::Timestamp) -> Value {

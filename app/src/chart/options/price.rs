@@ -122,7 +122,10 @@ fn frame(view: &PriceView) -> Value {
         chart = chart.series(mark_series(id, name, kind));
     }
     let mut option = finish(&chart);
-    if let Some(lines) = option.pointer_mut("/series/2/markLine/data").and_then(Value::as_array_mut) {
+    if let Some(lines) = option
+        .pointer_mut("/series/2/markLine/data")
+        .and_then(Value::as_array_mut)
+    {
         for (line, color) in lines.iter_mut().zip(level_colors(view)) {
             line["lineStyle"] = json!({"color": color});
         }
@@ -150,7 +153,9 @@ fn axis_digits(view: &PriceView) -> u8 {
 }
 
 fn volume_axis() -> Axis {
-    value_axis(1.0, label(names::compact())).split_number(2.0).scale(false)
+    value_axis(1.0, label(names::compact()))
+        .split_number(2.0)
+        .scale(false)
 }
 
 fn candles(option: &mut Value, view: &PriceView) {
@@ -197,7 +202,10 @@ const fn level_color(kind: LevelKind) -> &'static str {
 
 /// The colours of the lines of [`levels`], in order.
 fn level_colors(view: &PriceView) -> impl Iterator<Item = &'static str> {
-    view.levels.iter().map(|level| level_color(level.kind)).chain(std::iter::once(MUTED))
+    view.levels
+        .iter()
+        .map(|level| level_color(level.kind))
+        .chain(std::iter::once(MUTED))
 }
 
 /// Working prices: a series without points of its own, so that its lines come and go without touching the candles.
@@ -211,7 +219,10 @@ fn levels(view: &PriceView) -> Line {
             .color(color)
             .formatter(charming::element::Formatter::String(level.text.clone()));
         lines.push(MarkLineVariant::Simple(
-            MarkLineData::new().name(level.text.as_str()).y_axis(level.price).label(label),
+            MarkLineData::new()
+                .name(level.text.as_str())
+                .y_axis(level.price)
+                .label(label),
         ));
     }
     if let Some(began) = view.began {
@@ -221,15 +232,22 @@ fn levels(view: &PriceView) -> Line {
             .color(MUTED)
             .formatter(charming::element::Formatter::String("Session start".to_owned()));
         lines.push(MarkLineVariant::Simple(
-            MarkLineData::new().name("Session start").x_axis(began.millis() as f64).label(label),
+            MarkLineData::new()
+                .name("Session start")
+                .x_axis(began.millis() as f64)
+                .label(label),
         ));
     }
-    Line::new().id("levels").name("Working prices").silent(true).mark_line(
-        MarkLine::new()
-            .symbol(vec![Symbol::None, Symbol::None])
-            .line_style(LineStyle::new().type_(LineStyleType::Dashed).width(1.0))
-            .data(lines),
-    )
+    Line::new()
+        .id("levels")
+        .name("Working prices")
+        .silent(true)
+        .mark_line(
+            MarkLine::new()
+                .symbol(vec![Symbol::None, Symbol::None])
+                .line_style(LineStyle::new().type_(LineStyleType::Dashed).width(1.0))
+                .data(lines),
+        )
 }
 
 fn mark_series(id: &str, name: &str, kind: MarkKind) -> Scatter {
@@ -245,7 +263,12 @@ fn mark_series(id: &str, name: &str, kind: MarkKind) -> Scatter {
         .symbol(symbol)
         .symbol_size(SymbolSize::Number(11.0))
         .emphasis(Emphasis::new())
-        .item_style(ItemStyle::new().color(color).border_color(SURFACE).border_width(1.5))
+        .item_style(
+            ItemStyle::new()
+                .color(color)
+                .border_color(SURFACE)
+                .border_width(1.5),
+        )
 }
 
 fn marks(option: &mut Value, series: usize, view: &PriceView, kind: MarkKind) {
@@ -254,9 +277,7 @@ fn marks(option: &mut Value, series: usize, view: &PriceView, kind: MarkKind) {
         .marks
         .iter()
         .filter(|mark| mark.kind == kind && first.is_some_and(|first| first <= mark.time))
-        .map(|mark| {
-            json!({"name": mark.text, "value": [at(mark.time), rounded(mark.price, view.digits)]})
-        })
+        .map(|mark| json!({"name": mark.text, "value": [at(mark.time), rounded(mark.price, view.digits)]}))
         .collect();
     put(option, series, "data", Value::Array(data));
     put(option, series, "z", json!(5));

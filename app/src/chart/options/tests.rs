@@ -12,7 +12,14 @@ fn bars(count: i64) -> Vec<Bar> {
     (0..count)
         .map(|index| {
             let open = 100.0 + index as f64;
-            Bar { open_time: minute(index), open, high: open + 2.0, low: open - 1.0, close: open + 1.0, volume: 3.0 }
+            Bar {
+                open_time: minute(index),
+                open,
+                high: open + 2.0,
+                low: open - 1.0,
+                close: open + 1.0,
+                volume: 3.0,
+            }
         })
         .collect()
 }
@@ -23,12 +30,18 @@ fn parsed(option: &str) -> Value {
 
 fn series<'a>(option: &'a Value, id: &str) -> &'a Value {
     let all = option["series"].as_array().expect("series");
-    all.iter().find(|series| series["id"] == id).unwrap_or_else(|| panic!("a series {id}"))
+    all.iter()
+        .find(|series| series["id"] == id)
+        .unwrap_or_else(|| panic!("a series {id}"))
 }
 
 #[test]
 fn candles_come_in_the_order_that_echarts_reads() {
-    let view = PriceView { bars: bars(3), digits: 2, ..PriceView::default() };
+    let view = PriceView {
+        bars: bars(3),
+        digits: 2,
+        ..PriceView::default()
+    };
     let option = parsed(&price(&view));
     let candle = &series(&option, "price")["data"][0];
     // time, open, close, lowest, highest
@@ -54,24 +67,42 @@ fn marks_stand_on_their_fill_and_working_prices_are_lines() {
             // From before what is shown: nothing to stand on.
             mark(-9, MarkKind::LongEntry),
         ],
-        levels: vec![Level { price: 98.5, kind: LevelKind::Stop, text: "Stop 98.50".to_owned() }],
+        levels: vec![Level {
+            price: 98.5,
+            kind: LevelKind::Stop,
+            text: "Stop 98.50".to_owned(),
+        }],
         began: Some(minute(2)),
         digits: 2,
         window: None,
     };
     let option = parsed(&price(&view));
-    let entries = series(&option, "long-entries")["data"].as_array().expect("data").clone();
+    let entries = series(&option, "long-entries")["data"]
+        .as_array()
+        .expect("data")
+        .clone();
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0]["value"][1], 101.26);
-    assert_eq!(series(&option, "losing-exits")["data"].as_array().map(Vec::len), Some(1));
-    let lines = series(&option, "levels")["markLine"]["data"].as_array().expect("lines").clone();
+    assert_eq!(
+        series(&option, "losing-exits")["data"].as_array().map(Vec::len),
+        Some(1)
+    );
+    let lines = series(&option, "levels")["markLine"]["data"]
+        .as_array()
+        .expect("lines")
+        .clone();
     assert_eq!(lines[0]["yAxis"], 98.5);
     assert_eq!(lines[1]["xAxis"], minute(2).millis() as f64);
 }
 
 #[test]
 fn a_long_history_opens_at_its_newest_bars() {
-    let view = PriceView { bars: bars(500), digits: 2, window: Some(200), ..PriceView::default() };
+    let view = PriceView {
+        bars: bars(500),
+        digits: 2,
+        window: Some(200),
+        ..PriceView::default()
+    };
     let option = parsed(&price(&view));
     assert_eq!(option["dataZoom"][0]["startValue"], minute(300).millis());
     assert_eq!(option["dataZoom"][0]["endValue"], minute(499).millis());
@@ -97,12 +128,24 @@ fn equity_stands_against_holding_and_its_own_peak() {
         currency: "USDT".to_owned(),
     };
     let option = parsed(&equity(&curve));
-    let line = series(&option, "equity")["data"].as_array().expect("points").clone();
+    let line = series(&option, "equity")["data"]
+        .as_array()
+        .expect("points")
+        .clone();
     assert!(line.len() <= MAX_POINTS && line.len() > 1_000, "{}", line.len());
     assert_eq!(line[0][1], 100_000.0);
-    let hold = series(&option, "hold")["data"].as_array().expect("points").clone();
-    assert_eq!(hold[99][1], (100_000.0 * 200.0 / 101.0_f64 * 100.0).round() / 100.0);
-    let fall = series(&option, "drawdown")["data"].as_array().expect("points").clone();
+    let hold = series(&option, "hold")["data"]
+        .as_array()
+        .expect("points")
+        .clone();
+    assert_eq!(
+        hold[99][1],
+        (100_000.0 * 200.0 / 101.0_f64 * 100.0).round() / 100.0
+    );
+    let fall = series(&option, "drawdown")["data"]
+        .as_array()
+        .expect("points")
+        .clone();
     assert!(fall.last().and_then(|point| point[1].as_f64()).expect("a fall") < 0.0);
     assert_eq!(series(&option, "wins")["data"].as_array().map(Vec::len), Some(1));
     assert_eq!(series(&option, "losses")["data"][0][1], 99_999.8);

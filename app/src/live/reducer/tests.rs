@@ -7,7 +7,12 @@ use papertape::model::{Quantity, TradeId};
 use papertape::order::{CancelReason, DenyReason, OrderPurpose, OrderStatus, Trail};
 
 fn event(seq: u64, kind: EventKind) -> LiveEvent {
-    LiveEvent { session: "s-1".parse().expect("an id"), seq, time: minute(6), kind }
+    LiveEvent {
+        session: "s-1".parse().expect("an id"),
+        seq,
+        time: minute(6),
+        kind,
+    }
 }
 
 /// Applies the kinds one after the other and expects each to be taken.
@@ -24,7 +29,12 @@ fn play(detail: &mut SessionDetail, kinds: Vec<EventKind>) -> Parts {
 }
 
 fn mark(equity: f64) -> EventKind {
-    EventKind::Mark { price: 96_500.0, equity, cash: 50_000.0, position_value: equity - 50_000.0 }
+    EventKind::Mark {
+        price: 96_500.0,
+        equity,
+        cash: 50_000.0,
+        position_value: equity - 50_000.0,
+    }
 }
 
 #[test]
@@ -38,8 +48,14 @@ fn events_count_by_one_or_ask_for_a_snapshot() {
     assert_eq!(apply(&mut session, &event(10, paused.clone())), Applied::Known);
     assert_eq!(apply(&mut session, &event(12, paused.clone())), Applied::Gap);
     assert_eq!(session, detail(), "neither changes anything");
-    assert_eq!(apply(&mut session, &event(11, paused)), Applied::Changed(Parts::SUMMARY));
-    assert_eq!((session.summary.state, session.summary.seq), (SessionState::Paused, 11));
+    assert_eq!(
+        apply(&mut session, &event(11, paused)),
+        Applied::Changed(Parts::SUMMARY)
+    );
+    assert_eq!(
+        (session.summary.state, session.summary.seq),
+        (SessionState::Paused, 11)
+    );
     assert_eq!(session.summary.state_reason, "on request");
     assert_eq!(session.summary.market_time, Some(minute(6)));
 }
@@ -48,19 +64,38 @@ fn events_count_by_one_or_ask_for_a_snapshot() {
 fn an_order_lives_from_placing_to_fill() {
     let mut session = detail();
     let entry = order(1, OrderPurpose::Entry, OrderKind::Market);
-    play(&mut session, vec![EventKind::OrderSubmitted { order: entry.clone() }]);
-    assert_eq!((session.orders[0].status, session.summary.open_orders), (OrderStatus::Submitted, 1));
+    play(
+        &mut session,
+        vec![EventKind::OrderSubmitted { order: entry.clone() }],
+    );
+    assert_eq!(
+        (session.orders[0].status, session.summary.open_orders),
+        (OrderStatus::Submitted, 1)
+    );
 
-    play(&mut session, vec![EventKind::OrderAccepted { order_id: OrderId(1) }]);
+    play(
+        &mut session,
+        vec![EventKind::OrderAccepted { order_id: OrderId(1) }],
+    );
     assert_eq!(session.orders[0].status, OrderStatus::Accepted);
 
-    let filled = Order { status: OrderStatus::Filled, filled: entry.quantity, ..entry };
+    let filled = Order {
+        status: OrderStatus::Filled,
+        filled: entry.quantity,
+        ..entry
+    };
     let parts = play(
         &mut session,
         vec![
-            EventKind::OrderFilled { fill: fill(1), order: filled, cash: usdt("51731.655") },
+            EventKind::OrderFilled {
+                fill: fill(1),
+                order: filled,
+                cash: usdt("51731.655"),
+            },
             EventKind::TradeOpened { trade: trade(1) },
-            EventKind::PositionChanged { position: Some(position()) },
+            EventKind::PositionChanged {
+                position: Some(position()),
+            },
         ],
     );
     assert!(parts.touches(Parts::FILLS) && parts.touches(Parts::TRADES) && !parts.touches(Parts::BARS));
@@ -75,20 +110,44 @@ fn refused_orders_stay_in_sight_with_their_reason() {
     let mut session = detail();
     let mut refused = order(4, OrderPurpose::Entry, OrderKind::Market);
     refused.status = OrderStatus::Denied;
-    let reason = DenyReason::InsufficientFunds { needed: usdt("200000"), available: usdt("100000") };
-    play(&mut session, vec![EventKind::OrderDenied { order: refused, reason }]);
-    assert_eq!(session.orders[0].end_reason, "needs 200000 USDT but only 100000 USDT is available");
-    assert!(session.summary.last_event.expect("of note").text.starts_with("Order denied"));
+    let reason = DenyReason::InsufficientFunds {
+        needed: usdt("200000"),
+        available: usdt("100000"),
+    };
+    play(
+        &mut session,
+        vec![EventKind::OrderDenied {
+            order: refused,
+            reason,
+        }],
+    );
+    assert_eq!(
+        session.orders[0].end_reason,
+        "needs 200000 USDT but only 100000 USDT is available"
+    );
+    assert!(
+        session
+            .summary
+            .last_event
+            .expect("of note")
+            .text
+            .starts_with("Order denied")
+    );
 }
 
 #[test]
 fn working_prices_follow_amendments_and_ends_have_reasons() {
     let mut session = detail();
-    let stop = OrderKind::TrailingStop { stop_price: Price(exact("94000")), trail: Trail::Amount(exact("1500")) };
+    let stop = OrderKind::TrailingStop {
+        stop_price: Price(exact("94000")),
+        trail: Trail::Amount(exact("1500")),
+    };
     play(
         &mut session,
         vec![
-            EventKind::OrderSubmitted { order: order(2, OrderPurpose::TrailingStop, stop) },
+            EventKind::OrderSubmitted {
+                order: order(2, OrderPurpose::TrailingStop, stop),
+            },
             EventKind::OrderAccepted { order_id: OrderId(2) },
             EventKind::OrderAmended {
                 order_id: OrderId(2),
@@ -101,20 +160,35 @@ fn working_prices_follow_amendments_and_ends_have_reasons() {
     assert_eq!(session.orders[0].quantity, Quantity(exact("0.25")));
     play(
         &mut session,
-        vec![EventKind::OrderCanceled { order_id: OrderId(2), reason: CancelReason::PositionClosed }],
+        vec![EventKind::OrderCanceled {
+            order_id: OrderId(2),
+            reason: CancelReason::PositionClosed,
+        }],
     );
     assert_eq!(session.orders[0].status, OrderStatus::Canceled);
-    assert_eq!(session.orders[0].end_reason, "the position it belonged to is closed");
+    assert_eq!(
+        session.orders[0].end_reason,
+        "the position it belonged to is closed"
+    );
     assert_eq!(session.summary.open_orders, 0);
 }
 
 #[test]
 fn a_closed_trade_takes_the_place_of_the_open_one() {
     let mut session = detail();
-    let closed = Trade { exit_time: Some(minute(9)), pnl: usdt("120"), ..trade(1) };
+    let closed = Trade {
+        exit_time: Some(minute(9)),
+        pnl: usdt("120"),
+        ..trade(1)
+    };
     play(
         &mut session,
-        vec![EventKind::TradeOpened { trade: trade(1) }, EventKind::TradeClosed { trade: closed.clone() }],
+        vec![
+            EventKind::TradeOpened { trade: trade(1) },
+            EventKind::TradeClosed {
+                trade: closed.clone(),
+            },
+        ],
     );
     assert_eq!((session.trades.len(), session.summary.trades), (1, 1));
     assert_eq!(session.trades[0], closed);
@@ -128,7 +202,10 @@ fn marks_value_the_account_its_position_and_its_fall() {
     session.summary.position = Some(position());
     play(&mut session, vec![mark(110_000.0)]);
     let LiveEvent { kind, .. } = event(0, mark(99_000.0));
-    let later = LiveEvent { time: minute(7), ..event(session.summary.seq + 1, kind) };
+    let later = LiveEvent {
+        time: minute(7),
+        ..event(session.summary.seq + 1, kind)
+    };
     assert!(matches!(apply(&mut session, &later), Applied::Changed(_)));
     assert_eq!(session.summary.equity, usdt("99000"));
     assert!((session.summary.total_return + 0.01).abs() < 1e-12);
@@ -142,8 +219,20 @@ fn marks_value_the_account_its_position_and_its_fall() {
 #[test]
 fn a_quote_moves_price_and_equity_between_bars() {
     let mut session = detail();
-    let quote = Quote { time: minute(6), bid: 96_499.0, bid_size: 1.0, ask: 96_501.0, ask_size: 1.0 };
-    let parts = play(&mut session, vec![EventKind::Quote { quote, equity: 100_010.5 }]);
+    let quote = Quote {
+        time: minute(6),
+        bid: 96_499.0,
+        bid_size: 1.0,
+        ask: 96_501.0,
+        ask_size: 1.0,
+    };
+    let parts = play(
+        &mut session,
+        vec![EventKind::Quote {
+            quote,
+            equity: 100_010.5,
+        }],
+    );
     assert_eq!(parts, Parts::SUMMARY);
     assert_eq!(session.quote, Some(quote));
     assert_eq!(session.summary.equity, usdt("100010.5"));
@@ -152,10 +241,23 @@ fn a_quote_moves_price_and_equity_between_bars() {
 #[test]
 fn warnings_ask_for_a_look_and_infos_do_not() {
     let mut session = detail();
-    play(&mut session, vec![EventKind::AlertRaised { alert: alert(1, Severity::Info, "Started") }]);
+    play(
+        &mut session,
+        vec![EventKind::AlertRaised {
+            alert: alert(1, Severity::Info, "Started"),
+        }],
+    );
     assert_eq!(session.summary.attention, None);
-    play(&mut session, vec![EventKind::AlertRaised { alert: alert(2, Severity::Warning, "Denied") }]);
-    assert_eq!(session.summary.attention.map(|alert| alert.message), Some("Denied".to_owned()));
+    play(
+        &mut session,
+        vec![EventKind::AlertRaised {
+            alert: alert(2, Severity::Warning, "Denied"),
+        }],
+    );
+    assert_eq!(
+        session.summary.attention.map(|alert| alert.message),
+        Some("Denied".to_owned())
+    );
     assert_eq!(session.alerts.len(), 2);
 }
 
@@ -166,16 +268,30 @@ fn eight_hours_of_events_do_not_grow_the_page() {
         let seq = session.summary.seq + 1;
         let time = minute(10 + index);
         let kind = match index % 4 {
-            0 => EventKind::Bar { bar: bar(10 + index), history: false },
+            0 => EventKind::Bar {
+                bar: bar(10 + index),
+                history: false,
+            },
             1 => mark(100_000.0 + (index % 97) as f64),
-            2 => EventKind::AlertRaised { alert: alert(seq, Severity::Info, "x") },
+            2 => EventKind::AlertRaised {
+                alert: alert(seq, Severity::Info, "x"),
+            },
             _ => {
                 let mut done = order(seq, OrderPurpose::Entry, OrderKind::Market);
                 done.status = OrderStatus::Filled;
-                EventKind::OrderFilled { fill: fill(seq), order: done, cash: usdt("1") }
+                EventKind::OrderFilled {
+                    fill: fill(seq),
+                    order: done,
+                    cash: usdt("1"),
+                }
             }
         };
-        let event = LiveEvent { session: session.summary.id.clone(), seq, time, kind };
+        let event = LiveEvent {
+            session: session.summary.id.clone(),
+            seq,
+            time,
+            kind,
+        };
         assert!(matches!(apply(&mut session, &event), Applied::Changed(_)));
     }
     assert!(session.bars.len() <= MAX_BARS && session.equity.len() <= MAX_EQUITY);
@@ -189,16 +305,29 @@ fn eight_hours_of_events_do_not_grow_the_page() {
 #[test]
 fn working_orders_outlive_any_number_of_ended_ones() {
     let mut session = detail();
-    let stop = OrderKind::Stop { stop_price: Price(exact("90000")) };
-    play(&mut session, vec![EventKind::OrderSubmitted { order: order(1, OrderPurpose::StopLoss, stop) }]);
+    let stop = OrderKind::Stop {
+        stop_price: Price(exact("90000")),
+    };
+    play(
+        &mut session,
+        vec![EventKind::OrderSubmitted {
+            order: order(1, OrderPurpose::StopLoss, stop),
+        }],
+    );
     for id in 2..400 {
         let mut ended = order(id, OrderPurpose::Entry, OrderKind::Market);
         ended.status = OrderStatus::Denied;
         play(
             &mut session,
-            vec![EventKind::OrderDenied { order: ended, reason: DenyReason::NothingToReduce }],
+            vec![EventKind::OrderDenied {
+                order: ended,
+                reason: DenyReason::NothingToReduce,
+            }],
         );
     }
     assert!(session.orders.iter().any(|order| order.id == OrderId(1)));
-    assert_eq!((session.orders.len(), session.summary.open_orders), (MAX_ORDERS, 1));
+    assert_eq!(
+        (session.orders.len(), session.summary.open_orders),
+        (MAX_ORDERS, 1)
+    );
 }

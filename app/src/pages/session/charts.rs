@@ -29,7 +29,8 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
     let code = currency.clone();
     let prices = throttled(String::new(), PAUSE, move || {
         let levels = view.summary.with(|it| {
-            view.orders.with(|orders| levels(it.position.as_ref(), orders, digits))
+            view.orders
+                .with(|orders| levels(it.position.as_ref(), orders, digits))
         });
         let history = view.history_bars.get();
         let forming = view.forming.get();
@@ -37,7 +38,11 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
             bars: bars.iter().copied().chain(forming).collect(),
             marks: view.trades.with(|trades| marks(trades, digits, &code)),
             levels,
-            began: if history > 0 { bars.get(history).map(|bar| bar.open_time) } else { None },
+            began: if history > 0 {
+                bars.get(history).map(|bar| bar.open_time)
+            } else {
+                None
+            },
             digits,
             window: Some(WINDOW),
         });
@@ -48,7 +53,10 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
             points: view.equity.get(),
             bars: Vec::new(),
             exits: view.trades.with(|trades| {
-                trades.iter().filter_map(|trade| Some((trade.exit_time?, trade.pnl.to_f64()))).collect()
+                trades
+                    .iter()
+                    .filter_map(|trade| Some((trade.exit_time?, trade.pnl.to_f64())))
+                    .collect()
             }),
             initial,
             digits: amount_digits,
@@ -57,7 +65,9 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
     });
     let symbol = summary.instrument.symbol().to_string();
     let about_price = Signal::derive(move || {
-        let last = view.bars.with(|bars| bars.last().map(|bar| format::number(bar.close, digits as usize)));
+        let last = view
+            .bars
+            .with(|bars| bars.last().map(|bar| format::number(bar.close, digits as usize)));
         format!(
             "Price of {symbol} with entries, exits and working prices; last close {}",
             last.unwrap_or_else(|| format::NONE.to_owned())
@@ -129,14 +139,22 @@ fn marks(trades: &[Trade], digits: u32, currency: &str) -> Vec<Mark> {
                 TradeSide::Long => MarkKind::LongEntry,
                 TradeSide::Short => MarkKind::ShortEntry,
             },
-            text: format!("{} ({})", format::decimal(trade.entry_price.0, digits), trade.entry_reason),
+            text: format!(
+                "{} ({})",
+                format::decimal(trade.entry_price.0, digits),
+                trade.entry_reason
+            ),
         });
         if let (Some(time), Some(price)) = (trade.exit_time, trade.exit_price) {
             let pnl = trade.pnl.to_f64();
             marks.push(Mark {
                 time,
                 price: price.to_f64(),
-                kind: if pnl > 0.0 { MarkKind::WinningExit } else { MarkKind::LosingExit },
+                kind: if pnl > 0.0 {
+                    MarkKind::WinningExit
+                } else {
+                    MarkKind::LosingExit
+                },
                 text: format!(
                     "{} ({}), {} {currency}",
                     format::decimal(price.0, digits),
@@ -157,7 +175,11 @@ fn levels(position: Option<&Position>, orders: &[Order], digits: u32) -> Vec<Lev
     };
     let mut levels = Vec::new();
     if let Some(position) = position {
-        levels.push(level(position.entry_price, LevelKind::Entry, &position.side.to_string()));
+        levels.push(level(
+            position.entry_price,
+            LevelKind::Entry,
+            &position.side.to_string(),
+        ));
     }
     for order in orders.iter().filter(|order| !order.status.is_final()) {
         let Some(price) = order.kind.price() else { continue };

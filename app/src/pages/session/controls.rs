@@ -18,13 +18,13 @@ pub(crate) fn Controls(view: SessionView) -> impl IntoView {
     let id = StoredValue::new(view.summary.with_untracked(|it| it.id.clone()));
     let state = Memo::new(move |_| view.summary.with(|it| it.state));
     let act = move |action: SessionAction| {
-        deed.run(functions::act(id.get_value(), action), move |session| live.put(session));
+        deed.run(functions::act(id.get_value(), action), move |session| {
+            live.put(session)
+        });
     };
     let ended = Memo::new(move |_| state.get().is_final());
     let paused = Memo::new(move |_| state.get() == SessionState::Paused);
-    let can_pause = Memo::new(move |_| {
-        matches!(state.get(), SessionState::Running | SessionState::Paused)
-    });
+    let can_pause = Memo::new(move |_| matches!(state.get(), SessionState::Running | SessionState::Paused));
     let has_position = Memo::new(move |_| view.summary.with(|it| it.position.is_some()));
     let flatten_text = Signal::derive(move || {
         if has_position.get() {
@@ -41,7 +41,8 @@ pub(crate) fn Controls(view: SessionView) -> impl IntoView {
              the last price; flatten first to close it."
                 .to_owned()
         } else {
-            "Its working orders are withdrawn and it never trades again. All that it did stays here.".to_owned()
+            "Its working orders are withdrawn and it never trades again. All that it did stays here."
+                .to_owned()
         }
     });
     let delete = Callback::new(move |()| {

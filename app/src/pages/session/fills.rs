@@ -58,7 +58,10 @@ fn FillRows(fill: Fill, instrument: StoredValue<Instrument>) -> impl IntoView {
     let controls = id.clone();
     let stored = StoredValue::new(fill.clone());
     let (quantity, price) = instrument.with_value(|instrument| {
-        (format::quantity(fill.quantity, instrument), format::price(fill.price, instrument))
+        (
+            format::quantity(fill.quantity, instrument),
+            format::price(fill.price, instrument),
+        )
     });
     view! {
         <tr data-testid="fill-row">

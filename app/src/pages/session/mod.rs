@@ -7,9 +7,7 @@ mod fills;
 mod tables;
 
 use super::Missing;
-use crate::components::{
-    Change, FeedMark, MetricList, Skeleton, StateBadge, Tab, Tabs, Time, Watched,
-};
+use crate::components::{Change, FeedMark, MetricList, Skeleton, StateBadge, Tab, Tabs, Time, Watched};
 use crate::format::{self, TimeStyle};
 use crate::functions::{self, Problem};
 use crate::live::{Live, SessionView};
@@ -140,10 +138,26 @@ fn tabs(view: SessionView) -> Vec<Tab> {
     let held = Signal::derive(move || view.summary.with(|it| usize::from(it.position.is_some())));
     vec![
         tab("positions", "Positions", Some(held)),
-        tab("orders", "Orders", Some(Signal::derive(move || view.orders.with(Vec::len)))),
-        tab("fills", "Fills", Some(Signal::derive(move || view.fills.with(Vec::len)))),
-        tab("trades", "Trades", Some(Signal::derive(move || view.trades.with(Vec::len)))),
-        tab("alerts", "Alerts", Some(Signal::derive(move || view.alerts.with(Vec::len)))),
+        tab(
+            "orders",
+            "Orders",
+            Some(Signal::derive(move || view.orders.with(Vec::len))),
+        ),
+        tab(
+            "fills",
+            "Fills",
+            Some(Signal::derive(move || view.fills.with(Vec::len))),
+        ),
+        tab(
+            "trades",
+            "Trades",
+            Some(Signal::derive(move || view.trades.with(Vec::len))),
+        ),
+        tab(
+            "alerts",
+            "Alerts",
+            Some(Signal::derive(move || view.alerts.with(Vec::len))),
+        ),
         tab("metrics", "Metrics", None),
         tab("about", "About", None),
     ]
@@ -250,11 +264,16 @@ fn Figures(view: SessionView) -> impl IntoView {
     let digits = summary.with_untracked(|it| it.instrument.price_digits()) as usize;
     let spread = Memo::new(move |_| {
         view.quote.get().map(|quote| {
-            (format::number(quote.bid, digits), format::number(quote.ask, digits))
+            (
+                format::number(quote.bid, digits),
+                format::number(quote.ask, digits),
+            )
         })
     });
-    let last_close =
-        Memo::new(move |_| view.bars.with(|bars| bars.last().map(|bar| format::number(bar.close, digits))));
+    let last_close = Memo::new(move |_| {
+        view.bars
+            .with(|bars| bars.last().map(|bar| format::number(bar.close, digits)))
+    });
     view! {
         <section class="strip" aria-label="Figures">
             <div class="stat wide">

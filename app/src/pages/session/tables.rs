@@ -22,7 +22,11 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
         })
     };
     let value = Signal::derive(move || {
-        position.with(|it| it.as_ref().map(|it| it.unrealized_pnl.to_f64()).unwrap_or_default())
+        position.with(|it| {
+            it.as_ref()
+                .map(|it| it.unrealized_pnl.to_f64())
+                .unwrap_or_default()
+        })
     });
     let since = Memo::new(move |_| position.with(|it| it.as_ref().map(|it| it.entry_time)));
     view! {
@@ -83,14 +87,20 @@ fn protection(
     position: &Position,
     instrument: &Instrument,
 ) -> String {
-    let Some(price) = price else { return "none".to_owned() };
+    let Some(price) = price else {
+        return "none".to_owned();
+    };
     let difference = papertape::model::Price(price.0 - position.entry_price.0);
     let outcome: Money = instrument.notional(difference, position.quantity);
     let outcome = match position.side {
         papertape::portfolio::TradeSide::Long => outcome,
         papertape::portfolio::TradeSide::Short => -outcome,
     };
-    format!("{} ({})", format::price(price, instrument), format::signed_money(outcome))
+    format!(
+        "{} ({})",
+        format::price(price, instrument),
+        format::signed_money(outcome)
+    )
 }
 
 /// The orders, working ones first as they are the newest.
@@ -101,7 +111,15 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
     let limit = Limit::new();
     let count = Signal::derive(move || view.orders.with(Vec::len));
     // A row is made again when its order has changed.
-    let key = |order: &Order| (order.id, order.updated_at, order.filled, order.status as u8, order.kind.price());
+    let key = |order: &Order| {
+        (
+            order.id,
+            order.updated_at,
+            order.filled,
+            order.status as u8,
+            order.kind.price(),
+        )
+    };
     view! {
         <Show
             when=move || any.get()
