@@ -129,7 +129,8 @@ fn killed_with_a_position_and_orders_resting_both_are_there_again() {
     let server = Server::start(data.path());
     let id = server.start_busy(6_000.0);
     let one = format!("/sessions/{id}");
-    // At one to one nothing moves on between the look before and the look after.
+    // Nearly standing still, it does nothing between the look before and the look after. Quotes and bars that nobody
+    // acted on may be lost and are made again, so numbers and hash are compared where a session has ended.
     server.wait_for(&one, |session| {
         let summary = &session["summary"];
         !summary["position"].is_null() && summary["open_orders"].as_u64() > Some(0) && {
@@ -157,11 +158,13 @@ fn killed_with_a_position_and_orders_resting_both_are_there_again() {
             held["entry_price"],
             session["summary"]["cash"]
         ]);
-        (orders, account, session["event_hash"].clone())
+        (orders, account)
     };
+    let shown = Shown::of(&server, &id);
     let before = open(&server);
     server.kill();
     let server = Server::start(data.path());
+    shown.is_kept_by(&server);
     assert_eq!(open(&server), before);
     assert_eq!(server.get(&one).json()["summary"]["recoveries"], 1);
 }
