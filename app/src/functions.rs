@@ -3,6 +3,10 @@
     missing_docs,
     reason = "the macro makes a struct of each function's arguments; the functions say what they mean"
 )]
+#![allow(
+    clippy::result_large_err,
+    reason = "a problem is as large as its words, made once per failed call"
+)]
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::{Json, JsonEncoding};

@@ -213,7 +213,6 @@ impl Draft {
                 maker_fee_rate: fee,
                 taker_fee_rate: fee,
                 slippage_bps: number(self.slippage, "slippage_bps")?,
-                ..ExecutionConfig::default()
             }),
             speed: self.speed.get_untracked().parse().ok(),
             name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()),

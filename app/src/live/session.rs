@@ -162,11 +162,16 @@ impl Followed {
                         bar.close = price;
                     }
                     _ => {
+                        // The page may have come in the middle of it: what went before it is where it began.
+                        let timeframe = self.detail.summary.timeframe;
+                        let last = self.detail.bars.last();
+                        let before = last.filter(|bar| timeframe.close_of(bar.open_time) == open_time);
+                        let open = before.map_or(price, |bar| bar.close);
                         self.forming = Some(Bar {
                             open_time,
-                            open: price,
-                            high: price,
-                            low: price,
+                            open,
+                            high: open.max(price),
+                            low: open.min(price),
                             close: price,
                             volume: 0.0,
                         });

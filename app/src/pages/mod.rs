@@ -9,6 +9,9 @@ mod shelf;
 mod strategies;
 mod strategy;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use backtest::Backtest;
 pub(crate) use not_found::{Missing, NotFound};
 pub(crate) use overview::Overview;

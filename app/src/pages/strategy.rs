@@ -155,7 +155,6 @@ fn Bench(
                 maker_fee_rate: rate.unwrap_or(costs.maker_fee_rate),
                 taker_fee_rate: rate.unwrap_or(costs.taker_fee_rate),
                 slippage_bps: number(slippage)().unwrap_or(costs.slippage_bps),
-                ..costs.clone()
             }),
             ..BacktestRequest::default()
         }

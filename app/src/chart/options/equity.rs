@@ -37,6 +37,8 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
     if !held.is_empty() {
         legend.push("Buy and hold");
     }
+    // Many marks are a texture, not a message: they step back behind the line.
+    let size = if curve.exits.len() > 60 { 4.0 } else { 7.0 };
     let chart = charming::Chart::new()
         .animation(false)
         .tooltip(tooltip())
@@ -99,8 +101,15 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
             "Trade with a profit",
             Symbol::Circle,
             names::GAIN,
+            size,
         ))
-        .series(exit_series("losses", "Trade with a loss", Symbol::Diamond, LOSS));
+        .series(exit_series(
+            "losses",
+            "Trade with a loss",
+            Symbol::Diamond,
+            LOSS,
+            size,
+        ));
     let mut option = finish(&chart);
     let points = thin_minmax(&curve.points, MAX_POINTS, value);
     frame_flat(&mut option, &points);
@@ -133,12 +142,12 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
     option.to_string()
 }
 
-fn exit_series(id: &str, name: &str, symbol: Symbol, color: &str) -> Scatter {
+fn exit_series(id: &str, name: &str, symbol: Symbol, color: &str, size: f64) -> Scatter {
     Scatter::new()
         .id(id)
         .name(name)
         .symbol(symbol)
-        .symbol_size(SymbolSize::Number(6.0))
+        .symbol_size(SymbolSize::Number(size))
         .item_style(
             ItemStyle::new()
                 .color(color)

@@ -6,6 +6,13 @@ mod controls;
 mod fills;
 mod tables;
 
+/// What tests of the rendered page look at one by one.
+#[cfg(test)]
+pub(crate) mod parts {
+    pub(crate) use super::StateNote;
+    pub(crate) use super::tables::Orders;
+}
+
 use super::Missing;
 use crate::components::{Change, FeedMark, MetricList, Skeleton, StateBadge, Tab, Tabs, Time, Watched};
 use crate::format::{self, TimeStyle};
@@ -221,7 +228,7 @@ fn Head(view: SessionView) -> impl IntoView {
 
 /// Why it stands where it stands, and what can be done about it; nothing while it simply runs.
 #[component]
-fn StateNote(view: SessionView) -> impl IntoView {
+pub(crate) fn StateNote(view: SessionView) -> impl IntoView {
     let note = Memo::new(move |_| {
         view.summary.with(|it| {
             let because = it.state_reason.trim_end_matches('.').to_owned();

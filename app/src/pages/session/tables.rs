@@ -177,7 +177,7 @@ fn order_row(order: &Order, instrument: &Instrument) -> impl IntoView + use<> {
             </td>
             <td data-label="Order">
                 {format!("{} {kind}", order.side)}
-                <small>{time_in_force(order.time_in_force)}</small>
+                {time_in_force(order).map(|text| view! { <small>{text}</small> })}
             </td>
             <td data-label="Purpose">{purpose(order.purpose)}</td>
             <td class="number" data-label="Quantity">{quantity}</td>
@@ -212,13 +212,14 @@ const fn purpose(purpose: OrderPurpose) -> &'static str {
     }
 }
 
-const fn time_in_force(time: TimeInForce) -> &'static str {
-    match time {
-        TimeInForce::Gtc => "until canceled",
-        TimeInForce::Ioc => "at once or not",
-        TimeInForce::Fok => "at once and whole, or not",
-        TimeInForce::Day => "for the day",
-        TimeInForce::Gtd { .. } => "until a time",
+/// How long the order stays, where that is not what anybody would expect.
+const fn time_in_force(order: &Order) -> Option<&'static str> {
+    match order.time_in_force {
+        TimeInForce::Gtc => None,
+        TimeInForce::Ioc => Some("at once or not"),
+        TimeInForce::Fok => Some("at once and whole, or not"),
+        TimeInForce::Day => Some("for the day"),
+        TimeInForce::Gtd { .. } => Some("until a time"),
     }
 }
 

@@ -1,0 +1,157 @@
+//! What the server sends before any script runs.
+
+use super::session::parts::{Orders, StateNote};
+use super::sessions::SessionTable;
+use super::shelf::Shelf;
+use crate::components::Zone;
+use crate::live::{Live, SessionView};
+use crate::samples;
+use leptos::prelude::*;
+use leptos_router::{components::Router, location::RequestUrl};
+use papertape::api::{SessionDetail, StrategyCard};
+use papertape::engine::SessionState;
+use papertape::order::{OrderKind, OrderPurpose, OrderStatus};
+
+/// The HTML of a view inside the contexts that every page has.
+fn html(view: fn() -> AnyView) -> String {
+    let owner = Owner::new();
+    owner.with(|| {
+        provide_context(RequestUrl::new("/"));
+        provide_context(Live::new());
+        provide_context(Zone::new());
+        view! { <Router>{view()}</Router> }.to_html()
+    })
+}
+
+/// The words alone, without tags and comments.
+fn words(html: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for letter in html.chars() {
+        match letter {
+            '<' => {
+                inside = true;
+                text.push(' ');
+            }
+            '>' => inside = false,
+            _ if !inside => text.push(letter),
+            _ => {}
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn shelf(card: StrategyCard) -> AnyView {
+    view! { <Shelf cards=vec![card] words=Signal::stored(String::new()) /> }.into_any()
+}
+
+#[test]
+fn a_card_shows_the_last_backtest_and_starts_with_its_parameters() {
+    let page = words(&html(|| shelf(samples::card(true))));
+    for part in [
+        "SMA cross",
+        "BTC/USDT 1m",
+        "+3.12%",
+        "8.10%",
+        "1.23",
+        "41.7%",
+        "1,204",
+        "Simulated market, 90 days",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(
+        page.contains("fast 25, simulated market"),
+        "the backtest's value, not the default: {page}"
+    );
+    assert!(
+        page.contains("Start paper trading") && page.contains("Backtest again"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_card_that_was_never_tested_says_what_a_test_would_tell() {
+    let page = words(&html(|| shelf(samples::card(false))));
+    assert!(
+        page.contains("Not tested yet.") && page.contains("fast 20"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_broken_strategy_shows_its_places_and_cannot_start() {
+    let page = html(|| {
+        let problem = "12:8: unknown name 'slwo'; did you mean 'slow'?".to_owned();
+        shelf(StrategyCard {
+            problems: vec![problem],
+            ..samples::card(false)
+        })
+    });
+    assert!(words(&page).contains("12:8: unknown name"), "{page}");
+    assert!(!page.contains("data-testid=\"start\""), "{page}");
+}
+
+#[test]
+fn a_row_holds_figures_with_units_and_the_word_simulated() {
+    let page = html(|| {
+        let mut session = samples::summary();
+        session.position = Some(samples::position());
+        session.total_return = -0.0123;
+        let id = session.id.clone();
+        let list = Memo::new(move |_| vec![session.clone()]);
+        view! { <SessionTable list shown=Signal::stored(vec![id]) /> }.into_any()
+    });
+    let text = words(&page);
+    for part in [
+        "100,000.00 USDT",
+        "▼ −1.23%",
+        "simulated",
+        "long 0.50000 at 96,440.25",
+        "running",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(
+        page.contains("<tbody>") && page.contains("href=\"/sessions/s-1\""),
+        "{page}"
+    );
+}
+
+#[test]
+fn refused_orders_and_ended_states_say_why() {
+    let orders = words(&html(|| {
+        let mut order = samples::order(7, OrderPurpose::Entry, OrderKind::Market);
+        order.status = OrderStatus::Denied;
+        order.end_reason = "needs 200000 USDT but only 100000 USDT is available".into();
+        let view = SessionView::new(&SessionDetail {
+            orders: vec![order],
+            ..samples::detail()
+        });
+        view! { <Orders view /> }.into_any()
+    }));
+    assert!(
+        orders.contains("denied") && orders.contains("only 100000 USDT is available"),
+        "{orders}"
+    );
+    let note = words(&html(|| {
+        let mut detail = samples::detail();
+        detail.summary.state = SessionState::Halted;
+        detail.summary.state_reason = "drawdown of 20% reached".to_owned();
+        view! { <StateNote view=SessionView::new(&detail) /> }.into_any()
+    }));
+    assert!(
+        note.contains("a protection closed the position") && note.contains("drawdown of 20% reached"),
+        "{note}"
+    );
+}
+
+#[test]
+fn the_first_render_is_the_same_on_every_side() {
+    let make = || shelf(samples::card(true));
+    assert_eq!(html(make), html(make));
+    assert!(
+        html(make).contains("title=\"2024-12-01 10:00:00 UTC\""),
+        "times are in UTC until the zone is known"
+    );
+}
