@@ -39,13 +39,13 @@ pub(super) struct BacktestArguments {
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     params: Vec<(String, f64)>,
     /// Cash at the start.
-    #[arg(long, value_name = "AMOUNT", default_value = "100000", value_parser = amount)]
+    #[arg(long, value_name = "AMOUNT", default_value = "100000", value_parser = amount, allow_hyphen_values = true)]
     capital: Decimal,
     /// Fee of every fill as a share of its value: 0.001 is 0.1 % [default: 0.001]
-    #[arg(long, value_name = "RATE", value_parser = share)]
+    #[arg(long, value_name = "RATE", value_parser = share, allow_hyphen_values = true)]
     fee_rate: Option<Decimal>,
-    /// By how much market and stop orders fill worse, in basis points [default: 1]
-    #[arg(long, value_name = "BPS", value_parser = basis_points)]
+    /// By how much takers fill worse than the price they meet, in basis points [default: 1]
+    #[arg(long, value_name = "BPS", value_parser = basis_points, allow_hyphen_values = true)]
     slippage_bps: Option<Decimal>,
     /// Leave out bars that open before this time.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
