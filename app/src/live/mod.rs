@@ -255,7 +255,10 @@ impl Live {
             }
             (
                 inner.newest.take(),
-                inner.resume.as_ref().and_then(Resume::finished),
+                inner
+                    .resume
+                    .as_ref()
+                    .and_then(|resume| resume.finished(socket::now())),
             )
         }) else {
             return;

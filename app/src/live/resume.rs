@@ -1,7 +1,7 @@
 //! What was missed while the connection was away: told to the reader after a reconnect.
 
 use papertape::api::SessionSummary;
-use papertape::model::SessionId;
+use papertape::model::{SessionId, Timestamp};
 use std::collections::BTreeMap;
 
 /// How much of a session's life went by unseen.
@@ -21,25 +21,25 @@ pub type Recovered = u32;
 pub struct Resume {
     had: BTreeMap<SessionId, (u64, Recovered)>,
     followed: Vec<SessionId>,
-    away_seconds: i64,
+    lost_at: Timestamp,
     missed: Missed,
     recovered: bool,
     told: bool,
 }
 
 impl Resume {
-    /// The page had `had` (last event and recoveries, by session) when the connection broke, and was away for a while;
-    /// `followed` are the sessions whose every event it wants.
+    /// The page had `had` (last event and recoveries, by session) when the connection broke at `lost_at`; `followed` are
+    /// the sessions whose every event it wants.
     #[must_use]
     pub fn new(
         had: BTreeMap<SessionId, (u64, Recovered)>,
         followed: Vec<SessionId>,
-        away_seconds: i64,
+        lost_at: Timestamp,
     ) -> Self {
         Self {
             had,
             followed,
-            away_seconds,
+            lost_at,
             ..Self::default()
         }
     }
@@ -75,11 +75,11 @@ impl Resume {
 
     /// The sentence for the reader, once the server has told enough.
     #[must_use]
-    pub fn finished(&self) -> Option<String> {
+    pub fn finished(&self, now: Timestamp) -> Option<String> {
         if !self.told {
             return None;
         }
-        let away = crate::format::duration(self.away_seconds.max(0) as f64);
+        let away = crate::format::duration((now.secs() - self.lost_at.secs()).max(1) as f64);
         let events = match self.missed.events {
             1 => "1 event".to_owned(),
             many => format!("{} events", crate::format::count(many)),
@@ -110,19 +110,28 @@ mod tests {
     fn resume(followed: bool) -> Resume {
         let id: SessionId = "s-1".parse().expect("an id");
         let had = BTreeMap::from([(id.clone(), (10, 0))]);
-        Resume::new(had, if followed { vec![id] } else { Vec::new() }, 14)
+        Resume::new(
+            had,
+            if followed { vec![id] } else { Vec::new() },
+            samples::minute(0),
+        )
     }
 
     #[test]
     fn the_reader_learns_how_much_went_by() {
         let mut back = resume(true);
-        assert_eq!(back.finished(), None, "the server has not told yet");
+        assert_eq!(
+            back.finished(samples::minute(0).plus_nanos(14_000_000_000)),
+            None,
+            "the server has not told yet"
+        );
         back.list(&[SessionSummary {
             seq: 47,
             ..samples::summary()
         }]);
         assert_eq!(
-            back.finished().expect("told"),
+            back.finished(samples::minute(0).plus_nanos(14_000_000_000))
+                .expect("told"),
             "Reconnected after 14 s: 37 events happened meanwhile and are shown now."
         );
     }
@@ -138,7 +147,8 @@ mod tests {
         back.snapshot(&restarted);
         back.list(&[restarted]);
         assert_eq!(
-            back.finished().expect("told"),
+            back.finished(samples::minute(0).plus_nanos(14_000_000_000))
+                .expect("told"),
             "Reconnected after 14 s: 1 event happened meanwhile, a fresh snapshot was loaded. The server restarted; \
              the session went on from where it was."
         );
@@ -149,7 +159,8 @@ mod tests {
         let mut back = resume(false);
         back.list(&[samples::summary()]);
         assert_eq!(
-            back.finished().expect("told"),
+            back.finished(samples::minute(0).plus_nanos(14_000_000_000))
+                .expect("told"),
             "Reconnected after 14 s: nothing was missed."
         );
     }

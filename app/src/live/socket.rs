@@ -43,7 +43,7 @@ pub(super) fn start(live: Live) {
     leptos::task::spawn_local(run(live, woken));
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(js_sys::Date::now() as i64)
 }
 
@@ -108,9 +108,8 @@ async fn converse(
                 && inner.resume.is_none()
             {
                 let list = live.sessions.try_get_untracked().flatten().unwrap_or_default();
-                let away = now().secs() - lost_at.secs();
                 let followed = inner.followed.keys().cloned().collect();
-                inner.resume = Some(Resume::new(inner.standing(&list), followed, away));
+                inner.resume = Some(Resume::new(inner.standing(&list), followed, lost_at));
             }
             inner.wires = Some(Wires { out });
             inner.greetings()

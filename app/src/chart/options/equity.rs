@@ -11,6 +11,9 @@ use papertape::market::Bar;
 use papertape::model::{Price, Timestamp};
 use serde_json::{Value, json};
 
+/// Most marks on the curve, the newest: more are a texture, not a message, and the price chart has them all.
+const MAX_EXITS: usize = 60;
+
 /// What the equity chart shows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct EquityCurve {
@@ -37,8 +40,6 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
     if !held.is_empty() {
         legend.push("Buy and hold");
     }
-    // Many marks are a texture, not a message: they step back behind the line.
-    let size = if curve.exits.len() > 60 { 4.0 } else { 7.0 };
     let chart = charming::Chart::new()
         .animation(false)
         .tooltip(tooltip())
@@ -101,15 +102,8 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
             "Trade with a profit",
             Symbol::Circle,
             names::GAIN,
-            size,
         ))
-        .series(exit_series(
-            "losses",
-            "Trade with a loss",
-            Symbol::Diamond,
-            LOSS,
-            size,
-        ));
+        .series(exit_series("losses", "Trade with a loss", Symbol::Diamond, LOSS));
     let mut option = finish(&chart);
     let points = thin_minmax(&curve.points, MAX_POINTS, value);
     frame_flat(&mut option, &points);
@@ -142,12 +136,12 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
     option.to_string()
 }
 
-fn exit_series(id: &str, name: &str, symbol: Symbol, color: &str, size: f64) -> Scatter {
+fn exit_series(id: &str, name: &str, symbol: Symbol, color: &str) -> Scatter {
     Scatter::new()
         .id(id)
         .name(name)
         .symbol(symbol)
-        .symbol_size(SymbolSize::Number(size))
+        .symbol_size(SymbolSize::Number(7.0))
         .item_style(
             ItemStyle::new()
                 .color(color)
@@ -192,10 +186,17 @@ fn hold(curve: &EquityCurve) -> Vec<Value> {
         .collect()
 }
 
+/// Round trips' ends, oldest first, whichever way they came.
+fn exits_in_order(curve: &EquityCurve) -> Vec<(Timestamp, f64)> {
+    let mut exits = curve.exits.clone();
+    exits.sort_by_key(|(time, _)| *time);
+    exits
+}
+
 /// Marks on the curve where round trips ended: at the equity of the nearest point at or after.
 fn exits(curve: &EquityCurve, wins: bool) -> Value {
-    let marks = curve
-        .exits
+    let newest = curve.exits.len().saturating_sub(MAX_EXITS);
+    let marks = exits_in_order(curve)[newest..]
         .iter()
         .filter(|(_, pnl)| (*pnl > 0.0) == wins)
         .filter_map(|(time, _)| {

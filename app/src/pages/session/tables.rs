@@ -4,6 +4,7 @@ use crate::components::{Change, Limit, More, Time};
 use crate::format::{self, NONE};
 use crate::live::SessionView;
 use leptos::prelude::*;
+use papertape::engine::SessionState;
 use papertape::model::{Instrument, Money};
 use papertape::order::{Order, OrderPurpose, OrderStatus, TimeInForce};
 use papertape::portfolio::{Position, Trade};
@@ -14,6 +15,13 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
     let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
     let position = Memo::new(move |_| view.summary.with(|it| it.position.clone()));
     let open = Memo::new(move |_| position.with(Option::is_some));
+    let flat = Memo::new(move |_| match view.summary.with(|it| it.state) {
+        SessionState::Starting | SessionState::Running => {
+            "Flat: nothing is held. The next entry rule that comes true on a closed bar opens a position."
+        }
+        SessionState::Paused => "Flat: nothing is held, and no entry is placed until the session is resumed.",
+        _ => "Flat: nothing is held, and this session does not trade any more.",
+    });
     let text = move |read: fn(&Position, &Instrument) -> String| {
         Signal::derive(move || {
             instrument.with_value(|instrument| {
@@ -32,13 +40,7 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
     view! {
         <Show
             when=move || open.get()
-            fallback=|| {
-                view! {
-                    <p class="quiet">
-                        "Flat: nothing is held. The next entry rule that comes true on a closed bar opens a position."
-                    </p>
-                }
-            }
+            fallback=move || view! { <p class="quiet">{move || flat.get()}</p> }
         >
             <dl class="facts" data-testid="position-row">
                 <div>
