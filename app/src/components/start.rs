@@ -35,6 +35,9 @@ pub(crate) fn Start(
     /// What trading costs, when it is not the default.
     #[prop(optional_no_strip)]
     execution: Option<ExecutionConfig>,
+    /// The cash to start with, when it is not the default.
+    #[prop(optional_no_strip)]
+    capital: Option<Decimal>,
     /// Whether the strategy cannot run.
     #[prop(optional)]
     disabled: bool,
@@ -50,6 +53,7 @@ pub(crate) fn Start(
         backtest,
         timeframe,
         execution,
+        initial_capital: capital,
         ..StartRequest::default()
     });
     let start = Callback::new(move |request: StartRequest| {
@@ -155,7 +159,10 @@ impl Draft {
             dataset: RwSignal::new(String::new()),
             from: RwSignal::new(String::new()),
             to: RwSignal::new(String::new()),
-            capital: RwSignal::new("100000".to_owned()),
+            capital: RwSignal::new(
+                base.initial_capital
+                    .map_or_else(|| "100000".to_owned(), |it| it.normalize().to_string()),
+            ),
             speed: RwSignal::new("1".to_owned()),
             fee: RwSignal::new(percent.normalize().to_string()),
             slippage: RwSignal::new(execution.slippage_bps.normalize().to_string()),

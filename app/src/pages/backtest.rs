@@ -170,6 +170,7 @@ fn Result(status: BacktestStatus, report: BacktestReport) -> impl IntoView {
                 backtest=Some(status.id.clone())
                 timeframe=status.request.timeframe
                 execution=status.request.execution.clone()
+                capital=status.request.initial_capital
             />
         }
     });
