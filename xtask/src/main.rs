@@ -9,6 +9,7 @@ mod dev;
 mod process;
 mod report;
 mod site;
+mod snip;
 mod stamp;
 mod test;
 mod tools;

@@ -14,6 +14,7 @@
 use crate::{
     process::{Failure, cargo, quiet, root, show, target},
     report::{Outcome, Steps, bytes},
+    snip,
     stamp::{Stamp, files},
     tools::{self, WASM, npm_program},
 };
@@ -214,8 +215,13 @@ fn bind_client(profile: Profile, compiled: &Path) -> Result<Outcome, Failure> {
 
     remove_folder(&bound)?;
     let release = profile == Profile::Release;
+    let input = if release {
+        snip::without_async_hydration(compiled, &bound)?
+    } else {
+        compiled.to_owned()
+    };
     Bindgen::new()
-        .input_path(compiled)
+        .input_path(input)
         .out_name("papertape")
         .web(true)
         .map(|bindgen| {
