@@ -137,7 +137,8 @@ alone("several sessions run side by side, each with its own records", async ({ p
 
 alone("nothing is lost when the process is killed", async ({ page, ownServer, pageErrors }) => {
   alone.slow();
-  const id = await start(page, "metronome", "600");
+  // Two fills in four seconds: few enough that the page shows them all.
+  const id = await start(page, "metronome", "60");
   await waitForFills(page, 2);
   await expect(connection(page)).toHaveAttribute("data-state", "connected");
 
