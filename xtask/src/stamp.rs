@@ -1,6 +1,6 @@
 //! Knowing whether a step's inputs have changed since it last ran.
 
-use crate::process::{Failure, target};
+use crate::process::{Failure, root, target};
 use std::{
     collections::hash_map::DefaultHasher,
     fs,
@@ -23,6 +23,8 @@ impl Stamp {
             path: target().join("xtask").join(format!("{name}.stamp")),
             hasher,
         }
+        // How a step is done is an input of it, too.
+        .input(&root().join("xtask/src"))
     }
 
     /// Adds words that the step depends on.
