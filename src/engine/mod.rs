@@ -7,7 +7,6 @@
 //! and, when it completes a bar of the strategy's timeframe, the rules (what does the strategy want?). What the rules
 //! want goes through sizing and the risk check to the exchange, where it can only meet later data.
 
-mod account;
 mod chain;
 mod config;
 mod control;
@@ -19,6 +18,7 @@ mod orders;
 mod rules;
 mod sink;
 mod snapshot;
+mod state;
 
 pub use config::{EngineConfig, ExecutionConfig};
 pub use event::{Event, EventKind, SessionState};
@@ -29,10 +29,9 @@ pub use snapshot::SnapshotError;
 use crate::alert::Watch;
 use crate::analytics::MetricsAccumulator;
 use crate::exchange::{Models, WorkingOrders};
-use crate::ledger::Ledger;
 use crate::market::{Bar, BarAggregator, MarketEvent, Quote};
 use crate::model::{Price, Timestamp};
-use crate::portfolio::Holding;
+use crate::portfolio::Account;
 use crate::risk::Protection;
 use crate::strategy::Program;
 use chain::Chain;
@@ -61,8 +60,7 @@ pub struct Engine {
     quote: Option<Quote>,
 
     orders: WorkingOrders,
-    ledger: Ledger,
-    holding: Holding,
+    account: Account,
     protection: Protection,
     metrics: MetricsAccumulator,
     watch: Watch,
@@ -121,8 +119,7 @@ impl Engine {
             last_price: None,
             quote: None,
             orders: WorkingOrders::default(),
-            ledger: Ledger::open(capital),
-            holding: Holding::default(),
+            account: Account::open(capital, 1),
             protection: Protection::new(risk.max_drawdown, risk.max_daily_loss, capital.to_f64()),
             metrics: MetricsAccumulator::new(capital.to_f64(), config.periods_per_year()),
             watch: Watch::new(config.alerts, capital.to_f64()),

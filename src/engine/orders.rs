@@ -2,8 +2,7 @@
 
 use super::{Engine, EventKind, RefusalMemory, SessionState, Sink};
 use crate::exchange::{DataTier, Explanation, FeeModel, Fill, Liquidity, Met};
-use crate::ledger::HoldKey;
-use crate::model::{Money, OrderId, Price, Quantity, Side, Timestamp, decimal};
+use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp, decimal};
 use crate::order::{
     CancelReason, DenyReason, Order, OrderEvent, OrderKind, OrderPurpose, OrderStatus, RejectReason,
     TimeInForce,
@@ -47,8 +46,8 @@ impl Engine {
         let halted = self.state == SessionState::Halted;
         let check = OrderCheck {
             instrument: &self.config.instrument,
-            available: self.ledger.available(),
-            held: self.holding.quantity(),
+            available: self.account.available(),
+            held: self.holding().quantity(),
             worst_rate: self.models.worst_rate(),
             halted: halted.then_some(&*self.state_reason),
         };
@@ -56,7 +55,7 @@ impl Engine {
             Ok(approved) => {
                 let order = approved.order().clone();
                 let id = order.id;
-                self.ledger.set_hold(HoldKey::Order(id), order.hold.amount);
+                self.account.hold_for_order(id, order.hold.amount);
                 self.orders.send(approved);
                 self.emit(time, EventKind::OrderSubmitted { order }, sink);
                 Some(id)
@@ -293,7 +292,7 @@ impl Engine {
             order.end_reason = reason;
             order.id
         });
-        self.ledger.set_hold(HoldKey::Order(order_id), Decimal::ZERO);
+        self.account.hold_for_order(order_id, Decimal::ZERO);
         order_id
     }
 
@@ -313,7 +312,7 @@ impl Engine {
         let reach = if opens {
             self.within_cash(order, &terms)
         } else {
-            Quantity(self.holding.quantity().abs())
+            Quantity(self.holding().quantity().abs())
         };
         let short_of = if opens {
             CancelReason::InsufficientFunds
@@ -347,7 +346,7 @@ impl Engine {
     /// What the cash buys on these terms, the order's own hold included.
     fn within_cash(&self, order: &Order, terms: &Terms) -> Quantity {
         let instrument = &self.config.instrument;
-        let funds = self.ledger.available() + order.hold;
+        let funds = self.account.available() + order.hold;
         let at_once = instrument.notional(terms.price, order.remaining());
         let rate = self.models.fee.worst_rate();
         // Nearly always the hold reaches, and then there is nothing to divide.
@@ -398,12 +397,13 @@ impl Engine {
             take(order, quantity, terms.price, time);
             order.clone()
         });
-        let effect = self
-            .holding
-            .apply(&fill, &self.config.instrument, order.reason.clone());
-        self.ledger.set_hold(HoldKey::Order(order.id), order.hold.amount);
-        self.ledger.post_fill(effect.posting);
-        self.ledger.set_hold(HoldKey::ShortPosition, self.collateral());
+        self.account.hold_for_order(order.id, order.hold.amount);
+        let effect = self.account.apply(
+            InstrumentId::PRIMARY,
+            &self.config.instrument,
+            &fill,
+            order.reason.clone(),
+        );
         self.refresh_cache();
         self.last_price = Some(terms.reference.to_f64());
         self.counters.refused = RefusalMemory::None;
@@ -413,8 +413,8 @@ impl Engine {
         );
 
         let purpose = order.purpose;
-        let (side, price, cash) = (fill.side, fill.price, self.ledger.cash());
-        sink.account(cash.amount, self.holding.quantity());
+        let (side, price, cash) = (fill.side, fill.price, self.account.cash());
+        sink.account(cash.amount, self.holding().quantity());
         self.emit(time, EventKind::OrderFilled { fill, order, cash }, sink);
         if let Some(trade) = effect.opened {
             self.bars_in_trade = 0;
@@ -443,18 +443,8 @@ impl Engine {
         }
         let position = self.position();
         self.emit(time, EventKind::PositionChanged { position }, sink);
-        if self.holding.is_flat() {
+        if self.holding().is_flat() {
             self.reverse(time, sink);
-        }
-    }
-
-    /// Cash that a short position holds: what its sale brought and as much again, so that it is covered twice.
-    fn collateral(&self) -> Decimal {
-        let cost = self.holding.cost();
-        if cost.is_sign_negative() {
-            cost.abs() * Decimal::TWO
-        } else {
-            Decimal::ZERO
         }
     }
 }

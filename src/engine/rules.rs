@@ -131,7 +131,7 @@ impl Engine {
         };
         // An order whose time ends with this bar does not stand in the way of the next one.
         self.expire_orders(time, sink);
-        if let Some(held) = self.holding.side() {
+        if let Some(held) = self.holding().side() {
             if wishes.enter == Some(held) {
                 self.reversal = None;
             }
@@ -208,7 +208,7 @@ impl Engine {
         let draft = Draft {
             side: held.entry().opposite(),
             kind,
-            quantity: Quantity(self.holding.quantity().abs()),
+            quantity: Quantity(self.holding().quantity().abs()),
             // The entry in the other direction waits for this one, so it has to end the position.
             time_in_force: if turns {
                 TimeInForce::Gtc
@@ -230,7 +230,7 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
-        let (Some(held), Some(decision_price)) = (self.holding.side(), self.last_price()) else {
+        let (Some(held), Some(decision_price)) = (self.holding().side(), self.last_price()) else {
             return;
         };
         let is_closing = |order: &Order| order.purpose.reduces() && order.kind == OrderKind::Market;
@@ -240,7 +240,7 @@ impl Engine {
         let draft = Draft {
             side: held.entry().opposite(),
             kind: OrderKind::Market,
-            quantity: Quantity(self.holding.quantity().abs()),
+            quantity: Quantity(self.holding().quantity().abs()),
             time_in_force: TimeInForce::Gtc,
             purpose,
             reason,
@@ -334,7 +334,7 @@ impl Engine {
         let inputs = SizingInputs {
             instrument: &self.config.instrument,
             equity: self.equity(),
-            available: self.ledger.available(),
+            available: self.account.available(),
             price,
             worst_rate: self.models.worst_rate(),
             stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
@@ -421,7 +421,7 @@ impl Engine {
     /// Places the protective orders of an entry that filled, or lets them grow with it.
     pub(super) fn protect<S: Sink>(&mut self, entry_side: Side, price: Price, time: Timestamp, sink: &mut S) {
         let Some(plan) = self.plan else { return };
-        let quantity = Quantity(self.holding.quantity().abs());
+        let quantity = Quantity(self.holding().quantity().abs());
         let purposes = [
             OrderPurpose::StopLoss,
             OrderPurpose::TakeProfit,

@@ -1,6 +1,6 @@
 //! Funds set aside.
 
-use crate::model::OrderId;
+use crate::model::{InstrumentId, OrderId};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum HoldKey {
     /// An open order.
     Order(OrderId),
-    /// The collateral of a short position.
-    ShortPosition,
+    /// The cover of a position.
+    Position(InstrumentId),
 }
 
 /// The holds of one ledger: a handful, so a list in the order they were made.

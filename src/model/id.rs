@@ -77,6 +77,24 @@ number_id! {
     /// An alert, counted from 1 inside its session.
     AlertId
 }
+/// An instrument's place in its session's list of instruments; the first one is what the strategy trades.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct InstrumentId(pub u16);
+
+impl InstrumentId {
+    /// The instrument that the strategy trades.
+    pub const PRIMARY: Self = Self(0);
+
+    /// The place in the list.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 text_id! {
     /// A paper-trading session.
     SessionId

@@ -1,6 +1,6 @@
 //! What is traded, and in which steps.
 
-use super::{Currency, Money, Price, Quantity, float};
+use super::{Currency, InstrumentKind, MarginRule, Money, OrderLimits, Price, Quantity, float};
 use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -84,6 +84,12 @@ pub struct Instrument {
     minimum_notional: Decimal,
     #[serde(with = "super::decimal")]
     multiplier: Decimal,
+    #[serde(default)]
+    kind: InstrumentKind,
+    #[serde(default)]
+    margin: MarginRule,
+    #[serde(default)]
+    limits: OrderLimits,
 }
 
 impl Instrument {
@@ -124,7 +130,43 @@ impl Instrument {
             lot: lot.normalize(),
             minimum_notional: minimum_notional.normalize(),
             multiplier: multiplier.normalize(),
+            kind: InstrumentKind::Spot,
+            margin: MarginRule::Full,
+            limits: OrderLimits::default(),
         })
+    }
+
+    /// The same of another kind; a new one is spot.
+    #[must_use]
+    pub fn with_kind(self, kind: InstrumentKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same with another margin rule; a new one is covered in full.
+    ///
+    /// # Errors
+    /// [`InstrumentError`] when a margin is not positive, or more is needed to keep a position than to open it.
+    pub fn with_margin(self, margin: MarginRule) -> Result<Self, InstrumentError> {
+        let usable = match margin {
+            MarginRule::Full => true,
+            MarginRule::Rate { initial, maintenance } | MarginRule::PerContract { initial, maintenance } => {
+                maintenance > Decimal::ZERO && maintenance <= initial
+            }
+        };
+        if usable {
+            Ok(Self { margin, ..self })
+        } else {
+            Err(InstrumentError {
+                symbol: self.symbol,
+                what: "margin",
+            })
+        }
+    }
+
+    /// The same with a venue's limits of orders; a new one has none but its smallest order value.
+    #[must_use]
+    pub fn with_limits(self, limits: OrderLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The instrument's name.
@@ -161,6 +203,24 @@ impl Instrument {
     #[must_use]
     pub const fn multiplier(&self) -> Decimal {
         self.multiplier
+    }
+
+    /// What kind of thing it is.
+    #[must_use]
+    pub const fn kind(&self) -> &InstrumentKind {
+        &self.kind
+    }
+
+    /// By what a position in it must be covered.
+    #[must_use]
+    pub const fn margin(&self) -> MarginRule {
+        self.margin
+    }
+
+    /// What its venue accepts of orders.
+    #[must_use]
+    pub const fn limits(&self) -> &OrderLimits {
+        &self.limits
     }
 
     /// Price × quantity × multiplier, with the quantity's sign.

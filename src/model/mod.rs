@@ -1,5 +1,6 @@
 //! The words everything else is said in: time, currency, money, price, quantity, instrument, ids.
 
+mod contract;
 mod currency;
 pub mod decimal;
 pub(crate) mod float;
@@ -10,8 +11,11 @@ mod price;
 mod timeframe;
 mod timestamp;
 
+pub use contract::{
+    ExerciseStyle, InstrumentKind, MarginRule, OptionRight, OptionSettlement, OptionTerms, OrderLimits,
+};
 pub use currency::{Currency, CurrencyError};
-pub use id::{AlertId, BacktestId, OrderId, SessionId, TradeId};
+pub use id::{AlertId, BacktestId, InstrumentId, OrderId, SessionId, TradeId};
 pub use instrument::{Instrument, InstrumentError, Symbol, SymbolError};
 pub use money::Money;
 pub use price::{Price, Quantity, Side};

@@ -2,12 +2,11 @@
 
 use super::{Engine, EngineConfig, EventKind, Mark, SessionState, Sink};
 use crate::analytics::Metrics;
-use crate::ledger::{Ledger, LedgerAccount, LedgerError};
+use crate::ledger::{Ledger, LedgerError};
 use crate::market::{Bar, Quote};
-use crate::model::{Money, Price, Quantity, Timestamp};
+use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp};
 use crate::order::{Order, OrderPurpose};
-use crate::portfolio::{Position, Trade};
-use rust_decimal::Decimal;
+use crate::portfolio::{Holding, Position, Trade};
 
 impl Engine {
     /// What the engine was made with.
@@ -66,14 +65,19 @@ impl Engine {
 
     /// The books.
     #[must_use]
-    pub const fn ledger(&self) -> &Ledger {
-        &self.ledger
+    pub fn ledger(&self) -> &Ledger {
+        self.account.ledger()
+    }
+
+    /// What is held of the instrument that the strategy trades.
+    pub(super) fn holding(&self) -> &Holding {
+        self.account.holding(InstrumentId::PRIMARY)
     }
 
     /// All cash, free and held.
     #[must_use]
     pub fn cash(&self) -> Money {
-        self.ledger.cash()
+        self.account.cash()
     }
 
     /// Cash and position at the last price, exact.
@@ -88,7 +92,7 @@ impl Engine {
         let instrument = &self.config.instrument;
         self.last_price().map_or_else(
             || Money::zero(instrument.quote()),
-            |price| instrument.notional(price, Quantity(self.holding.quantity())),
+            |price| instrument.notional(price, Quantity(self.holding().quantity())),
         )
     }
 
@@ -108,7 +112,7 @@ impl Engine {
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         let mut position = self
-            .holding
+            .holding()
             .position(&self.config.instrument, self.last_price()?)?;
         for order in self.orders.as_slice() {
             match order.purpose {
@@ -135,13 +139,13 @@ impl Engine {
     /// The round trip under way.
     #[must_use]
     pub fn open_trade(&self) -> Option<Trade> {
-        self.holding.open_trade(&self.config.instrument)
+        self.holding().open_trade(&self.config.instrument)
     }
 
     /// How many round trips have ended.
     #[must_use]
-    pub const fn closed_trades(&self) -> u64 {
-        self.holding.closed_trades()
+    pub fn closed_trades(&self) -> u64 {
+        self.holding().closed_trades()
     }
 
     /// How good it is so far.
@@ -161,18 +165,8 @@ impl Engine {
     /// # Errors
     /// [`LedgerError`] says what does not.
     pub fn check(&self) -> Result<(), LedgerError> {
-        let cost = self.ledger.balance(LedgerAccount::PositionCost).amount - self.holding.cost();
-        if !cost.is_zero() {
-            return Err(LedgerError::Unbalanced { by: cost });
-        }
-        let held: Decimal = self.orders.as_slice().iter().map(|order| order.hold.amount).sum();
-        let collateral = self.ledger.held(crate::ledger::HoldKey::ShortPosition).amount;
-        let difference = self.ledger.balance(LedgerAccount::Held).amount - held - collateral;
-        if !difference.is_zero() {
-            return Err(LedgerError::Holds { by: difference });
-        }
-        // The sums over all accounts were checked by each posting.
-        Ok(())
+        let held = self.orders.as_slice().iter().map(|order| order.hold.amount).sum();
+        self.account.check(held)
     }
 
     /// Equity at a price, from the cached floats.
@@ -184,9 +178,9 @@ impl Engine {
 
     /// Brings the cached floats in step with the books.
     pub(super) fn refresh_cache(&mut self) {
-        self.cached.cash = self.ledger.cash().to_f64();
-        self.cached.quantity = Quantity(self.holding.quantity()).to_f64();
-        self.cached.entry_price = self.holding.entry_price().map_or(f64::NAN, Price::to_f64);
+        self.cached.cash = self.account.cash().to_f64();
+        self.cached.quantity = Quantity(self.holding().quantity()).to_f64();
+        self.cached.entry_price = self.holding().entry_price().map_or(f64::NAN, Price::to_f64);
     }
 
     /// Values the account at a bar's close.

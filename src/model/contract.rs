@@ -1,0 +1,141 @@
+//! What kind of thing an instrument is: how it is paid for, what it must be covered by, when it ends.
+
+use super::{Price, Symbol, Timestamp, decimal};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// What kind of thing is traded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstrumentKind {
+    /// One asset against another, delivered at once: crypto pairs.
+    #[default]
+    Spot,
+    /// Shares and funds.
+    Equity,
+    /// A currency pair held on margin.
+    Forex,
+    /// A future without end, tied to its index by funding payments.
+    Perpetual,
+    /// A future.
+    Future {
+        /// When it is settled, at the settlement price.
+        expiry: Timestamp,
+    },
+    /// An option on another instrument.
+    Option(OptionTerms),
+}
+
+impl InstrumentKind {
+    /// Whether only gains and losses change hands, and the position itself is covered by margin: futures, perpetuals,
+    /// currencies. Spot, shares and options (their premium) are paid in full.
+    #[must_use]
+    pub const fn is_margined(&self) -> bool {
+        matches!(self, Self::Forex | Self::Perpetual | Self::Future { .. })
+    }
+
+    /// When trading in it ends for good; `None` for what has no end.
+    #[must_use]
+    pub const fn expiry(&self) -> Option<Timestamp> {
+        match self {
+            Self::Future { expiry } => Some(*expiry),
+            Self::Option(terms) => Some(terms.expiry),
+            Self::Spot | Self::Equity | Self::Forex | Self::Perpetual => None,
+        }
+    }
+}
+
+/// What an option gives its holder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionTerms {
+    /// What can be bought or sold.
+    pub underlying: Symbol,
+    /// At which price, in quote currency.
+    pub strike: Price,
+    /// Buy or sell.
+    pub right: OptionRight,
+    /// Until when.
+    pub expiry: Timestamp,
+    /// When it may be exercised.
+    pub style: ExerciseStyle,
+    /// What changes hands when it is.
+    pub settlement: OptionSettlement,
+}
+
+/// The right to buy or to sell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptionRight {
+    /// To buy.
+    Call,
+    /// To sell.
+    Put,
+}
+
+/// When an option may be exercised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExerciseStyle {
+    /// Until it expires.
+    American,
+    /// When it expires.
+    European,
+}
+
+/// What changes hands when an option is exercised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptionSettlement {
+    /// The underlying against the strike.
+    Physical,
+    /// What it is worth.
+    Cash,
+}
+
+/// By what a position must be covered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarginRule {
+    /// By its whole value: a long position is paid, a short one is covered twice (by what its sale brought and as much
+    /// again).
+    #[default]
+    Full,
+    /// By shares of its value: 0.1 is ten times leverage.
+    Rate {
+        /// To open it.
+        #[serde(with = "decimal")]
+        initial: Decimal,
+        /// To keep it; below, it is liquidated.
+        #[serde(with = "decimal")]
+        maintenance: Decimal,
+    },
+    /// By an amount a contract, in quote currency.
+    PerContract {
+        /// To open it.
+        #[serde(with = "decimal")]
+        initial: Decimal,
+        /// To keep it; below, it is liquidated.
+        #[serde(with = "decimal")]
+        maintenance: Decimal,
+    },
+}
+
+/// What a venue accepts of orders for an instrument, beside its steps; `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrderLimits {
+    /// Largest order value, in quote currency.
+    #[serde(with = "decimal::option")]
+    pub maximum_notional: Option<Decimal>,
+    /// Smallest quantity, in units.
+    #[serde(with = "decimal::option")]
+    pub minimum_quantity: Option<Decimal>,
+    /// Largest quantity, in units.
+    #[serde(with = "decimal::option")]
+    pub maximum_quantity: Option<Decimal>,
+    /// How far a price may lie from the last one, as a share of it (0.2 is 20 %).
+    #[serde(with = "decimal::option")]
+    pub price_band: Option<Decimal>,
+    /// Most orders that may rest at once.
+    pub maximum_open_orders: Option<u32>,
+}
