@@ -103,11 +103,7 @@ fn config(market: &SimulatedMarketConfig) -> EngineConfig {
         instrument,
         base_timeframe: Timeframe::MINUTE,
         strategy,
-        execution: ExecutionConfig {
-            maker_fee_rate: fee,
-            taker_fee_rate: fee,
-            slippage_bps: Decimal::ZERO,
-        },
+        execution: ExecutionConfig::percent(fee, fee, Decimal::ZERO),
         alerts: AlertRules::default(),
     }
 }

@@ -40,11 +40,7 @@ impl<'a> Run<'a> {
         Self {
             number,
             strategy: next().trim_matches('"'),
-            execution: ExecutionConfig {
-                maker_fee_rate,
-                taker_fee_rate,
-                slippage_bps,
-            },
+            execution: ExecutionConfig::percent(maker_fee_rate, taker_fee_rate, slippage_bps),
             trades,
             final_equity,
         }

@@ -1,7 +1,7 @@
 //! What holds for every market and every sequence of commands.
 
 use papertape::backtest;
-use papertape::engine::{Engine, EngineConfig, Event, EventKind, Input};
+use papertape::engine::{Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input};
 use papertape::exchange::{Fill, Liquidity, Met};
 use papertape::ledger::LedgerAccount;
 use papertape::market::{Bars, MarketEvent};
@@ -38,9 +38,7 @@ const WITH_STOP_LOSS: [usize; 4] = [1, 2, 5, 6];
 
 fn costly(yaml: &str) -> EngineConfig {
     let mut config = config(yaml);
-    config.execution.maker_fee_rate = decimal("0.0002");
-    config.execution.taker_fee_rate = decimal("0.00075");
-    config.execution.slippage_bps = decimal("1.5");
+    config.execution = ExecutionConfig::percent(decimal("0.0002"), decimal("0.00075"), decimal("1.5"));
     // Steps that are no power of ten, and prices that lie between them.
     if yaml.starts_with("name: impatient") || yaml.starts_with("name: breakout") {
         let symbol = config.instrument.symbol().clone();

@@ -1,6 +1,7 @@
 //! Orders meet bars: each test is a strategy, a few bars, and the journal that a reader would expect.
 
-use papertape::engine::{Command, Input};
+use papertape::engine::{Command, Fees, Input};
+use papertape::exchange::SlippageModel;
 use papertape::market::{Bar, MarketEvent, Quote};
 use papertape::model::{Instrument, Money, Timestamp};
 use papertape::testkit::{Bench, config, decimal};
@@ -42,7 +43,7 @@ fn a_market_order_placed_at_a_close_fills_at_the_next_open() {
 #[test]
 fn slippage_moves_a_taker_against_us_and_rounds_against_us() {
     let mut config = config(&buys_above_100(ONE));
-    config.execution.slippage_bps = decimal("5");
+    config.execution.slippage = SlippageModel::FixedBps { bps: decimal("5") };
     let mut bench = Bench::with(config);
     bench
         .bar(100.0, 102.0, 99.0, 101.0)
@@ -64,7 +65,10 @@ fn slippage_moves_a_taker_against_us_and_rounds_against_us() {
 #[test]
 fn fees_leave_with_each_fill_and_the_trade_tells_the_sum() {
     let mut config = config(&buys_above_100(ONE));
-    config.execution.taker_fee_rate = decimal("0.001");
+    config.execution.fees = Fees::Rates {
+        maker: decimal("0"),
+        taker: decimal("0.001"),
+    };
     let mut bench = Bench::with(config);
     bench
         .bar(100.0, 102.0, 99.0, 101.0)
@@ -554,7 +558,7 @@ fn an_order_that_ends_with_a_bar_makes_room_for_the_next_at_its_close() {
 #[test]
 fn a_stop_that_slippage_puts_beyond_the_market_is_set_off_at_the_market() {
     let mut config = config(&with_risk("stop_loss: 0.1"));
-    config.execution.slippage_bps = decimal("50");
+    config.execution.slippage = SlippageModel::FixedBps { bps: decimal("50") };
     let mut bench = Bench::with(config);
     bench.flat(1, 101.0).forget().flat(1, 101.0);
     // Bought at 101.51, the stop at 101.41, and the price at 101 already.
@@ -574,7 +578,7 @@ fn nothing_is_sold_for_nothing() {
     let yaml = "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > 0.005}\n\
                 risk: {size: {method: fixed_quantity, value: 1}}\n";
     let mut config = config(yaml);
-    config.execution.slippage_bps = decimal("1");
+    config.execution.slippage = SlippageModel::FixedBps { bps: decimal("1") };
     let mut bench = Bench::with(config);
     bench.flat(2, 0.01).command(Command::Flatten).flat(1, 0.01);
     assert!(

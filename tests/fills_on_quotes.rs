@@ -1,6 +1,7 @@
 //! Orders meet quotes and trades, as they do on feeds of ticks.
 
 use papertape::engine::{Command, EngineConfig, Input};
+use papertape::exchange::SlippageModel;
 use papertape::market::{MarketEvent, Quote, TradeTick};
 use papertape::model::{Side, Timestamp};
 use papertape::testkit::{Bench, config, decimal};
@@ -65,7 +66,7 @@ fn strategy(rest: &str) -> String {
 #[test]
 fn a_taker_pays_the_other_side_and_the_explanation_says_half_the_spread() {
     let mut config = config(&strategy(""));
-    config.execution.slippage_bps = decimal("10");
+    config.execution.slippage = SlippageModel::FixedBps { bps: decimal("10") };
     let mut tape = Tape::with(config);
     tape.trade(10, 101.0, 1.0).clock(60).quote(61, 100.0, 102.0, 5.0);
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use super::orders::Terms;
 use super::{Engine, Sink};
-use crate::exchange::{DataTier, Leg, Liquidity, Met, SlippageModel, legs};
+use crate::exchange::{DataTier, Leg, Liquidity, Met, SlipInputs, legs};
 use crate::market::Bar;
 use crate::model::{Price, Quantity, Side, Timestamp};
 use crate::order::{OrderKind, OrderStatus};
@@ -24,6 +24,7 @@ impl Engine {
         if let Some(earlier) = self.strategy_bars.advance(bar.open_time) {
             self.close_strategy_bar(&earlier, sink);
         }
+        self.conditions.on_bar(bar, self.config.base_timeframe);
         if !self.orders.sleeps_through(bar) {
             self.walk(bar, sink);
         }
@@ -137,11 +138,19 @@ impl Engine {
     }
 
     fn fill_as_taker<S: Sink>(&mut self, index: usize, limit: Option<Price>, point: Point, sink: &mut S) {
-        let side = self.orders.at(index).side;
-        let slipped = self
-            .models
-            .slippage
-            .slip(&self.config.instrument, side, point.price);
+        let order = self.orders.at(index);
+        let side = order.side;
+        let slip = self.models.slip(&SlipInputs {
+            instrument: &self.config.instrument,
+            side,
+            quantity: order.remaining(),
+            price: point.price,
+            half_spread: None,
+            conditions: &self.conditions,
+            tier: DataTier::Bars,
+            time: point.time,
+        });
+        let slipped = slip.price;
         let price = match (limit, side) {
             (None, _) => slipped,
             (Some(limit), Side::Buy) => slipped.min(limit),

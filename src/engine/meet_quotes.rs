@@ -6,7 +6,7 @@
 
 use super::orders::Terms;
 use super::{Engine, EventKind, Sink};
-use crate::exchange::{DataTier, Liquidity, Met, SlippageModel};
+use crate::exchange::{DataTier, Liquidity, Met, SlipInputs};
 use crate::market::{Quote, TradeTick};
 use crate::model::{OrderId, Price, Quantity, Side, Timestamp};
 use crate::order::{Order, OrderKind, OrderStatus};
@@ -148,7 +148,18 @@ impl Engine {
         if left.0 <= Decimal::ZERO {
             return;
         }
-        let slipped = self.models.slippage.slip(&self.config.instrument, side, touch);
+        let half_spread = (quote.ask.0 - quote.bid.0) / Decimal::TWO;
+        let slip = self.models.slip(&SlipInputs {
+            instrument: &self.config.instrument,
+            side,
+            quantity: order.remaining().min(left),
+            price: touch,
+            half_spread: Some(half_spread),
+            conditions: &self.conditions,
+            tier: DataTier::Quotes,
+            time: quote.time,
+        });
+        let slipped = slip.price;
         let price = match (limit, side) {
             (None, _) => slipped,
             (Some(limit), Side::Buy) => slipped.min(limit),
@@ -157,7 +168,7 @@ impl Engine {
         let mid = (quote.bid.0 + quote.ask.0) / Decimal::TWO;
         let terms = Terms {
             reference: Price(mid),
-            half_spread: (quote.ask.0 - quote.bid.0) / Decimal::TWO,
+            half_spread,
             price,
             quantity: Some(left),
             liquidity: Liquidity::Taker,

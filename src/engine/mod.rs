@@ -11,6 +11,7 @@ mod chain;
 mod config;
 mod control;
 mod event;
+mod execution;
 mod input;
 mod meet_bars;
 mod meet_quotes;
@@ -20,15 +21,16 @@ mod sink;
 mod snapshot;
 mod state;
 
-pub use config::{EngineConfig, ExecutionConfig};
+pub use config::EngineConfig;
 pub use event::{Event, EventKind, SessionState};
+pub use execution::{ExecutionConfig, ExecutionProblem, Fees};
 pub use input::{Command, Input};
 pub use sink::{Mark, Sink};
 pub use snapshot::SnapshotError;
 
 use crate::alert::Watch;
 use crate::analytics::MetricsAccumulator;
-use crate::exchange::{Models, WorkingOrders};
+use crate::exchange::{Conditions, Models, WorkingOrders};
 use crate::market::{Bar, BarAggregator, MarketEvent, Quote};
 use crate::model::{Price, Timestamp};
 use crate::portfolio::Account;
@@ -44,6 +46,8 @@ use std::borrow::Cow;
 pub struct Engine {
     config: EngineConfig,
     models: Models,
+    /// How the market has been, as far as the models ask.
+    conditions: Conditions,
     program: Program,
     /// Ticks to base bars.
     base_bars: BarAggregator,
@@ -106,8 +110,10 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Self {
         let capital = config.initial_capital;
         let risk = &config.strategy.risk;
+        let models = Models::from(&config.execution);
         Self {
-            models: Models::from(&config.execution),
+            conditions: models.conditions(),
+            models,
             program: config.strategy.program.clone(),
             base_bars: BarAggregator::new(config.base_timeframe),
             strategy_bars: BarAggregator::new(config.strategy.timeframe),
@@ -195,6 +201,7 @@ impl Engine {
     #[inline]
     fn close_bars_before<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         if let Some(bar) = self.base_bars.advance(now) {
+            self.conditions.on_bar(&bar, self.config.base_timeframe);
             self.close_base_bar(&bar, sink);
         }
         if let Some(bar) = self.strategy_bars.advance(now) {

@@ -1,13 +1,13 @@
 //! An order's life: placed, checked, accepted, filled, amended, withdrawn.
 
 use super::{Engine, EventKind, RefusalMemory, SessionState, Sink};
-use crate::exchange::{DataTier, Explanation, FeeModel, Fill, Liquidity, Met};
+use crate::exchange::{DataTier, Explanation, FeeInputs, Fill, Liquidity, Met};
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp, decimal};
 use crate::order::{
     CancelReason, DenyReason, Order, OrderEvent, OrderKind, OrderPurpose, OrderStatus, RejectReason,
     TimeInForce,
 };
-use crate::risk::{OrderCheck, affordable};
+use crate::risk::OrderCheck;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
@@ -348,12 +348,12 @@ impl Engine {
         let instrument = &self.config.instrument;
         let funds = self.account.available() + order.hold;
         let at_once = instrument.notional(terms.price, order.remaining());
-        let rate = self.models.fee.worst_rate();
+        let fee = self.models.worst_fee(instrument, terms.price, order.remaining());
         // Nearly always the hold reaches, and then there is nothing to divide.
-        if (at_once + at_once * rate).amount <= funds.amount {
+        if (at_once + fee).amount <= funds.amount {
             return order.remaining();
         }
-        affordable(instrument, funds, terms.price, rate)
+        self.models.affordable(instrument, funds, terms.price)
     }
 
     fn book_fill<S: Sink>(
@@ -366,10 +366,22 @@ impl Engine {
     ) {
         let instrument = &self.config.instrument;
         let order = self.orders.at(index);
-        let fee = self
-            .models
-            .fee
-            .fee(instrument, terms.price, quantity, terms.liquidity);
+        let filled_before = order.average_price.map_or(Decimal::ZERO, |average| {
+            instrument.notional(average, order.filled).amount
+        });
+        let fee = self.models.fee(&FeeInputs {
+            instrument,
+            side: order.side,
+            price: terms.price,
+            quantity,
+            liquidity: terms.liquidity,
+            time,
+            order_filled: order.filled,
+            order_value: filled_before,
+            order_fees: Decimal::ZERO,
+        });
+        self.models
+            .on_fill(time, instrument.notional(terms.price, quantity));
         self.counters.fills += 1;
         let fill = Fill {
             order_id: order.id,

@@ -7,5 +7,9 @@ mod path;
 
 pub use book::{Touch, WorkingOrders};
 pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met};
-pub use models::{FeeModel, FixedBps, Models, PercentFee, SlippageModel};
+pub use models::{
+    Amount, Basis, Charge, ChargedOn, Conditions, FeeInputs, FeeSchedule, FillRules, ImpactModel,
+    LatencyModel, LatencyPoint, LimitFill, LiquidityCurve, Models, PathRule, QueueModelKind, Slip,
+    SlipInputs, SlippageModel, Tier,
+};
 pub use path::{Leg, legs};

@@ -55,11 +55,7 @@ pub fn config(yaml: &str) -> EngineConfig {
         instrument,
         base_timeframe: Timeframe::MINUTE,
         strategy,
-        execution: ExecutionConfig {
-            maker_fee_rate: Decimal::ZERO,
-            taker_fee_rate: Decimal::ZERO,
-            slippage_bps: Decimal::ZERO,
-        },
+        execution: ExecutionConfig::free(),
         alerts: AlertRules {
             price_move: None,
             drawdown: None,

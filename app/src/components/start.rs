@@ -152,7 +152,8 @@ struct Draft {
 impl Draft {
     fn new(base: &StartRequest) -> Self {
         let execution = base.execution.clone().unwrap_or_default();
-        let percent = execution.taker_fee_rate * Decimal::ONE_HUNDRED;
+        let (_, taker) = execution.fees.rates().unwrap_or_default();
+        let percent = taker * Decimal::ONE_HUNDRED;
         Self {
             name: RwSignal::new(String::new()),
             feed: RwSignal::new("simulated".to_owned()),
@@ -165,7 +166,14 @@ impl Draft {
             ),
             speed: RwSignal::new("1".to_owned()),
             fee: RwSignal::new(percent.normalize().to_string()),
-            slippage: RwSignal::new(execution.slippage_bps.normalize().to_string()),
+            slippage: RwSignal::new(
+                execution
+                    .slippage
+                    .bps()
+                    .unwrap_or_default()
+                    .normalize()
+                    .to_string(),
+            ),
             timeframe: RwSignal::new(base.timeframe.map(|it| it.to_string()).unwrap_or_default()),
         }
     }
@@ -216,11 +224,11 @@ impl Draft {
                 .unwrap_or_default(),
             feed: Some(feed),
             initial_capital: Some(capital),
-            execution: Some(ExecutionConfig {
-                maker_fee_rate: fee,
-                taker_fee_rate: fee,
-                slippage_bps: number(self.slippage, "slippage_bps")?,
-            }),
+            execution: Some(ExecutionConfig::percent(
+                fee,
+                fee,
+                number(self.slippage, "slippage_bps")?,
+            )),
             speed: self.speed.get_untracked().parse().ok(),
             name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
             timeframe: timeframe.parse().ok(),

@@ -582,7 +582,6 @@ fn TradeLine(trade: TradeReport, price_digits: u32, quantity_digits: u32, digits
 /// Where the result comes from and how to get it again.
 #[component]
 fn Provenance(status: BacktestStatus, report: BacktestReport) -> impl IntoView {
-    let cost = |rate: Decimal| format!("{}%", (rate * Decimal::ONE_HUNDRED).normalize());
     let gaps = if report.data_quality.gaps == 0 {
         "None".to_owned()
     } else {
@@ -612,13 +611,12 @@ fn Provenance(status: BacktestStatus, report: BacktestReport) -> impl IntoView {
                 <div>
                     <dt>"Fees"</dt>
                     <dd>
-                        {cost(report.execution.maker_fee_rate)} " maker, "
-                        {cost(report.execution.taker_fee_rate)} " taker"
+                        {report.execution.fees.to_string()}
                     </dd>
                 </div>
                 <div>
                     <dt>"Slippage"</dt>
-                    <dd>{report.execution.slippage_bps.normalize().to_string()} " bps on market and stop orders"</dd>
+                    <dd>{report.execution.slippage.to_string()} " on market and stop orders"</dd>
                 </div>
                 <div>
                     <dt>"Fills"</dt>

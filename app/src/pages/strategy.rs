@@ -126,12 +126,10 @@ fn Bench(
     let timeframe = RwSignal::new(String::new());
     let capital = RwSignal::new("100000".to_owned());
     let costs = ExecutionConfig::default();
-    let fee = RwSignal::new(
-        (costs.taker_fee_rate * Decimal::ONE_HUNDRED)
-            .normalize()
-            .to_string(),
-    );
-    let slippage = RwSignal::new(costs.slippage_bps.normalize().to_string());
+    let (_, usual_rate) = costs.fees.rates().unwrap_or_default();
+    let usual_slippage = costs.slippage.bps().unwrap_or_default();
+    let fee = RwSignal::new((usual_rate * Decimal::ONE_HUNDRED).normalize().to_string());
+    let slippage = RwSignal::new(usual_slippage.normalize().to_string());
     let number = |text: RwSignal<String>| {
         move || decimal::parse(&text.get().replace(',', "")).filter(|number| *number >= Decimal::ZERO)
     };
@@ -144,18 +142,15 @@ fn Bench(
     };
     let slug = StoredValue::new(slug);
     let request = move |()| {
-        let rate = number(fee)().map(|percent| percent / Decimal::ONE_HUNDRED);
+        let rate = number(fee)().map_or(usual_rate, |percent| percent / Decimal::ONE_HUNDRED);
+        let slippage_bps = number(slippage)().unwrap_or(usual_slippage);
         BacktestRequest {
             strategy: slug.get_value(),
             params: values.get_untracked(),
             dataset: Some(dataset.get_untracked()),
             timeframe: timeframe.get_untracked().parse().ok(),
             initial_capital: number(capital)(),
-            execution: Some(ExecutionConfig {
-                maker_fee_rate: rate.unwrap_or(costs.maker_fee_rate),
-                taker_fee_rate: rate.unwrap_or(costs.taker_fee_rate),
-                slippage_bps: number(slippage)().unwrap_or(costs.slippage_bps),
-            }),
+            execution: Some(ExecutionConfig::percent(rate, rate, slippage_bps)),
             ..BacktestRequest::default()
         }
     };

@@ -8,7 +8,8 @@ use clap::Args;
 use papertape::alert::AlertRules;
 use papertape::api::{BacktestReport, Timing};
 use papertape::backtest::{self, Outcome, ReportContext};
-use papertape::engine::{EngineConfig, ExecutionConfig};
+use papertape::engine::{EngineConfig, ExecutionConfig, Fees};
+use papertape::exchange::SlippageModel;
 use papertape::market::{Bars, infer_instrument};
 use papertape::model::{Money, Symbol, Timeframe, Timestamp, decimal};
 use papertape::strategy::Strategy;
@@ -148,10 +149,13 @@ fn configure(
     let instrument = infer_instrument(&symbol, price_digits);
     let mut execution = ExecutionConfig::default();
     if let Some(rate) = arguments.fee_rate {
-        (execution.maker_fee_rate, execution.taker_fee_rate) = (rate, rate);
+        execution.fees = Fees::Rates {
+            maker: rate,
+            taker: rate,
+        };
     }
     if let Some(slippage) = arguments.slippage_bps {
-        execution.slippage_bps = slippage;
+        execution.slippage = SlippageModel::FixedBps { bps: slippage };
     }
     Ok(EngineConfig {
         strategy,

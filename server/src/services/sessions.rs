@@ -266,21 +266,9 @@ pub(super) fn check_capital(capital: Option<Decimal>, errors: &mut FieldErrors) 
 }
 
 pub(super) fn check_execution(execution: &ExecutionConfig, errors: &mut FieldErrors) {
-    for (path, rate) in [
-        ("execution.maker_fee_rate", execution.maker_fee_rate),
-        ("execution.taker_fee_rate", execution.taker_fee_rate),
-    ] {
-        errors.check(
-            (Decimal::ZERO..=Decimal::new(5, 1)).contains(&rate),
-            path,
-            "a fee rate is a share from 0 to 0.5 (0.001 is 0.1 %)",
-        );
+    for problem in execution.problems() {
+        errors.add(format!("execution.{}", problem.path), problem.message);
     }
-    errors.check(
-        (Decimal::ZERO..=Decimal::from(5_000)).contains(&execution.slippage_bps),
-        "execution.slippage_bps",
-        "slippage is 0 to 5000 basis points",
-    );
 }
 
 pub(super) fn check_params<'a>(values: impl Iterator<Item = &'a f64>, errors: &mut FieldErrors) {

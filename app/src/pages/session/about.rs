@@ -5,13 +5,11 @@ use crate::format::{self, TimeStyle};
 use crate::live::SessionView;
 use leptos::prelude::*;
 use leptos_router::components::A;
-use rust_decimal::Decimal;
 
 /// Configuration, source, and the proof that it can be computed again.
 #[component]
 pub(crate) fn About(view: SessionView) -> impl IntoView {
     let summary = view.summary.get_untracked();
-    let percent = |rate: Decimal| format!("{}%", (rate * Decimal::ONE_HUNDRED).normalize());
     let params: Vec<_> = summary
         .params
         .iter()
@@ -51,13 +49,12 @@ pub(crate) fn About(view: SessionView) -> impl IntoView {
                 <div>
                     <dt>"Fees"</dt>
                     <dd>
-                        {percent(summary.execution.maker_fee_rate)} " maker, "
-                        {percent(summary.execution.taker_fee_rate)} " taker"
+                        {summary.execution.fees.to_string()}
                     </dd>
                 </div>
                 <div>
                     <dt>"Slippage"</dt>
-                    <dd>{summary.execution.slippage_bps.normalize().to_string()} " bps"</dd>
+                    <dd>{summary.execution.slippage.to_string()}</dd>
                 </div>
                 <div>
                     <dt>"Steps"</dt>

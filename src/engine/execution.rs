@@ -1,0 +1,139 @@
+//! What trading costs and how orders meet the market, as a session is told.
+
+mod json;
+
+use crate::exchange::{FeeSchedule, FillRules, ImpactModel, LatencyModel, LiquidityCurve, SlippageModel};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What trading costs and how orders meet the market.
+///
+/// In JSON, `fee` sets both rates and `slippage` is another word for `slippage_bps`; `mode` may say `simulator`, which is
+/// what there is, and `latency_ms` 0, since latency is not simulated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExecutionConfig {
+    /// What venue, broker and regulator charge.
+    pub fees: Fees,
+    /// By how much takers (market orders, stops, limits that arrive beyond the market) fill worse than the price they
+    /// meet.
+    pub slippage: SlippageModel,
+    /// By how much our own orders move that price.
+    pub impact: ImpactModel,
+    /// How deep the market is at which time of the day.
+    pub liquidity: LiquidityCurve,
+    /// How long orders and answers are on their way.
+    pub latency: LatencyModel,
+    /// When orders are met, and how much of the market is theirs.
+    pub fill: FillRules,
+}
+
+impl ExecutionConfig {
+    /// The plain costs of most backtests: fee rates as shares of a fill's value (0.001 is 0.1 %), and a slippage in basis
+    /// points of the price.
+    #[must_use]
+    pub fn percent(maker: Decimal, taker: Decimal, slippage_bps: Decimal) -> Self {
+        Self {
+            fees: Fees::Rates { maker, taker },
+            slippage: SlippageModel::FixedBps { bps: slippage_bps },
+            ..Self::default()
+        }
+    }
+
+    /// What is out of range, each thing by its path in JSON: rates are shares from 0 to 0.5, slippages at most half the
+    /// price.
+    #[must_use]
+    pub fn problems(&self) -> Vec<ExecutionProblem> {
+        let mut problems = Vec::new();
+        let mut check = |fine: bool, path, message| {
+            if !fine {
+                problems.push(ExecutionProblem { path, message });
+            }
+        };
+        let Fees::Rates { maker, taker } = self.fees;
+        for (path, rate) in [("maker_fee_rate", maker), ("taker_fee_rate", taker)] {
+            check(
+                (Decimal::ZERO..=Decimal::new(5, 1)).contains(&rate),
+                path,
+                "a fee rate is a share from 0 to 0.5 (0.001 is 0.1 %)",
+            );
+        }
+        if let Some(bps) = self.slippage.bps() {
+            check(
+                (Decimal::ZERO..=Decimal::from(5_000)).contains(&bps),
+                "slippage_bps",
+                "slippage is 0 to 5000 basis points",
+            );
+        }
+        problems
+    }
+
+    /// Without fees and slippage.
+    #[must_use]
+    pub fn free() -> Self {
+        Self::percent(Decimal::ZERO, Decimal::ZERO, Decimal::ZERO)
+    }
+}
+
+/// Something in an [`ExecutionConfig`] that is out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecutionProblem {
+    /// Where, as in JSON: `maker_fee_rate`.
+    pub path: &'static str,
+    /// What would be right.
+    pub message: &'static str,
+}
+
+/// What venue, broker and regulator charge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fees {
+    /// A share of a fill's value.
+    Rates {
+        /// Of fills that waited (0.001 is 0.1 %).
+        #[serde(with = "crate::model::decimal")]
+        maker: Decimal,
+        /// Of fills that went to the market.
+        #[serde(with = "crate::model::decimal")]
+        taker: Decimal,
+    },
+}
+
+impl Default for Fees {
+    /// The base tier of large crypto venues: 0.1 % either way.
+    fn default() -> Self {
+        let rate = Decimal::new(1, 3);
+        Self::Rates {
+            maker: rate,
+            taker: rate,
+        }
+    }
+}
+
+impl fmt::Display for Fees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |rate: &Decimal| (rate * Decimal::ONE_HUNDRED).normalize();
+        match self {
+            Self::Rates { maker, taker } => {
+                write!(f, "{}% maker, {}% taker", percent(maker), percent(taker))
+            }
+        }
+    }
+}
+
+impl Fees {
+    /// The rates of makers and takers, where the fees are rates.
+    #[must_use]
+    pub const fn rates(&self) -> Option<(Decimal, Decimal)> {
+        match self {
+            Self::Rates { maker, taker } => Some((*maker, *taker)),
+        }
+    }
+
+    /// The schedule that the fees follow.
+    #[must_use]
+    pub fn schedule(&self) -> FeeSchedule {
+        match self {
+            Self::Rates { maker, taker } => FeeSchedule::percent(*maker, *taker),
+        }
+    }
+}

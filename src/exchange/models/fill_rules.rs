@@ -1,0 +1,79 @@
+//! When orders are met, and how much of the market is ours.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// On which terms orders meet the market.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FillRules {
+    /// When a resting limit is met.
+    pub limit: LimitFill,
+    /// The largest share of a bar's volume that all our orders together take; `None` for all they want.
+    #[serde(with = "crate::model::decimal::option")]
+    pub volume_share: Option<Decimal>,
+    /// The path that the price is taken to have walked inside a bar.
+    pub path: PathRule,
+    /// Where in the queue at its price a resting order is taken to stand.
+    pub queue: QueueModelKind,
+    /// The largest share of the touched price by which a market order may walk from it; what is left is canceled.
+    #[serde(with = "crate::model::decimal::option")]
+    pub protection: Option<Decimal>,
+    /// The age, in milliseconds, from which a quote is stale and fills nothing; `None` for never.
+    pub stale_after_ms: Option<u64>,
+}
+
+impl Default for FillRules {
+    /// Limits fill when the price goes through them, whole; the usual path; nothing is protected or stale.
+    fn default() -> Self {
+        Self {
+            limit: LimitFill::Through,
+            volume_share: None,
+            path: PathRule::Usual,
+            queue: QueueModelKind::Power { n: 3.0 },
+            protection: None,
+            stale_after_ms: None,
+        }
+    }
+}
+
+/// When a resting limit is met on data that shows no queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitFill {
+    /// When the price touches it.
+    Touch,
+    /// When the price goes through it.
+    #[default]
+    Through,
+    /// When the price goes through it by at least this many ticks, one being what [`LimitFill::Through`] asks for.
+    ThroughByTicks(u32),
+}
+
+/// The path of the price inside a bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathRule {
+    /// Open → nearer extreme → farther extreme → close.
+    #[default]
+    Usual,
+    /// The extreme that is worse for the position first.
+    Adverse,
+}
+
+/// How the queue ahead of a resting order shrinks when quantity at its price disappears without a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueModelKind {
+    /// Nobody is ahead of us.
+    Front,
+    /// All that disappears was behind us: only trades bring us forward.
+    RiskAverse,
+    /// What disappears is split between ahead and behind by a power of their sizes.
+    Power {
+        /// The exponent, positive.
+        n: f64,
+    },
+    /// What disappears is split between ahead and behind by the logarithms of their sizes.
+    Logarithmic,
+}
