@@ -16,6 +16,8 @@ pub mod ledger;
 
 pub mod portfolio;
 
+pub mod pricing;
+
 pub mod risk;
 
 pub mod strategy;

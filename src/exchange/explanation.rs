@@ -42,6 +42,8 @@ pub enum Liquidity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataTier {
+    /// None: a model's price at an assumed volatility, where nobody quotes an option.
+    Model,
     /// Bars, by the intrabar path rule.
     Bars,
     /// Best bid and ask.
@@ -51,6 +53,7 @@ pub enum DataTier {
 impl fmt::Display for DataTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Model => "model",
             Self::Bars => "bars",
             Self::Quotes => "quotes",
         })
