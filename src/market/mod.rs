@@ -1,8 +1,9 @@
-//! What the market says: quotes, trades, bars, and how the finer become the coarser.
+//! What the market says: quotes, trades, bars, and how the finer become the coarser; and when it is open.
 
 mod aggregation;
 mod bar;
 mod bar_file;
+mod calendar;
 mod event;
 mod listing;
 mod random;
@@ -12,6 +13,7 @@ mod tick;
 pub use aggregation::{Aggregated, BarAggregator};
 pub use bar::{Bar, BarError, Bars};
 pub use bar_file::{BarFile, BarFileError, infer_instrument, write_bars_csv};
+pub use calendar::{Calendar, CalendarId, CalendarIdError, Phase, PhaseCursor, PhaseSpan, TradingSession};
 pub use event::MarketEvent;
 pub use random::Random;
 pub use synthetic::{SIMULATED_MARKET_VERSION, SimulatedMarket, SimulatedMarketConfig};
