@@ -264,6 +264,14 @@ fn index_futures_trade_by_the_notices_of_their_time() {
             .map(|(from, until)| (time(from), time(until)))
             .collect()
     };
+    // Good Friday 1999: until 10:00, for the employment report; on Sunday at 17:30, clocks having changed.
+    assert_eq!(
+        open("1999-04-02T12:00:00Z", "1999-04-05T03:00:00Z"),
+        spans(&[
+            ("1999-04-02T12:00:00Z", "1999-04-02T16:00:00Z"),
+            ("1999-04-04T22:30:00Z", "1999-04-05T03:00:00Z"),
+        ])
+    );
     // Labor Day 2003: Sunday 17:30, night pause 22:00 to 23:00, halt at 10:30, on at 17:30.
     assert_eq!(
         open("2003-08-30T00:00:00Z", "2003-09-02T12:00:00Z"),
@@ -307,6 +315,15 @@ fn index_futures_trade_by_the_notices_of_their_time() {
             ("2013-10-08T22:00:00Z", "2013-10-09T12:00:00Z"),
         ])
     );
+    // Day of mourning 2025: until 08:30, on at 17:00, all for 10 January.
+    assert_eq!(
+        open("2025-01-08T22:00:00Z", "2025-01-10T12:00:00Z"),
+        spans(&[
+            ("2025-01-08T23:00:00Z", "2025-01-09T14:30:00Z"),
+            ("2025-01-09T23:00:00Z", "2025-01-10T12:00:00Z"),
+        ])
+    );
+    assert_eq!(CME.trading_day(time("2025-01-09T12:00:00Z")), date("2025-01-10"));
     // The stock market's reopening after 11 September 2001.
     assert_eq!(
         open("2001-09-11T14:15:00Z", "2001-09-17T20:15:00Z"),
@@ -523,7 +540,11 @@ proptest! {
             Some(*at)
         });
         for moment in moments.iter().copied().chain(walk) {
-            prop_assert_eq!(cursor.phase(moment), Calendar::of(id).phase(moment));
+            // The moment, and the last and the first of neighbouring phases.
+            let until = Calendar::of(id).phase_span(moment).until;
+            for near in [moment, until.plus_nanos(-1), until, moment] {
+                prop_assert_eq!(cursor.phase(near), Calendar::of(id).phase(near));
+            }
             let bytes = postcard::to_stdvec(&cursor).expect("serialises");
             prop_assert_eq!(postcard::from_bytes::<PhaseCursor>(&bytes).expect("reads back"), cursor);
         }
