@@ -33,7 +33,7 @@ use crate::analytics::MetricsAccumulator;
 use crate::exchange::{Conditions, Models, WorkingOrders};
 use crate::market::{Bar, BarAggregator, MarketEvent, Quote};
 use crate::model::{Price, Timestamp};
-use crate::portfolio::Account;
+use crate::portfolio::{Account, AccountConfig};
 use crate::risk::Protection;
 use crate::strategy::Program;
 use chain::Chain;
@@ -125,7 +125,11 @@ impl Engine {
             last_price: None,
             quote: None,
             orders: WorkingOrders::default(),
-            account: Account::open(capital, 1),
+            account: Account::open(
+                capital,
+                std::slice::from_ref(&config.instrument),
+                AccountConfig::default(),
+            ),
             protection: Protection::new(risk.max_drawdown, risk.max_daily_loss, capital.to_f64()),
             metrics: MetricsAccumulator::new(capital.to_f64(), config.periods_per_year()),
             watch: Watch::new(config.alerts, capital.to_f64()),

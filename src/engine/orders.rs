@@ -7,6 +7,7 @@ use crate::order::{
     CancelReason, DenyReason, Order, OrderEvent, OrderKind, OrderPurpose, OrderStatus, RejectReason,
     TimeInForce,
 };
+use crate::portfolio::Claim;
 use crate::risk::OrderCheck;
 use rust_decimal::Decimal;
 use std::borrow::Cow;
@@ -46,9 +47,9 @@ impl Engine {
         let halted = self.state == SessionState::Halted;
         let check = OrderCheck {
             instrument: &self.config.instrument,
-            available: self.account.available(),
-            held: self.holding().quantity(),
-            worst_rate: self.models.worst_rate(),
+            id: InstrumentId::PRIMARY,
+            account: &self.account,
+            models: &self.models,
             halted: halted.then_some(&*self.state_reason),
         };
         match check.approve(order, time) {
@@ -346,14 +347,15 @@ impl Engine {
     /// What the cash buys on these terms, the order's own hold included.
     fn within_cash(&self, order: &Order, terms: &Terms) -> Quantity {
         let instrument = &self.config.instrument;
-        let funds = self.account.available() + order.hold;
-        let at_once = instrument.notional(terms.price, order.remaining());
-        let fee = self.models.worst_fee(instrument, terms.price, order.remaining());
-        // Nearly always the hold reaches, and then there is nothing to divide.
-        if (at_once + fee).amount <= funds.amount {
-            return order.remaining();
-        }
-        self.models.affordable(instrument, funds, terms.price)
+        let claim = Claim {
+            side: order.side,
+            price: terms.price,
+            wanted: order.remaining(),
+            released: order.hold,
+            rate: self.models.worst_fee_rate(),
+        };
+        let fee = |quantity| self.models.worst_fee(instrument, terms.price, quantity);
+        self.account.reach(InstrumentId::PRIMARY, instrument, &claim, fee)
     }
 
     fn book_fill<S: Sink>(

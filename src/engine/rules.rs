@@ -3,11 +3,11 @@
 use super::orders::Draft;
 use super::{Cached, Engine, EventKind, SessionState, Sink};
 use crate::market::Bar;
-use crate::model::{Price, Quantity, Side, Timestamp};
+use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp};
 use crate::order::{
     CancelReason, DenyReason, Order, OrderKind, OrderPurpose, OrderStatus, TimeInForce, Trail,
 };
-use crate::portfolio::TradeSide;
+use crate::portfolio::{Claim, TradeSide};
 use crate::risk::{SizingInputs, size};
 use crate::strategy::{ConditionSlot, Distance, OrderRule, OrderRuleKind, PositionView, TimeInForceRule};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
@@ -334,9 +334,8 @@ impl Engine {
         let inputs = SizingInputs {
             instrument: &self.config.instrument,
             equity: self.equity(),
-            available: self.account.available(),
             price,
-            worst_rate: self.models.worst_rate(),
+            reach: self.reach_of_entry(side.entry(), price),
             stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
         };
         match size(&self.config.strategy.risk.size, &inputs) {
@@ -351,6 +350,21 @@ impl Engine {
                 self.deny(draft, reason, time, sink);
             }
         }
+    }
+
+    /// What the free funds carry of an entry at a price, slippage and fee included.
+    fn reach_of_entry(&self, side: Side, price: Price) -> Quantity {
+        let instrument = &self.config.instrument;
+        let claim = Claim {
+            side,
+            price,
+            wanted: Quantity(Decimal::MAX),
+            released: Money::zero(instrument.quote()),
+            rate: self.models.worst_rate(),
+        };
+        let cost = |quantity| self.models.worst_cost(instrument, price, quantity);
+        self.account
+            .reach(InstrumentId::PRIMARY, instrument, &claim, cost)
     }
 
     fn plan_protection(&self) -> Result<EntryPlan, DenyReason> {

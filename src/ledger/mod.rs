@@ -1,9 +1,9 @@
 //! The books: double entry, in one currency.
 //!
-//! Every event that moves value is a balanced [`post`](Ledger::post)ing; open orders and short positions hold funds.
-//! The balances of all accounts add up to zero after every posting:
-//! available + held + position at cost + fees − realised P&L − capital = 0 (the last two are credit accounts, so their
-//! balances are negative when there is a profit or capital).
+//! Every event that moves value is a balanced [`post`](Ledger::post)ing; open orders, short positions and margined ones
+//! hold funds. The balances of all accounts add up to zero after every posting:
+//! available + held + position at cost + fees + funding + dividends + borrow fees + interest − realised P&L − capital = 0
+//! (income stands as a credit, so the balance of an account that earned is negative, as that of capital is).
 
 mod hold;
 
@@ -18,42 +18,54 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerAccount {
-    /// Cash free for new orders.
+    /// Cash free for new orders; negative when securities were bought on margin with borrowed money.
     Available,
-    /// Cash held for open orders and as collateral of short positions.
+    /// Cash held for open orders, as collateral of short positions and as margin.
     Held,
-    /// Positions at what they cost; negative for short ones.
+    /// Positions that are paid in full, at what they cost; negative for short ones.
     PositionCost,
-    /// Fees paid.
+    /// Fees paid, less rebates received.
     Fees,
     /// Realised profit and loss before fees (credit: a profit is negative).
     RealizedPnl,
     /// What was paid in (credit: negative).
     Capital,
+    /// Funding of perpetuals paid, less received.
+    Funding,
+    /// Dividends paid on short positions, less received on long ones.
+    Dividends,
+    /// Fees paid for borrowed shares.
+    BorrowFees,
+    /// Interest paid on borrowed cash, less received.
+    Interest,
 }
 
 impl LedgerAccount {
     /// All accounts.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Available,
         Self::Held,
         Self::PositionCost,
         Self::Fees,
         Self::RealizedPnl,
         Self::Capital,
+        Self::Funding,
+        Self::Dividends,
+        Self::BorrowFees,
+        Self::Interest,
     ];
 }
 
 /// What one fill moves, worked out by the portfolio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillPosting {
-    /// Change of cash before the fee: negative for a buy.
+    /// Change of cash before the fee: negative for a buy. Of what is margined only the realised profit or loss.
     pub cash: Decimal,
-    /// Change of positions at cost.
+    /// Change of positions at cost; nothing for what is margined.
     pub position_cost: Decimal,
     /// Profit realised by what the fill closed, before fees.
     pub realized: Decimal,
-    /// Fee paid.
+    /// Fee paid; negative for a rebate.
     pub fee: Decimal,
 }
 
@@ -61,7 +73,7 @@ pub struct FillPosting {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     currency: Currency,
-    balances: [Balance; 6],
+    balances: [Balance; LedgerAccount::ALL.len()],
     holds: Holds,
     postings: u64,
 }
@@ -145,6 +157,11 @@ impl Ledger {
             (LedgerAccount::Fees, fill.fee),
             (LedgerAccount::RealizedPnl, -fill.realized),
         ]);
+    }
+
+    /// Books `amount` of cash received (negative: paid) against the account that says what for.
+    pub fn post_flow(&mut self, against: LedgerAccount, amount: Decimal) {
+        self.post(&[(LedgerAccount::Available, amount), (against, -amount)]);
     }
 
     /// Adds each leg to its account. The legs must add up to zero: anything else is a bug.

@@ -147,62 +147,92 @@ impl Holding {
     /// # Panics
     /// When the fill would turn the position around: a bug.
     pub fn apply(&mut self, fill: &Fill, instrument: &Instrument, reason: Cow<'static, str>) -> FillEffect {
-        let signed = fill.quantity.0 * fill.side.sign();
-        let value = instrument.notional(fill.price, Quantity(signed)).amount;
-        let fee = fill.fee.amount;
+        let change = Change {
+            side: fill.side,
+            quantity: fill.quantity.0,
+            price: fill.price,
+            fee: fill.fee.amount,
+            time: fill.time,
+        };
+        self.change(&change, instrument, reason)
+    }
+
+    /// Takes any change of the quantity at a price in, as [`Holding::apply`] does a fill.
+    pub(super) fn change(
+        &mut self,
+        change: &Change,
+        instrument: &Instrument,
+        reason: Cow<'static, str>,
+    ) -> FillEffect {
+        let signed = change.quantity * change.side.sign();
         let adds = self.quantity.is_zero() || self.quantity.is_sign_negative() == signed.is_sign_negative();
-        let held = self.quantity.abs();
+        if adds {
+            return self.add(change, instrument, reason);
+        }
         assert!(
-            adds || fill.quantity.0 <= held,
+            change.quantity <= self.quantity.abs(),
             "a fill of {signed} would turn a position of {} around",
             self.quantity
         );
+        self.reduce(change, instrument, reason)
+    }
 
-        if adds {
-            let opens = self.round_trip.is_none();
-            if opens {
-                self.trades += 1;
-            }
-            let round_trip = self.round_trip.get_or_insert_with(|| RoundTrip {
-                id: TradeId(self.trades),
-                side: if fill.side == Side::Buy {
-                    TradeSide::Long
-                } else {
-                    TradeSide::Short
-                },
-                peak_quantity: Decimal::ZERO,
-                entry_time: fill.time,
-                entry_reason: reason.clone(),
-                entry: Sum::default(),
-                exit: Sum::default(),
-                fees: Decimal::ZERO,
-                realized: Decimal::ZERO,
-            });
-            self.quantity += signed;
-            self.cost += value;
-            round_trip.entry.add(fill.price, fill.quantity.0);
-            round_trip.fees += fee;
-            round_trip.peak_quantity = round_trip.peak_quantity.max(self.quantity.abs());
-            let posting = FillPosting {
-                cash: -value,
-                position_cost: value,
-                realized: Decimal::ZERO,
-                fee,
-            };
-            return FillEffect {
-                posting,
-                opened: opens.then(|| round_trip.tell(instrument, None)),
-                closed: None,
-            };
+    fn add(&mut self, change: &Change, instrument: &Instrument, reason: Cow<'static, str>) -> FillEffect {
+        let signed = change.quantity * change.side.sign();
+        let value = instrument.notional(change.price, Quantity(signed)).amount;
+        let opens = self.round_trip.is_none();
+        if opens {
+            self.trades += 1;
         }
+        let round_trip = self.round_trip.get_or_insert_with(|| RoundTrip {
+            id: TradeId(self.trades),
+            side: if change.side == Side::Buy {
+                TradeSide::Long
+            } else {
+                TradeSide::Short
+            },
+            peak_quantity: Decimal::ZERO,
+            entry_time: change.time,
+            entry_reason: reason,
+            entry: Sum::default(),
+            exit: Sum::default(),
+            fees: Decimal::ZERO,
+            realized: Decimal::ZERO,
+        });
+        self.quantity += signed;
+        self.cost += value;
+        round_trip.entry.add(change.price, change.quantity);
+        round_trip.fees += change.fee;
+        round_trip.peak_quantity = round_trip.peak_quantity.max(self.quantity.abs());
+        // Of what is margined, nothing changes hands yet.
+        let paid = if instrument.kind().is_margined() {
+            Decimal::ZERO
+        } else {
+            value
+        };
+        FillEffect {
+            posting: FillPosting {
+                cash: -paid,
+                position_cost: paid,
+                realized: Decimal::ZERO,
+                fee: change.fee,
+            },
+            opened: opens.then(|| round_trip.tell(instrument, None)),
+            closed: None,
+        }
+    }
 
+    fn reduce(&mut self, change: &Change, instrument: &Instrument, reason: Cow<'static, str>) -> FillEffect {
+        let signed = change.quantity * change.side.sign();
+        let value = instrument.notional(change.price, Quantity(signed)).amount;
+        let held = self.quantity.abs();
         // What leaves takes its share of the cost with it; the last to leave takes all, so nothing is lost to rounding.
-        let whole = fill.quantity.0 == held;
+        let whole = change.quantity == held;
         let cost = if whole {
             self.cost
         } else {
             Money::new(
-                decimal::part(self.cost, fill.quantity.0, held),
+                decimal::part(self.cost, change.quantity, held),
                 instrument.quote(),
             )
             .amount
@@ -210,19 +240,20 @@ impl Holding {
         let realized = -value - cost;
         self.quantity += signed;
         self.cost -= cost;
+        let margined = instrument.kind().is_margined();
         let posting = FillPosting {
-            cash: -value,
-            position_cost: -cost,
+            cash: if margined { realized } else { -value },
+            position_cost: if margined { Decimal::ZERO } else { -cost },
             realized,
-            fee,
+            fee: change.fee,
         };
         let mut closed = None;
         if let Some(round_trip) = &mut self.round_trip {
-            round_trip.exit.add(fill.price, fill.quantity.0);
-            round_trip.fees += fee;
+            round_trip.exit.add(change.price, change.quantity);
+            round_trip.fees += change.fee;
             round_trip.realized += realized;
             if whole {
-                closed = Some(round_trip.tell(instrument, Some((fill.time, reason))));
+                closed = Some(round_trip.tell(instrument, Some((change.time, reason))));
                 self.round_trip = None;
             }
         }
@@ -232,6 +263,31 @@ impl Holding {
             closed,
         }
     }
+
+    /// Makes `ratio` units of each: the cost stays, so the average price is divided by the ratio.
+    ///
+    /// Rounded at [`Money::SCALE`] digits, so that the third of a multiple of three is a whole number.
+    pub(super) fn scale(&mut self, ratio: Decimal) {
+        let scale = |quantity: &mut Decimal| {
+            *quantity = (*quantity * ratio).round_dp(Money::SCALE).normalize();
+        };
+        scale(&mut self.quantity);
+        if let Some(round_trip) = &mut self.round_trip {
+            scale(&mut round_trip.peak_quantity);
+            scale(&mut round_trip.entry.quantity);
+            scale(&mut round_trip.exit.quantity);
+        }
+    }
+}
+
+/// A change of the quantity held at a price: a fill, a settlement, a delivery, the sale of a fraction.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change {
+    pub(super) side: Side,
+    pub(super) quantity: Decimal,
+    pub(super) price: Price,
+    pub(super) fee: Decimal,
+    pub(super) time: Timestamp,
 }
 
 impl RoundTrip {

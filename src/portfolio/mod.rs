@@ -1,11 +1,19 @@
-//! What is held, and the round trips that were made.
+//! What is held, what it must be covered by, and the round trips that were made.
 
 mod account;
+mod flows;
+mod funds;
 mod holding;
+mod margin;
 mod position;
+mod settlement;
 mod trade;
 
-pub use account::Account;
+pub use account::{Account, ValueModel};
+pub use flows::{CashFlow, CashFlowKind};
+pub use funds::{Claim, Liquidation};
 pub use holding::{FillEffect, Holding};
+pub use margin::{AccountConfig, AccountConfigError, MarginMode};
 pub use position::Position;
+pub use settlement::{Delivery, Settlement, SplitEffect};
 pub use trade::{Trade, TradeSide};

@@ -1,7 +1,9 @@
 //! The check that every order passes before it is sent.
 
-use crate::model::{Instrument, Money, Price, Quantity, Timestamp};
+use crate::exchange::Models;
+use crate::model::{Instrument, InstrumentId, Money, Quantity, Timestamp};
 use crate::order::{DenyReason, Order, OrderEvent, OrderStatus};
+use crate::portfolio::Account;
 use rust_decimal::Decimal;
 
 /// An order that passed the risk check. Only [`OrderCheck::approve`] makes one, and the exchange takes nothing else, so
@@ -28,12 +30,12 @@ impl Approved {
 pub struct OrderCheck<'a> {
     /// What is traded.
     pub instrument: &'a Instrument,
-    /// Cash free for new orders.
-    pub available: Money,
-    /// Signed quantity held.
-    pub held: Decimal,
-    /// The share of an order's value to hold on top of it for slippage and fee.
-    pub worst_rate: Decimal,
+    /// Its place in the account.
+    pub id: InstrumentId,
+    /// The account.
+    pub account: &'a Account,
+    /// What trading costs: an order holds the worst of it on top.
+    pub models: &'a Models,
     /// Why trading is halted, if it is.
     pub halted: Option<&'a str>,
 }
@@ -65,8 +67,8 @@ impl OrderCheck<'_> {
             });
         }
         if order.purpose.reduces() {
-            let reduces =
-                !self.held.is_zero() && (self.held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
+            let held = self.account.holding(self.id).quantity();
+            let reduces = !held.is_zero() && (held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
             return if reduces {
                 Ok(Money::zero(instrument.quote()))
             } else {
@@ -89,12 +91,13 @@ impl OrderCheck<'_> {
         if notional.amount < minimum.amount {
             return Err(DenyReason::BelowMinimumNotional { notional, minimum });
         }
-        let needed = notional + notional * self.worst_rate;
-        if needed.amount > self.available.amount {
-            return Err(DenyReason::InsufficientFunds {
-                needed,
-                available: self.available,
-            });
+        let required = self
+            .account
+            .required(self.id, instrument, order.side, order.quantity, price);
+        let needed = required + self.models.worst_cost(instrument, price, order.quantity);
+        let available = self.account.funds(self.id, order.side);
+        if needed.amount > available.amount {
+            return Err(DenyReason::InsufficientFunds { needed, available });
         }
         Ok(needed)
     }
@@ -113,15 +116,4 @@ fn advanced(mut order: Order, event: OrderEvent, now: Timestamp) -> Order {
     }
     order.updated_at = now;
     order
-}
-
-/// What an account with `available` cash can buy at `price` when each unit of value takes `rate` on top.
-#[must_use]
-pub(crate) fn affordable(instrument: &Instrument, available: Money, price: Price, rate: Decimal) -> Quantity {
-    let unit = price.0 * instrument.multiplier() * (Decimal::ONE + rate);
-    available
-        .amount
-        .max(Decimal::ZERO)
-        .checked_div(unit)
-        .map_or(Quantity::ZERO, |units| instrument.floor_to_lot(units))
 }

@@ -4,7 +4,6 @@ mod check;
 mod protection;
 mod sizing;
 
-pub(crate) use check::affordable;
 pub use check::{Approved, OrderCheck};
 pub use protection::{Breach, Protection};
 pub use sizing::{SizingInputs, size};

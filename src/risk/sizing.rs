@@ -1,6 +1,5 @@
 //! How much.
 
-use super::check::affordable;
 use crate::model::{Instrument, Money, Price, Quantity};
 use crate::order::DenyReason;
 use crate::strategy::SizeRule;
@@ -13,20 +12,18 @@ pub struct SizingInputs<'a> {
     pub instrument: &'a Instrument,
     /// Cash and position together.
     pub equity: Money,
-    /// Cash free for new orders.
-    pub available: Money,
     /// The price at which the order is expected to fill.
     pub price: Price,
-    /// The share of an order's value to hold on top of it for slippage and fee.
-    pub worst_rate: Decimal,
+    /// The largest quantity that the free funds carry at this price, with slippage and fee on top.
+    pub reach: Quantity,
     /// Distance from entry to the stop loss, in quote currency a unit, if the strategy has one.
     pub stop_distance: Option<f64>,
 }
 
 /// The quantity that a rule asks for, in whole lots.
 ///
-/// A share of equity up to 100 % is cut to what the cash buys with fees and slippage on top, so that "all of it" is an
-/// order that can fill. A fixed size is taken at its word: when the cash does not reach, the risk check denies it.
+/// A share of equity up to 100 % is cut to what the free funds carry with fees and slippage on top, so that "all of it" is an
+/// order that can fill. A fixed size is taken at its word: when the funds do not reach, the risk check denies it.
 ///
 /// # Errors
 /// [`DenyReason`] when the rule's numbers give no usable quantity.
@@ -34,9 +31,8 @@ pub fn size(rule: &SizeRule, inputs: &SizingInputs<'_>) -> Result<Quantity, Deny
     let SizingInputs {
         instrument,
         equity,
-        available,
         price,
-        worst_rate,
+        reach,
         stop_distance,
     } = *inputs;
     let unit = price.0 * instrument.multiplier();
@@ -56,11 +52,7 @@ pub fn size(rule: &SizeRule, inputs: &SizingInputs<'_>) -> Result<Quantity, Deny
             .filter(|units| *units <= most)
             .ok_or_else(|| undefined("size", "a number out of range".to_owned()))
     };
-    let headroom = |units: Decimal| {
-        instrument
-            .floor_to_lot(units)
-            .min(affordable(instrument, available, price, worst_rate))
-    };
+    let headroom = |units: Decimal| instrument.floor_to_lot(units).min(reach);
     let quantity = match rule {
         SizeRule::FixedQuantity(quantity) => instrument.floor_to_lot(*quantity),
         SizeRule::FixedNotional(notional) => instrument.floor_to_lot(over(Some(*notional), unit)?),

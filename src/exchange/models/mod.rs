@@ -30,7 +30,6 @@ pub use slippage::{Slip, SlipInputs, SlippageModel};
 
 use crate::engine::ExecutionConfig;
 use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp, float};
-use crate::risk::affordable;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use trailing_volume::TrailingVolume;
@@ -84,18 +83,20 @@ impl Models {
         self.fees.worst_fee(instrument, price, quantity)
     }
 
-    /// What `funds` buy at `price` with the worst fee on top, in whole lots.
+    /// The largest share of its value that a fill can cost in fees, as far as fees are shares.
     #[must_use]
-    pub fn affordable(&self, instrument: &Instrument, funds: Money, price: Price) -> Quantity {
-        let most = affordable(instrument, funds, price, self.fees.worst_rate());
-        let cost =
-            |quantity| instrument.notional(price, quantity) + self.worst_fee(instrument, price, quantity);
-        if cost(most).amount <= funds.amount {
-            return most;
-        }
-        // Fees rise with the quantity, so what is left when those of the larger one are put aside is enough.
-        let rest = funds - self.worst_fee(instrument, price, most);
-        affordable(instrument, rest, price, Decimal::ZERO)
+    pub fn worst_fee_rate(&self) -> Decimal {
+        self.fees.worst_rate()
+    }
+
+    /// What an order at `price` must hold on top of its value, or of its margin: the worst slippage, and the worst fees of
+    /// every kind.
+    #[must_use]
+    pub fn worst_cost(&self, instrument: &Instrument, price: Price, quantity: Quantity) -> Money {
+        let notional = instrument.notional(price, quantity);
+        let by_quantity = self.worst_fee(instrument, price, quantity) - notional * self.fees.worst_rate();
+        let by_quantity = Money::new(by_quantity.amount.max(Decimal::ZERO), instrument.quote());
+        notional * self.worst_rate() + by_quantity
     }
 
     /// The price at which a taker fills who meets `inputs.price`.

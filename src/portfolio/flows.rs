@@ -1,0 +1,201 @@
+//! Cash that comes and goes without a trade: funding, dividends, borrow fees, interest.
+//!
+//! | flow | amount | who pays |
+//! |---|---|---|
+//! | funding | quantity × mark × multiplier × rate | longs pay a positive rate, shorts a negative one |
+//! | dividend | quantity × dividend a share, on the ex-date | shorts pay, longs receive |
+//! | borrow fee | value of shares sold short × yearly rate × days ÷ 360 | shorts |
+//! | interest | cash without the proceeds of short sales × yearly rate × days ÷ 360 | who owes |
+//!
+//! Days are UTC calendar days, so that a weekend costs three; the count is ACT/360, by which US brokers charge both. The
+//! proceeds of a short sale lie with the lender of the shares: they neither earn interest nor pay for what is bought on
+//! margin.
+
+use super::account::{Account, Slot};
+use super::margin::rounded;
+use crate::ledger::LedgerAccount;
+use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// Days of a year by which rates are counted: ACT/360.
+const DAYS_A_YEAR: Decimal = Decimal::from_parts(360, 0, 0, false, 0);
+
+/// Cash that came or went without an order of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CashFlow {
+    /// What for.
+    pub kind: CashFlowKind,
+    /// For which instrument; interest is for none.
+    pub instrument: Option<InstrumentId>,
+    /// What was received; negative when it was paid.
+    pub amount: Money,
+    /// Signed quantity for which; 0 for interest.
+    pub quantity: Quantity,
+    /// At which rate: of funding a share of the value, of borrow fees and interest a share a year, else the price or the
+    /// amount a unit.
+    #[serde(with = "crate::model::decimal")]
+    pub rate: Decimal,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// What cash came or went for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CashFlowKind {
+    /// Funding of a perpetual.
+    Funding,
+    /// A cash dividend, on its ex-date.
+    Dividend,
+    /// The fee for borrowed shares.
+    BorrowFee,
+    /// Interest on cash, lent or borrowed.
+    Interest,
+    /// A position settled: a future at its expiry, shares at their delisting.
+    Settlement,
+    /// What a split left over of a whole lot, paid out.
+    CashInLieu,
+    /// An option at its expiry or exercise, settled at what it is worth.
+    OptionSettlement,
+}
+
+impl Account {
+    /// Pays or receives funding for a position in a perpetual: `rate` of its value at the `mark`. `None` when nothing is
+    /// held.
+    ///
+    /// What the free cash does not reach for is taken out of the position's own margin when it is isolated.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    pub fn fund(
+        &mut self,
+        id: InstrumentId,
+        rate: Decimal,
+        mark: Price,
+        time: Timestamp,
+    ) -> Option<CashFlow> {
+        self.mark(id, mark);
+        let slot = &self.slots[id.index()];
+        let quantity = Quantity(slot.holding.quantity());
+        if slot.holding.is_flat() {
+            return None;
+        }
+        let amount = rounded(-slot.exposure() * rate);
+        let isolated = self.is_isolated(slot);
+        self.ledger.post_flow(LedgerAccount::Funding, amount);
+        let missing = -self.ledger.available().amount;
+        if isolated && missing > Decimal::ZERO && amount.is_sign_negative() {
+            let slot = &mut self.slots[id.index()];
+            slot.drawn += missing.min(-amount).min(slot.due());
+            self.hold_for_position(id);
+        }
+        Some(CashFlow {
+            kind: CashFlowKind::Funding,
+            instrument: Some(id),
+            amount: self.money(amount),
+            quantity,
+            rate,
+            time,
+        })
+    }
+
+    /// Receives a cash dividend, or pays it on a short position. `None` when nothing is held.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    pub fn dividend(&mut self, id: InstrumentId, per_share: Decimal, time: Timestamp) -> Option<CashFlow> {
+        let slot = &self.slots[id.index()];
+        if slot.holding.is_flat() {
+            return None;
+        }
+        let quantity = slot.holding.quantity();
+        let amount = rounded(quantity * per_share * slot.terms.multiplier());
+        self.ledger.post_flow(LedgerAccount::Dividends, amount);
+        Some(CashFlow {
+            kind: CashFlowKind::Dividend,
+            instrument: Some(id),
+            amount: self.money(amount),
+            quantity: Quantity(quantity),
+            rate: per_share,
+            time,
+        })
+    }
+
+    /// Charges borrow fees and interest for the UTC days that ended since the last call, at the positions and marks as
+    /// they are; the first call begins the count. Costs nothing on a day that was counted.
+    pub fn accrue(&mut self, now: Timestamp) -> Vec<CashFlow> {
+        let today = now.utc_day();
+        let days = match self.accrued {
+            Some(day) if day >= today => return Vec::new(),
+            Some(day) => today - day,
+            None => 0,
+        };
+        self.accrued = Some(today);
+        if days == 0 {
+            return Vec::new();
+        }
+        let days = Decimal::from(days);
+        // Interest first: what is charged today earns and owes from tomorrow on.
+        let mut flows: Vec<_> = self.interest(days, now).into_iter().collect();
+        for index in 0..self.slots.len() {
+            flows.extend(self.borrow_fee(index, days, now));
+        }
+        flows
+    }
+
+    fn interest(&mut self, days: Decimal, time: Timestamp) -> Option<CashFlow> {
+        let proceeds: Decimal = self.slots.iter().map(Slot::short_credit).sum();
+        let balance = self.cash().amount - proceeds;
+        let rate = if balance.is_sign_negative() {
+            self.config.debit_rate
+        } else {
+            self.config.credit_rate
+        };
+        let amount = rounded(balance * rate * days / DAYS_A_YEAR);
+        if amount.is_zero() {
+            return None;
+        }
+        self.ledger.post_flow(LedgerAccount::Interest, amount);
+        Some(CashFlow {
+            kind: CashFlowKind::Interest,
+            instrument: None,
+            amount: self.money(amount),
+            quantity: Quantity::ZERO,
+            rate,
+            time,
+        })
+    }
+
+    fn borrow_fee(&mut self, index: usize, days: Decimal, time: Timestamp) -> Option<CashFlow> {
+        let slot = &self.slots[index];
+        if !slot.terms.is_lent() || slot.holding.is_flat() || !slot.holding.quantity().is_sign_negative() {
+            return None;
+        }
+        let quantity = slot.holding.quantity();
+        let amount = rounded(slot.exposure() * self.config.borrow_rate * days / DAYS_A_YEAR);
+        if amount.is_zero() {
+            return None;
+        }
+        let (id, _) = self.places().nth(index)?;
+        self.ledger.post_flow(LedgerAccount::BorrowFees, amount);
+        Some(CashFlow {
+            kind: CashFlowKind::BorrowFee,
+            instrument: Some(id),
+            amount: self.money(amount),
+            quantity: Quantity(quantity),
+            rate: self.config.borrow_rate,
+            time,
+        })
+    }
+}
+
+impl Slot {
+    /// What the proceeds of a short sale come to at the mark.
+    fn short_credit(&self) -> Decimal {
+        if self.terms.is_margined() {
+            return Decimal::ZERO;
+        }
+        (-self.exposure()).max(Decimal::ZERO)
+    }
+}
