@@ -30,7 +30,7 @@ struct Hours {
 
 /// The latest first.
 const HOURS: [Hours; 6] = [
-    // The pause after settlement is gone (CME Group, trade date 28 June 2021).
+    // The pause after settlement is gone (pandas_market_calendars, by CME Group's trading hours).
     Hours {
         since: (2021, 6, 28),
         open: WallTime::eve(17, 0),
@@ -137,8 +137,9 @@ const SPECIAL: [Special; 11] = [
     special((2025, 1, 9), Day::Halted(WallTime::at(8, 30))),
 ];
 
-/// The Good Fridays on which the employment report appears and the market stays open for it, and until when: CME's notices
-/// of 19 March 1999 and of each year since 2010. For 2026 by the Bureau of Labor Statistics' schedule.
+/// The Good Fridays on which the employment report appears and the market stays open for it, and until when. Sources: CME's
+/// notice of 19 March 1999; for the others the press of those days and pandas_market_calendars; 2026 by the schedule of the
+/// Bureau of Labor Statistics.
 const GOOD_FRIDAYS: [(i32, WallTime); 7] = [
     (1999, WallTime::at(10, 0)),
     (2010, WallTime::at(8, 15)),
@@ -166,7 +167,7 @@ impl Day {
                 .iter()
                 .find(|(year, _)| *year == date.year())
                 .map_or(Self::Closed, |(_, until)| Self::Halted(*until)),
-            // 10:30 in CME's notices of 2003 to 2013, 12:00 in those since 2016; pandas_market_calendars puts the change
+            // 10:30 in CME's notices of 2003 to 2013, 12:00 in those since 2017; pandas_market_calendars puts the change
             // before Memorial Day 2014.
             Some(_) if (date.year(), date.month()) < (2014, 5) => Self::Halted(WallTime::at(10, 30)),
             Some(_) => Self::Halted(WallTime::at(12, 0)),

@@ -2,7 +2,8 @@
 //!
 //! Every calendar is a function from a trading day to that day's schedule, made of rules and of a table of the days that
 //! follow from none; everything else is derived from it. The rules have no end; they have been compared, day by day, with
-//! public calendars from 1998 to 2035 (`tests/market_calendar.rs`). A holiday that is proclaimed later needs a new row.
+//! public calendars from 1998 to 2035 (`tests/market_calendar_reference.rs`). A holiday that is proclaimed later needs a
+//! new row.
 //!
 //! ```
 //! use papertape::market::{Calendar, CalendarId, Phase};
