@@ -2,14 +2,18 @@
 
 mod book;
 mod explanation;
+mod liquidity;
 mod models;
 mod path;
+mod queue;
 
 pub use book::{Touch, WorkingOrders};
 pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met};
+pub use liquidity::{OwnLiquidity, Taker, sweep, sweep_and_take};
 pub use models::{
     Amount, Basis, Charge, ChargedOn, Conditions, FeeInputs, FeeSchedule, FillRules, ImpactModel,
-    LatencyModel, LatencyPoint, LimitFill, LiquidityCurve, Models, PathRule, QueueModelKind, Slip,
-    SlipInputs, SlippageModel, Tier,
+    LatencyModel, LatencyPoint, LimitFill, LiquidityCurve, Models, PathRule, Slip, SlipInputs, SlippageModel,
+    Tier,
 };
 pub use path::{Leg, legs};
+pub use queue::{Cancellations, QueueModel, QueuePosition};

@@ -4,8 +4,10 @@ mod aggregation;
 mod bar;
 mod bar_file;
 mod calendar;
+mod capture;
 mod event;
 mod listing;
+mod order_book;
 mod random;
 mod synthetic;
 mod tick;
@@ -14,7 +16,15 @@ pub use aggregation::{Aggregated, BarAggregator};
 pub use bar::{Bar, BarError, Bars};
 pub use bar_file::{BarFile, BarFileError, infer_instrument, write_bars_csv};
 pub use calendar::{Calendar, CalendarId, CalendarIdError, Phase, PhaseCursor, PhaseSpan, TradingSession};
+pub use capture::{
+    Capture, CaptureError, CaptureEvent, CaptureFile, CaptureFiles, CaptureProblem, CapturedQuote,
+    CapturedTrade,
+};
 pub use event::MarketEvent;
+pub use order_book::{
+    BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, Grid, GridError, JoinError,
+    Level, LevelChange, OrderBook,
+};
 pub use random::Random;
 pub use synthetic::{SIMULATED_MARKET_VERSION, SimulatedMarket, SimulatedMarketConfig};
 pub use tick::{Quote, TradeTick};

@@ -24,8 +24,14 @@ pub(crate) fn to_f64(value: Decimal) -> f64 {
 /// The multiple of 10^-`scale` nearest to `value`; `None` when it is not finite or needs more than 53 bits.
 #[must_use]
 pub(crate) fn to_decimal(value: f64, scale: u32) -> Option<Decimal> {
+    to_units(value, scale).map(|units| Decimal::new(units, scale))
+}
+
+/// How many 10^-`scale` are nearest to `value`; `None` when it is not finite or they need more than 53 bits.
+#[must_use]
+pub(crate) fn to_units(value: f64, scale: u32) -> Option<i64> {
     let scaled = (value * POWERS.get(scale as usize)?).round();
-    (scaled.abs() < EXACT as f64).then(|| Decimal::new(scaled as i64, scale))
+    (scaled.abs() < EXACT as f64).then_some(scaled as i64)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! When orders are met, and how much of the market is ours.
 
+use crate::exchange::QueueModel;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ pub struct FillRules {
     /// The path that the price is taken to have walked inside a bar.
     pub path: PathRule,
     /// Where in the queue at its price a resting order is taken to stand.
-    pub queue: QueueModelKind,
+    pub queue: QueueModel,
     /// The largest share of the touched price by which a market order may walk from it; what is left is canceled.
     #[serde(with = "crate::model::decimal::option")]
     pub protection: Option<Decimal>,
@@ -30,7 +31,7 @@ impl Default for FillRules {
             limit: LimitFill::Through,
             volume_share: None,
             path: PathRule::Usual,
-            queue: QueueModelKind::Power { n: 3.0 },
+            queue: QueueModel::Power { n: 3.0 },
             protection: None,
             stale_after_ms: None,
         }
@@ -59,21 +60,4 @@ pub enum PathRule {
     Usual,
     /// The extreme that is worse for the position first.
     Adverse,
-}
-
-/// How the queue ahead of a resting order shrinks when quantity at its price disappears without a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum QueueModelKind {
-    /// Nobody is ahead of us.
-    Front,
-    /// All that disappears was behind us: only trades bring us forward.
-    RiskAverse,
-    /// What disappears is split between ahead and behind by a power of their sizes.
-    Power {
-        /// The exponent, positive.
-        n: f64,
-    },
-    /// What disappears is split between ahead and behind by the logarithms of their sizes.
-    Logarithmic,
 }

@@ -22,7 +22,7 @@ mod trailing_volume;
 
 pub use conditions::Conditions;
 pub use fee::{Amount, Basis, Charge, ChargedOn, FeeInputs, FeeSchedule, Tier};
-pub use fill_rules::{FillRules, LimitFill, PathRule, QueueModelKind};
+pub use fill_rules::{FillRules, LimitFill, PathRule};
 pub use impact::ImpactModel;
 pub use latency::{LatencyModel, LatencyPoint};
 pub use liquidity::LiquidityCurve;

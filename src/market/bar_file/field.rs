@@ -8,7 +8,10 @@ use super::{MAX_DIGITS, Timestamp};
 /// # Errors
 /// When a quote does not end on the line.
 #[inline]
-pub(super) fn split<'a>(line: &'a str, mut take: impl FnMut(usize, &'a str)) -> Result<usize, String> {
+pub(in crate::market) fn split<'a>(
+    line: &'a str,
+    mut take: impl FnMut(usize, &'a str),
+) -> Result<usize, String> {
     let bytes = line.as_bytes();
     let mut count = 0;
     let mut start = 0;
@@ -54,7 +57,7 @@ fn unquote(field: &str) -> &str {
 /// # Errors
 /// When it is not a number, or too large to be one. Sign and sense are the bar's to check.
 #[inline]
-pub(super) fn number(text: &str, name: &str) -> Result<(f64, u32), String> {
+pub(in crate::market) fn number(text: &str, name: &str) -> Result<(f64, u32), String> {
     if let Some(plain) = plain_number(text.as_bytes()) {
         return Ok(plain);
     }
@@ -186,7 +189,8 @@ fn digits(text: &[u8]) -> Option<i64> {
     })
 }
 
-fn shortened(text: &str) -> String {
+/// As much of a field as an error quotes.
+pub(in crate::market) fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
 

@@ -7,7 +7,7 @@
 //!
 //! Fields may stand in double quotes, which is enough for every bar file; line breaks inside quotes are not.
 
-mod field;
+pub(super) mod field;
 mod timeline;
 
 use super::listing::{self, Listing};
