@@ -1,8 +1,11 @@
-//! A bar on which no order is touched costs no allocation.
+//! A bar on which no order is touched costs no allocation, nor does a change of the order book.
 
 use papertape::engine::{Command, Engine, Event, EventKind, Input, Mark, Sink};
-use papertape::market::{MarketEvent, SimulatedMarket, SimulatedMarketConfig};
-use papertape::model::Timestamp;
+use papertape::exchange::{OwnLiquidity, QueueModel, QueuePosition, Taker, sweep_and_take};
+use papertape::market::{
+    DepthKind, DepthUpdate, Level, MarketEvent, OrderBook, Random, SimulatedMarket, SimulatedMarketConfig,
+};
+use papertape::model::{Side, Timestamp};
 use papertape::testkit::config;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -99,4 +102,53 @@ fn a_bar_without_an_order_touched_allocates_nothing() {
         allocated <= 16,
         "{allocated} allocations on {days} of {quiet} quiet bars"
     );
+}
+
+#[test]
+fn a_change_of_the_order_book_allocates_nothing() {
+    const MODEL: QueueModel = QueueModel::Logarithmic;
+    let mut random = Random::new(3);
+    // Best first, as venues send them; every tenth is a snapshot.
+    let mut side = |sign: i64| -> Vec<Level> {
+        let level = |distance| Level {
+            price: 10_000 + sign * distance,
+            size: random.below(9) as i64,
+        };
+        (1..400).step_by(7).map(level).collect()
+    };
+    let updates: Vec<DepthUpdate> = (0..1_000)
+        .map(|index| DepthUpdate {
+            time: Timestamp::from_secs(index),
+            kind: if index % 10 == 0 {
+                DepthKind::Snapshot
+            } else {
+                DepthKind::Changes
+            },
+            bids: side(-1),
+            asks: side(1),
+        })
+        .collect();
+    let (mut book, mut own) = (OrderBook::default(), OwnLiquidity::default());
+    let mut place = QueuePosition::join(&MODEL, 1_000);
+    let (mut allocated, mut filled) = (0, 0);
+    for (index, update) in updates.iter().enumerate() {
+        let before = ALLOCATIONS.get();
+        book.apply_with(update, |change| {
+            own.level_changed(&change);
+            place.on_level_change(&MODEL, change.before, change.after);
+        });
+        let taker = Taker {
+            side: Side::Buy,
+            lots: 20,
+            limit: None,
+            protection: Some(10_300),
+        };
+        sweep_and_take(&book, &mut own, taker, |level| filled += level.size);
+        // The first hundred let the lists grow to their size.
+        if index >= 100 {
+            allocated += ALLOCATIONS.get() - before;
+        }
+    }
+    assert!(filled > 10_000, "the sweeps found {filled} lots");
+    assert_eq!(allocated, 0);
 }

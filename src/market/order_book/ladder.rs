@@ -114,18 +114,15 @@ impl Ladder {
     /// Levels farther out are forgotten without a word: a snapshot is silent about them, and silence is not a size of 0.
     fn replace(&mut self, levels: &[Level], changed: &mut impl FnMut(LevelChange)) {
         let mut fresh = std::mem::take(&mut self.spare);
-        fresh.extend(levels.iter().map(|level| Rung {
+        fresh.extend(levels.iter().rev().map(|level| Rung {
             key: self.flip(level.price),
             size: level.size,
         }));
-        fresh.sort_by_key(|rung| rung.key);
-        fresh.dedup_by(|later, earlier| {
-            let same = later.key == earlier.key;
-            if same {
-                earlier.size = later.size;
-            }
-            same
-        });
+        // Venues name the best first, so this is the usual case; of two at one price the later is now the first.
+        if !fresh.is_sorted_by(|a, b| a.key < b.key) {
+            fresh.sort_by_key(|rung| rung.key);
+            fresh.dedup_by_key(|rung| rung.key);
+        }
         fresh.retain(|rung| rung.size > 0);
         let reach = fresh.first().map_or(i64::MAX, |farthest| farthest.key);
         let mut stale = std::mem::replace(&mut self.rungs, fresh);

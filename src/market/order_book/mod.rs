@@ -80,7 +80,8 @@ impl OrderBook {
     /// Takes in what a feed says, and hands on each level's change, bids first, each when it has been made.
     ///
     /// Of changes every level that the update names is handed on, even one whose size is as before; of a snapshot those
-    /// that differ from what was known, as far out as it reaches. Nothing is allocated once the book has grown to its size.
+    /// that differ from what was known, as far out as it reaches. Once the book has
+    /// grown to its size nothing is allocated, unless a snapshot is not sorted from the best outward.
     #[inline]
     pub fn apply_with(&mut self, update: &DepthUpdate, mut changed: impl FnMut(LevelChange)) {
         self.time = update.time;
