@@ -1,16 +1,31 @@
 //! What trading costs and how orders meet the market, as a session is told.
 
 mod json;
+mod preset;
+mod spelling;
 
-use crate::exchange::{FeeSchedule, FillRules, ImpactModel, LatencyModel, LiquidityCurve, SlippageModel};
+pub use preset::FillPreset;
+
+use crate::exchange::{
+    FeePresetName, FeeSchedule, FillRules, ImpactModel, LatencyModel, LiquidityCurve, SlippageModel,
+};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What trading costs and how orders meet the market.
 ///
-/// In JSON, `fee` sets both rates and `slippage` is another word for `slippage_bps`; `mode` may say `simulator`, which is
-/// what there is, and `latency_ms` 0, since latency is not simulated.
+/// In JSON, everything may be left out:
+///
+/// | name | says |
+/// |---|---|
+/// | `fee`, or `maker_fee_rate` and `taker_fee_rate` | shares of a fill's value |
+/// | `fees`, instead of them | the name of a [preset](crate::exchange::FeePreset), or a [schedule](FeeSchedule) |
+/// | `slippage_bps`, or `slippage` as a number | basis points of the price |
+/// | `slippage`, `impact`, `liquidity` | `{"model": NAME, …}` of [`SlippageModel`], [`ImpactModel`], [`LiquidityCurve`] |
+/// | `latency_ms` | milliseconds each way; or `{"entry", "response", "jitter", "seed"}`; or `{"series": [{"time", "entry", "response"}]}` |
+/// | `fill` | [`FillRules`] |
+/// | `mode` | `simulator`, which is what there is |
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionConfig {
     /// What venue, broker and regulator charge.
@@ -50,21 +65,54 @@ impl ExecutionConfig {
                 problems.push(ExecutionProblem { path, message });
             }
         };
-        let Fees::Rates { maker, taker } = self.fees;
-        for (path, rate) in [("maker_fee_rate", maker), ("taker_fee_rate", taker)] {
+        if let Some((maker, taker)) = self.fees.rates() {
+            for (path, rate) in [("maker_fee_rate", maker), ("taker_fee_rate", taker)] {
+                check(
+                    (Decimal::ZERO..=Decimal::new(5, 1)).contains(&rate),
+                    path,
+                    "a fee rate is a share from 0 to 0.5 (0.001 is 0.1 %)",
+                );
+            }
+        } else {
             check(
-                (Decimal::ZERO..=Decimal::new(5, 1)).contains(&rate),
-                path,
-                "a fee rate is a share from 0 to 0.5 (0.001 is 0.1 %)",
+                self.fees.schedule().check().is_ok(),
+                "fees",
+                "rates are shares up to 0.5, tiers begin at a volume of 0 and rise, amounts are not negative",
             );
         }
-        if let Some(bps) = self.slippage.bps() {
+        if self.slippage.bps().is_some() {
             check(
-                (Decimal::ZERO..=Decimal::from(5_000)).contains(&bps),
+                self.slippage.is_sound(),
                 "slippage_bps",
                 "slippage is 0 to 5000 basis points",
             );
+        } else {
+            check(
+                self.slippage.is_sound(),
+                "slippage",
+                "slippage is not negative and at most half of the price",
+            );
         }
+        check(
+            self.impact.is_sound(),
+            "impact",
+            "the coefficient is 0 to 100, the fallback 0 to 5000 basis points",
+        );
+        check(
+            self.liquidity.is_sound(),
+            "liquidity",
+            "times are seconds of the day, factors from 0.01 to 100, the edge of a session from 1 to 2.9",
+        );
+        check(
+            self.latency.is_sound(),
+            "latency_ms",
+            "a latency is 0 to 60000 milliseconds, and recorded ones are in order of time",
+        );
+        check(
+            self.fill.is_sound(),
+            "fill",
+            "shares are above 0 and at most 1, the power of a queue above 0 and at most 10",
+        );
         problems
     }
 
@@ -96,6 +144,10 @@ pub enum Fees {
         #[serde(with = "crate::model::decimal")]
         taker: Decimal,
     },
+    /// Those of a venue or broker.
+    Preset(FeePresetName),
+    /// Any others.
+    Schedule(FeeSchedule),
 }
 
 impl Default for Fees {
@@ -116,6 +168,8 @@ impl fmt::Display for Fees {
             Self::Rates { maker, taker } => {
                 write!(f, "{}% maker, {}% taker", percent(maker), percent(taker))
             }
+            Self::Preset(name) => f.write_str(&name.preset().title),
+            Self::Schedule(_) => f.write_str("a schedule of its own"),
         }
     }
 }
@@ -126,6 +180,7 @@ impl Fees {
     pub const fn rates(&self) -> Option<(Decimal, Decimal)> {
         match self {
             Self::Rates { maker, taker } => Some((*maker, *taker)),
+            Self::Preset(_) | Self::Schedule(_) => None,
         }
     }
 
@@ -134,6 +189,8 @@ impl Fees {
     pub fn schedule(&self) -> FeeSchedule {
         match self {
             Self::Rates { maker, taker } => FeeSchedule::percent(*maker, *taker),
+            Self::Preset(name) => name.preset().schedule,
+            Self::Schedule(schedule) => schedule.clone(),
         }
     }
 }

@@ -23,7 +23,7 @@ mod state;
 
 pub use config::EngineConfig;
 pub use event::{Event, EventKind, SessionState};
-pub use execution::{ExecutionConfig, ExecutionProblem, Fees};
+pub use execution::{ExecutionConfig, ExecutionProblem, Fees, FillPreset};
 pub use input::{Command, Input};
 pub use sink::{Mark, Sink};
 pub use snapshot::SnapshotError;

@@ -11,9 +11,9 @@ pub use book::{Touch, WorkingOrders};
 pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met};
 pub use liquidity::{OwnLiquidity, Taker, sweep, sweep_and_take};
 pub use models::{
-    Amount, Basis, Charge, ChargedOn, Conditions, FeeInputs, FeeSchedule, FillRules, ImpactModel,
-    LatencyModel, LatencyPoint, LimitFill, LiquidityCurve, Models, PathRule, Slip, SlipInputs, SlippageModel,
-    Tier,
+    Amount, Basis, Charge, ChargedOn, Checked, Conditions, FeeInputs, FeePreset, FeePresetName, FeeSchedule,
+    FeeScheduleError, FillRules, ImpactModel, LatencyModel, LatencyPoint, LimitFill, LiquidityCurve, Models,
+    PathRule, Slip, SlipInputs, SlippageModel, Tier, UnknownFeePreset,
 };
 pub use path::{Leg, legs};
 pub use queue::{Cancellations, QueueModel, QueuePosition};

@@ -8,6 +8,7 @@ mod id;
 mod instrument;
 mod money;
 mod price;
+pub(crate) mod spelling;
 mod timeframe;
 mod timestamp;
 

@@ -6,6 +6,9 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// No rate is above a half.
+const MOST_RATE: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
+
 /// What a fee is worked out from.
 #[derive(Clone, Copy, Debug)]
 pub struct FeeInputs<'a> {
@@ -131,6 +134,40 @@ impl FeeSchedule {
         }
     }
 
+    /// Whether the numbers make sense.
+    ///
+    /// # Errors
+    /// [`FeeScheduleError`] says which do not.
+    pub fn check(&self) -> Result<(), FeeScheduleError> {
+        match self {
+            Self::Percent { tiers } => {
+                let begins = tiers.first().is_some_and(|tier| tier.from.is_zero());
+                if !begins || !tiers.is_sorted_by(|lower, higher| lower.from < higher.from) {
+                    return Err(FeeScheduleError::Tiers);
+                }
+                // Nobody pays a maker more than it charges the taker.
+                let sound = |tier: &Tier| {
+                    tier.taker <= MOST_RATE
+                        && tier.maker <= MOST_RATE
+                        && tier.taker >= (-tier.maker).max(Decimal::ZERO)
+                };
+                match tiers.iter().find(|tier| !sound(tier)) {
+                    Some(tier) => Err(FeeScheduleError::Rates {
+                        maker: tier.maker,
+                        taker: tier.taker,
+                    }),
+                    None => Ok(()),
+                }
+            }
+            Self::PerOrder { charges } => match charges.iter().find(|charge| !charge.is_sound()) {
+                Some(charge) => Err(FeeScheduleError::Charge {
+                    name: charge.name.clone(),
+                }),
+                None => Ok(()),
+            },
+        }
+    }
+
     /// The fee of a fill of an account that has traded `volume` in the last thirty days.
     pub(super) fn fee(&self, inputs: &FeeInputs<'_>, volume: Decimal) -> Money {
         let instrument = inputs.instrument;
@@ -197,6 +234,59 @@ impl FeeSchedule {
     pub(super) const fn has_tiers(&self) -> bool {
         matches!(self, Self::Percent { tiers } if tiers.len() > 1)
     }
+}
+
+impl Charge {
+    fn is_sound(&self) -> bool {
+        let counted = match &self.basis {
+            Basis::Value(rate) => *rate <= MOST_RATE && *rate >= Decimal::ZERO,
+            Basis::Unit(amount) => is_amount(*amount),
+            Basis::Contract { roots, other } => {
+                is_amount(other.0) && roots.values().all(|amount| is_amount(amount.0))
+            }
+        };
+        let bounds = [self.minimum, self.maximum];
+        let bounded = bounds.into_iter().flatten().all(is_amount)
+            && self
+                .maximum
+                .is_none_or(|most| most >= self.minimum.unwrap_or_default());
+        let shared = self
+            .maximum_share
+            .is_none_or(|share| share > Decimal::ZERO && share <= MOST_RATE);
+        counted
+            && bounded
+            && shared
+            && self
+                .round_up_to_digits
+                .is_none_or(|digits| digits <= Money::SCALE)
+    }
+}
+
+/// From nothing to a million.
+fn is_amount(amount: Decimal) -> bool {
+    (Decimal::ZERO..=Decimal::from(1_000_000)).contains(&amount)
+}
+
+/// Why a fee schedule makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FeeScheduleError {
+    /// There are none, or they are out of order.
+    #[error("the tiers do not begin at a volume of 0 and rise")]
+    Tiers,
+    /// Rates beyond a half, a negative one for takers, or makers that get more than takers pay.
+    #[error("a maker rate of {maker} and a taker rate of {taker} are no rates")]
+    Rates {
+        /// Of makers.
+        maker: Decimal,
+        /// Of takers.
+        taker: Decimal,
+    },
+    /// A negative or absurd amount, or bounds that cross.
+    #[error("the charge '{name}' has a number out of range")]
+    Charge {
+        /// Which.
+        name: String,
+    },
 }
 
 /// An order as far as it has filled.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// On which terms orders meet the market.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct FillRules {
     /// When a resting limit is met.
     pub limit: LimitFill,
@@ -38,6 +38,33 @@ impl Default for FillRules {
     }
 }
 
+impl FillRules {
+    /// The names of the rules.
+    pub(crate) const NAMES: [&str; 6] = [
+        "limit",
+        "volume_share",
+        "path",
+        "queue",
+        "protection",
+        "stale_after_ms",
+    ];
+
+    /// The names of the queue models.
+    pub(crate) const QUEUES: [&str; 4] = ["front", "risk_averse", "power", "logarithmic"];
+
+    /// Whether the numbers make sense: shares above 0 and at most 1, a power above 0 and at most 10.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let is_share =
+            |share: Option<Decimal>| share.is_none_or(|share| share > Decimal::ZERO && share <= Decimal::ONE);
+        let queue = match self.queue {
+            QueueModel::Power { n } => n > 0.0 && n <= 10.0,
+            QueueModel::Front | QueueModel::RiskAverse | QueueModel::Logarithmic => true,
+        };
+        is_share(self.volume_share) && is_share(self.protection) && queue
+    }
+}
+
 /// When a resting limit is met on data that shows no queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +78,21 @@ pub enum LimitFill {
     ThroughByTicks(u32),
 }
 
+impl LimitFill {
+    /// The names of the rules.
+    pub(crate) const NAMES: [&str; 3] = ["touch", "through", "through_by_ticks"];
+
+    /// How many ticks the price must go beyond the limit: 0 when it must only touch it.
+    #[must_use]
+    pub const fn ticks_beyond(self) -> u32 {
+        match self {
+            Self::Touch => 0,
+            Self::Through => 1,
+            Self::ThroughByTicks(ticks) => ticks,
+        }
+    }
+}
+
 /// The path of the price inside a bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,4 +102,9 @@ pub enum PathRule {
     Usual,
     /// The extreme that is worse for the position first.
     Adverse,
+}
+
+impl PathRule {
+    /// The names of the rules.
+    pub(crate) const NAMES: [&str; 2] = ["usual", "adverse"];
 }

@@ -1,6 +1,6 @@
 //! Impact: how far our own order moves the market.
 
-use super::{SLIPPAGE_ALLOWANCE, SlipInputs, share_from, share_of_bps};
+use super::{SLIPPAGE_ALLOWANCE, SlipInputs, is_bps, share_from, share_of_bps};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +15,35 @@ pub enum ImpactModel {
     /// volume (Torre, *BARRA Market Impact Model Handbook*, 1997; Tóth et al., Physical Review X 1, 021006, 2011,
     /// who find a coefficient of order one in all markets).
     SquareRoot {
-        /// Y in the literature, about 1.
+        /// Y in the literature; 1 unless said.
+        #[serde(default = "usual_coefficient")]
         coefficient: f64,
-        /// In basis points of the price, while volatility or volume is not known yet.
-        #[serde(with = "crate::model::decimal")]
+        /// In basis points of the price, while volatility or volume is not known yet; 5 unless said.
+        #[serde(default = "super::usual_fallback", with = "crate::model::decimal")]
         fallback_bps: Decimal,
     },
 }
 
+fn usual_coefficient() -> f64 {
+    1.0
+}
+
 impl ImpactModel {
+    /// The names of the models.
+    pub(crate) const NAMES: [&str; 2] = ["none", "square_root"];
+
+    /// Whether the numbers make sense: nothing negative or absurd.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::SquareRoot {
+                coefficient,
+                fallback_bps,
+            } => (0.0..=100.0).contains(coefficient) && is_bps(*fallback_bps),
+        }
+    }
+
     /// By which share of the price the order moves it when the market is `liquidity` times as deep as usual.
     pub(super) fn share(&self, inputs: &SlipInputs<'_>, liquidity: f64) -> Decimal {
         let Self::SquareRoot {

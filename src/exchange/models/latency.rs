@@ -64,7 +64,65 @@ enum Way {
     Response,
 }
 
+/// No way takes longer than a minute.
+const MOST: i64 = 60_000_000_000;
+
 impl LatencyModel {
+    /// Whether the numbers make sense: nothing negative, nothing above a minute, records in order of time.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let fine = |delay: &i64| (0..=MOST).contains(delay);
+        match self {
+            Self::Fixed { entry, response } => fine(entry) && fine(response),
+            Self::Jittered {
+                entry,
+                response,
+                jitter,
+                ..
+            } => fine(entry) && fine(response) && fine(jitter),
+            Self::Series { points } => {
+                !points.is_empty()
+                    && points.is_sorted_by(|earlier, later| earlier.time < later.time)
+                    && points
+                        .iter()
+                        .all(|point| fine(&point.entry) && fine(&point.response))
+            }
+        }
+    }
+
+    /// The same at twice the delay.
+    #[must_use]
+    pub fn doubled(&self) -> Self {
+        let double = |delay: i64| delay.saturating_mul(2);
+        match self {
+            Self::Fixed { entry, response } => Self::Fixed {
+                entry: double(*entry),
+                response: double(*response),
+            },
+            Self::Jittered {
+                entry,
+                response,
+                jitter,
+                seed,
+            } => Self::Jittered {
+                entry: double(*entry),
+                response: double(*response),
+                jitter: double(*jitter),
+                seed: *seed,
+            },
+            Self::Series { points } => {
+                let points = points.iter().map(|point| LatencyPoint {
+                    time: point.time,
+                    entry: double(point.entry),
+                    response: double(point.response),
+                });
+                Self::Series {
+                    points: points.collect(),
+                }
+            }
+        }
+    }
+
     /// Whether orders arrive, and are answered, at once.
     #[must_use]
     pub const fn is_zero(&self) -> bool {

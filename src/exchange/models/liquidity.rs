@@ -25,7 +25,7 @@ pub enum LiquidityCurve {
         open: u32,
         /// When it closes, in seconds of the UTC day; before `open` when it runs over midnight.
         close: u32,
-        /// The factor at open and close, from 1 to below 3; the least, in the middle, is (3 − edge) ÷ 2.
+        /// The factor at open and close, from 1 to 2.9; the least, in the middle, is (3 − edge) ÷ 2.
         edge: f64,
         /// The factor outside of the session, positive.
         outside: f64,
@@ -34,7 +34,35 @@ pub enum LiquidityCurve {
 
 const DAY: i64 = 86_400;
 
+/// Between a hundredth of the usual depth and a hundred times it.
+const FACTORS: std::ops::RangeInclusive<f64> = 0.01..=100.0;
+
 impl LiquidityCurve {
+    /// The names of the curves.
+    pub(crate) const NAMES: [&str; 3] = ["flat", "hourly", "session"];
+
+    /// Whether the numbers make sense: times within a day, and factors between 0.01 and 100.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::Flat => true,
+            Self::Hourly { factors } => factors.iter().all(|factor| FACTORS.contains(factor)),
+            Self::Session {
+                open,
+                close,
+                edge,
+                outside,
+            } => {
+                let within = |second: u32| i64::from(second) < DAY;
+                within(*open)
+                    && within(*close)
+                    && open != close
+                    && (1.0..=2.9).contains(edge)
+                    && FACTORS.contains(outside)
+            }
+        }
+    }
+
     /// The factor at a time.
     #[must_use]
     pub fn at(&self, time: Timestamp) -> f64 {

@@ -13,6 +13,7 @@
 
 mod conditions;
 mod fee;
+mod fee_presets;
 mod fill_rules;
 mod impact;
 mod latency;
@@ -21,7 +22,8 @@ mod slippage;
 mod trailing_volume;
 
 pub use conditions::Conditions;
-pub use fee::{Amount, Basis, Charge, ChargedOn, FeeInputs, FeeSchedule, Tier};
+pub use fee::{Amount, Basis, Charge, ChargedOn, FeeInputs, FeeSchedule, FeeScheduleError, Tier};
+pub use fee_presets::{Checked, FeePreset, FeePresetName, UnknownFeePreset};
 pub use fill_rules::{FillRules, LimitFill, PathRule};
 pub use impact::ImpactModel;
 pub use latency::{LatencyModel, LatencyPoint};
@@ -159,6 +161,16 @@ fn share_from(value: f64) -> Decimal {
         value.clamp(0.0, MOST_SLIPPAGE)
     };
     float::to_decimal(bounded, Money::SCALE).unwrap_or_default()
+}
+
+/// What models cost whose market is not known yet, unless they say so: 5 basis points.
+fn usual_fallback() -> Decimal {
+    Decimal::from(5)
+}
+
+/// Whether a number of basis points is one: from nothing to half of the price.
+fn is_bps(bps: Decimal) -> bool {
+    (Decimal::ZERO..=Decimal::from(5_000)).contains(&bps)
 }
 
 /// Basis points as a share.

@@ -1,6 +1,6 @@
 //! Slippage: how much worse than the price it meets a taker fills.
 
-use super::{Conditions, SLIPPAGE_ALLOWANCE, share_from, share_of_bps};
+use super::{Conditions, SLIPPAGE_ALLOWANCE, is_bps, share_from, share_of_bps};
 use crate::exchange::DataTier;
 use crate::model::{Instrument, Price, Quantity, Side, Timestamp, float};
 use rust_decimal::{Decimal, RoundingStrategy};
@@ -88,19 +88,29 @@ pub enum SlippageModel {
     /// `price_impact × (quantity ÷ the bar's volume)²`, the share counted up to `volume_limit`: zipline's
     /// `VolumeShareSlippage`.
     VolumeShare {
-        /// The factor, as a share of the price; zipline's default is 0.1.
+        /// The factor, as a share of the price; 0.1 unless said, as in zipline.
+        #[serde(default = "usual_price_impact")]
         price_impact: f64,
-        /// The largest share of the volume that counts; zipline's default is 0.025.
+        /// The largest share of the volume that counts; 0.025 unless said, as in zipline.
+        #[serde(default = "usual_volume_limit")]
         volume_limit: f64,
     },
     /// `multiple × daily volatility × √(length of the bar ÷ a day)`.
     Volatility {
         /// How many standard deviations of a bar's return.
         multiple: f64,
-        /// In basis points of the price, while the volatility is not known yet.
-        #[serde(with = "crate::model::decimal")]
+        /// In basis points of the price, while the volatility is not known yet; 5 unless said.
+        #[serde(default = "super::usual_fallback", with = "crate::model::decimal")]
         fallback_bps: Decimal,
     },
+}
+
+fn usual_price_impact() -> f64 {
+    0.1
+}
+
+fn usual_volume_limit() -> f64 {
+    0.025
 }
 
 impl Default for SlippageModel {
@@ -135,6 +145,25 @@ impl SlippageModel {
         match self {
             Self::FixedBps { bps } => Some(*bps),
             Self::HalfSpread { .. } | Self::VolumeShare { .. } | Self::Volatility { .. } => None,
+        }
+    }
+
+    /// The names of the models.
+    pub(crate) const NAMES: [&str; 4] = ["fixed_bps", "half_spread", "volume_share", "volatility"];
+
+    /// Whether the numbers make sense: at most half of the price, nothing negative.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::FixedBps { bps } | Self::HalfSpread { bps } => is_bps(*bps),
+            Self::VolumeShare {
+                price_impact,
+                volume_limit,
+            } => (0.0..=1_000.0).contains(price_impact) && (0.0..=1.0).contains(volume_limit),
+            Self::Volatility {
+                multiple,
+                fallback_bps,
+            } => (0.0..=100.0).contains(multiple) && is_bps(*fallback_bps),
         }
     }
 
