@@ -1,13 +1,12 @@
 //! Accounts of every market: what positions hold, what is free, and when the cover gives out. Numbers worked out by hand.
 
-use papertape::exchange::{DataTier, Explanation, Fill, Liquidity, Met};
 use papertape::ledger::HoldKey;
 use papertape::model::{
     ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, Money, OptionRight,
     OptionSettlement, OptionTerms, OrderId, Price, Quantity, Side, Timestamp,
 };
 use papertape::portfolio::{Account, AccountConfig, CashFlowKind, Claim, Delivery, FillEffect, MarginMode};
-use papertape::testkit::decimal;
+use papertape::testkit::{decimal, fill};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
@@ -111,29 +110,7 @@ impl Desk {
         let fee = Money::new(decimal(fee), instrument.quote());
         let time = Timestamp::from_secs(60 * self.fills as i64);
         self.fills += 1;
-        let met = Met::BarOpen { open_time: time };
-        let fill = Fill {
-            order_id: OrderId(self.fills),
-            number: self.fills,
-            time,
-            side,
-            quantity,
-            price,
-            fee,
-            liquidity: Liquidity::Taker,
-            explanation: Explanation::build(
-                instrument,
-                DataTier::Bars,
-                side,
-                quantity,
-                (time, price),
-                price,
-                Decimal::ZERO,
-                price,
-                fee,
-                met,
-            ),
-        };
+        let fill = fill(instrument, self.fills, side, quantity, price, fee, time);
         let effect = self.account.apply(id, instrument, &fill, Cow::Borrowed("test"));
         self.account.mark(id, price);
         self.check();

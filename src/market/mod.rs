@@ -5,10 +5,12 @@ mod bar;
 mod bar_file;
 mod calendar;
 mod capture;
+mod corporate_action;
 mod event;
 mod listing;
 mod order_book;
 mod random;
+mod roll;
 mod synthetic;
 mod tick;
 
@@ -20,11 +22,16 @@ pub use capture::{
     Capture, CaptureError, CaptureEvent, CaptureFile, CaptureFiles, CaptureProblem, CapturedQuote,
     CapturedTrade,
 };
+pub use corporate_action::{
+    CorporateAction, CorporateActionError, PriceRole, price_after_dividend, price_after_split,
+    quantity_after_split,
+};
 pub use event::MarketEvent;
 pub use order_book::{
     BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, Grid, GridError, JoinError,
     Level, LevelChange, OrderBook,
 };
 pub use random::Random;
+pub use roll::{FutureContract, RollRule};
 pub use synthetic::{SIMULATED_MARKET_VERSION, SimulatedMarket, SimulatedMarketConfig};
 pub use tick::{Quote, TradeTick};

@@ -9,8 +9,9 @@ pub use generate::{arbitrary_bars, arbitrary_market, bars_of};
 use crate::alert::AlertRules;
 use crate::api::{FeedInfo, FeedKind, SessionSummary};
 use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input, SessionState};
+use crate::exchange::{DataTier, Explanation, Fill, Liquidity, Met};
 use crate::market::{Bar, MarketEvent};
-use crate::model::{Instrument, Money, Timeframe, Timestamp};
+use crate::model::{Instrument, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
 use crate::strategy::Strategy;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -39,6 +40,41 @@ pub fn instrument() -> Instrument {
         Decimal::ONE,
     )
     .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A fill at a bar's open, decided on at the very price it met: what an account's tests feed it.
+#[must_use]
+pub fn fill(
+    instrument: &Instrument,
+    number: u64,
+    side: Side,
+    quantity: Quantity,
+    price: Price,
+    fee: Money,
+    time: Timestamp,
+) -> Fill {
+    Fill {
+        order_id: OrderId(number),
+        number,
+        time,
+        side,
+        quantity,
+        price,
+        fee,
+        liquidity: Liquidity::Taker,
+        explanation: Explanation::build(
+            instrument,
+            DataTier::Bars,
+            side,
+            quantity,
+            (time, price),
+            price,
+            Decimal::ZERO,
+            price,
+            fee,
+            Met::BarOpen { open_time: time },
+        ),
+    }
 }
 
 /// A configuration for one-minute bars: 10,000 USDT, no fees, no slippage, unless changed afterwards.
