@@ -671,6 +671,34 @@ proptest! {
         prop_assert!((whole.amount - fees).abs() <= decimal("0.01"), "{} and {}", whole, fees);
     }
 
+    /// What models remember of account and market survives a snapshot.
+    #[test]
+    fn models_come_back_from_a_snapshot_as_they_were(
+        preset in any_preset(),
+        slippage in any_slippage(),
+        impact in any_impact(),
+        traded in prop::collection::vec((0..60_i64, 1..50_000_000_i64), 0..40),
+        days in 0..12_i64,
+    ) {
+        let config = ExecutionConfig {
+            fees: Fees::Schedule(preset.schedule),
+            slippage,
+            impact,
+            ..ExecutionConfig::default()
+        };
+        let (share, conditions) = (share(), conditions(days, 1.01));
+        let mut models = Models::from(&config);
+        let mut day = 0;
+        for (later, value) in traded {
+            day += later;
+            models.on_fill(Timestamp::from_secs(day * DAY), Money::new(value.into(), share.quote()));
+        }
+        let bytes = postcard::to_stdvec(&(&models, &conditions)).expect("bytes");
+        let (models_again, conditions_again): (Models, Conditions) = postcard::from_bytes(&bytes).expect("reads back");
+        prop_assert_eq!(&models_again, &models);
+        prop_assert_eq!(&conditions_again, &conditions);
+    }
+
     /// What an order holds covers its fill, fees included; only the rounding to ticks and cents is beyond it.
     #[test]
     fn what_an_order_holds_covers_its_fill(

@@ -136,10 +136,12 @@ impl Rolling {
         let Some(day) = self.day.take_if(|day| day.number < next.utc_day()) else {
             return;
         };
-        keep(&mut self.volumes, day.volume);
+        // A bar of several days is as many days of their average.
+        let days = (day.seconds as f64 / DAY_SECONDS).max(1.0);
+        keep(&mut self.volumes, day.volume / days);
         let before = std::mem::replace(&mut self.day_close, self.close);
         if let (Some(before), Some(close)) = (before, self.close) {
-            keep(&mut self.returns, libm::log(close / before));
+            keep(&mut self.returns, libm::log(close / before) / days.sqrt());
         }
     }
 }
@@ -157,4 +159,104 @@ fn deviation(values: &VecDeque<f64>) -> f64 {
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
     (squares / (count - 1.0)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bar(seconds: i64, close: f64, volume: f64) -> Bar {
+        Bar {
+            open_time: Timestamp::from_secs(seconds),
+            open: close,
+            high: close,
+            low: close,
+            close,
+            volume,
+        }
+    }
+
+    const DAY: i64 = 86_400;
+
+    #[test]
+    fn nothing_is_kept_when_nobody_asks() {
+        let mut conditions = Conditions::new(false);
+        conditions.on_bar(&bar(0, 1.0, 1.0), Timeframe::HOUR);
+        assert_eq!(conditions, Conditions::default());
+        assert_eq!((conditions.bar_volume(), conditions.daily_volume()), (None, None));
+    }
+
+    #[test]
+    fn what_the_present_bar_becomes_does_not_count_before_the_next_one() {
+        let mut conditions = Conditions::new(true);
+        for (day, close) in [100.0, 101.0, 99.0, 102.0].into_iter().enumerate() {
+            conditions.on_bar(&bar(day as i64 * DAY, close, 10.0), Timeframe::DAY);
+        }
+        let mut other = conditions.clone();
+        conditions.on_bar(&bar(4 * DAY, 100.0, 10.0), Timeframe::DAY);
+        other.on_bar(&bar(4 * DAY, 500.0, 9_999.0), Timeframe::DAY);
+        assert_eq!(conditions.daily_volatility(), other.daily_volatility());
+        assert_eq!(conditions.daily_volume(), other.daily_volume());
+        assert_ne!(conditions.bar_volume(), other.bar_volume());
+    }
+
+    #[test]
+    fn the_first_day_is_counted_at_its_pace_so_far() {
+        let mut conditions = Conditions::new(true);
+        conditions.on_bar(&bar(0, 1.0, 30.0), Timeframe::HOUR);
+        assert_eq!(conditions.daily_volume(), None, "nothing is over yet");
+        conditions.on_bar(&bar(3_600, 1.0, 50.0), Timeframe::HOUR);
+        assert_eq!(conditions.daily_volume(), Some(720.0));
+        conditions.on_bar(&bar(7_200, 1.0, 1.0), Timeframe::HOUR);
+        assert_eq!(conditions.daily_volume(), Some(960.0));
+        // The day is over: it had three hours only.
+        conditions.on_bar(&bar(DAY, 1.0, 1.0), Timeframe::HOUR);
+        assert_eq!(conditions.daily_volume(), Some(81.0));
+    }
+
+    #[test]
+    fn until_days_tell_the_bars_do() {
+        let mut conditions = Conditions::new(true);
+        let up = libm::exp(0.001);
+        for hour in 0..10_i64 {
+            let close = if hour % 2 == 0 { 1.0 } else { up };
+            conditions.on_bar(&bar(hour * 3_600, close, 1.0), Timeframe::HOUR);
+        }
+        let daily = conditions.daily_volatility().expect("nine bars");
+        assert!((daily - 0.001 * 24.0_f64.sqrt()).abs() < 1e-12, "{daily}");
+        let hourly = conditions.bar_volatility().expect("nine bars");
+        assert!((hourly - 0.001).abs() < 1e-12, "{hourly}");
+    }
+
+    #[test]
+    fn a_week_counts_as_seven_days() {
+        let mut conditions = Conditions::new(true);
+        let up = libm::exp(0.07);
+        for week in 0..12_i64 {
+            let close = if week % 2 == 0 { 1.0 } else { up };
+            conditions.on_bar(&bar(week * 7 * DAY, close, 700.0), Timeframe::WEEK);
+        }
+        assert_eq!(conditions.daily_volume(), Some(100.0));
+        // Ten returns of ±0.07 a week.
+        let expected = 0.07 / 7.0_f64.sqrt() * (10.0_f64 / 9.0).sqrt();
+        let daily = conditions.daily_volatility().expect("ten weeks");
+        assert!((daily - expected).abs() < 1e-12, "{daily} for {expected}");
+    }
+
+    #[test]
+    fn a_long_run_keeps_twenty_days() {
+        let mut conditions = Conditions::new(true);
+        let size = |conditions: &Conditions| postcard::to_stdvec(conditions).expect("bytes").len();
+        let mut after_a_month = 0;
+        for day in 0..2_000 {
+            conditions.on_bar(&bar(day * DAY, 1.0 + (day % 7) as f64, 1.0), Timeframe::DAY);
+            if day == 30 {
+                after_a_month = size(&conditions);
+            }
+        }
+        assert!(
+            size(&conditions) <= after_a_month + 16,
+            "times take some bytes more"
+        );
+    }
 }
