@@ -27,6 +27,14 @@ pub(crate) fn to_decimal(value: f64, scale: u32) -> Option<Decimal> {
     to_units(value, scale).map(|units| Decimal::new(units, scale))
 }
 
+/// The `f64` nearest to `units` × 10^-`scale`, as [`to_f64`] gives it; `None` when they need more than 53 bits.
+#[must_use]
+pub(crate) fn from_units(units: i64, scale: u32) -> Option<f64> {
+    // Both operands are exact, so the quotient is correctly rounded.
+    let power = POWERS.get(scale as usize)?;
+    (i128::from(units).abs() < EXACT).then(|| units as f64 / power)
+}
+
 /// How many 10^-`scale` are nearest to `value`; `None` when it is not finite or they need more than 53 bits.
 #[must_use]
 pub(crate) fn to_units(value: f64, scale: u32) -> Option<i64> {
@@ -59,9 +67,11 @@ mod tests {
             for scale in [0, 2, 5, 8] {
                 let decimal = Decimal::new(mantissa, scale);
                 assert_eq!(to_decimal(to_f64(decimal), scale), Some(decimal));
+                assert_eq!(from_units(mantissa, scale), Some(to_f64(decimal)));
             }
         }
         assert_eq!(to_decimal(f64::NAN, 2), None);
+        assert_eq!(from_units(1 << 53, 2), None);
         assert_eq!(to_decimal(1e300, 2), None);
     }
 }

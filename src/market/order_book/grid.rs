@@ -69,7 +69,7 @@ impl Grid {
         let units = float::to_units(price, scale)
             .filter(|units| (1..Self::MOST_UNITS).contains(units))
             .ok_or(GridError::Price(price))?;
-        let nearest = float::to_f64(Decimal::new(units, scale));
+        let nearest = float::from_units(units, scale).ok_or(GridError::Price(price))?;
         match whole_steps(units, self.tick) {
             Some((ticks, 0)) if (price - nearest).abs() <= nearest * Self::ROUNDING => Ok(ticks),
             _ => Err(self.off_tick(price)),
@@ -103,7 +103,7 @@ impl Grid {
             .filter(|_| size >= 0.0)
             .ok_or(GridError::Size(size))?;
         // Rounded up to the nearest step? Then the one below is the last that is whole.
-        let above = float::to_f64(Decimal::new(nearest, scale)) > size;
+        let above = float::from_units(nearest, scale).is_some_and(|nearest| nearest > size);
         let units = nearest - i64::from(above);
         whole_steps(units, self.lot).map_or(Err(GridError::Size(size)), |(lots, _)| Ok(lots))
     }
@@ -127,10 +127,24 @@ impl Grid {
         Price(Decimal::from(ticks).saturating_mul(self.tick))
     }
 
+    /// The `f64` nearest to the price at a number of ticks, for quotes and charts.
+    #[inline]
+    #[must_use]
+    pub fn price_f64(&self, ticks: i64) -> f64 {
+        steps_to_f64(ticks, self.tick).unwrap_or_else(|| self.price(ticks).to_f64())
+    }
+
     /// The exact quantity of a number of lots.
     #[must_use]
     pub fn quantity(&self, lots: i64) -> Quantity {
         Quantity(Decimal::from(lots).saturating_mul(self.lot))
+    }
+
+    /// The `f64` nearest to the quantity of a number of lots, for quotes and charts.
+    #[inline]
+    #[must_use]
+    pub fn size_f64(&self, lots: i64) -> f64 {
+        steps_to_f64(lots, self.lot).unwrap_or_else(|| self.quantity(lots).to_f64())
     }
 
     fn off_tick(&self, price: f64) -> GridError {
@@ -147,6 +161,12 @@ fn whole_steps(units: i64, step: Decimal) -> Option<(i64, i64)> {
         1 => Some((units, 0)),
         each => Some((units / each, units % each)),
     }
+}
+
+/// The `f64` nearest to a number of steps, without decimal arithmetic; `None` when that cannot be told.
+fn steps_to_f64(steps: i64, step: Decimal) -> Option<f64> {
+    let units = steps.checked_mul(i64::try_from(step.mantissa()).ok()?)?;
+    float::from_units(units, step.scale())
 }
 
 #[cfg(test)]
@@ -252,6 +272,9 @@ mod tests {
             prop_assert_eq!(grid.ticks(grid.price(ticks).to_f64()), Ok(ticks));
             prop_assert_eq!(grid.lots_of(grid.quantity(lots)), Ok(lots));
             prop_assert_eq!(grid.lots(grid.quantity(lots).to_f64()), Ok(lots));
+            prop_assert_eq!(grid.price_f64(ticks), grid.price(ticks).to_f64());
+            prop_assert_eq!(grid.size_f64(lots), grid.quantity(lots).to_f64());
+            prop_assert_eq!(grid.size_f64(i64::MAX - lots), grid.quantity(i64::MAX - lots).to_f64());
         }
     }
 }

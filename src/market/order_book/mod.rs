@@ -141,10 +141,10 @@ impl OrderBook {
         let (bid, ask) = (self.best_bid()?, self.best_ask()?);
         Some(Quote {
             time: self.time,
-            bid: grid.price(bid.price).to_f64(),
-            bid_size: grid.quantity(bid.size).to_f64(),
-            ask: grid.price(ask.price).to_f64(),
-            ask_size: grid.quantity(ask.size).to_f64(),
+            bid: grid.price_f64(bid.price),
+            bid_size: grid.size_f64(bid.size),
+            ask: grid.price_f64(ask.price),
+            ask_size: grid.size_f64(ask.size),
         })
     }
 
