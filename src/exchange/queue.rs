@@ -7,6 +7,7 @@
 //! After E. Rigtorp, "Estimating order queue position" (rigtorp.se, 2013), with the risk-averse rule and the power and
 //! logarithmic functions of hftbacktest (`backtest/models/queue.rs`). Other than there, positions are whole lots, and
 //! what is behind us is reckoned without the lots traded since the level last changed: they are not there to be canceled.
+//! And a trade counts once whether it is told before the change that it makes or after.
 
 use libm::{log1p, pow};
 use serde::{Deserialize, Serialize};
@@ -88,8 +89,18 @@ pub struct QueuePosition {
     at_entry: i64,
     /// Lots traded at our price that the book does not show as gone yet.
     traded: i64,
+    /// What the level's last change, which no trade explained, took from the level and from what is ahead of us.
+    unexplained: Unexplained,
     /// What rounding down has kept back so far, in 2⁻³² lots: many small cancellations move us as far as a large one.
     kept_back: u32,
+}
+
+/// A decrease that passes for a cancellation, until a trade that is told late explains it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Unexplained {
+    lots: i64,
+    /// How far it moved us.
+    moved: i64,
 }
 
 impl QueuePosition {
@@ -101,6 +112,7 @@ impl QueuePosition {
             ahead,
             at_entry: ahead,
             traded: 0,
+            unexplained: Unexplained::default(),
             kept_back: 0,
         }
     }
@@ -117,7 +129,10 @@ impl QueuePosition {
         self.at_entry
     }
 
-    /// This many lots traded at our price, against our side; gives how many of them reach us.
+    /// This many lots traded at our price, against our side, and the book does not show it yet; gives how many of them
+    /// reach us.
+    ///
+    /// For books whose changes are told after the trades that make them, as depth every 100 ms is.
     #[inline]
     pub fn on_trade(&mut self, lots: i64) -> i64 {
         let lots = lots.max(0);
@@ -127,17 +142,39 @@ impl QueuePosition {
         lots - for_others
     }
 
+    /// This many lots traded at our price, against our side, and the book may show it already; gives how many of them
+    /// reach us.
+    ///
+    /// For books whose changes are told before the trades that make them, as Binance's best quotes mostly are. Such a
+    /// change passed for a cancellation, of which the model took a share from ahead of us; a trade takes all it can from
+    /// there, so it makes up for the rest only.
+    #[inline]
+    pub fn on_trade_told_late(&mut self, lots: i64) -> i64 {
+        let late = lots.clamp(0, self.unexplained.lots);
+        let moved_already = late.min(self.unexplained.moved);
+        self.unexplained.lots -= late;
+        self.unexplained.moved -= moved_already;
+        let for_others = late.min(self.ahead.saturating_add(moved_already));
+        self.ahead -= for_others - moved_already;
+        late - for_others + self.on_trade(lots.saturating_sub(late))
+    }
+
     /// The level at our price showed `before` lots and shows `after` now.
     #[inline]
     pub fn on_level_change(&mut self, model: &impl Cancellations, before: i64, after: i64) {
         // What trades have taken is gone for a known reason, and has moved us already.
         let explained = std::mem::take(&mut self.traded);
         let left = before.saturating_sub(explained).max(0);
-        let canceled = left.saturating_sub(after);
-        if canceled > 0 && self.ahead > 0 {
+        let canceled = left.saturating_sub(after.max(0)).max(0);
+        let ahead = self.ahead;
+        if canceled > 0 && ahead > 0 {
             self.advance(model, canceled, left);
         }
         self.ahead = self.ahead.min(after.max(0));
+        self.unexplained = Unexplained {
+            lots: canceled,
+            moved: ahead - self.ahead,
+        };
     }
 
     /// Of `left` lots at our price `canceled` are gone without a trade.
@@ -230,6 +267,43 @@ mod tests {
     }
 
     #[test]
+    fn a_trade_that_is_told_after_its_change_moves_us_once_too() {
+        // (lots that the book showed gone before, trades told then) → (what reaches us, what is left ahead)
+        for (gone, trades, reached, left) in [
+            (20, &[20][..], 0, 40),
+            (20, &[5, 15], 0, 40),
+            (70, &[70], 10, 0),
+            (100, &[30, 70], 40, 0),
+            // More is traded than is gone: the rest has still to show.
+            (20, &[50], 0, 10),
+            // A trade of 20 and a cancellation of 30: of the latter the model's share stays.
+            (50, &[20], 0, 30),
+        ] {
+            let model = QueueModel::Power { n: 1.0 };
+            let mut position = sixty_of_a_hundred(&model);
+            position.on_level_change(&model, 100, 100 - gone);
+            let sum: i64 = trades.iter().map(|lots| position.on_trade_told_late(*lots)).sum();
+            assert_eq!(
+                (sum, position.ahead()),
+                (reached, left),
+                "{gone} gone, trades {trades:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_last_change_is_explained_late() {
+        let model = QueueModel::Power { n: 1.0 };
+        let mut position = sixty_of_a_hundred(&model);
+        position.on_level_change(&model, 100, 80);
+        position.on_level_change(&model, 80, 90);
+        assert_eq!((position.ahead(), position.on_trade_told_late(8)), (48, 0));
+        assert_eq!(position.ahead(), 40, "the trade is news");
+        position.on_level_change(&model, 90, 82);
+        assert_eq!(position.ahead(), 40, "which the book now shows");
+    }
+
+    #[test]
     fn many_small_cancellations_move_as_far_as_one_large() {
         let model = QueueModel::Power { n: 1.0 };
         let mut position = QueuePosition::join(&model, 500_000);
@@ -268,12 +342,26 @@ mod tests {
     #[derive(Clone, Copy, Debug)]
     enum Happening {
         Trade(i64),
+        TradeToldLate(i64),
         Shown(i64),
+    }
+
+    /// What a happening does to a position at a level that showed `shown` lots; gives the lots that reach it.
+    fn meet(position: &mut QueuePosition, model: &QueueModel, shown: i64, happening: Happening) -> i64 {
+        match happening {
+            Happening::Trade(lots) => position.on_trade(lots),
+            Happening::TradeToldLate(lots) => position.on_trade_told_late(lots),
+            Happening::Shown(after) => {
+                position.on_level_change(model, shown, after);
+                0
+            }
+        }
     }
 
     fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         let one = prop_oneof![
             (0_i64..300).prop_map(Happening::Trade),
+            (0_i64..300).prop_map(Happening::TradeToldLate),
             (0_i64..1_500).prop_map(Happening::Shown)
         ];
         prop::collection::vec(one, 0..60)
@@ -285,21 +373,23 @@ mod tests {
             for model in MODELS {
                 let mut position = QueuePosition::join(&model, entry);
                 let (mut shown, at_entry) = (entry, position.ahead());
-                for happening in &happenings {
+                for happening in happenings.iter().copied() {
                     let before = position.ahead();
-                    match *happening {
+                    let reached = meet(&mut position, &model, shown, happening);
+                    prop_assert!((0..=before).contains(&position.ahead()));
+                    prop_assert!(reached == 0 || position.ahead() == 0, "nobody ahead is passed over");
+                    match happening {
                         Happening::Trade(lots) => {
-                            let reached = position.on_trade(lots);
                             prop_assert_eq!(before - position.ahead() + reached, lots, "each lot fills somebody");
-                            prop_assert!(reached == 0 || position.ahead() == 0, "nobody ahead is passed over");
+                        }
+                        Happening::TradeToldLate(lots) => {
+                            prop_assert!(before - position.ahead() + reached <= lots, "some have moved us before");
                         }
                         Happening::Shown(after) => {
-                            position.on_level_change(&model, shown, after);
                             shown = after;
                             prop_assert!(position.ahead() <= shown);
                         }
                     }
-                    prop_assert!((0..=before).contains(&position.ahead()));
                     prop_assert_eq!(position.at_entry(), at_entry);
                 }
             }
@@ -312,13 +402,10 @@ mod tests {
         ) {
             let mut positions = MODELS.map(|model| QueuePosition::join(&model, entry));
             let mut shown = entry;
+            let mut reached = [0; MODELS.len()];
             for happening in happenings {
-                let mut reached = [0; MODELS.len()];
                 for ((model, position), reached) in MODELS.iter().zip(&mut positions).zip(&mut reached) {
-                    match happening {
-                        Happening::Trade(lots) => *reached = position.on_trade(lots),
-                        Happening::Shown(after) => position.on_level_change(model, shown, after),
-                    }
+                    *reached += meet(position, model, shown, happening);
                 }
                 if let Happening::Shown(after) = happening {
                     shown = after;
@@ -332,13 +419,34 @@ mod tests {
         }
 
         #[test]
+        fn when_trades_are_told_makes_no_difference_where_nobody_cancels(
+            entry in 0_i64..1_000,
+            steps in prop::collection::vec((0_i64..200, 0_i64..100), 0..20),
+        ) {
+            for model in MODELS {
+                let mut first = QueuePosition::join(&model, entry);
+                let (mut late, mut shown) = (first, entry);
+                for &(traded, added) in &steps {
+                    let (traded, full) = (traded.min(shown), shown);
+                    shown -= traded;
+                    let reached = first.on_trade(traded);
+                    first.on_level_change(&model, full, shown);
+                    late.on_level_change(&model, full, shown);
+                    prop_assert_eq!(late.on_trade_told_late(traded), reached);
+                    prop_assert_eq!(late.ahead(), first.ahead());
+                    for position in [&mut first, &mut late] {
+                        position.on_level_change(&model, shown, shown + added);
+                    }
+                    shown += added;
+                }
+            }
+        }
+
+        #[test]
         fn a_position_survives_a_snapshot(entry in 0_i64..1_000, happenings in happenings()) {
             let mut position = QueuePosition::join(&POWER, entry);
             for happening in happenings {
-                match happening {
-                    Happening::Trade(lots) => { position.on_trade(lots); }
-                    Happening::Shown(after) => position.on_level_change(&POWER, 700, after),
-                }
+                meet(&mut position, &POWER, 700, happening);
                 let bytes = postcard::to_stdvec(&(POWER, position)).expect("it is plain data");
                 prop_assert_eq!(postcard::from_bytes(&bytes), Ok((POWER, position)));
             }
