@@ -16,6 +16,8 @@ pub mod ledger;
 
 pub mod portfolio;
 
+pub mod option;
+
 pub mod pricing;
 
 pub mod risk;
