@@ -202,6 +202,22 @@ fn brokers_charge_what_their_own_examples_say() {
 }
 
 #[test]
+fn a_dear_part_of_an_order_does_not_pay_for_the_cheap_ones_before_it() {
+    let (share, models) = (share(), preset("ibkr_fixed"));
+    // 10,000 shares at a cent are charged 1 % of 100, and 0.46 for the audit trail.
+    let cheap = models.fee(&fill(&share, Side::Buy, "0.01", "10000", Liquidity::Taker));
+    assert_eq!(cheap.amount, decimal("1.46"));
+    // The whole order is worth 10,100 now, so 50.005 would be due; the part alone costs the minimum.
+    let dear = models.fee(&FeeInputs {
+        order_filled: Quantity(decimal("10000")),
+        order_value: decimal("100"),
+        order_fees: cheap.amount,
+        ..fill(&share, Side::Buy, "10000", "1", Liquidity::Taker)
+    });
+    assert_eq!(dear.amount, decimal("1.000046"));
+}
+
+#[test]
 fn a_venue_may_pay_its_makers() {
     let pair = pair();
     let models = models(Fees::Schedule(FeeSchedule::percent(
@@ -564,9 +580,41 @@ fn any_impact() -> impl Strategy<Value = ImpactModel> {
     ]
 }
 
+/// Prices, many of them so low that a sale ends at the lowest there is.
+fn any_ticks() -> impl Strategy<Value = i64> {
+    prop_oneof![1..20_i64, 1..1_000_000_i64]
+}
+
 fn any_preset() -> impl Strategy<Value = FeePreset> {
     let presets = FeePreset::all();
     (0..presets.len()).prop_map(move |index| presets[index].clone())
+}
+
+/// Fills an order of shares in parts, each a quantity and a price in cents; gives what it filled, was worth and paid.
+fn pay_in_parts(
+    models: &Models,
+    share: &Instrument,
+    side: Side,
+    parts: impl Iterator<Item = (i64, i64)>,
+) -> (Decimal, Decimal, Decimal) {
+    let (mut filled, mut value, mut fees) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+    for (quantity, cents) in parts {
+        let (price, quantity) = (Price(Decimal::new(cents, 2)), quantity.into_quantity());
+        let fee = models.fee(&FeeInputs {
+            price,
+            quantity,
+            order_filled: Quantity(filled),
+            order_value: value,
+            order_fees: fees,
+            ..fill(share, side, "1", "1", Liquidity::Taker)
+        });
+        assert!(fee.amount >= Decimal::ZERO);
+        assert!(fee.amount <= models.worst_fee(share, price, quantity).amount);
+        filled += quantity.0;
+        value += price.0 * quantity.0;
+        fees += fee.amount;
+    }
+    (filled, value, fees)
 }
 
 proptest! {
@@ -576,7 +624,7 @@ proptest! {
         slippage in any_slippage(),
         impact in any_impact(),
         side in any_side(),
-        ticks in 1..1_000_000_i64,
+        ticks in any_ticks(),
         quantity in 1..100_000_i64,
         days in 0..12_i64,
         quoted in any::<bool>(),
@@ -606,7 +654,7 @@ proptest! {
         slippage in any_slippage(),
         impact in any_impact(),
         side in any_side(),
-        ticks in 1..1_000_000_i64,
+        ticks in any_ticks(),
         quantity in 1..100_000_i64,
         days in 0..12_i64,
     ) {
@@ -633,42 +681,33 @@ proptest! {
     fn parts_of_an_order_pay_together_what_the_whole_pays(
         preset in any_preset(),
         side in any_side(),
+        (price, parts) in prop_oneof![
+            (1..100_i64, prop::collection::vec((1..10_000_i64, Just(0_i64)), 1..8)),
+            (100..100_000_i64, prop::collection::vec((1..10_000_i64, 0..20_i64), 1..8)),
+        ],
+    ) {
+        let (share, models) = (share(), models(Fees::Schedule(preset.schedule)));
+        let parts = parts.iter().map(|(quantity, dearer)| (*quantity, price + dearer));
+        let (quantity, value, fees) = pay_in_parts(&models, &share, side, parts);
+        let whole = models.fee(&FeeInputs {
+            price: Price(value / quantity),
+            quantity: Quantity(quantity),
+            ..fill(&share, side, "1", "1", Liquidity::Taker)
+        });
+        prop_assert!((whole.amount - fees).abs() <= decimal("0.000000001"), "{} and {}", whole, fees);
+    }
+
+    /// Whatever the parts cost, none pays more than what was held for it, and all together no more than the whole.
+    #[test]
+    fn no_part_pays_more_than_is_held_for_it(
+        preset in any_preset(),
+        side in any_side(),
         parts in prop::collection::vec((1..10_000_i64, 1..100_000_i64), 1..8),
     ) {
         let (share, models) = (share(), models(Fees::Schedule(preset.schedule)));
-        let (mut filled, mut value, mut fees) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
-        for (quantity, cents) in &parts {
-            let (price, quantity) = (Price(Decimal::new(*cents, 2)), quantity.into_quantity());
-            let fee = models.fee(&FeeInputs {
-                instrument: &share,
-                side,
-                price,
-                quantity,
-                liquidity: Liquidity::Taker,
-                time: Timestamp::EPOCH,
-                order_filled: Quantity(filled),
-                order_value: value,
-                order_fees: fees,
-            });
-            prop_assert!(fee.amount >= Decimal::ZERO);
-            prop_assert!(fee.amount <= models.worst_fee(&share, price, quantity).amount + decimal("0.03"));
-            filled += quantity.0;
-            value += price.0 * quantity.0;
-            fees += fee.amount;
-        }
-        let whole = models.fee(&FeeInputs {
-            instrument: &share,
-            side,
-            price: Price(value / filled),
-            quantity: Quantity(filled),
-            liquidity: Liquidity::Taker,
-            time: Timestamp::EPOCH,
-            order_filled: Quantity::ZERO,
-            order_value: Decimal::ZERO,
-            order_fees: Decimal::ZERO,
-        });
-        // The average price of the whole is rounded.
-        prop_assert!((whole.amount - fees).abs() <= decimal("0.01"), "{} and {}", whole, fees);
+        let (quantity, value, fees) = pay_in_parts(&models, &share, side, parts.into_iter());
+        let whole = models.worst_fee(&share, Price(value / quantity), Quantity(quantity));
+        prop_assert!(fees <= whole.amount + decimal("0.000000001"), "{} and {}", whole, fees);
     }
 
     /// What models remember of account and market survives a snapshot.

@@ -182,14 +182,22 @@ impl FeeSchedule {
                 value * rate
             }
             Self::PerOrder { charges } => {
-                let quantity = inputs.order_filled.0 + inputs.quantity.0;
-                let whole = OrderSoFar {
+                let alone = OrderSoFar {
                     side: inputs.side,
-                    quantity,
-                    value: inputs.order_value + value.amount,
+                    quantity: inputs.quantity.0,
+                    value: value.amount,
                 };
-                let due = whole.due(charges, instrument.symbol()) - inputs.order_fees;
-                Money::new(due.max(Decimal::ZERO), instrument.quote())
+                let whole = OrderSoFar {
+                    quantity: inputs.order_filled.0 + alone.quantity,
+                    value: inputs.order_value + alone.value,
+                    ..alone
+                };
+                let symbol = instrument.symbol();
+                let due = whole.due(charges, symbol) - inputs.order_fees;
+                // Where a share of the value was the limit, a dearer part would pay for the cheaper ones before it. It pays
+                // no more than alone, which is what was held for it; what is left over, later parts pay.
+                let fee = due.min(alone.due(charges, symbol)).max(Decimal::ZERO);
+                Money::new(fee, instrument.quote())
             }
         }
     }
