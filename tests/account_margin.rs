@@ -416,7 +416,9 @@ fn interest_and_borrow_fees_run_by_the_calendar_day() {
     let monday = Timestamp::parse("2024-03-04T14:30:00Z").expect("a time");
     let mut long = Desk::new("10000", vec![shares()], config.clone());
     long.trade(FIRST, Side::Buy, "150", "100", "0");
+    assert!(long.account.accrues_at(friday));
     assert_eq!(long.account.accrue(friday), []);
+    assert!(!long.account.accrues_at(friday) && long.account.accrues_at(monday));
     let flows = long.account.accrue(monday);
     assert_eq!(flows.len(), 1);
     // 5,000 × 0.072 × 3 ÷ 360.

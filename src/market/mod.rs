@@ -1,5 +1,6 @@
 //! What the market says: quotes, trades, bars, and how the finer become the coarser; and when it is open.
 
+mod action;
 mod aggregation;
 mod bar;
 mod bar_file;
@@ -14,6 +15,7 @@ mod roll;
 mod synthetic;
 mod tick;
 
+pub use action::MarketAction;
 pub use aggregation::{Aggregated, BarAggregator};
 pub use bar::{Bar, BarError, Bars};
 pub use bar_file::{BarFile, BarFileError, infer_instrument, write_bars_csv};

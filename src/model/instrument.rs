@@ -169,6 +169,12 @@ impl Instrument {
         Self { limits, ..self }
     }
 
+    /// The same under another name; `None` when that name says another currency.
+    #[must_use]
+    pub fn with_symbol(self, symbol: Symbol) -> Option<Self> {
+        (symbol.quote() == self.quote).then_some(Self { symbol, ..self })
+    }
+
     /// The instrument's name.
     #[must_use]
     pub const fn symbol(&self) -> &Symbol {

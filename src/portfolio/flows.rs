@@ -122,6 +122,14 @@ impl Account {
         })
     }
 
+    /// Whether a call of [`Account::accrue`] may find a day to charge: nothing is lent for nothing, and a day is charged
+    /// once.
+    #[must_use]
+    #[inline]
+    pub fn accrues_at(&self, now: Timestamp) -> bool {
+        !self.config.lends_for_nothing() && self.accrued.is_none_or(|day| day < now.utc_day())
+    }
+
     /// Charges borrow fees and interest for the UTC days that ended since the last call, at the positions and marks as
     /// they are; the first call begins the count. Costs nothing on a day that was counted.
     pub fn accrue(&mut self, now: Timestamp) -> Vec<CashFlow> {

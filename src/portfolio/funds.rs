@@ -160,6 +160,12 @@ impl Account {
         self.money(self.margined_slots().map(Slot::maintenance).sum())
     }
 
+    /// Whether something is held whose cover can give out.
+    #[must_use]
+    pub fn needs_cover(&self) -> bool {
+        self.margined_slots().next().is_some()
+    }
+
     fn margined_slots(&self) -> impl Iterator<Item = &Slot> {
         self.slots
             .iter()

@@ -51,6 +51,11 @@ pub struct AccountConfig {
 }
 
 impl AccountConfig {
+    /// Whether neither shares nor cash cost or earn anything.
+    pub(super) const fn lends_for_nothing(&self) -> bool {
+        self.borrow_rate.is_zero() && self.debit_rate.is_zero() && self.credit_rate.is_zero()
+    }
+
     /// Refuses what makes no sense.
     ///
     /// # Errors
