@@ -1,6 +1,9 @@
 //! What becomes of an option when it expires, or when its holder exercises it before.
 
-use crate::model::{ExerciseStyle, OptionRight, OptionSettlement, OptionTerms, Price, Quantity, Timestamp};
+use crate::model::{
+    ExerciseStyle, OptionRight, OptionSettlement, OptionTerms, Price, Quantity, Side, Timestamp,
+};
+use crate::portfolio::Delivery;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +19,11 @@ pub enum ExpiryOutcome {
     Assigned,
 }
 
-/// What an option turned into. The option itself is gone, whatever came of it, at a price of zero.
+/// What an option turned into.
+///
+/// An [`Account`](crate::portfolio::Account) books it in two parts that add up to [`cash`](Expiry::cash): it settles the
+/// option at [`option_at`](Expiry::option_at) and delivers the underlying at [`underlying_at`](Expiry::underlying_at). So the
+/// option's round trip ends with what the option was worth, and the underlying comes in at its own price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
     /// How it ended.
@@ -24,12 +31,36 @@ pub struct Expiry {
     /// Cash got (negative: paid), in quote currency: the exercise value, or the strike for what is delivered.
     #[serde(with = "crate::model::decimal")]
     pub cash: Decimal,
-    /// Units of the underlying got (negative: delivered); zero when it is settled in cash. The same trade as a fill of
-    /// that many at [`Expiry::at`], of which [`Expiry::cash`] is the value: book one of them, not both.
+    /// Units of the underlying got (negative: delivered); zero when it is settled in cash.
     #[serde(with = "crate::model::decimal")]
     pub underlying_quantity: Decimal,
     /// The strike.
     pub at: Price,
+    /// The price at which the option itself ends: its exercise value, zero when it is worthless or its exercise foolish.
+    pub option_at: Price,
+    /// The price at which the underlying comes or goes: its own, but the strike when exercise was foolish.
+    pub underlying_at: Price,
+}
+
+impl Expiry {
+    /// What is delivered, for the account to book; `None` when nothing is.
+    #[must_use]
+    pub fn delivery(&self, time: Timestamp) -> Option<Delivery> {
+        if self.underlying_quantity == Decimal::ZERO {
+            return None;
+        }
+        let side = if self.underlying_quantity > Decimal::ZERO {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
+        Some(Delivery {
+            side,
+            quantity: Quantity(self.underlying_quantity.abs()),
+            price: self.underlying_at,
+            time,
+        })
+    }
 }
 
 /// Why an option cannot be exercised.
@@ -130,20 +161,30 @@ fn settle(
     settlement: Price,
     outcome: ExpiryOutcome,
 ) -> Expiry {
+    let value = exercise_value(terms, settlement);
     let units = match outcome {
         ExpiryOutcome::Worthless => Decimal::ZERO,
         ExpiryOutcome::Exercised | ExpiryOutcome::Assigned => position.0 * multiplier,
     };
     let (cash, underlying_quantity) = match (terms.settlement, terms.right) {
-        (OptionSettlement::Cash, _) => (units * exercise_value(terms, settlement), Decimal::ZERO),
+        (OptionSettlement::Cash, _) => (units * value, Decimal::ZERO),
         (OptionSettlement::Physical, OptionRight::Call) => (-units * terms.strike.0, units),
         (OptionSettlement::Physical, OptionRight::Put) => (units * terms.strike.0, -units),
+    };
+    // An option has no negative price: what foolish exercise loses is lost in the underlying.
+    let foolish = value < Decimal::ZERO && outcome != ExpiryOutcome::Worthless;
+    let worth = if outcome == ExpiryOutcome::Worthless {
+        Decimal::ZERO
+    } else {
+        value.max(Decimal::ZERO)
     };
     Expiry {
         outcome,
         cash,
         underlying_quantity,
         at: terms.strike,
+        option_at: Price(worth),
+        underlying_at: if foolish { terms.strike } else { settlement },
     }
 }
 
@@ -187,14 +228,19 @@ mod tests {
         ] {
             let terms = terms(right, ExerciseStyle::European, settlement);
             let position = Quantity(decimal(position));
-            let expected = Expiry {
-                outcome,
-                cash: decimal(cash),
-                underlying_quantity: decimal(shares),
-                at: terms.strike,
-            };
             let expiry = expire(&terms, Decimal::ONE_HUNDRED, position, Price(decimal(at)));
-            assert_eq!(expiry, expected, "{right:?} {settlement:?} {position} at {at}");
+            let Expiry {
+                outcome: ended,
+                cash: got,
+                underlying_quantity,
+                at: strike,
+                ..
+            } = expiry;
+            assert_eq!(
+                (ended, got, underlying_quantity, strike),
+                (outcome, decimal(cash), decimal(shares), terms.strike),
+                "{right:?} {settlement:?} {position} at {at}"
+            );
         }
     }
 
@@ -276,6 +322,8 @@ mod tests {
             if let Ok(expiry) = result {
                 assert_eq!(expiry.underlying_quantity, quantity.0 * Decimal::ONE_HUNDRED);
                 assert_eq!(expiry.cash, -expiry.underlying_quantity * expiry.at.0);
+                let parts = expiry.underlying_quantity * (expiry.option_at.0 - expiry.underlying_at.0);
+                assert_eq!(expiry.cash, parts, "the two bookings add up");
             }
         }
     }
@@ -299,6 +347,10 @@ mod tests {
                 let worth = long.cash + long.underlying_quantity * settlement.0;
                 prop_assert_eq!(worth, of(OptionSettlement::Cash, contracts).cash);
                 prop_assert!(worth >= Decimal::ZERO);
+                // What an account books, the option and the delivery, is the cash.
+                let of_option = long.option_at.0 * Decimal::from(100 * contracts);
+                prop_assert_eq!(of_option - long.underlying_quantity * long.underlying_at.0, long.cash);
+                prop_assert!(long.option_at >= Price::ZERO);
             }
         }
     }

@@ -7,7 +7,7 @@
 //! An uncovered option is covered by what it costs to buy it back, plus a share of the underlying's value less what the
 //! option is out of the money, at the least a smaller share. A spread whose loss is bounded is covered by its largest loss:
 //! verticals by the distance of their strikes, an iron condor by its wider side. Premiums that were received are part of
-//! the account and may serve as cover.
+//! the account's cash and serve as cover. [`required_of_equity`] says the same of an equity that counts options.
 
 use crate::model::{OptionRight, Price, Quantity, Timestamp};
 use rust_decimal::Decimal;
@@ -167,6 +167,22 @@ pub fn required(
     let spread: Vec<_> = positions.iter().filter(counts).copied().collect();
     let least = alone.min(in_spreads);
     largest_loss(&spread).map_or(least, |loss| loss.min(least))
+}
+
+/// [`required`] of an account whose equity counts every option at its market price: what must be left of that equity
+/// beside the options' value. Sold options have lowered the equity by what they cost to buy back, so that is not asked for
+/// again; bought ones have raised it and cover nothing by themselves, so they are asked for.
+#[must_use]
+pub fn required_of_equity(
+    positions: &[OptionPosition],
+    units: Quantity,
+    underlying: Price,
+    rates: &UncoveredRates,
+) -> Decimal {
+    let value = |position: &OptionPosition| {
+        position.quantity.0 * position.option.premium.0 * position.option.multiplier
+    };
+    required(positions, units, underlying, rates) + positions.iter().map(value).sum::<Decimal>()
 }
 
 /// Sold contracts that no units cover, and what one of them needs.

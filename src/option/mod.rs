@@ -14,6 +14,6 @@ pub use division::DivisionError;
 pub use expiry::{ExerciseError, Expiry, ExpiryOutcome, exercise, expire};
 pub use margin::{
     OptionPosition, UncoveredRates, WrittenOption, cash_secured_put, covered_share_value, largest_loss,
-    required, uncovered, uncovered_pair,
+    required, required_of_equity, uncovered, uncovered_pair,
 };
 pub use shape::{Direction, Shape};
