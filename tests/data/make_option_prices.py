@@ -113,7 +113,9 @@ def agree(case, ours, theirs):
     # In units of what each derivative is large in: the spot, and per small step of volatility, time and rate.
     spot, strike, years, _, _, volatility = case
     scale = max(spot, strike)
-    scales = [scale, 1, 1 / (spot * volatility * years**0.5), scale * max(1, years), scale * volatility / years**0.5 + scale, scale * max(1, years)]
+    long = scale * max(1, years)
+    gamma, theta = 1 / (spot * volatility * years**0.5), scale * (1 + volatility / years**0.5)
+    scales = [scale, 1, gamma, long, theta, long]
     for mine, other, unit in zip(ours, theirs, scales):
         assert abs(mine - other) <= 1e-11 * unit, (case, mine, other)
 
