@@ -3,17 +3,18 @@
 //! Everything here is money or quantity, in decimals, and pure; what an option is worth before it expires is
 //! [`pricing`](crate::pricing)'s to say.
 
+mod book;
 mod combo;
 mod division;
 mod expiry;
 mod margin;
 mod shape;
 
+pub use book::{OptionPosition, largest_loss, required, required_of_equity};
 pub use combo::{Combo, ComboError, ComboLeg, LegMarket, QuotedCombo, Touch};
 pub use division::DivisionError;
 pub use expiry::{ExerciseError, Expiry, ExpiryOutcome, exercise, expire};
 pub use margin::{
-    OptionPosition, UncoveredRates, WrittenOption, cash_secured_put, covered_share_value, largest_loss,
-    required, required_of_equity, uncovered, uncovered_pair,
+    UncoveredRates, WrittenOption, cash_secured_put, covered_share_value, uncovered, uncovered_pair,
 };
 pub use shape::{Direction, Shape};
