@@ -1,8 +1,8 @@
 //! What must cover a book: all positions in options on one underlying, and the units of it that are held.
 //!
-//! A spread whose loss is bounded is covered by its largest loss (Cboe Rule 10.3, FINRA Rule 4210 (f)(2)(H)): verticals by
-//! the distance of their strikes, an iron condor by its wider side. Premiums that were received are part of the account's
-//! cash and serve as cover. [`required_of_equity`] says the same of an equity that counts options.
+//! A spread whose loss is bounded is covered by its largest loss (Cboe Rule 10.3, FINRA Rule 4210 (f)(2) as amended
+//! by Regulatory Notice 12-44): verticals by the distance of their strikes, an iron condor by its wider side. Premiums that
+//! were received are part of the account's cash and serve as cover. [`required_of_equity`] says the same of an equity that counts options.
 
 use super::margin::{UncoveredRates, WrittenOption, beyond_premium};
 use crate::model::{OptionRight, Price, Quantity, Timestamp};
