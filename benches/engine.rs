@@ -101,6 +101,8 @@ fn config(market: &SimulatedMarketConfig) -> EngineConfig {
     EngineConfig {
         initial_capital: Money::new(Decimal::from(CAPITAL), instrument.quote()),
         instrument,
+        others: Vec::new(),
+        account: papertape::portfolio::AccountConfig::default(),
         base_timeframe: Timeframe::MINUTE,
         strategy,
         execution: ExecutionConfig::percent(fee, fee, Decimal::ZERO),

@@ -60,7 +60,7 @@ fn is_met(fill: &Fill, instrument: &Instrument, inputs: &[Input]) -> bool {
     let (reference, price) = (fill.explanation.reference_price.to_f64(), fill.price.to_f64());
     inputs.iter().any(|input| match (input, fill.explanation.met) {
         (
-            Input::Market(MarketEvent::Bar(bar)),
+            Input::Market(_, MarketEvent::Bar(bar)),
             Met::BarOpen { open_time } | Met::BarPath { open_time, .. },
         ) => {
             let (low, high) = (bar.low - tick, bar.high + tick);
@@ -71,14 +71,14 @@ fn is_met(fill: &Fill, instrument: &Instrument, inputs: &[Input]) -> bool {
                     (Liquidity::Maker, Side::Sell) => price <= high,
                 }
         }
-        (Input::Market(MarketEvent::Quote(quote)), Met::Quote { time, .. }) => {
+        (Input::Market(_, MarketEvent::Quote(quote)), Met::Quote { time, .. }) => {
             quote.time == time
                 && match fill.side {
                     Side::Buy => price >= quote.ask - tick,
                     Side::Sell => price <= quote.bid + tick,
                 }
         }
-        (Input::Market(MarketEvent::Trade(trade)), Met::Trade { time, .. }) => {
+        (Input::Market(_, MarketEvent::Trade(trade)), Met::Trade { time, .. }) => {
             trade.time == time
                 && match fill.side {
                     Side::Buy => price >= trade.price - tick,
@@ -187,10 +187,7 @@ proptest! {
     fn no_look_ahead(which in 0..STRATEGIES.len(), inputs in arbitrary_market(2..120)) {
         let (engine, events) = run(costly(STRATEGIES[which]), &inputs);
         for fill in fills(&events) {
-            let (Met::BarOpen { open_time: met }
-            | Met::BarPath { open_time: met, .. }
-            | Met::Quote { time: met, .. }
-            | Met::Trade { time: met, .. }) = fill.explanation.met;
+            let met = fill.explanation.met.time();
             prop_assert!(fill.explanation.decided_at <= met, "{fill:?}");
             prop_assert!(is_met(fill, &engine.config().instrument, &inputs), "{fill:?}");
         }
@@ -225,8 +222,8 @@ proptest! {
         }
         for input in &inputs {
             let (key, shown) = match input {
-                Input::Market(MarketEvent::Quote(quote)) => ([Some(Side::Buy), Some(Side::Sell)].map(|side| (quote.time, side)), quote.bid_size),
-                Input::Market(MarketEvent::Trade(trade)) => ([(trade.time, None); 2], trade.size),
+                Input::Market(_, MarketEvent::Quote(quote)) => ([Some(Side::Buy), Some(Side::Sell)].map(|side| (quote.time, side)), quote.bid_size),
+                Input::Market(_, MarketEvent::Trade(trade)) => ([(trade.time, None); 2], trade.size),
                 _ => continue,
             };
             for key in key {
@@ -244,13 +241,13 @@ proptest! {
         let mut events = Vec::new();
         for input in &inputs {
             engine.process(input, &mut events);
-            let orders = engine.open_orders();
+            let orders: Vec<_> = engine.open_orders().collect();
             let find = |purpose: OrderPurpose| orders.iter().find(|order| order.purpose == purpose);
             match engine.position() {
                 None => prop_assert!(orders.iter().all(|order| !order.purpose.reduces()), "{orders:?}"),
                 Some(_) if engine.state().is_final() || find(OrderPurpose::Flatten).is_some() => {}
                 Some(position) => {
-                    let covered = find(OrderPurpose::StopLoss).map(papertape::order::Order::remaining);
+                    let covered = find(OrderPurpose::StopLoss).map(|order| order.remaining());
                     prop_assert!(covered >= Some(position.quantity), "{covered:?} of {}", position.quantity);
                 }
             }
@@ -291,7 +288,7 @@ fn session_inputs(bars: &Bars) -> Vec<Input> {
     use papertape::model::Timeframe;
     let mut inputs: Vec<_> = bars
         .iter()
-        .map(|bar| Input::Market(MarketEvent::Bar(bar)))
+        .map(|bar| Input::market(MarketEvent::Bar(bar)))
         .collect();
     inputs.insert(0, Input::Command(bars.open_time[0], Command::Start));
     let end = Timeframe::MINUTE.close_of(bars.open_time[bars.len() - 1]);

@@ -440,7 +440,7 @@ fn a_gap_closes_the_longer_bar_before_the_next_data_is_met() {
     let mut bench = Bench::start(yaml);
     let minute = |index: i64, price: f64| {
         let open_time = Timestamp::from_secs(index * 60);
-        Input::Market(MarketEvent::Bar(Bar {
+        Input::market(MarketEvent::Bar(Bar {
             open_time,
             open: price,
             high: price,
@@ -611,13 +611,14 @@ fn a_stop_that_quotes_have_filled_in_part_takes_the_rest_from_a_bar() {
     let mut bench = Bench::start(&with_risk("stop_loss: 5"));
     bench.flat(2, 101.0);
     let quote = Quote {
-        time: bench.now(),
+        // Just before the bar: of a bar that quotes have told of, the quotes are what orders meet.
+        time: bench.now().plus_nanos(-1),
         bid: 95.0,
         bid_size: 0.4,
         ask: 96.0,
         ask_size: 0.4,
     };
-    bench.feed(&Input::Market(MarketEvent::Quote(quote)));
+    bench.feed(&Input::market(MarketEvent::Quote(quote)));
     bench.forget().bar(97.0, 98.0, 97.0, 98.0);
     assert_eq!(
         bench.journal(),
@@ -683,7 +684,7 @@ fn numbers_beyond_all_measure_are_denied_or_met_and_never_a_panic() {
             ask: price,
             ask_size: 3.3e19,
         };
-        bench.feed(&Input::Market(MarketEvent::Quote(quote)));
+        bench.feed(&Input::market(MarketEvent::Quote(quote)));
         bench.flat(2, price);
         assert_eq!(bench.engine.check(), Ok(()), "{risk}");
         assert_eq!(bench.engine.ledger().check(), Ok(()), "{risk}");

@@ -27,7 +27,7 @@ impl Tape {
             ask,
             ask_size: size,
         };
-        self.0.feed(&Input::Market(MarketEvent::Quote(quote)));
+        self.0.feed(&Input::market(MarketEvent::Quote(quote)));
         self
     }
 
@@ -38,13 +38,13 @@ impl Tape {
             size,
             aggressor: Side::Sell,
         };
-        self.0.feed(&Input::Market(MarketEvent::Trade(trade)));
+        self.0.feed(&Input::market(MarketEvent::Trade(trade)));
         self
     }
 
     fn clock(&mut self, second: i64) -> &mut Self {
         self.0
-            .feed(&Input::Market(MarketEvent::Clock(Timestamp::from_secs(second))));
+            .feed(&Input::market(MarketEvent::Clock(Timestamp::from_secs(second))));
         self
     }
 
@@ -137,8 +137,12 @@ fn a_resting_limit_fills_when_quoted_or_traded_through_not_when_touched() {
         .clock(60)
         .quote(61, 99.0, 100.0, 5.0)
         .journal();
-    tape.quote(62, 98.0, 99.0, 5.0).trade(63, 99.0, 5.0);
-    assert_eq!(tape.journal(), [""; 0], "touching 99 is not going through it");
+    tape.quote(62, 99.0, 99.5, 5.0).trade(63, 99.0, 5.0);
+    assert_eq!(
+        tape.journal(),
+        [""; 0],
+        "the five who were there before it sell first"
+    );
     tape.trade(64, 98.99, 0.4);
     assert_eq!(
         tape.journal()[0],

@@ -35,8 +35,9 @@ fn minutes(market: &mut SimulatedMarket, count: usize) -> Vec<MarketEvent> {
     for _ in 0..count {
         loop {
             let event = market.next().expect("the market is endless");
+            let is_minute_s_end = matches!(event, MarketEvent::Clock(_));
             events.push(event);
-            if matches!(event, MarketEvent::Clock(_)) {
+            if is_minute_s_end {
                 break;
             }
         }
@@ -49,7 +50,7 @@ fn aggregated(events: &[MarketEvent]) -> Bars {
     let bar_of = |event: &MarketEvent| match event {
         MarketEvent::Trade(trade) => aggregator.push_trade(trade.time, trade.price, trade.size),
         MarketEvent::Clock(now) => aggregator.advance(*now),
-        MarketEvent::Quote(_) | MarketEvent::Bar(_) => None,
+        _ => None,
     };
     events.iter().filter_map(bar_of).collect()
 }
@@ -98,8 +99,9 @@ fn every_event_is_honest() {
         assert!(matches!(events[0], MarketEvent::Quote(quote) if quote.time == start));
         let (mut now, mut minute, mut standing, mut trades) = (start, start, None::<Quote>, 0);
         for event in events {
-            let time = match event {
+            let time = match &event {
                 MarketEvent::Quote(quote) => {
+                    let quote = *quote;
                     assert!(quote.bid < quote.ask, "{symbol}: {quote:?}");
                     for price in [quote.bid, quote.ask] {
                         assert!(is_whole(price, instrument.tick()), "{symbol}: {quote:?}");
@@ -125,14 +127,16 @@ fn every_event_is_honest() {
                     trades += 1;
                     trade.time
                 }
-                MarketEvent::Clock(time) => {
+                &MarketEvent::Clock(time) => {
                     minute = Timeframe::MINUTE.close_of(minute);
                     assert_eq!(time, minute, "{symbol}: every minute ends with the clock");
                     assert!(trades > 0, "{symbol}: every minute has a trade");
                     trades = 0;
                     time
                 }
-                MarketEvent::Bar(_) => panic!("ticks make the bars"),
+                MarketEvent::Bar(_) | MarketEvent::Depth(_) | MarketEvent::Status(..) => {
+                    panic!("quotes, trades and the clock make the market")
+                }
             };
             assert!(
                 time >= now && time <= Timeframe::MINUTE.close_of(minute),

@@ -104,6 +104,8 @@ fn every_strategy_of_the_library_trades_a_reasonable_number_of_times() {
         let config = EngineConfig {
             strategy: compile(&name, &yaml),
             instrument: SimulatedMarket::instrument(&symbol),
+            others: Vec::new(),
+            account: papertape::portfolio::AccountConfig::default(),
             base_timeframe: Timeframe::MINUTE,
             initial_capital: Money::new(Decimal::from(100_000), symbol.quote()),
             execution: ExecutionConfig::default(),

@@ -9,9 +9,9 @@ use papertape::engine::{ExecutionConfig, SessionState};
 use papertape::exchange::{DataTier, Explanation, Fill, Liquidity, Met};
 use papertape::market::Bar;
 use papertape::model::{
-    AlertId, Instrument, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp, TradeId,
+    AlertId, Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp, TradeId,
 };
-use papertape::order::{Order, OrderKind, OrderPurpose, OrderStatus, TimeInForce};
+use papertape::order::{Instructions, Order, OrderKind, OrderPurpose, OrderStatus, TimeInForce};
 use papertape::portfolio::{Position, Trade, TradeSide};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -58,17 +58,26 @@ pub(crate) fn order(id: u64, purpose: OrderPurpose, kind: OrderKind) -> Order {
     };
     Order {
         id: OrderId(id),
+        instrument: InstrumentId::PRIMARY,
+        client_order_id: None,
         side,
         kind,
         quantity: Quantity(exact("0.5")),
+        display: None,
         filled: Quantity::ZERO,
         average_price: None,
+        fees: Decimal::ZERO,
         status: OrderStatus::Submitted,
         time_in_force: TimeInForce::Gtc,
+        instructions: Instructions::NONE,
         purpose,
+        parent: None,
+        group: None,
         decision_price: Price(exact("96400")),
         submitted_at: minute(5),
+        arrives_at: minute(5),
         updated_at: minute(5),
+        expires_at: None,
         hold: usdt("48200"),
         reason: "entry.long".into(),
         end_reason: "".into(),
@@ -76,7 +85,6 @@ pub(crate) fn order(id: u64, purpose: OrderPurpose, kind: OrderKind) -> Order {
 }
 
 pub(crate) fn fill(number: u64) -> Fill {
-    let instrument = instrument();
     let quantity = Quantity(exact("0.5"));
     let fee = usdt("48.22");
     Fill {
@@ -88,18 +96,22 @@ pub(crate) fn fill(number: u64) -> Fill {
         price: Price(exact("96440.25")),
         fee,
         liquidity: Liquidity::Taker,
-        explanation: Explanation::build(
-            &instrument,
-            DataTier::Bars,
-            Side::Buy,
-            quantity,
-            (minute(5), Price(exact("96400"))),
-            Price(exact("96430.5")),
-            Decimal::ZERO,
-            Price(exact("96440.25")),
+        explanation: Explanation {
+            tier: DataTier::Bars,
+            decision_price: Price(exact("96400")),
+            decided_at: minute(5),
+            arrived_at: minute(5),
+            reference_price: Price(exact("96430.5")),
+            drift: usdt("15.25"),
+            latency: usdt("0"),
+            spread: usdt("0"),
+            slippage: usdt("4.875"),
+            impact: usdt("0"),
             fee,
-            Met::BarOpen { open_time: minute(6) },
-        ),
+            met: Met::BarOpen { open_time: minute(6) },
+            tape: 7,
+            queue: None,
+        },
     }
 }
 

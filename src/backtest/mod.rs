@@ -41,7 +41,7 @@ pub fn run(
         if index % PROGRESS_EVERY == 0 && !progress(index as u64) {
             return Err(Canceled);
         }
-        engine.process_into(&Input::Market(MarketEvent::Bar(bar)), &mut recorder);
+        engine.process_into(&Input::market(MarketEvent::Bar(bar)), &mut recorder);
     }
     if let Some(last) = bars.open_time.last() {
         engine.process_into(

@@ -1,5 +1,6 @@
 //! Commands, states, protections and alerts.
 
+use super::requests::Change;
 use super::{Command, Engine, EventKind, RefusalMemory, SessionState, Sink};
 use crate::alert::{Alert, AlertKind, Finding, Severity};
 use crate::model::{AlertId, Timestamp};
@@ -8,7 +9,7 @@ use crate::risk::Breach;
 use std::borrow::Cow;
 
 impl Engine {
-    pub(super) fn on_command<S: Sink>(&mut self, time: Timestamp, command: Command, sink: &mut S) {
+    pub(super) fn on_command<S: Sink>(&mut self, time: Timestamp, command: &Command, sink: &mut S) {
         use SessionState as State;
         if self.market_time.is_none_or(|last| last < time) {
             self.market_time = Some(time);
@@ -37,6 +38,10 @@ impl Engine {
                 let message = "The data is at its end: the session is finished.".to_owned();
                 self.alert(Severity::Info, AlertKind::System, "finished", message, time, sink);
             }
+            (Command::Place(list), _) => self.place_list(list, time, sink),
+            (Command::Cancel(id), _) => self.request(Change::Cancel(*id), time, sink),
+            (Command::Amend(amendment), _) => self.request(Change::Amend(*amendment), time, sink),
+            (Command::CancelAll(only), _) => self.cancel_requested(*only, time, sink),
             // A command that changes nothing in this state: a second pause, a stop after the end.
             _ => {}
         }

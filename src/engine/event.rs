@@ -1,10 +1,10 @@
 //! What comes out.
 
 use crate::alert::Alert;
-use crate::exchange::Fill;
+use crate::exchange::{Fill, TradingStatus};
 use crate::market::{Bar, Quote};
-use crate::model::{Money, OrderId, Price, Quantity, Timestamp};
-use crate::order::{CancelReason, DenyReason, Order, RejectReason};
+use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
+use crate::order::{CancelReason, DenyReason, Order, OrderKind, Refusal, RejectReason};
 use crate::portfolio::{Position, Trade};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -51,6 +51,11 @@ pub enum EventKind {
         /// Why.
         reason: DenyReason,
     },
+    /// An order waits for the one that it is attached to.
+    OrderAttached {
+        /// The order.
+        order: Order,
+    },
     /// The exchange took the order; it rests.
     OrderAccepted {
         /// Which.
@@ -75,10 +80,17 @@ pub enum EventKind {
     OrderAmended {
         /// Which.
         order_id: OrderId,
-        /// The limit or trigger price now.
-        price: Price,
+        /// What it waits for now.
+        terms: OrderKind,
         /// The quantity ordered now.
         quantity: Quantity,
+    },
+    /// A request to change or withdraw an order was refused; the order stays as it was.
+    OrderRequestRefused {
+        /// Which order.
+        order_id: OrderId,
+        /// Why.
+        reason: Refusal,
     },
     /// An order filled, in part or whole.
     OrderFilled {
@@ -115,6 +127,13 @@ pub enum EventKind {
     PositionChanged {
         /// The position now.
         position: Option<Position>,
+    },
+    /// An instrument is halted, trades again, lost its book to a gap, or ended.
+    MarketStatusChanged {
+        /// Which.
+        instrument: InstrumentId,
+        /// What it is now.
+        status: TradingStatus,
     },
     /// Somebody should know something.
     AlertRaised {

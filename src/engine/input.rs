@@ -1,7 +1,8 @@
 //! What goes in.
 
 use crate::market::{Bar, MarketEvent};
-use crate::model::Timestamp;
+use crate::model::{InstrumentId, OrderId, Timestamp};
+use crate::order::{Amendment, OrderList};
 use serde::{Deserialize, Serialize};
 
 /// One thing that the engine reacts to. A session is its configuration plus its inputs.
@@ -10,14 +11,14 @@ use serde::{Deserialize, Serialize};
 pub enum Input {
     /// A closed bar of the base timeframe from before the session, which only warms the indicators up.
     History(Bar),
-    /// Something happened in the market.
-    Market(MarketEvent),
+    /// Something happened in an instrument's market.
+    Market(InstrumentId, MarketEvent),
     /// A person or program wants something, at this market time.
     Command(Timestamp, Command),
 }
 
 /// What can be asked of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Begin to trade.
@@ -32,4 +33,20 @@ pub enum Command {
     Stop,
     /// The data is at its end.
     Finish,
+    /// Place orders: all of the list or none.
+    Place(Box<OrderList>),
+    /// Change an order's terms.
+    Amend(Amendment),
+    /// Withdraw an order, and with it the others of its group.
+    Cancel(OrderId),
+    /// Withdraw every order, or every one in an instrument.
+    CancelAll(Option<InstrumentId>),
+}
+
+impl Input {
+    /// Something happened in the market of the instrument that the strategy trades.
+    #[must_use]
+    pub const fn market(event: MarketEvent) -> Self {
+        Self::Market(InstrumentId::PRIMARY, event)
+    }
 }

@@ -1,11 +1,15 @@
 //! Orders meet bars: the walk along the path inside a bar.
 
-use super::orders::Terms;
+use super::fills::Terms;
 use super::{Engine, Sink};
-use crate::exchange::{DataTier, Leg, Liquidity, Met, SlipInputs, legs};
-use crate::market::Bar;
-use crate::model::{Price, Quantity, Side, Timestamp};
-use crate::order::{OrderKind, OrderStatus};
+use crate::exchange::{
+    DataTier, Leg, LimitFill, Liquidity, Met, PathRule, Reach, SlipInputs, TradingStatus, legs,
+    legs_in_order, rests,
+};
+use crate::market::{Bar, Calendar, Phase};
+use crate::model::{InstrumentId, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
+use crate::order::{Awaits, CancelReason, Order, OrderKind, OrderStatus, TimeInForce};
+use crate::portfolio::TradeSide;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 /// A point on the path at which orders can be met.
@@ -16,96 +20,237 @@ struct Point {
     time: Timestamp,
 }
 
+/// One bar's walk.
+#[derive(Clone, Copy, Debug)]
+struct Walk {
+    at: InstrumentId,
+    /// When the bar opens and when it closes.
+    open_time: Timestamp,
+    close_time: Timestamp,
+    phase: Phase,
+    /// How far the price must go for a resting limit.
+    reach: Reach,
+    /// What is left for our orders of the bar's volume; `None` for any quantity.
+    left: Option<Quantity>,
+}
+
+impl Walk {
+    /// Whether the order may fill now: its market is open to it, and there is volume left, unless it only waits to be set
+    /// off.
+    fn lets(&self, order: &Order) -> bool {
+        let open = match self.phase {
+            Phase::Regular => true,
+            Phase::Pre | Phase::Post => order.instructions.extended_hours,
+            Phase::Closed => false,
+        };
+        let is_left = self.left.is_none_or(|left| left.0 > Decimal::ZERO);
+        open && !order.is_for_auction() && (is_left || order.awaits().is_trigger())
+    }
+
+    fn take(&mut self, quantity: Quantity) {
+        if let Some(left) = &mut self.left {
+            left.0 -= quantity.0;
+        }
+    }
+}
+
 impl Engine {
     /// A bar of the base timeframe: our orders meet it, then it closes.
     #[inline]
-    pub(super) fn meet_bar<S: Sink>(&mut self, bar: &Bar, sink: &mut S) {
-        // After a gap, the strategy's bar that ended before this one is told so first; what it orders meets this bar.
-        if let Some(earlier) = self.strategy_bars.advance(bar.open_time) {
-            self.close_strategy_bar(&earlier, sink);
+    pub(super) fn meet_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
+        if at == InstrumentId::PRIMARY {
+            // After a gap, the strategy's bar that ended before this one is told so first; what it orders meets this bar.
+            if let Some(earlier) = self.strategy_bars.advance(bar.open_time) {
+                self.close_strategy_bar(&earlier, sink);
+            }
         }
-        self.conditions.on_bar(bar, self.config.base_timeframe);
-        if !self.orders.sleeps_through(bar) {
-            self.walk(bar, sink);
+        if !self.on_their_way.is_empty() {
+            self.carry_out_arrived(bar.open_time, sink);
         }
-        self.close_base_bar(bar, sink);
+        let market = self.market(at);
+        // Where ticks told of this time already, the bar that they make tells nothing new.
+        let is_finer_known = market.tick_time().is_some_and(|last| last >= bar.open_time);
+        if !is_finer_known && !market.orders.sleeps_through(bar) {
+            self.walk(at, bar, sink);
+        }
+        let base = self.config.base_timeframe;
+        self.market_mut(at).conditions.on_bar(bar, base);
+        self.close_base_bar(at, bar, sink);
+        if !self.on_their_way.is_empty() {
+            // Inside the bar the order of things is not known: what it was to withdraw could be met all through it.
+            self.carry_out_arrived(base.close_of(bar.open_time), sink);
+        }
     }
 
-    fn walk<S: Sink>(&mut self, bar: &Bar, sink: &mut S) {
+    fn walk<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
         let time = bar.open_time;
         self.market_time = Some(time);
-        self.expire_orders(time, sink);
-        let Some(open) = self.config.instrument.price_from_f64(bar.open) else {
+        self.expire_orders(at, time, sink);
+        let Some(open) = self.instrument(at).price_from_f64(bar.open) else {
             return;
         };
+        let mut walk = self.begin_walk(at, bar);
         let at_open = Point {
             price: open,
             met: Met::BarOpen { open_time: time },
             time,
         };
-        self.last_price = Some(bar.open);
+        self.market_mut(at).last_price = Some(bar.open);
+        if self.market(at).status() != TradingStatus::Trading {
+            return;
+        }
+        self.meet_auction(&mut walk, TimeInForce::Opg, at_open, sink);
         // Those that rest already are met before those that only now arrive.
-        self.meet_gap(at_open, sink);
-        self.arrive(at_open, sink);
-        self.trail(bar.open, time, sink);
-        for leg in legs(bar) {
-            let mut at = leg.from;
-            while let Some(touch) = self.orders.first_touch(Leg { from: at, to: leg.to }) {
-                let Some(price) = touch.price.or_else(|| self.config.instrument.price_from_f64(at)) else {
-                    return;
-                };
-                at = price.to_f64();
-                self.last_price = Some(at);
-                let point = Point {
-                    price,
-                    met: Met::BarPath {
-                        open_time: time,
-                        price,
-                    },
-                    time,
-                };
-                self.meet_touch(touch.index, point, sink);
-                // What the fill gave birth to sees only the rest of the path.
-                self.arrive(point, sink);
-            }
-            self.trail(leg.to, time, sink);
+        self.meet_gap(&mut walk, at_open, sink);
+        self.arrive(&mut walk, at_open, sink);
+        self.trail(at, bar.open, time, sink);
+        for (number, leg) in self.path(at, bar).into_iter().enumerate() {
+            self.walk_leg(&mut walk, leg, number, sink);
+            self.trail(at, leg.to, time, sink);
+        }
+        if let Some(price) = self.instrument(at).price_from_f64(bar.close) {
+            let met = Met::BarClose { open_time: time };
+            self.meet_auction(&mut walk, TimeInForce::Cls, Point { price, met, time }, sink);
         }
     }
 
-    /// The price is on an order: a limit fills at its price, a stop is set off.
-    fn meet_touch<S: Sink>(&mut self, index: usize, point: Point, sink: &mut S) {
-        let order = self.orders.at(index);
-        match order.kind {
-            OrderKind::Limit { price } => self.fill_as_maker(index, price, point, sink),
-            _ if order.takes_any_price() => self.fill_as_taker(index, None, point, sink),
-            _ => {
-                let index = self.trigger(index, point.price, point.time, sink);
-                self.fill_as_taker(index, None, point, sink);
-            }
+    fn begin_walk(&mut self, at: InstrumentId, bar: &Bar) -> Walk {
+        let base = self.config.base_timeframe;
+        // A bar of a day or longer is made of sessions, whatever the hour that it is dated by.
+        let phase = if base.nanos() < Timeframe::DAY.nanos() {
+            self.market_mut(at).phase(bar.open_time)
+        } else {
+            Phase::Regular
+        };
+        let instrument = self.instrument(at);
+        Walk {
+            at,
+            open_time: bar.open_time,
+            close_time: base.close_of(bar.open_time),
+            phase,
+            reach: match self.models.fill.limit {
+                LimitFill::Touch => Reach::Touch,
+                LimitFill::Through => Reach::Through,
+                LimitFill::ThroughByTicks(ticks) => {
+                    Reach::Beyond(Price(instrument.tick() * Decimal::from(ticks)).to_f64())
+                }
+            },
+            left: self.models.volume_limit(instrument, bar.volume, bar.open_time),
         }
+    }
+
+    fn path(&self, at: InstrumentId, bar: &Bar) -> [Leg; 3] {
+        match (self.models.fill.path, self.account.holding(at).side()) {
+            (PathRule::Adverse, Some(held)) => legs_in_order(bar, held == TradeSide::Long),
+            (PathRule::Usual, _) | (_, None) => legs(bar),
+        }
+    }
+
+    /// Walks one leg of the path: what it touches is met, what it gives birth to sees only the rest of it.
+    fn walk_leg<S: Sink>(&mut self, walk: &mut Walk, leg: Leg, number: usize, sink: &mut S) {
+        let mut from = leg.from;
+        loop {
+            let landing = self.next_arrival(walk, leg, number);
+            let to = landing.map_or(leg.to, |(price, _)| price);
+            let rest = Leg { from, to };
+            let touch = self
+                .market(walk.at)
+                .orders
+                .first_touch(rest, walk.reach, |order| walk.lets(order));
+            if let Some(touch) = touch {
+                let Some(price) = touch
+                    .price
+                    .or_else(|| self.instrument(walk.at).price_from_f64(from))
+                else {
+                    return;
+                };
+                from = price.to_f64();
+                self.market_mut(walk.at).last_price = Some(from);
+                let point = walk.point(price, walk.open_time);
+                self.meet_touch(walk, touch.index, point, sink);
+                self.arrive(walk, point, sink);
+                continue;
+            }
+            let Some((price, time)) = landing else { return };
+            let Some(price) = self.instrument(walk.at).price_from_f64(price) else {
+                return;
+            };
+            from = price.to_f64();
+            self.market_mut(walk.at).last_price = Some(from);
+            self.arrive(walk, walk.point(price, time), sink);
+        }
+    }
+
+    /// Where on the leg, and when, the next order that is on its way arrives, the three legs taking a third of the bar
+    /// each.
+    fn next_arrival(&self, walk: &Walk, leg: Leg, number: usize) -> Option<(f64, Timestamp)> {
+        if self.models.latency.is_zero() {
+            return None;
+        }
+        let span = walk.close_time.nanos() - walk.open_time.nanos();
+        let begin = walk.open_time.nanos() + span / 3 * i64::try_from(number).unwrap_or(0);
+        let orders = self.market(walk.at).orders.as_slice().iter();
+        let next = orders
+            .filter(|order| order.status == OrderStatus::Submitted)
+            .map(|order| order.arrives_at.nanos())
+            .filter(|arrival| *arrival <= begin + span / 3)
+            .min()?;
+        let share = ((next - begin).max(0)) as f64 / (span / 3) as f64;
+        let price = leg.from + (leg.to - leg.from) * share.min(1.0);
+        Some((price, Timestamp::from_nanos(next)))
+    }
+
+    /// The price is on an order: a limit fills at its price, a trigger is set off.
+    fn meet_touch<S: Sink>(&mut self, walk: &mut Walk, index: usize, point: Point, sink: &mut S) {
+        match self.market(walk.at).orders.at(index).awaits() {
+            Awaits::Limit(price) => self.fill_as_maker(walk, index, price, point, sink),
+            Awaits::Anything => self.fill_as_taker(walk, index, None, point, sink),
+            Awaits::RiseTo(_) | Awaits::FallTo(_) => self.set_off(walk, index, point, sink),
+        }
+    }
+
+    /// A trigger is touched: a market order takes what is there, a limit order as far as it goes.
+    fn set_off<S: Sink>(&mut self, walk: &mut Walk, index: usize, point: Point, sink: &mut S) {
+        let index = self.trigger(walk.at, index, point.price, point.time, sink);
+        let order = self.market(walk.at).orders.at(index);
+        let (id, side) = (order.id, order.side);
+        match order.awaits() {
+            _ if !walk.lets(order) => {}
+            Awaits::Anything => self.fill_as_taker(walk, index, None, point, sink),
+            Awaits::Limit(price)
+                if is_through(side, price, point.price)
+                    && self.may_take(walk.at, index, point.price, point.time, sink) =>
+            {
+                self.fill_as_taker(walk, index, Some(price), point, sink);
+            }
+            _ => {}
+        }
+        self.cancel_rest(walk.at, id, point.time, sink);
     }
 
     /// Resting orders that the bar's open has jumped over, in the order in which the price came by them: a stop fills at
     /// the open, a limit, which was resting there when the price came by, at its own price.
-    fn meet_gap<S: Sink>(&mut self, open: Point, sink: &mut S) {
-        while let Some(index) = self.first_jumped(open.price) {
-            self.meet_touch(index, open, sink);
+    fn meet_gap<S: Sink>(&mut self, walk: &mut Walk, open: Point, sink: &mut S) {
+        while let Some(index) = self.first_jumped(walk, open.price) {
+            self.meet_touch(walk, index, open, sink);
         }
     }
 
-    /// The jumped order that lies farthest behind the open: the price came by it first. Of two at one price the stop,
+    /// The jumped order that lies farthest behind the open: the price came by it first. Of two at one price the trigger,
     /// then the older.
-    fn first_jumped(&self, open: Price) -> Option<usize> {
-        let jumped = self.orders.as_slice().iter().enumerate().filter(|(_, order)| {
-            order.status != OrderStatus::Submitted
-                && (order.takes_any_price() || is_beyond(order.kind, order.side, open))
+    fn first_jumped(&self, walk: &Walk, open: Price) -> Option<usize> {
+        let orders = self.market(walk.at).orders.as_slice();
+        let jumped = orders.iter().enumerate().filter(|(_, order)| {
+            rests(order) && walk.lets(order) && is_jumped(order.awaits(), order.side, open, walk.reach)
         });
         let first = jumped.min_by_key(|(_, order)| {
-            let behind = order.kind.price().filter(|_| !order.takes_any_price());
-            let behind = behind.map_or(Decimal::MAX, |level| (open.0 - level.0).abs());
+            let awaits = order.awaits();
+            let behind = awaits
+                .price()
+                .map_or(Decimal::MAX, |level| (open.0 - level.0).abs());
             (
                 std::cmp::Reverse(behind),
-                matches!(order.kind, OrderKind::Limit { .. }),
+                matches!(awaits, Awaits::Limit(_)),
                 order.id,
             )
         });
@@ -113,83 +258,160 @@ impl Engine {
     }
 
     /// Orders that were on their way arrive and see the price at this point.
-    fn arrive<S: Sink>(&mut self, point: Point, sink: &mut S) {
-        while let Some(index) = self.orders.find(|order| order.status == OrderStatus::Submitted) {
-            if !self.accept(index, point.time, sink) {
+    fn arrive<S: Sink>(&mut self, walk: &mut Walk, point: Point, sink: &mut S) {
+        let at = walk.at;
+        let has_arrived =
+            |order: &Order| order.status == OrderStatus::Submitted && order.arrives_at <= point.time;
+        while let Some(index) = self.market(at).orders.find(has_arrived) {
+            if !self.accept(at, index, point.time, sink) {
                 continue;
             }
-            let order = self.orders.at(index);
-            let (id, kind, side) = (order.id, order.kind, order.side);
-            match kind {
-                OrderKind::Market => self.fill_as_taker(index, None, point, sink),
-                OrderKind::Limit { price } if is_beyond(kind, side, point.price) => {
-                    self.fill_as_taker(index, Some(price), point, sink);
-                }
-                OrderKind::Stop { .. } | OrderKind::TrailingStop { .. }
-                    if is_beyond(kind, side, point.price) =>
+            let order = self.market(at).orders.at(index);
+            let (id, side) = (order.id, order.side);
+            match order.awaits() {
+                _ if !walk.lets(order) => {}
+                Awaits::Anything => self.fill_as_taker(walk, index, None, point, sink),
+                Awaits::Limit(price)
+                    if is_through(side, price, point.price)
+                        && self.may_take(at, index, point.price, point.time, sink) =>
                 {
-                    let index = self.trigger(index, point.price, point.time, sink);
-                    self.fill_as_taker(index, None, point, sink);
+                    self.fill_as_taker(walk, index, Some(price), point, sink);
                 }
+                Awaits::RiseTo(price) if point.price >= price => self.set_off(walk, index, point, sink),
+                Awaits::FallTo(price) if point.price <= price => self.set_off(walk, index, point, sink),
                 _ => {}
             }
-            self.cancel_rest(id, point.time, sink);
+            // Only what can trade now had its chance; the rest waits for the open.
+            let has_met = |order: &Order| walk.lets(order) || walk.phase == Phase::Regular;
+            let orders = &self.market(at).orders;
+            if orders.position(id).is_some_and(|index| has_met(orders.at(index))) {
+                self.cancel_rest(at, id, point.time, sink);
+            }
         }
     }
 
-    fn fill_as_taker<S: Sink>(&mut self, index: usize, limit: Option<Price>, point: Point, sink: &mut S) {
-        let order = self.orders.at(index);
-        let side = order.side;
+    /// The opening or the closing auction: those that are for it fill at its price, and what is left of them ends.
+    fn meet_auction<S: Sink>(&mut self, walk: &mut Walk, which: TimeInForce, point: Point, sink: &mut S) {
+        let at = walk.at;
+        let calendar = Calendar::of(self.instrument(at).calendar());
+        let close_time = walk.close_time;
+        let is_due = move |order: &Order| {
+            let auction = match which {
+                TimeInForce::Opg => calendar.next_open(order.submitted_at),
+                _ => calendar.next_close(order.submitted_at),
+            };
+            // The closing auction is at the end of the bar that reaches it.
+            let is_reached = match which {
+                TimeInForce::Opg => auction < close_time,
+                _ => auction <= close_time,
+            };
+            order.time_in_force == which && order.arrives_at <= auction && is_reached
+        };
+        let mut seen = OrderId(0);
+        while let Some(index) = self
+            .market(at)
+            .orders
+            .find(|order| order.id > seen && is_due(order))
+        {
+            seen = self.market(at).orders.at(index).id;
+            if self.market(at).orders.at(index).status == OrderStatus::Submitted
+                && !self.accept(at, index, point.time, sink)
+            {
+                continue;
+            }
+            let order = self.market(at).orders.at(index);
+            let accepts = match (order.awaits(), order.side) {
+                (Awaits::Anything, _) => true,
+                (Awaits::Limit(price), Side::Buy) => point.price <= price,
+                (Awaits::Limit(price), Side::Sell) => point.price >= price,
+                _ => false,
+            };
+            if accepts && walk.left.is_none_or(|left| left.0 > Decimal::ZERO) {
+                let limit = order.awaits().price();
+                self.fill_as_taker(walk, index, limit, point, sink);
+            }
+            if let Some(index) = self.market(at).orders.position(seen) {
+                self.cancel(at, index, CancelReason::AuctionOver, point.time, sink);
+            }
+        }
+    }
+
+    fn fill_as_taker<S: Sink>(
+        &mut self,
+        walk: &mut Walk,
+        index: usize,
+        limit: Option<Price>,
+        point: Point,
+        sink: &mut S,
+    ) {
+        let market = self.market(walk.at);
+        let order = market.orders.at(index);
+        let (side, remaining) = (order.side, order.remaining());
         let slip = self.models.slip(&SlipInputs {
-            instrument: &self.config.instrument,
+            instrument: market.instrument(),
             side,
-            quantity: order.remaining(),
+            quantity: walk.left.map_or(remaining, |left| left.min(remaining)),
             price: point.price,
             half_spread: None,
-            conditions: &self.conditions,
+            conditions: &market.conditions,
             tier: DataTier::Bars,
             time: point.time,
         });
-        let slipped = slip.price;
         let price = match (limit, side) {
-            (None, _) => slipped,
-            (Some(limit), Side::Buy) => slipped.min(limit),
-            (Some(limit), Side::Sell) => slipped.max(limit),
+            (None, _) => slip.price,
+            (Some(limit), Side::Buy) => slip.price.min(limit),
+            (Some(limit), Side::Sell) => slip.price.max(limit),
         };
-        self.fill(index, terms(point, price, Liquidity::Taker), point.time, sink);
+        // A limit cuts the price; what impact it leaves room for comes first.
+        let moved = (price.0 - point.price.0).abs();
+        let terms = Terms {
+            impact: slip.impact.min(moved),
+            ..terms(walk, point, price, Liquidity::Taker)
+        };
+        let filled = self.fill(walk.at, index, terms, point.time, sink);
+        walk.take(filled);
     }
 
-    fn fill_as_maker<S: Sink>(&mut self, index: usize, price: Price, point: Point, sink: &mut S) {
-        self.fill(
-            index,
-            terms(Point { price, ..point }, price, Liquidity::Maker),
-            point.time,
-            sink,
-        );
+    fn fill_as_maker<S: Sink>(
+        &mut self,
+        walk: &mut Walk,
+        index: usize,
+        price: Price,
+        point: Point,
+        sink: &mut S,
+    ) {
+        let terms = terms(walk, Point { price, ..point }, price, Liquidity::Maker);
+        let filled = self.fill(walk.at, index, terms, point.time, sink);
+        walk.take(filled);
     }
 
     /// Trailing stops follow a price that moved in their favour.
-    pub(super) fn trail<S: Sink>(&mut self, extreme: f64, time: Timestamp, sink: &mut S) {
-        let Some(extreme) = self.config.instrument.price_from_f64(extreme) else {
+    pub(super) fn trail<S: Sink>(&mut self, at: InstrumentId, extreme: f64, time: Timestamp, sink: &mut S) {
+        let Some(extreme) = self.instrument(at).price_from_f64(extreme) else {
             return;
         };
         let mut next = 0;
-        while let Some((index, price, quantity)) = self.next_trail(next, extreme) {
-            self.amend(index, price, quantity, time, sink);
+        while let Some((index, kind, quantity)) = self.next_trail(at, next, extreme) {
+            self.amend(at, index, kind, quantity, time, sink);
             next = index + 1;
         }
     }
 
     /// The first trailing stop from `start` on that has to move, and to where.
-    fn next_trail(&self, start: usize, extreme: Price) -> Option<(usize, Price, Quantity)> {
-        let orders = self.orders.as_slice().iter().enumerate().skip(start);
+    fn next_trail(
+        &self,
+        at: InstrumentId,
+        start: usize,
+        extreme: Price,
+    ) -> Option<(usize, OrderKind, Quantity)> {
+        let orders = self.market(at).orders.as_slice().iter().enumerate().skip(start);
         orders
             .filter(|(_, order)| order.status == OrderStatus::Accepted)
             .find_map(|(index, order)| {
                 let OrderKind::TrailingStop { stop_price, trail } = order.kind else {
                     return None;
                 };
-                let instrument = &self.config.instrument;
+                let instrument = self.instrument(at);
                 let distance = trail.behind(extreme).max(instrument.tick());
                 let (price, better) = match order.side {
                     Side::Sell => {
@@ -203,34 +425,53 @@ impl Engine {
                         (price, price < stop_price)
                     }
                 };
-                better.then_some((index, price, order.quantity))
+                better.then_some((index, order.kind.at(None, Some(price)), order.quantity))
             })
     }
 }
 
-/// Whether a price is already where the order would be met: beyond a limit, on or beyond a stop.
-fn is_beyond(kind: OrderKind, side: Side, price: Price) -> bool {
-    match (kind, side) {
-        (OrderKind::Market, _) => true,
-        (OrderKind::Limit { price: limit }, Side::Buy) => price < limit,
-        (OrderKind::Limit { price: limit }, Side::Sell) => price > limit,
-        (OrderKind::Stop { stop_price } | OrderKind::TrailingStop { stop_price, .. }, Side::Buy) => {
-            price >= stop_price
-        }
-        (OrderKind::Stop { stop_price } | OrderKind::TrailingStop { stop_price, .. }, Side::Sell) => {
-            price <= stop_price
+impl Walk {
+    const fn point(&self, price: Price, time: Timestamp) -> Point {
+        Point {
+            price,
+            met: Met::BarPath {
+                open_time: self.open_time,
+                price,
+            },
+            time,
         }
     }
 }
 
-fn terms(point: Point, price: Price, liquidity: Liquidity) -> Terms {
+/// Whether a price is beyond a limit, so that an order that arrives takes.
+fn is_through(side: Side, limit: Price, price: Price) -> bool {
+    match side {
+        Side::Buy => price < limit,
+        Side::Sell => price > limit,
+    }
+}
+
+/// Whether an open lies where a resting order is met: on or beyond a trigger, as far beyond a limit as `reach` demands.
+fn is_jumped(awaits: Awaits, side: Side, open: Price, reach: Reach) -> bool {
+    match (awaits, side) {
+        (Awaits::Anything, _) => true,
+        (Awaits::RiseTo(price), _) => open >= price,
+        (Awaits::FallTo(price), _) => open <= price,
+        (Awaits::Limit(price), Side::Buy) => reach.is_met(Price(price.0 - open.0).to_f64()),
+        (Awaits::Limit(price), Side::Sell) => reach.is_met(Price(open.0 - price.0).to_f64()),
+    }
+}
+
+fn terms(walk: &Walk, point: Point, price: Price, liquidity: Liquidity) -> Terms {
     Terms {
         reference: point.price,
         half_spread: Decimal::ZERO,
+        impact: Decimal::ZERO,
         price,
-        quantity: None,
+        quantity: walk.left,
         liquidity,
         tier: DataTier::Bars,
         met: point.met,
+        queue: None,
     }
 }

@@ -9,13 +9,16 @@
 
 mod chain;
 mod config;
+mod contingency;
 mod control;
 mod event;
 mod execution;
+mod fills;
 mod input;
 mod meet_bars;
-mod meet_quotes;
+mod meet_ticks;
 mod orders;
+mod requests;
 mod rules;
 mod sink;
 mod snapshot;
@@ -30,13 +33,15 @@ pub use snapshot::SnapshotError;
 
 use crate::alert::Watch;
 use crate::analytics::MetricsAccumulator;
-use crate::exchange::{Conditions, Models, WorkingOrders};
-use crate::market::{Bar, BarAggregator, MarketEvent, Quote};
-use crate::model::{Price, Timestamp};
-use crate::portfolio::{Account, AccountConfig};
+use crate::exchange::{ClientIds, Market, Models, TradingStatus};
+use crate::market::{Bar, BarAggregator, MarketEvent};
+use crate::model::{InstrumentId, Timestamp};
+use crate::order::CancelReason;
+use crate::portfolio::{Account, ValueModel};
 use crate::risk::Protection;
 use crate::strategy::Program;
 use chain::Chain;
+use requests::OnItsWay;
 use rules::{EntryPlan, Reversal};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -46,9 +51,9 @@ use std::borrow::Cow;
 pub struct Engine {
     config: EngineConfig,
     models: Models,
-    /// How the market has been, as far as the models ask.
-    conditions: Conditions,
     program: Program,
+    /// By the instrument's place in the session's list.
+    markets: Vec<Market>,
     /// Ticks to base bars.
     base_bars: BarAggregator,
     /// Base bars to the strategy's.
@@ -59,11 +64,10 @@ pub struct Engine {
     inputs: u64,
     chain: Chain,
     market_time: Option<Timestamp>,
-    /// The last price seen: a bar's close, a trade, or a quote's mid.
-    last_price: Option<f64>,
-    quote: Option<Quote>,
 
-    orders: WorkingOrders,
+    /// Requests about orders that have not reached the exchange yet.
+    on_their_way: Vec<OnItsWay>,
+    client_ids: ClientIds,
     account: Account,
     protection: Protection,
     metrics: MetricsAccumulator,
@@ -83,6 +87,7 @@ pub struct Engine {
 struct Counters {
     orders: u64,
     fills: u64,
+    requests: u64,
     alerts: u64,
     /// The code of the last refusal that raised an alert, so that a strategy which is refused on every bar raises one.
     refused: RefusalMemory,
@@ -101,10 +106,15 @@ struct Cached {
     cash: f64,
     quantity: f64,
     entry_price: f64,
-    multiplier: f64,
+    value: ValueModel,
+    /// What is held of all other instruments.
+    others: f64,
 }
 
 impl Engine {
+    /// Requests about orders that may be on their way at once.
+    const MOST_ON_THEIR_WAY: usize = 1_000;
+
     /// An engine before its first input.
     #[must_use]
     pub fn new(config: EngineConfig) -> Self {
@@ -112,7 +122,10 @@ impl Engine {
         let risk = &config.strategy.risk;
         let models = Models::from(&config.execution);
         Self {
-            conditions: models.conditions(),
+            markets: config
+                .instruments()
+                .map(|instrument| Market::new(instrument.clone(), models.conditions()))
+                .collect(),
             models,
             program: config.strategy.program.clone(),
             base_bars: BarAggregator::new(config.base_timeframe),
@@ -122,13 +135,12 @@ impl Engine {
             inputs: 0,
             chain: Chain::new(),
             market_time: None,
-            last_price: None,
-            quote: None,
-            orders: WorkingOrders::default(),
+            on_their_way: Vec::new(),
+            client_ids: ClientIds::default(),
             account: Account::open(
                 capital,
-                std::slice::from_ref(&config.instrument),
-                AccountConfig::default(),
+                &config.instruments().cloned().collect::<Vec<_>>(),
+                config.account.clone(),
             ),
             protection: Protection::new(risk.max_drawdown, risk.max_daily_loss, capital.to_f64()),
             metrics: MetricsAccumulator::new(capital.to_f64(), config.periods_per_year()),
@@ -142,7 +154,8 @@ impl Engine {
                 cash: capital.to_f64(),
                 quantity: 0.0,
                 entry_price: f64::NAN,
-                multiplier: Price(config.instrument.multiplier()).to_f64(),
+                value: ValueModel::default(),
+                others: 0.0,
             },
             scratch: Vec::new(),
             config,
@@ -159,22 +172,25 @@ impl Engine {
     pub fn process_into<S: Sink>(&mut self, input: &Input, sink: &mut S) {
         self.inputs += 1;
         match input {
-            Input::Market(event) => self.on_market(event, sink),
+            Input::Market(at, event) => self.on_market(*at, event, sink),
             Input::History(bar) => self.on_history(bar, sink),
-            Input::Command(time, command) => self.on_command(*time, *command, sink),
+            Input::Command(time, command) => self.on_command(*time, command, sink),
         }
         debug_assert_eq!(self.check(), Ok(()), "after input {}", self.inputs);
     }
 
     #[inline]
-    fn on_market<S: Sink>(&mut self, event: &MarketEvent, sink: &mut S) {
-        if self.state.is_final() || self.state == SessionState::Starting {
+    fn on_market<S: Sink>(&mut self, at: InstrumentId, event: &MarketEvent, sink: &mut S) {
+        let is_known = at.index() < self.markets.len();
+        if self.state.is_final() || self.state == SessionState::Starting || !is_known {
             return;
         }
         match event {
-            MarketEvent::Bar(bar) => self.meet_bar(bar, sink),
-            MarketEvent::Quote(quote) => self.meet_quote(quote, sink),
-            MarketEvent::Trade(trade) => self.meet_trade(trade, sink),
+            MarketEvent::Bar(bar) => self.meet_bar(at, bar, sink),
+            MarketEvent::Quote(quote) => self.meet_quote(at, quote, sink),
+            MarketEvent::Trade(trade) => self.meet_trade(at, trade, sink),
+            MarketEvent::Depth(update) => self.meet_depth(at, update, sink),
+            MarketEvent::Status(time, status) => self.on_status(at, *status, *time, sink),
             MarketEvent::Clock(now) => self.on_clock(*now, sink),
         }
     }
@@ -184,7 +200,7 @@ impl Engine {
         if self.state != SessionState::Starting {
             return;
         }
-        self.last_price = Some(bar.close);
+        self.markets[0].last_price = Some(bar.close);
         self.market_time = Some(self.config.base_timeframe.close_of(bar.open_time));
         let closed = self.strategy_bars.push_bar(bar, self.config.base_timeframe);
         for bar in [closed.earlier, closed.completed].into_iter().flatten() {
@@ -198,15 +214,40 @@ impl Engine {
     fn on_clock<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         self.close_bars_before(now, sink);
         self.market_time = Some(now);
-        self.expire_orders(now, sink);
+        self.carry_out_arrived(now, sink);
+        for at in self.places() {
+            self.expire_orders(at, now, sink);
+        }
+    }
+
+    /// An instrument is halted, trades again, lost its book, or ended.
+    fn on_status<S: Sink>(&mut self, at: InstrumentId, status: TradingStatus, time: Timestamp, sink: &mut S) {
+        if self.market(at).status() == status {
+            return;
+        }
+        self.close_bars_before(time, sink);
+        self.market_time = Some(time);
+        self.market_mut(at).set_status(status);
+        self.emit(
+            time,
+            EventKind::MarketStatusChanged {
+                instrument: at,
+                status,
+            },
+            sink,
+        );
+        if status == TradingStatus::Ended {
+            self.cancel_where(at, |_| true, CancelReason::NotTrading, time, sink);
+        }
     }
 
     /// Closes the bars that are over at `now`, before anything later is told.
     #[inline]
     fn close_bars_before<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         if let Some(bar) = self.base_bars.advance(now) {
-            self.conditions.on_bar(&bar, self.config.base_timeframe);
-            self.close_base_bar(&bar, sink);
+            let base = self.config.base_timeframe;
+            self.markets[0].conditions.on_bar(&bar, base);
+            self.close_base_bar(InstrumentId::PRIMARY, &bar, sink);
         }
         if let Some(bar) = self.strategy_bars.advance(now) {
             self.close_strategy_bar(&bar, sink);
@@ -215,10 +256,13 @@ impl Engine {
 
     /// Values the account at the close of a base bar, and closes the bar of the strategy that it completes.
     #[inline]
-    fn close_base_bar<S: Sink>(&mut self, bar: &Bar, sink: &mut S) {
+    fn close_base_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
         let time = self.config.base_timeframe.close_of(bar.open_time);
         self.market_time = Some(time);
-        self.last_price = Some(bar.close);
+        self.market_mut(at).last_price = Some(bar.close);
+        if at != InstrumentId::PRIMARY {
+            return self.revalue();
+        }
         self.mark(bar, time, sink);
         let closed = self.strategy_bars.push_bar(bar, self.config.base_timeframe);
         if let Some(earlier) = closed.earlier {

@@ -2,6 +2,7 @@
 
 use super::orders::Draft;
 use super::{Cached, Engine, EventKind, SessionState, Sink};
+use crate::exchange::WorkingOrders;
 use crate::market::Bar;
 use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp};
 use crate::order::{
@@ -57,6 +58,11 @@ struct Wishes {
 }
 
 impl Engine {
+    /// Our orders in the instrument that the strategy trades.
+    fn orders(&self) -> &WorkingOrders {
+        &self.market(InstrumentId::PRIMARY).orders
+    }
+
     /// A bar of the strategy's timeframe closed: the rules see it and say what they want.
     #[inline]
     pub(super) fn close_strategy_bar<S: Sink>(&mut self, bar: &Bar, sink: &mut S) {
@@ -130,7 +136,7 @@ impl Engine {
             return;
         };
         // An order whose time ends with this bar does not stand in the way of the next one.
-        self.expire_orders(time, sink);
+        self.expire_orders(InstrumentId::PRIMARY, time, sink);
         if let Some(held) = self.holding().side() {
             if wishes.enter == Some(held) {
                 self.reversal = None;
@@ -145,7 +151,8 @@ impl Engine {
             // A partly filled entry goes on only while its side is wanted.
             if exits(held) || turn.is_some() {
                 self.cancel_where(
-                    |order| !order.purpose.reduces(),
+                    InstrumentId::PRIMARY,
+                    |order| order.purpose == OrderPurpose::Entry,
                     CancelReason::Replaced,
                     time,
                     sink,
@@ -154,9 +161,9 @@ impl Engine {
             return;
         }
         let working = self
-            .orders
-            .find(|order| !order.purpose.reduces())
-            .map(|index| self.orders.at(index).side);
+            .orders()
+            .find(|order| order.purpose == OrderPurpose::Entry)
+            .map(|index| self.orders().at(index).side);
         if let Some(order_side) = working {
             let side = if order_side == Side::Buy {
                 TradeSide::Long
@@ -198,12 +205,12 @@ impl Engine {
             // An exit must not fail for want of a number: it goes to the market instead.
             return self.close_position(OrderPurpose::Exit, Cow::Borrowed(reason), time, sink);
         };
-        if let Some(index) = self.orders.find(is_exit) {
-            let upgrade = kind == OrderKind::Market && self.orders.at(index).kind != OrderKind::Market;
+        if let Some(index) = self.orders().find(is_exit) {
+            let upgrade = kind == OrderKind::Market && self.orders().at(index).kind != OrderKind::Market;
             if !upgrade {
                 return;
             }
-            self.cancel(index, CancelReason::Replaced, time, sink);
+            self.cancel(InstrumentId::PRIMARY, index, CancelReason::Replaced, time, sink);
         }
         let draft = Draft {
             side: held.entry().opposite(),
@@ -218,6 +225,7 @@ impl Engine {
             purpose: OrderPurpose::Exit,
             reason: Cow::Borrowed(reason),
             decision_price,
+            ..Draft::BLANK
         };
         self.place(draft, time, sink);
     }
@@ -234,7 +242,7 @@ impl Engine {
             return;
         };
         let is_closing = |order: &Order| order.purpose.reduces() && order.kind == OrderKind::Market;
-        if self.orders.find(is_closing).is_some() {
+        if self.orders().find(is_closing).is_some() {
             return;
         }
         let draft = Draft {
@@ -245,6 +253,7 @@ impl Engine {
             purpose,
             reason,
             decision_price,
+            ..Draft::BLANK
         };
         self.place(draft, time, sink);
     }
@@ -443,15 +452,14 @@ impl Engine {
         ];
         let mut grown = false;
         for purpose in purposes {
-            let Some(index) = self.orders.find(|order| order.purpose == purpose) else {
+            let Some(index) = self.orders().find(|order| order.purpose == purpose) else {
                 continue;
             };
-            let order = self.orders.at(index);
-            if let (Some(price), OrderStatus::Accepted | OrderStatus::PartiallyFilled) =
-                (order.kind.price(), order.status)
-            {
+            let order = self.orders().at(index);
+            let kind = order.kind;
+            if matches!(order.status, OrderStatus::Accepted | OrderStatus::PartiallyFilled) {
                 let total = Quantity(quantity.0 + order.filled.0);
-                self.amend(index, price, total, time, sink);
+                self.amend(InstrumentId::PRIMARY, index, kind, total, time, sink);
             }
             grown = true;
         }
@@ -476,11 +484,12 @@ impl Engine {
                 purpose,
                 reason: Cow::Borrowed(reason),
                 decision_price: price,
+                ..Draft::BLANK
             };
             if let Some(id) = self.place(draft, time, sink)
-                && let Some(index) = self.orders.position(id)
+                && let Some(index) = self.orders().position(id)
             {
-                self.accept(index, time, sink);
+                self.accept(InstrumentId::PRIMARY, index, time, sink);
             }
         }
     }
@@ -536,5 +545,6 @@ fn entry_draft(
         purpose: OrderPurpose::Entry,
         reason: Cow::Borrowed(reason),
         decision_price,
+        ..Draft::BLANK
     }
 }

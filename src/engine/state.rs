@@ -2,10 +2,11 @@
 
 use super::{Engine, EngineConfig, EventKind, Mark, SessionState, Sink};
 use crate::analytics::Metrics;
+use crate::exchange::Market;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market::{Bar, Quote};
-use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp};
-use crate::order::{Order, OrderPurpose};
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Symbol, Timestamp};
+use crate::order::{ClientOrderId, Order, OrderPurpose};
 use crate::portfolio::{Holding, Position, Trade};
 
 impl Engine {
@@ -51,16 +52,65 @@ impl Engine {
         self.market_time
     }
 
-    /// The last price seen, on the nearest tick.
+    /// One instrument's market, as the session sees it.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    #[inline]
     #[must_use]
-    pub fn last_price(&self) -> Option<Price> {
-        self.config.instrument.price_from_f64(self.last_price?)
+    pub fn market(&self, at: InstrumentId) -> &Market {
+        &self.markets[at.index()]
     }
 
-    /// The last quote seen.
+    #[inline]
+    pub(super) fn market_mut(&mut self, at: InstrumentId) -> &mut Market {
+        &mut self.markets[at.index()]
+    }
+
+    pub(super) fn instrument(&self, at: InstrumentId) -> &Instrument {
+        self.market(at).instrument()
+    }
+
+    /// The place of the instrument with this symbol.
     #[must_use]
-    pub const fn quote(&self) -> Option<&Quote> {
-        self.quote.as_ref()
+    pub fn instrument_id(&self, symbol: &Symbol) -> Option<InstrumentId> {
+        self.places().find(|at| self.instrument(*at).symbol() == symbol)
+    }
+
+    /// The places of all instruments.
+    pub(super) fn places(&self) -> impl Iterator<Item = InstrumentId> + use<> {
+        (0..u16::try_from(self.markets.len()).unwrap_or(u16::MAX)).map(InstrumentId)
+    }
+
+    /// The market and the place in it of an open order.
+    pub(super) fn find_order(&self, id: OrderId) -> Option<(InstrumentId, usize)> {
+        self.places()
+            .find_map(|at| Some((at, self.market(at).orders.position(id)?)))
+    }
+
+    /// An order that is not at its end.
+    #[must_use]
+    pub fn open_order(&self, id: OrderId) -> Option<&Order> {
+        let (at, index) = self.find_order(id)?;
+        Some(self.market(at).orders.at(index))
+    }
+
+    /// The order that its owner gave this name.
+    #[must_use]
+    pub fn order_named(&self, name: &ClientOrderId) -> Option<OrderId> {
+        self.client_ids.get(name)
+    }
+
+    /// The last price seen of what the strategy trades, on the nearest tick.
+    #[must_use]
+    pub fn last_price(&self) -> Option<Price> {
+        self.market(InstrumentId::PRIMARY).last_price()
+    }
+
+    /// The last quote seen of what the strategy trades.
+    #[must_use]
+    pub fn quote(&self) -> Option<&Quote> {
+        self.market(InstrumentId::PRIMARY).quote.as_ref()
     }
 
     /// The books.
@@ -86,14 +136,35 @@ impl Engine {
         self.cash() + self.position_value()
     }
 
-    /// The position's signed value at the last price, exact.
+    /// What all positions are worth at the last prices, exact: their signed value, or, of what is margined, their gain.
     #[must_use]
     pub fn position_value(&self) -> Money {
-        let instrument = &self.config.instrument;
-        self.last_price().map_or_else(
-            || Money::zero(instrument.quote()),
-            |price| instrument.notional(price, Quantity(self.holding().quantity())),
-        )
+        let zero = Money::zero(self.config.instrument.quote());
+        self.places().fold(zero, |sum, at| {
+            let holding = self.account.holding(at);
+            let instrument = self.instrument(at);
+            match self.market(at).last_price() {
+                Some(price) if !holding.is_flat() => {
+                    let value = sum + instrument.notional(price, Quantity(holding.quantity()));
+                    if instrument.kind().is_margined() {
+                        value - Money::new(holding.cost(), value.currency)
+                    } else {
+                        value
+                    }
+                }
+                _ => sum,
+            }
+        })
+    }
+
+    /// Tells the account the last prices, where they decide what it may still do.
+    pub(super) fn mark_account(&mut self) {
+        for (index, market) in self.markets.iter().enumerate() {
+            let at = InstrumentId(u16::try_from(index).unwrap_or(u16::MAX));
+            if let Some(price) = market.last_price() {
+                self.account.mark(at, price);
+            }
+        }
     }
 
     /// Equity over initial capital, less one.
@@ -108,13 +179,24 @@ impl Engine {
         self.metrics.max_drawdown()
     }
 
-    /// What is held; `None` when flat.
+    /// What is held of the instrument that the strategy trades; `None` when flat.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
-        let mut position = self
-            .holding()
-            .position(&self.config.instrument, self.last_price()?)?;
-        for order in self.orders.as_slice() {
+        self.position_in(InstrumentId::PRIMARY)
+    }
+
+    /// Everything that is held.
+    #[must_use]
+    pub fn positions(&self) -> Vec<Position> {
+        self.places().filter_map(|at| self.position_in(at)).collect()
+    }
+
+    /// What is held of an instrument; `None` when flat.
+    pub(super) fn position_in(&self, at: InstrumentId) -> Option<Position> {
+        let market = self.market(at);
+        let holding = self.account.holding(at);
+        let mut position = holding.position(market.instrument(), market.last_price()?)?;
+        for order in market.orders.as_slice() {
             match order.purpose {
                 OrderPurpose::StopLoss | OrderPurpose::TrailingStop => {
                     let nearer = |other: Price| match order.side {
@@ -124,16 +206,19 @@ impl Engine {
                     position.stop_price = position.stop_price.map_or(order.kind.price(), nearer);
                 }
                 OrderPurpose::TakeProfit => position.target_price = order.kind.price(),
-                OrderPurpose::Entry | OrderPurpose::Exit | OrderPurpose::Flatten => {}
+                OrderPurpose::Entry
+                | OrderPurpose::Exit
+                | OrderPurpose::Flatten
+                | OrderPurpose::Manual
+                | OrderPurpose::Liquidation => {}
             }
         }
         Some(position)
     }
 
-    /// Orders that are not at their end, oldest first.
-    #[must_use]
-    pub fn open_orders(&self) -> &[Order] {
-        self.orders.as_slice()
+    /// Orders that are not at their end, by instrument, oldest first in each.
+    pub fn open_orders(&self) -> impl Iterator<Item = &Order> {
+        self.markets.iter().flat_map(|market| market.orders.as_slice())
     }
 
     /// The round trip under way.
@@ -165,20 +250,30 @@ impl Engine {
     /// # Errors
     /// [`LedgerError`] says what does not.
     pub fn check(&self) -> Result<(), LedgerError> {
-        let held = self.orders.as_slice().iter().map(|order| order.hold.amount).sum();
+        let held = self.open_orders().map(|order| order.hold.amount).sum();
         self.account.check(held)
     }
 
     /// Equity at a price, from the cached floats.
     #[inline]
     pub(super) fn equity_at(&self, price: f64) -> (f64, f64) {
-        let value = self.cached.quantity * price * self.cached.multiplier;
+        let value = self.cached.value.at(price) + self.cached.others;
         (self.cached.cash + value, value)
+    }
+
+    /// Values what is held of another instrument at its last price.
+    pub(super) fn revalue(&mut self) {
+        let others = self.places().skip(1).map(|at| {
+            let value = self.account.value_model(at);
+            self.market(at).last_price.map_or(0.0, |price| value.at(price))
+        });
+        self.cached.others = others.sum();
     }
 
     /// Brings the cached floats in step with the books.
     pub(super) fn refresh_cache(&mut self) {
         self.cached.cash = self.account.cash().to_f64();
+        self.cached.value = self.account.value_model(InstrumentId::PRIMARY);
         self.cached.quantity = Quantity(self.holding().quantity()).to_f64();
         self.cached.entry_price = self.holding().entry_price().map_or(f64::NAN, Price::to_f64);
     }

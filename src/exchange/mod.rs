@@ -1,19 +1,25 @@
 //! The simulated exchange: where orders meet the market.
 
-mod book;
+mod client_ids;
 mod explanation;
+mod filters;
 mod liquidity;
+mod market;
 mod models;
 mod path;
 mod queue;
+mod working;
 
-pub use book::{Touch, WorkingOrders};
-pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met};
+pub use client_ids::ClientIds;
+pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
+pub use filters::Arrival;
 pub use liquidity::{OwnLiquidity, Taker, sweep, sweep_and_take};
+pub use market::{Market, TradingStatus};
 pub use models::{
     Amount, Basis, Charge, ChargedOn, Checked, Conditions, FeeInputs, FeePreset, FeePresetName, FeeSchedule,
     FeeScheduleError, FillRules, ImpactModel, LatencyModel, LatencyPoint, LimitFill, LiquidityCurve, Models,
     PathRule, Slip, SlipInputs, SlippageModel, Tier, UnknownFeePreset,
 };
-pub use path::{Leg, legs};
+pub use path::{Leg, legs, legs_in_order};
 pub use queue::{Cancellations, QueueModel, QueuePosition};
+pub use working::{Reach, Touch, WorkingOrders, rests};

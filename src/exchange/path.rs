@@ -17,10 +17,16 @@ pub fn legs(bar: &Bar) -> [Leg; 3] {
     // Prices are decimals: what differs by the rounding of floats only is equally near.
     let rounding = 4.0 * f64::EPSILON * bar.high;
     let nearer = (bar.open - bar.low) - (bar.high - bar.open);
-    let (first, second) = if nearer > rounding {
-        (bar.high, bar.low)
-    } else {
+    legs_in_order(bar, nearer <= rounding)
+}
+
+/// The legs open → one extreme → the other → close.
+#[must_use]
+pub fn legs_in_order(bar: &Bar, low_first: bool) -> [Leg; 3] {
+    let (first, second) = if low_first {
         (bar.low, bar.high)
+    } else {
+        (bar.high, bar.low)
     };
     [
         Leg {

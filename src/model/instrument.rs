@@ -1,6 +1,7 @@
 //! What is traded, and in which steps.
 
 use super::{Currency, InstrumentKind, MarginRule, Money, OrderLimits, Price, Quantity, float};
+use crate::market::CalendarId;
 use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -90,6 +91,8 @@ pub struct Instrument {
     margin: MarginRule,
     #[serde(default)]
     limits: OrderLimits,
+    #[serde(default)]
+    calendar: CalendarId,
 }
 
 impl Instrument {
@@ -133,6 +136,7 @@ impl Instrument {
             kind: InstrumentKind::Spot,
             margin: MarginRule::Full,
             limits: OrderLimits::default(),
+            calendar: CalendarId::Always,
         })
     }
 
@@ -161,6 +165,12 @@ impl Instrument {
                 what: "margin",
             })
         }
+    }
+
+    /// The same with other trading hours; a new one trades always.
+    #[must_use]
+    pub fn with_calendar(self, calendar: CalendarId) -> Self {
+        Self { calendar, ..self }
     }
 
     /// The same with a venue's limits of orders; a new one has none but its smallest order value.
@@ -221,6 +231,12 @@ impl Instrument {
     #[must_use]
     pub const fn margin(&self) -> MarginRule {
         self.margin
+    }
+
+    /// When it trades.
+    #[must_use]
+    pub const fn calendar(&self) -> CalendarId {
+        self.calendar
     }
 
     /// What its venue accepts of orders.

@@ -2,7 +2,8 @@
 //!
 //! *Denied* is the risk check's word, *rejected* the exchange's.
 
-use crate::model::{Money, Price, Quantity};
+use crate::model::{Money, OrderId, Price, Quantity, Timestamp};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Why the risk check refused an order.
@@ -65,7 +66,7 @@ impl DenyReason {
     }
 }
 
-/// Why the exchange refused an order.
+/// Why the exchange refused an order, or a request to change one.
 #[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectReason {
@@ -89,6 +90,134 @@ pub enum RejectReason {
         /// The market's last price.
         market: Price,
     },
+    /// A trail that is no distance.
+    #[error("a trail of {distance} is no distance: it must be positive, and a share below 1")]
+    InvalidTrail {
+        /// The distance.
+        #[serde(with = "crate::model::decimal")]
+        distance: Decimal,
+    },
+    /// An iceberg that shows nothing, or all of it and more.
+    #[error("a shown quantity of {display} does not fit an order of {quantity}")]
+    InvalidDisplay {
+        /// The quantity shown.
+        display: Quantity,
+        /// The quantity ordered.
+        quantity: Quantity,
+    },
+    /// Instructions that contradict each other or the order's kind.
+    #[error("{what}")]
+    Contradiction {
+        /// What contradicts what, in a sentence without its full stop.
+        what: String,
+    },
+    /// Less than the venue takes.
+    #[error("a quantity of {quantity} is below the smallest of {minimum}")]
+    BelowMinimumQuantity {
+        /// The quantity.
+        quantity: Quantity,
+        /// The instrument's smallest.
+        minimum: Quantity,
+    },
+    /// More than the venue takes.
+    #[error("a quantity of {quantity} is above the largest of {maximum}")]
+    AboveMaximumQuantity {
+        /// The quantity.
+        quantity: Quantity,
+        /// The instrument's largest.
+        maximum: Quantity,
+    },
+    /// A value above what the venue takes.
+    #[error("a value of {notional} is above the largest order of {maximum}")]
+    AboveMaximumNotional {
+        /// The order's value.
+        notional: Money,
+        /// The instrument's largest.
+        maximum: Money,
+    },
+    /// A price too far from the market.
+    #[error("price {price} is too far from the market at {market}: this instrument takes {low} to {high}")]
+    OutsidePriceBand {
+        /// The price.
+        price: Price,
+        /// The market's last price.
+        market: Price,
+        /// The lowest price taken.
+        low: Price,
+        /// The highest price taken.
+        high: Price,
+    },
+    /// Too many orders rest already.
+    #[error("{open} orders rest already, which is the most")]
+    TooManyOpenOrders {
+        /// How many rest.
+        open: u32,
+    },
+    /// A post-only order that would take.
+    #[error("it would take at {market}, which a post-only order must not")]
+    PostOnlyWouldTake {
+        /// The price that it would have taken.
+        market: Price,
+    },
+    /// A reduce-only order without a position that it reduces.
+    #[error("there is no position that it would reduce")]
+    WouldIncrease,
+    /// An expiry that is over.
+    #[error("it expires at {expires_at}, which is over")]
+    ExpiryOver {
+        /// When it expires.
+        expires_at: Timestamp,
+    },
+    /// The market is closed, and the order cannot wait.
+    #[error("the market is closed, and {what} cannot wait for its open")]
+    MarketClosed {
+        /// What cannot wait.
+        what: String,
+    },
+    /// The auction that it is for does not exist.
+    #[error("this market has no auctions: it never closes")]
+    NoAuction,
+    /// The instrument does not trade any more.
+    #[error("it does not trade any more")]
+    NotTrading,
+    /// There is no such instrument in the session.
+    #[error("the session does not trade {symbol}")]
+    UnknownInstrument {
+        /// What was asked for.
+        symbol: String,
+    },
+    /// There is no price yet.
+    #[error("the market has no price yet")]
+    NoMarket,
+    /// An order that is at its end, or never was.
+    #[error("there is no open order {order_id}")]
+    NoSuchOrder {
+        /// Which.
+        order_id: OrderId,
+    },
+    /// A changed quantity below what has filled already.
+    #[error("{filled} have filled already: the quantity cannot be {quantity}")]
+    BelowFilled {
+        /// The quantity asked for.
+        quantity: Quantity,
+        /// What has filled.
+        filled: Quantity,
+    },
+    /// A request about an order that is itself still on its way.
+    #[error("the order has not reached the exchange yet")]
+    NotYetThere,
+    /// More requests on their way than the exchange takes.
+    #[error("too many requests are on their way")]
+    TooManyRequests,
+    /// Another order of its list was refused.
+    #[error("another order of its list was refused")]
+    ListRefused,
+    /// The session does not trade.
+    #[error("the session is {state}: it takes no orders")]
+    SessionNotOpen {
+        /// Where it stands.
+        state: String,
+    },
 }
 
 impl RejectReason {
@@ -99,7 +228,64 @@ impl RejectReason {
             Self::InvalidPrice { .. } => "invalid_price",
             Self::InvalidQuantity { .. } => "invalid_quantity",
             Self::StopWouldTrigger { .. } => "stop_would_trigger",
+            Self::InvalidTrail { .. } => "invalid_trail",
+            Self::InvalidDisplay { .. } => "invalid_display_quantity",
+            Self::Contradiction { .. } => "contradiction",
+            Self::BelowMinimumQuantity { .. } => "below_minimum_quantity",
+            Self::AboveMaximumQuantity { .. } => "above_maximum_quantity",
+            Self::AboveMaximumNotional { .. } => "above_maximum_notional",
+            Self::OutsidePriceBand { .. } => "outside_price_band",
+            Self::TooManyOpenOrders { .. } => "too_many_open_orders",
+            Self::PostOnlyWouldTake { .. } => "post_only_would_take",
+            Self::WouldIncrease => "would_increase",
+            Self::ExpiryOver { .. } => "expiry_over",
+            Self::MarketClosed { .. } => "market_closed",
+            Self::NoAuction => "no_auction",
+            Self::NotTrading => "not_trading",
+            Self::UnknownInstrument { .. } => "unknown_instrument",
+            Self::NoMarket => "no_market",
+            Self::NoSuchOrder { .. } => "no_such_order",
+            Self::BelowFilled { .. } => "below_filled",
+            Self::NotYetThere => "not_yet_there",
+            Self::TooManyRequests => "too_many_requests",
+            Self::ListRefused => "list_refused",
+            Self::SessionNotOpen { .. } => "session_not_open",
         }
+    }
+}
+
+/// Why a request to change or withdraw an order was refused: by the exchange, or by the risk check.
+#[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// By the exchange.
+    #[error("{0}")]
+    Rejected(RejectReason),
+    /// By the risk check.
+    #[error("{0}")]
+    Denied(DenyReason),
+}
+
+impl Refusal {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(reason) => reason.code(),
+            Self::Denied(reason) => reason.code(),
+        }
+    }
+}
+
+impl From<RejectReason> for Refusal {
+    fn from(reason: RejectReason) -> Self {
+        Self::Rejected(reason)
+    }
+}
+
+impl From<DenyReason> for Refusal {
+    fn from(reason: DenyReason) -> Self {
+        Self::Denied(reason)
     }
 }
 
@@ -125,6 +311,33 @@ pub enum CancelReason {
     /// The session stops or halts.
     #[error("the session stopped trading")]
     SessionStopped,
+    /// Another order of its group filled.
+    #[error("another order of its group filled")]
+    GroupFilled,
+    /// Another order of its group ended.
+    #[error("another order of its group ended")]
+    GroupEnded,
+    /// The order that it was attached to ended without a fill.
+    #[error("the order that it was attached to ended without a fill")]
+    ParentEnded,
+    /// Another order of its group, or the whole list, was refused.
+    #[error("another order of its list was refused")]
+    ListRefused,
+    /// A market order walked as far from the touch as price protection lets it.
+    #[error("price protection: the rest would fill too far from the touch")]
+    PriceProtection,
+    /// The auction that it was for is over.
+    #[error("the auction that it was for is over")]
+    AuctionOver,
+    /// The instrument ended: it expired, or was delisted.
+    #[error("the instrument does not trade any more")]
+    NotTrading,
+    /// The margin gave out.
+    #[error("the margin gave out")]
+    Liquidated,
+    /// It may only reduce, and there is nothing left to reduce.
+    #[error("there is nothing left that it would reduce")]
+    NothingToReduce,
 }
 
 impl CancelReason {
@@ -138,6 +351,15 @@ impl CancelReason {
             Self::InsufficientFunds => "insufficient_funds",
             Self::Replaced => "replaced",
             Self::SessionStopped => "session_stopped",
+            Self::GroupFilled => "group_filled",
+            Self::GroupEnded => "group_ended",
+            Self::ParentEnded => "parent_ended",
+            Self::ListRefused => "list_refused",
+            Self::PriceProtection => "price_protection",
+            Self::AuctionOver => "auction_over",
+            Self::NotTrading => "not_trading",
+            Self::Liquidated => "liquidated",
+            Self::NothingToReduce => "nothing_to_reduce",
         }
     }
 }

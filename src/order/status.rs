@@ -12,6 +12,8 @@ use std::fmt;
 pub enum OrderStatus {
     /// Placed by the strategy or a person; the risk check has not spoken.
     Initialized,
+    /// Waits for the order that it is attached to.
+    Waiting,
     /// Refused by the risk check; it never reached the exchange.
     Denied,
     /// Passed the risk check, on its way to the exchange.
@@ -36,6 +38,8 @@ pub enum OrderStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderEvent {
+    /// It is attached to another order, which has to fill first.
+    Attach,
     /// The risk check refuses.
     Deny,
     /// The risk check passes it on.
@@ -60,8 +64,9 @@ pub enum OrderEvent {
 
 impl OrderStatus {
     /// All states, for tests and tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Initialized,
+        Self::Waiting,
         Self::Denied,
         Self::Submitted,
         Self::Rejected,
@@ -81,8 +86,15 @@ impl OrderStatus {
         use OrderEvent as E;
         use OrderStatus as S;
         match (self, event) {
-            (S::Initialized, E::Deny) => Ok(S::Denied),
-            (S::Initialized, E::Submit) => Ok(S::Submitted),
+            (S::Initialized, E::Attach) => Ok(S::Waiting),
+            // A waiting order is checked when its parent fills: only then is it known what it needs.
+            (S::Initialized | S::Waiting, E::Deny) => Ok(S::Denied),
+            (S::Initialized | S::Waiting, E::Submit) => Ok(S::Submitted),
+
+            (S::Waiting, E::Amend) => Ok(S::Waiting),
+            // Its parent ended without a fill, or its owner changed his mind.
+            (S::Waiting, E::Cancel) => Ok(S::Canceled),
+            (S::Waiting, E::Expire) => Ok(S::Expired),
 
             (S::Submitted, E::Reject) => Ok(S::Rejected),
             (S::Submitted, E::Accept) => Ok(S::Accepted),
@@ -97,8 +109,11 @@ impl OrderStatus {
             // A triggered or partly filled order's rest can still be withdrawn: cash that does not reach, IOC.
             (S::Accepted | S::Triggered | S::PartiallyFilled, E::Cancel) => Ok(S::Canceled),
             (S::Accepted | S::Triggered | S::PartiallyFilled, E::Expire) => Ok(S::Expired),
-            // The quantity left over keeps its price terms open to change.
+            // The quantity left over keeps its price terms open to change; so does a stop-limit that was set off.
             (S::PartiallyFilled, E::Amend) => Ok(S::PartiallyFilled),
+            (S::Triggered, E::Amend) => Ok(S::Triggered),
+            // A post-only order that would take, on arrival or when it is set off.
+            (S::Accepted | S::Triggered, E::Reject) => Ok(S::Rejected),
 
             (status, event) => Err(TransitionError { status, event }),
         }
@@ -116,7 +131,8 @@ impl OrderStatus {
 
 impl OrderEvent {
     /// All events, for tests and tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
+        Self::Attach,
         Self::Deny,
         Self::Submit,
         Self::Reject,
@@ -134,6 +150,7 @@ impl fmt::Display for OrderStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Initialized => "initialized",
+            Self::Waiting => "waiting",
             Self::Denied => "denied",
             Self::Submitted => "submitted",
             Self::Rejected => "rejected",
@@ -166,58 +183,47 @@ mod tests {
     /// `OrderEvent::ALL`; `None` is a named error.
     #[test]
     fn every_pair_of_state_and_event_is_a_move_or_a_named_error() {
-        let end = [None; 10];
-        let working = |amend, trigger| {
-            let (fill, rest) = (Some(S::PartiallyFilled), Some(S::Filled));
+        let end = [None; 11];
+        let working = |reject: Option<S>, trigger: Option<S>, amend: Option<S>| {
+            let (part, rest) = (Some(S::PartiallyFilled), Some(S::Filled));
+            let (cancel, expire) = (Some(S::Canceled), Some(S::Expired));
             [
-                None,
-                None,
-                None,
-                None,
-                trigger,
-                amend,
-                fill,
-                rest,
-                Some(S::Canceled),
-                Some(S::Expired),
+                None, None, None, reject, None, trigger, amend, part, rest, cancel, expire,
             ]
         };
+        let sent = |attach: Option<S>,
+                    reject: Option<S>,
+                    accept: Option<S>,
+                    amend: Option<S>,
+                    ends: [Option<S>; 2]| {
+            let (deny, submit) = if reject.is_some() {
+                (None, None)
+            } else {
+                (Some(S::Denied), Some(S::Submitted))
+            };
+            [
+                attach, deny, submit, reject, accept, None, amend, None, None, ends[0], ends[1],
+            ]
+        };
+        let ends = [Some(S::Canceled), Some(S::Expired)];
         let table = [
             (
                 S::Initialized,
-                [
-                    Some(S::Denied),
-                    Some(S::Submitted),
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                    None,
-                ],
+                sent(Some(S::Waiting), None, None, None, [None; 2]),
             ),
+            (S::Waiting, sent(None, None, None, Some(S::Waiting), ends)),
             (S::Denied, end),
-            (S::Submitted, {
-                let (canceled, expired) = (Some(S::Canceled), Some(S::Expired));
-                [
-                    None,
-                    None,
-                    Some(S::Rejected),
-                    Some(S::Accepted),
-                    None,
-                    None,
-                    None,
-                    None,
-                    canceled,
-                    expired,
-                ]
-            }),
+            (
+                S::Submitted,
+                sent(None, Some(S::Rejected), Some(S::Accepted), None, ends),
+            ),
             (S::Rejected, end),
-            (S::Accepted, working(Some(S::Accepted), Some(S::Triggered))),
-            (S::Triggered, working(None, None)),
-            (S::PartiallyFilled, working(Some(S::PartiallyFilled), None)),
+            (
+                S::Accepted,
+                working(Some(S::Rejected), Some(S::Triggered), Some(S::Accepted)),
+            ),
+            (S::Triggered, working(Some(S::Rejected), None, Some(S::Triggered))),
+            (S::PartiallyFilled, working(None, None, Some(S::PartiallyFilled))),
             (S::Filled, end),
             (S::Canceled, end),
             (S::Expired, end),

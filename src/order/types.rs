@@ -1,7 +1,7 @@
 //! What an order says.
 
-use super::OrderStatus;
-use crate::model::{Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
+use super::{ClientOrderId, GroupId, OrderStatus};
+use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -11,34 +11,92 @@ use std::borrow::Cow;
 pub struct Order {
     /// Its number in the session.
     pub id: OrderId,
+    /// What it trades.
+    #[serde(default)]
+    pub instrument: InstrumentId,
+    /// The name that its owner gave it, by which a repeated request is known.
+    #[serde(default)]
+    pub client_order_id: Option<ClientOrderId>,
     /// Buy or sell.
     pub side: Side,
     /// What it waits for.
     pub kind: OrderKind,
     /// Quantity ordered, in units of the instrument.
     pub quantity: Quantity,
+    /// Iceberg: how much of it is shown at once; each slice that fills is followed by the next one, at the end of the
+    /// queue.
+    #[serde(default)]
+    pub display: Option<Quantity>,
     /// Quantity filled so far.
     pub filled: Quantity,
     /// Average price of the fills; `None` before the first.
     pub average_price: Option<Price>,
+    /// Fees of the fills so far, in quote currency; negative is a rebate.
+    #[serde(default, with = "crate::model::decimal")]
+    pub fees: Decimal,
     /// Where it stands.
     pub status: OrderStatus,
     /// How long it stays.
     pub time_in_force: TimeInForce,
+    /// What else binds it.
+    #[serde(default)]
+    pub instructions: Instructions,
     /// Why it was placed.
     pub purpose: OrderPurpose,
+    /// The order whose fill sets it free.
+    #[serde(default)]
+    pub parent: Option<OrderId>,
+    /// The orders of which only one may fill: what one fills the others lose.
+    #[serde(default)]
+    pub group: Option<GroupId>,
     /// The price on which the decision was made: the last price when it was placed.
     pub decision_price: Price,
     /// When it was placed.
     pub submitted_at: Timestamp,
+    /// When it reaches the exchange: later than it was placed by the latency.
+    #[serde(default)]
+    pub arrives_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// When its time in force ends; `None` for what stays until it is filled or withdrawn.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// Cash held for it.
     pub hold: Money,
     /// The rule or command that placed it, in words: `entry.long`, `stop loss`, `flatten`.
     pub reason: Cow<'static, str>,
     /// Why it ended unfilled, in words; empty otherwise.
     pub end_reason: Cow<'static, str>,
+}
+
+/// What an order waits for, as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaits {
+    /// Nothing: it takes whatever price there is.
+    Anything,
+    /// The market to come to this price from below.
+    RiseTo(Price),
+    /// The market to come to this price from above.
+    FallTo(Price),
+    /// This price or a better one.
+    Limit(Price),
+}
+
+impl Awaits {
+    /// The price it waits for, if it waits for one.
+    #[must_use]
+    pub const fn price(self) -> Option<Price> {
+        match self {
+            Self::Anything => None,
+            Self::RiseTo(price) | Self::FallTo(price) | Self::Limit(price) => Some(price),
+        }
+    }
+
+    /// Whether it is a trigger rather than a limit.
+    #[must_use]
+    pub const fn is_trigger(self) -> bool {
+        matches!(self, Self::RiseTo(_) | Self::FallTo(_))
+    }
 }
 
 impl Order {
@@ -48,40 +106,71 @@ impl Order {
         Quantity(self.quantity.0 - self.filled.0)
     }
 
+    /// What it waits for, as it stands.
+    #[must_use]
+    pub const fn awaits(&self) -> Awaits {
+        let is_set_off = matches!(self.status, OrderStatus::Triggered | OrderStatus::PartiallyFilled);
+        match (self.kind, self.side, is_set_off) {
+            (OrderKind::Market, ..) => Awaits::Anything,
+            (OrderKind::Limit { price }, ..)
+            | (OrderKind::StopLimit { price, .. } | OrderKind::TakeProfitLimit { price, .. }, _, true) => {
+                Awaits::Limit(price)
+            }
+            (
+                OrderKind::Stop { .. } | OrderKind::TrailingStop { .. } | OrderKind::TakeProfit { .. },
+                _,
+                true,
+            ) => Awaits::Anything,
+            (
+                OrderKind::Stop { stop_price }
+                | OrderKind::StopLimit { stop_price, .. }
+                | OrderKind::TrailingStop { stop_price, .. },
+                Side::Buy,
+                false,
+            )
+            | (
+                OrderKind::TakeProfit { stop_price } | OrderKind::TakeProfitLimit { stop_price, .. },
+                Side::Sell,
+                false,
+            ) => Awaits::RiseTo(stop_price),
+            (
+                OrderKind::Stop { stop_price }
+                | OrderKind::StopLimit { stop_price, .. }
+                | OrderKind::TrailingStop { stop_price, .. },
+                Side::Sell,
+                false,
+            )
+            | (
+                OrderKind::TakeProfit { stop_price } | OrderKind::TakeProfitLimit { stop_price, .. },
+                Side::Buy,
+                false,
+            ) => Awaits::FallTo(stop_price),
+        }
+    }
+
     /// Whether it takes whatever price there is: a market order, or a stop that was set off.
     #[must_use]
     pub const fn takes_any_price(&self) -> bool {
-        match self.kind {
-            OrderKind::Market => true,
-            OrderKind::Limit { .. } => false,
-            OrderKind::Stop { .. } | OrderKind::TrailingStop { .. } => {
-                matches!(self.status, OrderStatus::Triggered | OrderStatus::PartiallyFilled)
-            }
-        }
+        matches!(self.awaits(), Awaits::Anything)
     }
 
-    /// Whether its time in force leaves no rest once it has met the market: immediate or cancel, fill or kill. A stop
-    /// waits for its trigger first.
+    /// Whether it may only make a position smaller.
+    #[must_use]
+    pub const fn only_reduces(&self) -> bool {
+        self.purpose.reduces() || self.instructions.reduce_only || self.instructions.close_position
+    }
+
+    /// Whether its time in force leaves no rest once it has met the market: immediate or cancel, fill or kill. What has
+    /// a trigger waits for that first.
     #[must_use]
     pub const fn leaves_no_rest(&self) -> bool {
-        let waits = matches!(
-            (self.kind, self.status),
-            (
-                OrderKind::Stop { .. } | OrderKind::TrailingStop { .. },
-                OrderStatus::Accepted
-            )
-        );
-        matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) && !waits
+        matches!(self.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) && !self.awaits().is_trigger()
     }
 
-    /// When its time in force ends; `None` for orders that stay until they are filled or withdrawn.
+    /// Whether it is for an auction only: the open or the close.
     #[must_use]
-    pub const fn expires_at(&self) -> Option<Timestamp> {
-        match self.time_in_force {
-            TimeInForce::Gtd { expires_at } => Some(expires_at),
-            TimeInForce::Day => Some(Timeframe::DAY.close_of(Timeframe::DAY.floor(self.submitted_at))),
-            TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => None,
-        }
+    pub const fn is_for_auction(&self) -> bool {
+        matches!(self.time_in_force, TimeInForce::Opg | TimeInForce::Cls)
     }
 }
 
@@ -96,7 +185,7 @@ pub enum OrderKind {
         /// The worst price it accepts.
         price: Price,
     },
-    /// The market to touch `stop_price`; then it is a market order.
+    /// The market to move against its side and touch `stop_price`; then it is a market order.
     Stop {
         /// The price that sets it off.
         stop_price: Price,
@@ -107,6 +196,26 @@ pub enum OrderKind {
         stop_price: Price,
         /// How far it stays behind the best price seen.
         trail: Trail,
+    },
+    /// A stop that, set off, is a limit order.
+    StopLimit {
+        /// The price that sets it off.
+        stop_price: Price,
+        /// The worst price it accepts then.
+        price: Price,
+    },
+    /// The market to move in favour of its side and touch `stop_price`; then it is a market order (also called market
+    /// if touched).
+    TakeProfit {
+        /// The price that sets it off.
+        stop_price: Price,
+    },
+    /// The same that, set off, is a limit order.
+    TakeProfitLimit {
+        /// The price that sets it off.
+        stop_price: Price,
+        /// The worst price it accepts then.
+        price: Price,
     },
 }
 
@@ -129,16 +238,73 @@ impl Trail {
             Self::Share(share) => best.0 * share,
         }
     }
+
+    /// The distance as a number: an amount or a share.
+    #[must_use]
+    pub const fn distance(self) -> Decimal {
+        match self {
+            Self::Amount(distance) | Self::Share(distance) => distance,
+        }
+    }
 }
 
 impl OrderKind {
-    /// The limit or trigger price, if the kind has one.
+    /// The price that sets it off, if it has one.
     #[must_use]
-    pub const fn price(&self) -> Option<Price> {
+    pub const fn stop_price(&self) -> Option<Price> {
         match self {
-            Self::Market => None,
-            Self::Limit { price } => Some(*price),
-            Self::Stop { stop_price } | Self::TrailingStop { stop_price, .. } => Some(*stop_price),
+            Self::Market | Self::Limit { .. } => None,
+            Self::Stop { stop_price }
+            | Self::TrailingStop { stop_price, .. }
+            | Self::StopLimit { stop_price, .. }
+            | Self::TakeProfit { stop_price }
+            | Self::TakeProfitLimit { stop_price, .. } => Some(*stop_price),
+        }
+    }
+
+    /// The worst price it accepts, if it has one.
+    #[must_use]
+    pub const fn limit_price(&self) -> Option<Price> {
+        match self {
+            Self::Limit { price } | Self::StopLimit { price, .. } | Self::TakeProfitLimit { price, .. } => {
+                Some(*price)
+            }
+            Self::Market | Self::Stop { .. } | Self::TrailingStop { .. } | Self::TakeProfit { .. } => None,
+        }
+    }
+
+    /// The price at which it is expected to fill, as far as it names one: its limit, or else its trigger.
+    #[must_use]
+    pub fn price(&self) -> Option<Price> {
+        self.limit_price().or_else(|| self.stop_price())
+    }
+
+    /// The same with other prices; `None` leaves one as it is, and what the kind does not have is ignored.
+    #[must_use]
+    pub fn at(self, limit: Option<Price>, stop: Option<Price>) -> Self {
+        match self {
+            Self::Market => self,
+            Self::Limit { price } => Self::Limit {
+                price: limit.unwrap_or(price),
+            },
+            Self::Stop { stop_price } => Self::Stop {
+                stop_price: stop.unwrap_or(stop_price),
+            },
+            Self::TrailingStop { stop_price, trail } => Self::TrailingStop {
+                stop_price: stop.unwrap_or(stop_price),
+                trail,
+            },
+            Self::StopLimit { stop_price, price } => Self::StopLimit {
+                stop_price: stop.unwrap_or(stop_price),
+                price: limit.unwrap_or(price),
+            },
+            Self::TakeProfit { stop_price } => Self::TakeProfit {
+                stop_price: stop.unwrap_or(stop_price),
+            },
+            Self::TakeProfitLimit { stop_price, price } => Self::TakeProfitLimit {
+                stop_price: stop.unwrap_or(stop_price),
+                price: limit.unwrap_or(price),
+            },
         }
     }
 
@@ -150,6 +316,9 @@ impl OrderKind {
             Self::Limit { .. } => "limit",
             Self::Stop { .. } => "stop",
             Self::TrailingStop { .. } => "trailing_stop",
+            Self::StopLimit { .. } => "stop_limit",
+            Self::TakeProfit { .. } => "take_profit",
+            Self::TakeProfitLimit { .. } => "take_profit_limit",
         }
     }
 }
@@ -164,13 +333,67 @@ pub enum TimeInForce {
     Ioc,
     /// Filled at once and whole, or canceled.
     Fok,
-    /// Until the end of its UTC day.
+    /// Until the end of its trading day: the UTC day where a market never closes.
     Day,
     /// Until `expires_at`.
     Gtd {
         /// When it expires.
         expires_at: Timestamp,
     },
+    /// At the next opening auction, or not at all.
+    Opg,
+    /// At the next closing auction, or not at all.
+    Cls,
+}
+
+impl TimeInForce {
+    /// Its name as the wire and the page write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gtc => "gtc",
+            Self::Ioc => "ioc",
+            Self::Fok => "fok",
+            Self::Day => "day",
+            Self::Gtd { .. } => "gtd",
+            Self::Opg => "opg",
+            Self::Cls => "cls",
+        }
+    }
+}
+
+/// What binds an order beside its price, quantity and time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Instructions {
+    /// It may only rest, never take.
+    pub post_only: Option<PostOnly>,
+    /// It may only make the position smaller.
+    pub reduce_only: bool,
+    /// It closes the whole position, whatever that is when it fills.
+    pub close_position: bool,
+    /// It may also fill before the open and after the close.
+    pub extended_hours: bool,
+}
+
+impl Instructions {
+    /// Nothing else binds it.
+    pub const NONE: Self = Self {
+        post_only: None,
+        reduce_only: false,
+        close_position: false,
+        extended_hours: false,
+    };
+}
+
+/// What becomes of a post-only order that would take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostOnly {
+    /// It is rejected.
+    Reject,
+    /// Its price slides to the nearest one at which it rests.
+    Slide,
 }
 
 /// Why an order was placed: what it does to the position.
@@ -189,12 +412,16 @@ pub enum OrderPurpose {
     TrailingStop,
     /// Closes because a person or a protection says so.
     Flatten,
+    /// A person's or program's own order: opens or reduces, as the position stands.
+    Manual,
+    /// Closes because the margin gave out.
+    Liquidation,
 }
 
 impl OrderPurpose {
     /// Whether the order may only make the position smaller.
     #[must_use]
     pub const fn reduces(self) -> bool {
-        !matches!(self, Self::Entry)
+        !matches!(self, Self::Entry | Self::Manual)
     }
 }

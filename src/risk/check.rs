@@ -2,7 +2,7 @@
 
 use crate::exchange::Models;
 use crate::model::{Instrument, InstrumentId, Money, Quantity, Timestamp};
-use crate::order::{DenyReason, Order, OrderEvent, OrderStatus};
+use crate::order::{DenyReason, Order, OrderEvent, OrderPurpose, OrderStatus};
 use crate::portfolio::Account;
 use rust_decimal::Decimal;
 
@@ -66,10 +66,11 @@ impl OrderCheck<'_> {
                 lot: Quantity(instrument.lot()),
             });
         }
-        if order.purpose.reduces() {
-            let held = self.account.holding(self.id).quantity();
-            let reduces = !held.is_zero() && (held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
-            return if reduces {
+        let held = self.account.holding(self.id).quantity();
+        let reduces = !held.is_zero() && (held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
+        if order.only_reduces() {
+            // Whether a request to reduce has something to reduce is for the exchange to say.
+            return if reduces || order.purpose == OrderPurpose::Manual {
                 Ok(Money::zero(instrument.quote()))
             } else {
                 Err(DenyReason::NothingToReduce)
@@ -80,12 +81,22 @@ impl OrderCheck<'_> {
                 because: because.to_owned(),
             });
         }
+        // What closes a position the other way needs no cover of its own.
+        let closes = if reduces {
+            held.abs().min(order.quantity.0)
+        } else {
+            Decimal::ZERO
+        };
+        let quantity = Quantity(order.quantity.0 - closes);
+        if quantity.0.is_zero() {
+            return Ok(Money::zero(instrument.quote()));
+        }
         let price = order.kind.price().unwrap_or(order.decision_price);
         let notional = instrument
-            .checked_notional(price, order.quantity)
+            .checked_notional(price, quantity)
             .ok_or_else(|| DenyReason::Undefined {
                 what: "value of the order".to_owned(),
-                value: format!("{} × {price}", order.quantity),
+                value: format!("{quantity} × {price}"),
             })?;
         let minimum = Money::new(instrument.minimum_notional(), instrument.quote());
         if notional.amount < minimum.amount {
@@ -93,8 +104,8 @@ impl OrderCheck<'_> {
         }
         let required = self
             .account
-            .required(self.id, instrument, order.side, order.quantity, price);
-        let needed = required + self.models.worst_cost(instrument, price, order.quantity);
+            .required(self.id, instrument, order.side, quantity, price);
+        let needed = required + self.models.worst_cost(instrument, price, quantity);
         let available = self.account.funds(self.id, order.side);
         if needed.amount > available.amount {
             return Err(DenyReason::InsufficientFunds { needed, available });
@@ -104,10 +115,9 @@ impl OrderCheck<'_> {
 }
 
 fn advanced(mut order: Order, event: OrderEvent, now: Timestamp) -> Order {
-    // A new order is `Initialized`, which takes both verdicts; anything else here is a bug.
-    debug_assert_eq!(
-        order.status,
-        OrderStatus::Initialized,
+    // A new order is `Initialized` or `Waiting`, which take both verdicts; anything else here is a bug.
+    debug_assert!(
+        matches!(order.status, OrderStatus::Initialized | OrderStatus::Waiting),
         "order {} was checked before",
         order.id
     );

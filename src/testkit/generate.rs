@@ -61,9 +61,9 @@ pub fn arbitrary_market(range: std::ops::Range<usize>) -> impl Strategy<Value = 
                     inputs.push(Input::Command(now, commands.remove(position).1));
                 }
                 if ticks {
-                    inputs.extend(ticks_of(&bar).into_iter().map(Input::Market));
+                    inputs.extend(ticks_of(&bar).into_iter().map(Input::market));
                 } else {
-                    inputs.push(Input::Market(MarketEvent::Bar(bar)));
+                    inputs.push(Input::market(MarketEvent::Bar(bar)));
                 }
                 let seconds = if ticks { 30 } else { 60 };
                 now = bar.open_time.plus_nanos(seconds * 1_000_000_000);

@@ -53,6 +53,7 @@ pub fn fill(
     fee: Money,
     time: Timestamp,
 ) -> Fill {
+    let nothing = Money::zero(instrument.quote());
     Fill {
         order_id: OrderId(number),
         number,
@@ -62,18 +63,22 @@ pub fn fill(
         price,
         fee,
         liquidity: Liquidity::Taker,
-        explanation: Explanation::build(
-            instrument,
-            DataTier::Bars,
-            side,
-            quantity,
-            (time, price),
-            price,
-            Decimal::ZERO,
-            price,
+        explanation: Explanation {
+            tier: DataTier::Bars,
+            decision_price: price,
+            decided_at: time,
+            arrived_at: time,
+            reference_price: price,
+            drift: nothing,
+            latency: nothing,
+            spread: nothing,
+            slippage: nothing,
+            impact: nothing,
             fee,
-            Met::BarOpen { open_time: time },
-        ),
+            met: Met::BarOpen { open_time: time },
+            tape: number,
+            queue: None,
+        },
     }
 }
 
@@ -89,6 +94,8 @@ pub fn config(yaml: &str) -> EngineConfig {
     EngineConfig {
         initial_capital: Money::new(Decimal::from(10_000), instrument.quote()),
         instrument,
+        others: Vec::new(),
+        account: crate::portfolio::AccountConfig::default(),
         base_timeframe: Timeframe::MINUTE,
         strategy,
         execution: ExecutionConfig::free(),
@@ -183,7 +190,7 @@ impl Bench {
             volume: 1.0,
         };
         self.minute += 1;
-        self.feed(&Input::Market(MarketEvent::Bar(bar)))
+        self.feed(&Input::market(MarketEvent::Bar(bar)))
     }
 
     /// Feeds minutes in which the price stands still at `price`.
@@ -250,7 +257,27 @@ fn line(kind: &EventKind) -> String {
         EventKind::OrderAccepted { order_id } => format!("#{order_id} accepted"),
         EventKind::OrderRejected { order_id, reason } => format!("#{order_id} rejected: {}", reason.code()),
         EventKind::OrderTriggered { order_id, price } => format!("#{order_id} triggered at {price}"),
-        EventKind::OrderAmended { order_id, price, .. } => format!("#{order_id} amended to {price}"),
+        EventKind::OrderAmended {
+            order_id,
+            terms,
+            quantity,
+        } => match terms.price() {
+            Some(price) => format!("#{order_id} amended to {price}"),
+            None => format!("#{order_id} amended to {}", quantity.0.normalize()),
+        },
+        EventKind::OrderAttached { order } => format!(
+            "#{} {} {} {} waits",
+            order.id,
+            order.side,
+            order.quantity.0.normalize(),
+            order.kind.name()
+        ),
+        EventKind::OrderRequestRefused { order_id, reason } => {
+            format!("#{order_id} request refused: {}", reason.code())
+        }
+        EventKind::MarketStatusChanged { instrument, status } => {
+            format!("market {} {status:?}", instrument.0)
+        }
         EventKind::OrderFilled { fill, .. } => {
             format!(
                 "#{} filled {} @ {}",

@@ -5,7 +5,7 @@ use papertape::analytics::thin_minmax;
 use papertape::api::{EquityPoint, LastEvent, LiveEvent, SessionDetail};
 use papertape::engine::EventKind;
 use papertape::model::{Money, OrderId, Price, Timestamp};
-use papertape::order::{Order, OrderEvent, OrderKind};
+use papertape::order::{Order, OrderEvent};
 use papertape::portfolio::Trade;
 use rust_decimal::{Decimal, prelude::FromPrimitive};
 
@@ -174,11 +174,11 @@ fn apply_order(detail: &mut SessionDetail, time: Timestamp, kind: &EventKind) ->
         }
         EventKind::OrderAmended {
             order_id,
-            price,
+            terms,
             quantity,
         } => {
             if let Some(order) = detail.orders.iter_mut().find(|order| order.id == *order_id) {
-                set_price(&mut order.kind, *price);
+                order.kind = *terms;
                 order.quantity = *quantity;
                 order.updated_at = time;
             }
@@ -236,14 +236,6 @@ fn step(detail: &mut SessionDetail, id: OrderId, time: Timestamp, event: OrderEv
     order.updated_at = time;
     if !why.is_empty() {
         order.end_reason = why.to_owned().into();
-    }
-}
-
-fn set_price(kind: &mut OrderKind, to: Price) {
-    match kind {
-        OrderKind::Limit { price } => *price = to,
-        OrderKind::Stop { stop_price } | OrderKind::TrailingStop { stop_price, .. } => *stop_price = to,
-        _ => {}
     }
 }
 

@@ -159,6 +159,8 @@ fn configure(
     }
     Ok(EngineConfig {
         strategy,
+        others: Vec::new(),
+        account: papertape::portfolio::AccountConfig::default(),
         base_timeframe: timeframe,
         initial_capital: Money::new(arguments.capital, instrument.quote()),
         instrument,

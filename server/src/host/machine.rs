@@ -161,7 +161,7 @@ impl Machine {
         out.batch.commands.push(CommandRecord {
             input: self.engine.inputs() + 1,
             time,
-            command,
+            command: command.clone(),
         });
         self.process(&Input::Command(time, command), out);
     }
@@ -257,7 +257,7 @@ impl Machine {
             total_return: engine.total_return(),
             max_drawdown: engine.max_drawdown(),
             position: engine.position(),
-            open_orders: engine.open_orders().len(),
+            open_orders: engine.open_orders().count(),
             trades: engine.closed_trades(),
             last_event: self.view.last_event.clone(),
             attention: self.view.attention.clone(),

@@ -125,7 +125,7 @@ impl Run {
         let before = self.machine.engine().inputs();
         match self.commands.front() {
             Some(record) if record.input == before + 1 => {
-                self.machine.command(record.command, &mut self.outcome);
+                self.machine.command(record.command.clone(), &mut self.outcome);
                 self.commands.pop_front();
             }
             _ => self.machine.advance(&mut self.outcome),

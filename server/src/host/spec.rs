@@ -47,6 +47,8 @@ impl SessionSpec {
         Ok(EngineConfig {
             strategy: Strategy::compile(&self.source, &self.overrides, self.timeframe)?,
             instrument: self.instrument.clone(),
+            others: Vec::new(),
+            account: papertape::portfolio::AccountConfig::default(),
             base_timeframe: self.base_timeframe,
             initial_capital: self.initial_capital,
             execution: self.execution.clone(),

@@ -105,7 +105,7 @@ impl View {
             });
         }
         match &event.kind {
-            EventKind::OrderSubmitted { order } => {
+            EventKind::OrderSubmitted { order } | EventKind::OrderAttached { order } => {
                 changes.orders.insert(order.id);
                 self.orders.insert(order.id, order.clone());
             }
@@ -179,7 +179,10 @@ impl View {
                 changes.equity.push(point);
             }
             EventKind::Quote { quote, .. } => self.quote = Some(*quote),
-            EventKind::StateChanged { .. } | EventKind::PositionChanged { .. } => {}
+            EventKind::StateChanged { .. }
+            | EventKind::PositionChanged { .. }
+            | EventKind::OrderRequestRefused { .. }
+            | EventKind::MarketStatusChanged { .. } => {}
         }
     }
 

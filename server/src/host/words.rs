@@ -34,7 +34,12 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
         EventKind::OrderRejected { reason, .. } => format!("An order was rejected: {reason}"),
         EventKind::TradeClosed { trade } => format!("Closed a {} trade: {}", trade.side, trade.pnl),
         EventKind::AlertRaised { alert } => alert.message.clone(),
+        EventKind::OrderRequestRefused { reason, .. } => {
+            format!("A request about an order was refused: {reason}")
+        }
         EventKind::OrderSubmitted { .. }
+        | EventKind::OrderAttached { .. }
+        | EventKind::MarketStatusChanged { .. }
         | EventKind::OrderAccepted { .. }
         | EventKind::OrderTriggered { .. }
         | EventKind::OrderAmended { .. }
@@ -54,6 +59,9 @@ pub(crate) const fn kind_name(kind: &EventKind) -> &'static str {
         EventKind::StateChanged { .. } => "state_changed",
         EventKind::OrderSubmitted { .. } => "order_submitted",
         EventKind::OrderDenied { .. } => "order_denied",
+        EventKind::OrderAttached { .. } => "order_attached",
+        EventKind::OrderRequestRefused { .. } => "order_request_refused",
+        EventKind::MarketStatusChanged { .. } => "market_status_changed",
         EventKind::OrderAccepted { .. } => "order_accepted",
         EventKind::OrderRejected { .. } => "order_rejected",
         EventKind::OrderTriggered { .. } => "order_triggered",

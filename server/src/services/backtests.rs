@@ -154,6 +154,8 @@ impl Services {
         let config = EngineConfig {
             strategy,
             instrument: dataset.instrument.clone(),
+            others: Vec::new(),
+            account: papertape::portfolio::AccountConfig::default(),
             base_timeframe: timeframe,
             initial_capital: Money::new(capital, dataset.instrument.quote()),
             execution: request.execution.clone().unwrap_or_default(),

@@ -122,7 +122,7 @@ pub struct SessionRecord {
 }
 
 /// A command with the number of the input that it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CommandRecord {
     /// Its number among the session's inputs, counted from 1.
     pub input: u64,
@@ -153,7 +153,7 @@ pub struct JournalLine {
 }
 
 /// What a session has recorded after a certain input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recorded {
     /// Commands, in order.
     pub commands: Vec<CommandRecord>,

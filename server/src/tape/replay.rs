@@ -40,7 +40,7 @@ impl Tape for ReplayTape {
         Some(TapeItem {
             // A bar is known when it closes.
             due: Some(self.timeframe.close_of(bar.open_time)),
-            input: Input::Market(MarketEvent::Bar(bar)),
+            input: Input::market(MarketEvent::Bar(bar)),
         })
     }
 

@@ -55,11 +55,11 @@ impl Tape for SimulatedTape {
         if self.next.is_none() {
             self.next = self.market.next();
         }
-        let event = self.next?;
-        let time = time_of(&event);
+        let event = self.next.clone()?;
+        let time = event.time();
         (time.since(self.start) < LENGTH).then_some(TapeItem {
             due: Some(time),
-            input: Input::Market(event),
+            input: Input::market(event),
         })
     }
 
@@ -81,15 +81,5 @@ impl Tape for SimulatedTape {
 
     fn checkpoint(&self) -> Vec<u8> {
         postcard::to_stdvec(self).unwrap_or_default()
-    }
-}
-
-fn time_of(event: &MarketEvent) -> Timestamp {
-    match event {
-        // The simulated market's bars, if it ever gives any, are minutes.
-        MarketEvent::Bar(bar) => papertape::model::Timeframe::MINUTE.close_of(bar.open_time),
-        MarketEvent::Quote(quote) => quote.time,
-        MarketEvent::Trade(trade) => trade.time,
-        MarketEvent::Clock(time) => *time,
     }
 }

@@ -4,7 +4,7 @@ use papertape::alert::Severity;
 use papertape::engine::SessionState;
 use papertape::market::Quote;
 use papertape::model::{Quantity, TradeId};
-use papertape::order::{CancelReason, DenyReason, OrderPurpose, OrderStatus, Trail};
+use papertape::order::{CancelReason, DenyReason, OrderKind, OrderPurpose, OrderStatus, Trail};
 
 fn event(seq: u64, kind: EventKind) -> LiveEvent {
     LiveEvent {
@@ -151,7 +151,7 @@ fn working_prices_follow_amendments_and_ends_have_reasons() {
             EventKind::OrderAccepted { order_id: OrderId(2) },
             EventKind::OrderAmended {
                 order_id: OrderId(2),
-                price: Price(exact("95000")),
+                terms: stop.at(None, Some(Price(exact("95000")))),
                 quantity: Quantity(exact("0.25")),
             },
         ],

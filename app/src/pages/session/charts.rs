@@ -189,6 +189,8 @@ fn levels(position: Option<&Position>, orders: &[Order], digits: u32) -> Vec<Lev
             OrderPurpose::TakeProfit => (LevelKind::Target, "take profit"),
             OrderPurpose::Entry => (LevelKind::Order, "entry order"),
             OrderPurpose::Exit | OrderPurpose::Flatten => (LevelKind::Order, "exit order"),
+            OrderPurpose::Manual => (LevelKind::Order, "order"),
+            OrderPurpose::Liquidation => (LevelKind::Stop, "liquidation"),
         };
         levels.push(level(price, kind, word));
     }

@@ -211,6 +211,8 @@ const fn purpose(purpose: OrderPurpose) -> &'static str {
         OrderPurpose::TakeProfit => "take profit",
         OrderPurpose::TrailingStop => "trailing stop",
         OrderPurpose::Flatten => "flatten",
+        OrderPurpose::Manual => "manual",
+        OrderPurpose::Liquidation => "liquidation",
     }
 }
 
@@ -222,6 +224,8 @@ const fn time_in_force(order: &Order) -> Option<&'static str> {
         TimeInForce::Fok => Some("at once and whole, or not"),
         TimeInForce::Day => Some("for the day"),
         TimeInForce::Gtd { .. } => Some("until a time"),
+        TimeInForce::Opg => Some("at the open"),
+        TimeInForce::Cls => Some("at the close"),
     }
 }
 

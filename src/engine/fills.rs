@@ -1,0 +1,306 @@
+//! Fills: as much as market, position and cash give, booked, explained, and what follows from them.
+
+use super::orders::advance;
+use super::{Engine, EventKind, RefusalMemory, Sink};
+use crate::exchange::{DataTier, Explanation, FeeInputs, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
+use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp, decimal};
+use crate::order::{CancelReason, Order, OrderEvent, OrderPurpose, OrderStatus, TimeInForce};
+use crate::portfolio::{Claim, FillEffect};
+use rust_decimal::Decimal;
+
+/// The terms on which the market meets an order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// The price before spread, slippage and impact.
+    pub(super) reference: Price,
+    /// Half the spread, where it is known and paid.
+    pub(super) half_spread: Decimal,
+    /// What the order's own size cost, per unit.
+    pub(super) impact: Decimal,
+    /// The price of the fill.
+    pub(super) price: Price,
+    /// The largest quantity to be had; `None` for any.
+    pub(super) quantity: Option<Quantity>,
+    pub(super) liquidity: Liquidity,
+    pub(super) tier: DataTier,
+    pub(super) met: Met,
+    pub(super) queue: Option<QueueStory>,
+}
+
+impl Engine {
+    /// Fills the order at `index` on the terms that the market offers, as far as quantity, position and cash reach; says
+    /// how much.
+    pub(super) fn fill<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        index: usize,
+        terms: Terms,
+        time: Timestamp,
+        sink: &mut S,
+    ) -> Quantity {
+        self.mark_account();
+        let order = self.market(at).orders.at(index);
+        let order_id = order.id;
+        let remaining = order.remaining();
+        let wanted = terms.quantity.map_or(remaining, |most| most.min(remaining));
+        let held = self.account.holding(at).quantity();
+        let faces = !held.is_zero() && (held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
+        let closes = if faces {
+            wanted.min(Quantity(held.abs()))
+        } else {
+            Quantity::ZERO
+        };
+        let only_reduces = order.only_reduces();
+        let opens = if only_reduces || closes == wanted {
+            Quantity::ZERO
+        } else {
+            let opening = Quantity(wanted.0 - closes.0);
+            opening.min(self.within_cash(at, order, &terms))
+        };
+        let short_of = match (only_reduces, order.purpose) {
+            (true, OrderPurpose::Manual) => CancelReason::NothingToReduce,
+            (true, _) => CancelReason::PositionClosed,
+            (false, _) => CancelReason::InsufficientFunds,
+        };
+        let quantity = Quantity(closes.0 + opens.0);
+        // What closes more than is held is whole when all that is held is closed.
+        let whole = if only_reduces {
+            remaining.min(Quantity(held.abs()))
+        } else {
+            remaining
+        };
+        let killed = order.time_in_force == TimeInForce::Fok && quantity < whole;
+        if killed || quantity.0 <= Decimal::ZERO {
+            let reason = if wanted < whole {
+                CancelReason::NotFilledAtOnce
+            } else {
+                short_of
+            };
+            self.forget_reversal(at, index);
+            self.cancel(at, index, reason, time, sink);
+            return Quantity::ZERO;
+        }
+        // An order that turns the position around is two fills: one closes, one opens.
+        for part in [closes, opens] {
+            if part.0 > Decimal::ZERO
+                && let Some(index) = self.market(at).orders.position(order_id)
+            {
+                self.book_fill(at, index, part, &terms, time, sink);
+            }
+        }
+        if quantity < wanted
+            && let Some(index) = self.market(at).orders.position(order_id)
+        {
+            self.cancel(at, index, short_of, time, sink);
+        }
+        quantity
+    }
+
+    /// What the free funds carry on these terms, the order's own hold included.
+    fn within_cash(&self, at: InstrumentId, order: &Order, terms: &Terms) -> Quantity {
+        let instrument = self.instrument(at);
+        let claim = Claim {
+            side: order.side,
+            price: terms.price,
+            wanted: order.remaining(),
+            released: order.hold,
+            rate: self.models.worst_fee_rate(),
+        };
+        let fee = |quantity| self.models.worst_fee(instrument, terms.price, quantity);
+        self.account.reach(at, instrument, &claim, fee)
+    }
+
+    fn book_fill<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        index: usize,
+        quantity: Quantity,
+        terms: &Terms,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let fill = self.make_fill(at, index, quantity, terms, time);
+        let fee = fill.fee;
+        let notional = self.instrument(at).notional(terms.price, quantity);
+        self.models.on_fill(time, notional);
+        let order = self.market_mut(at).orders.change(index, |order| {
+            take(order, quantity, terms.price, fee.amount, time);
+            order.clone()
+        });
+        if order.status.is_final() {
+            self.market_mut(at).leave_queue(order.id);
+        }
+        self.account.hold_for_order(order.id, order.hold.amount);
+        let instrument = self.markets[at.index()].instrument();
+        let effect = self.account.apply(at, instrument, &fill, order.reason.clone());
+        self.refresh_cache();
+        self.market_mut(at).last_price = Some(terms.reference.to_f64());
+        self.counters.refused = RefusalMemory::None;
+        self.metrics.on_fill(notional.to_f64(), fee.to_f64());
+        let cash = self.account.cash();
+        sink.account(cash.amount, self.holding().quantity());
+        let told = order.clone();
+        self.emit(
+            time,
+            EventKind::OrderFilled {
+                fill,
+                order: told,
+                cash,
+            },
+            sink,
+        );
+        self.follow_fill(at, &order, quantity, effect, (terms.price, time), sink);
+    }
+
+    fn make_fill(
+        &mut self,
+        at: InstrumentId,
+        index: usize,
+        quantity: Quantity,
+        terms: &Terms,
+        time: Timestamp,
+    ) -> Fill {
+        self.counters.fills += 1;
+        let market = self.market(at);
+        let (instrument, order) = (market.instrument(), market.orders.at(index));
+        let value = |average| instrument.notional(average, order.filled).amount;
+        let fee = self.models.fee(&FeeInputs {
+            instrument,
+            side: order.side,
+            price: terms.price,
+            quantity,
+            liquidity: terms.liquidity,
+            time,
+            order_filled: order.filled,
+            order_value: order.average_price.map_or(Decimal::ZERO, value),
+            order_fees: order.fees,
+        });
+        let Parts {
+            drift,
+            latency,
+            spread,
+            slippage,
+            impact,
+        } = Shortfall {
+            side: order.side,
+            quantity,
+            decision: order.decision_price,
+            reference: terms.reference,
+            // What took the market on arrival: the way there is all that lay between.
+            on_its_way: order.arrives_at > order.submitted_at
+                && terms.liquidity == Liquidity::Taker
+                && order.kind.stop_price().is_none()
+                && order.filled.0.is_zero(),
+            half_spread: terms.half_spread,
+            impact: terms.impact,
+            price: terms.price,
+        }
+        .parts(instrument);
+        Fill {
+            order_id: order.id,
+            number: self.counters.fills,
+            time,
+            side: order.side,
+            quantity,
+            price: terms.price,
+            fee,
+            liquidity: terms.liquidity,
+            explanation: Explanation {
+                tier: terms.tier,
+                decision_price: order.decision_price,
+                decided_at: order.submitted_at,
+                arrived_at: order.arrives_at,
+                reference_price: terms.reference,
+                drift,
+                latency,
+                spread,
+                slippage,
+                impact,
+                fee,
+                met: terms.met,
+                tape: self.inputs,
+                queue: terms.queue,
+            },
+        }
+    }
+
+    /// What a fill brings about: the round trip's events, protection, the rest of its group, the entry that waited.
+    fn follow_fill<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        order: &Order,
+        quantity: Quantity,
+        effect: FillEffect,
+        (price, time): (Price, Timestamp),
+        sink: &mut S,
+    ) {
+        let is_strategy_s = at == InstrumentId::PRIMARY;
+        if let Some(trade) = effect.opened {
+            if is_strategy_s {
+                self.bars_in_trade = 0;
+            }
+            self.emit(time, EventKind::TradeOpened { trade }, sink);
+        }
+        if order.purpose.reduces() {
+            self.end_entry(at, time, sink);
+        } else if order.purpose == OrderPurpose::Entry {
+            self.protect(order.side, price, time, sink);
+        }
+        self.after_fill(order, quantity, time, sink);
+        if let Some(trade) = effect.closed {
+            self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
+            let finding = self.watch.on_trade(trade.pnl.to_f64());
+            self.emit(time, EventKind::TradeClosed { trade }, sink);
+            if let Some(finding) = finding {
+                self.alert_finding(finding, time, sink);
+            }
+            self.cancel_where(
+                at,
+                |order| order.only_reduces() && order.status != OrderStatus::Waiting,
+                CancelReason::PositionClosed,
+                time,
+                sink,
+            );
+            if is_strategy_s {
+                self.plan = None;
+                self.cooldown_left = self.config.strategy.risk.cooldown;
+            }
+        }
+        let position = self.position_in(at);
+        self.emit(time, EventKind::PositionChanged { position }, sink);
+        if is_strategy_s && self.holding().is_flat() {
+            self.reverse(time, sink);
+        }
+    }
+}
+
+/// Takes a fill into an order: quantity, average price, fees, hold, status.
+fn take(order: &mut Order, quantity: Quantity, price: Price, fee: Decimal, time: Timestamp) {
+    let before = order.remaining().0;
+    let filled = order.filled.0 + quantity.0;
+    let earlier = order
+        .average_price
+        .map_or(Decimal::ZERO, |average| average.0 * order.filled.0);
+    order.average_price = Some(if order.filled.0.is_zero() {
+        price
+    } else {
+        Price(
+            ((earlier + price.0 * quantity.0) / filled)
+                .round_dp(Money::SCALE)
+                .normalize(),
+        )
+    });
+    order.filled = Quantity(filled);
+    order.fees += fee;
+    let rest = before - quantity.0;
+    if rest.is_zero() {
+        order.hold = Money::zero(order.hold.currency);
+        advance(order, OrderEvent::FillRest, time);
+    } else {
+        order.hold = Money::new(
+            decimal::part(order.hold.amount, rest, before),
+            order.hold.currency,
+        );
+        advance(order, OrderEvent::FillPart, time);
+    }
+}

@@ -1,0 +1,389 @@
+//! What persons and programs ask of orders: place, change, withdraw; and the time that their requests are on their way.
+
+use super::orders::Draft;
+use super::{Engine, EventKind, SessionState, Sink};
+use crate::exchange::rests;
+use crate::market::Phase;
+use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
+use crate::order::{
+    Amendment, CancelReason, Contingency, DenyReason, GroupId, Order, OrderKind, OrderList, OrderPurpose,
+    OrderRequest, OrderStatus, Refusal, RejectReason,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// A request that has not reached the exchange yet.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct OnItsWay {
+    pub(super) arrives_at: Timestamp,
+    pub(super) request: Change,
+}
+
+/// What is asked of an order that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Change {
+    /// To be withdrawn.
+    Cancel(OrderId),
+    /// To have other terms.
+    Amend(Amendment),
+}
+
+impl Engine {
+    /// Places a list of orders, all or none. A single order whose client order id is known already is that order, and
+    /// nothing happens.
+    pub(super) fn place_list<S: Sink>(&mut self, list: &OrderList, time: Timestamp, sink: &mut S) {
+        let known = |order: &OrderRequest| {
+            let id = order.client_order_id.as_ref()?;
+            self.client_ids.get(id)
+        };
+        if list.orders.iter().any(|order| known(order).is_some()) {
+            return;
+        }
+        let first = self.counters.orders + 1;
+        let group = GroupId(first);
+        let drafts = self.drafts(list, OrderId(first), group);
+        let flaw = drafts.iter().find_map(|(_, flaw)| flaw.clone());
+        if let Some(flaw) = flaw {
+            for (draft, own) in drafts {
+                let reason = own.unwrap_or_else(|| flaw.clone());
+                self.refuse(draft, reason, time, sink);
+            }
+            return;
+        }
+        let mut refused = false;
+        for (draft, _) in drafts {
+            let waits = draft.parent.is_some();
+            let order = self.order(draft, time);
+            if let Some(client) = order.client_order_id.clone() {
+                self.client_ids.insert(client, order.id);
+            }
+            if waits && !refused {
+                self.attach(order, time, sink);
+            } else if refused {
+                self.refuse_order(order, RejectReason::ListRefused, time, sink);
+            } else {
+                refused = self.send(order, time, sink).is_none();
+                if refused && list.contingency == Contingency::Oco {
+                    // The ones before it are out already.
+                    self.cancel_group(group, time, sink);
+                }
+            }
+        }
+    }
+
+    /// What the requests of a list come to, each with what is wrong with it.
+    fn drafts(&self, list: &OrderList, first: OrderId, group: GroupId) -> Vec<(Draft, Option<RejectReason>)> {
+        let mut requests: Vec<(OrderRequest, Option<OrderId>, Option<GroupId>)> = Vec::new();
+        let mut flaw = list_flaw(list, self.state);
+        for (index, request) in list.orders.iter().take(OrderList::MOST).enumerate() {
+            let follows = index > 0;
+            let (parent, in_group) = match list.contingency {
+                Contingency::None => (None, None),
+                Contingency::Oco => (None, Some(group)),
+                Contingency::Oto => (follows.then_some(first), None),
+                Contingency::Otoco => (follows.then_some(first), follows.then_some(group)),
+            };
+            requests.push((request.clone(), parent, in_group));
+        }
+        if let Some(parent) = list.orders.first()
+            && list.orders.len() == 1
+        {
+            match parent.attached_requests() {
+                Ok(children) => {
+                    let bracket = (children.len() > 1).then_some(group);
+                    requests.extend(children.into_iter().map(|child| (child, Some(first), bracket)));
+                }
+                Err(reason) => flaw = flaw.or(Some(reason)),
+            }
+        }
+        requests
+            .into_iter()
+            .map(|(request, parent, in_group)| {
+                let (mut draft, own) = self.draft(&request, parent.is_some());
+                draft.parent = parent;
+                draft.group = in_group;
+                (draft, own.or_else(|| flaw.clone()))
+            })
+            .collect()
+    }
+
+    /// What a request comes to; what is wrong with it stands beside what could be read of it.
+    fn draft(&self, request: &OrderRequest, waits: bool) -> (Draft, Option<RejectReason>) {
+        let instrument = match &request.symbol {
+            None => Ok(InstrumentId::PRIMARY),
+            Some(symbol) => self
+                .instrument_id(symbol)
+                .ok_or_else(|| RejectReason::UnknownInstrument {
+                    symbol: symbol.to_string(),
+                }),
+        };
+        let at = *instrument.as_ref().unwrap_or(&InstrumentId::PRIMARY);
+        let market = self.market(at).last_price().ok_or(RejectReason::NoMarket);
+        let decision_price = *market.as_ref().unwrap_or(&Price::ZERO);
+        let kind = request.kind(self.instrument(at), decision_price);
+        let time_in_force = request.time_in_force();
+        let instructions = request.instructions();
+        let held = self.account.holding(at).quantity();
+        let quantity = match (request.quantity, request.close_position) {
+            (Some(quantity), _) => Ok(Quantity(quantity)),
+            (None, true) => Ok(Quantity(held.abs())),
+            (None, false) => Err(RejectReason::Contradiction {
+                what: "an order needs a quantity".to_owned(),
+            }),
+        };
+        let draft = Draft {
+            instrument: at,
+            side: request.side,
+            kind: *kind.as_ref().unwrap_or(&OrderKind::Market),
+            quantity: *quantity.as_ref().unwrap_or(&Quantity::ZERO),
+            display: request.display(),
+            time_in_force: *time_in_force.as_ref().unwrap_or(&crate::order::TimeInForce::Gtc),
+            instructions: *instructions.as_ref().unwrap_or(&crate::order::Instructions::NONE),
+            purpose: OrderPurpose::Manual,
+            client_order_id: request.client_order_id.clone(),
+            parent: None,
+            group: None,
+            reason: Cow::Borrowed(if waits { "attached" } else { "manual" }),
+            decision_price,
+        };
+        let flaw = instrument
+            .err()
+            .or(market.err())
+            .or(kind.err())
+            .or(time_in_force.err())
+            .or(instructions.err())
+            .or(quantity.err());
+        (draft, flaw)
+    }
+
+    /// Refuses what never became a whole order.
+    fn refuse<S: Sink>(&mut self, draft: Draft, reason: RejectReason, time: Timestamp, sink: &mut S) {
+        let order = self.order(draft, time);
+        self.refuse_order(order, reason, time, sink);
+    }
+
+    fn refuse_order<S: Sink>(
+        &mut self,
+        mut order: Order,
+        reason: RejectReason,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        use crate::order::OrderEvent;
+        let order_id = order.id;
+        super::orders::advance(&mut order, OrderEvent::Submit, time);
+        self.emit(time, EventKind::OrderSubmitted { order }, sink);
+        self.emit(time, EventKind::OrderRejected { order_id, reason }, sink);
+    }
+
+    fn cancel_group<S: Sink>(&mut self, group: GroupId, time: Timestamp, sink: &mut S) {
+        for at in self.places() {
+            self.cancel_where(
+                at,
+                |order| order.group == Some(group),
+                CancelReason::ListRefused,
+                time,
+                sink,
+            );
+        }
+    }
+
+    /// Takes a request to change an order in: at once, or after the time that it is on its way.
+    pub(super) fn request<S: Sink>(&mut self, request: Change, time: Timestamp, sink: &mut S) {
+        self.counters.requests += 1;
+        let delay = self.models.latency.entry(time, u64::MAX - self.counters.requests);
+        if delay == 0 {
+            return self.carry_out(request, time, sink);
+        }
+        if self.on_their_way.len() >= Self::MOST_ON_THEIR_WAY {
+            let order_id = request.order_id();
+            return self.refuse_request(order_id, RejectReason::TooManyRequests, time, sink);
+        }
+        let arrives_at = time.plus_nanos(delay);
+        self.on_their_way.push(OnItsWay { arrives_at, request });
+    }
+
+    /// The requests that have arrived by `now`, in the order of their arrival.
+    pub(super) fn carry_out_arrived<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
+        while let Some((index, _)) = self
+            .on_their_way
+            .iter()
+            .enumerate()
+            .filter(|(_, way)| way.arrives_at <= now)
+            .min_by_key(|(index, way)| (way.arrives_at, *index))
+        {
+            let OnItsWay { arrives_at, request } = self.on_their_way.remove(index);
+            self.carry_out(request, arrives_at, sink);
+        }
+    }
+
+    fn carry_out<S: Sink>(&mut self, request: Change, time: Timestamp, sink: &mut S) {
+        let order_id = request.order_id();
+        let Some((at, index)) = self.find_order(order_id) else {
+            return self.refuse_request(order_id, RejectReason::NoSuchOrder { order_id }, time, sink);
+        };
+        match request {
+            Change::Cancel(_) => self.cancel(at, index, CancelReason::Requested, time, sink),
+            Change::Amend(amendment) => {
+                if let Err(reason) = self.change_terms(at, index, &amendment, time, sink) {
+                    self.refuse_request(order_id, reason, time, sink);
+                }
+            }
+        }
+    }
+
+    fn change_terms<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        index: usize,
+        amendment: &Amendment,
+        time: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let order = self.market(at).orders.at(index);
+        if order.status == OrderStatus::Submitted {
+            return Err(RejectReason::NotYetThere.into());
+        }
+        let changed = self.changed(at, order, amendment)?;
+        let keeps_place = changed.kind == order.kind && changed.quantity <= order.quantity;
+        let (id, kind, quantity) = (order.id, changed.kind, changed.quantity);
+        self.market_mut(at)
+            .orders
+            .change(index, |order| order.hold = changed.hold);
+        self.account.hold_for_order(id, changed.hold.amount);
+        self.amend(at, index, kind, quantity, time, sink);
+        if !keeps_place {
+            self.rejoin(at, id);
+        }
+        Ok(())
+    }
+
+    /// The order with its new terms and hold, or why it cannot have them.
+    fn changed(&self, at: InstrumentId, order: &Order, amendment: &Amendment) -> Result<Order, Refusal> {
+        let mut changed = order.clone();
+        changed.kind = order
+            .kind
+            .at(amendment.price.map(Price), amendment.stop_price.map(Price));
+        let knows_not = |what: &str| RejectReason::Contradiction {
+            what: format!("a {} order knows no {what}", order.kind.name()),
+        };
+        if amendment.price.is_some() && order.kind.limit_price().is_none() {
+            return Err(knows_not("price").into());
+        }
+        if amendment.stop_price.is_some() && order.kind.stop_price().is_none() {
+            return Err(knows_not("stop price").into());
+        }
+        if let Some(quantity) = amendment.quantity.map(Quantity) {
+            if quantity <= order.filled {
+                let filled = order.filled;
+                return Err(RejectReason::BelowFilled { quantity, filled }.into());
+            }
+            changed.quantity = quantity;
+        }
+        changed.decision_price = self.market(at).last_price().unwrap_or(order.decision_price);
+        // It is one of those that rest, so it needs no place of its own.
+        let mut arrival = self.arrival(at, Phase::Regular);
+        arrival.open_orders = arrival.open_orders.saturating_sub(1);
+        if let Some(reason) = arrival.objection(&changed) {
+            return Err(reason.into());
+        }
+        if !order.only_reduces() && rests(order) {
+            let needed = self.hold_for(at, &changed);
+            let available = self.account.available() + order.hold;
+            if needed > available.amount {
+                let needed = Money::new(needed, available.currency);
+                return Err(DenyReason::InsufficientFunds { needed, available }.into());
+            }
+            changed.hold = Money::new(needed, available.currency);
+        }
+        Ok(changed)
+    }
+
+    /// What the rest of an order must hold.
+    pub(super) fn hold_for(&self, at: InstrumentId, order: &Order) -> Decimal {
+        if order.only_reduces() || order.hold.is_zero() {
+            return order.hold.amount;
+        }
+        let price = order.kind.price().unwrap_or(order.decision_price);
+        let notional = self.instrument(at).notional(price, order.remaining());
+        (notional + notional * self.models.worst_rate()).amount
+    }
+
+    pub(super) fn refuse_request<S: Sink>(
+        &mut self,
+        order_id: OrderId,
+        reason: impl Into<Refusal>,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let reason = reason.into();
+        self.emit(time, EventKind::OrderRequestRefused { order_id, reason }, sink);
+    }
+
+    /// Withdraws every order that a person or program placed, or all of one instrument.
+    pub(super) fn cancel_requested<S: Sink>(
+        &mut self,
+        only: Option<InstrumentId>,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let mut ids = Vec::new();
+        for at in self.places().filter(|at| only.is_none_or(|only| only == *at)) {
+            ids.extend(self.market(at).orders.as_slice().iter().map(|order| order.id));
+        }
+        for id in ids {
+            // One of a group takes the others along.
+            if self.find_order(id).is_some() {
+                self.request(Change::Cancel(id), time, sink);
+            }
+        }
+    }
+}
+
+impl Change {
+    const fn order_id(self) -> OrderId {
+        match self {
+            Self::Cancel(id) => id,
+            Self::Amend(amendment) => amendment.order_id,
+        }
+    }
+}
+
+/// What is wrong with a list as a whole.
+fn list_flaw(list: &OrderList, state: SessionState) -> Option<RejectReason> {
+    let contradiction = |what: &str| {
+        Some(RejectReason::Contradiction {
+            what: what.to_owned(),
+        })
+    };
+    if !matches!(state, SessionState::Running | SessionState::Paused) {
+        return Some(RejectReason::SessionNotOpen {
+            state: state.to_string(),
+        });
+    }
+    let count = list.orders.len();
+    if count > OrderList::MOST {
+        return contradiction("a list has at most ten orders");
+    }
+    if count > 1 && list.contingency == Contingency::None {
+        return contradiction("several orders need a contingency: oco, oto or otoco");
+    }
+    if count > 1 && list.orders.iter().any(|order| order.attached.is_some()) {
+        return contradiction("orders of a list have nothing attached: say oto or otoco");
+    }
+    let least = match list.contingency {
+        Contingency::None => 1,
+        Contingency::Oco | Contingency::Oto => 2,
+        Contingency::Otoco => 3,
+    };
+    if count < least {
+        return contradiction("the list has too few orders for its contingency");
+    }
+    let symbol = list.orders.first().map(|order| &order.symbol);
+    let mixed = list.orders.iter().any(|order| Some(&order.symbol) != symbol);
+    if mixed && list.contingency != Contingency::Oto {
+        return contradiction("orders of which only one may fill are of one instrument");
+    }
+    None
+}

@@ -1,0 +1,158 @@
+//! What an exchange objects to before it takes an order in.
+
+use crate::market::{CalendarId, Phase};
+use crate::model::{Instrument, Money, Price, Quantity};
+use crate::order::{Awaits, Order, OrderKind, OrderPurpose, RejectReason, TimeInForce};
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::TradingStatus;
+
+/// The state of the market in which an order arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// What is traded.
+    pub instrument: &'a Instrument,
+    /// The last price, if there is one.
+    pub last_price: Option<Price>,
+    /// The phase of the trading day.
+    pub phase: Phase,
+    /// Whether the instrument trades.
+    pub status: TradingStatus,
+    /// Orders that rest already.
+    pub open_orders: u32,
+    /// Signed quantity held.
+    pub held: Decimal,
+}
+
+impl Arrival<'_> {
+    /// What the exchange objects to in `order`; `None` when it takes it.
+    #[must_use]
+    pub fn objection(&self, order: &Order) -> Option<RejectReason> {
+        self.of_quantity(order)
+            .or_else(|| self.of_prices(order))
+            .or_else(|| self.of_time(order))
+            .or_else(|| self.of_limits(order))
+            .or_else(|| self.of_position(order))
+    }
+
+    fn of_quantity(&self, order: &Order) -> Option<RejectReason> {
+        let quantity = order.quantity;
+        let off_lot = |quantity: Quantity| !(quantity.0 % self.instrument.lot()).is_zero();
+        if quantity.0 <= Decimal::ZERO || off_lot(quantity) {
+            return Some(RejectReason::InvalidQuantity { quantity });
+        }
+        let display = order.display?;
+        let fits = display.0 > Decimal::ZERO && display < quantity && !off_lot(display);
+        (!fits).then_some(RejectReason::InvalidDisplay { display, quantity })
+    }
+
+    fn of_prices(&self, order: &Order) -> Option<RejectReason> {
+        let off_tick =
+            |price: &Price| price.0 <= Decimal::ZERO || !(price.0 % self.instrument.tick()).is_zero();
+        let prices = [order.kind.limit_price(), order.kind.stop_price()];
+        if let Some(price) = prices.into_iter().flatten().find(off_tick) {
+            return Some(RejectReason::InvalidPrice { price });
+        }
+        if let OrderKind::TrailingStop { trail, .. } = order.kind
+            && trail.distance() <= Decimal::ZERO
+        {
+            return Some(RejectReason::InvalidTrail {
+                distance: trail.distance(),
+            });
+        }
+        // Judged by the price on which it was decided: a gap afterwards sets a stop off, as it would anywhere.
+        let market = order.decision_price;
+        let stop_price = order.kind.stop_price()?;
+        let on_wrong_side = match (order.kind, order.awaits()) {
+            (OrderKind::TrailingStop { .. }, _) => false,
+            (_, Awaits::RiseTo(_)) => stop_price <= market,
+            (_, Awaits::FallTo(_)) => stop_price >= market,
+            _ => false,
+        };
+        on_wrong_side.then_some(RejectReason::StopWouldTrigger { stop_price, market })
+    }
+
+    fn of_time(&self, order: &Order) -> Option<RejectReason> {
+        if self.status == TradingStatus::Ended {
+            return Some(RejectReason::NotTrading);
+        }
+        // A rule's order says in bars how long it stays, and is placed in its time.
+        if let TimeInForce::Gtd { expires_at } = order.time_in_force
+            && order.purpose == OrderPurpose::Manual
+            && expires_at <= order.submitted_at
+        {
+            return Some(RejectReason::ExpiryOver { expires_at });
+        }
+        if order.is_for_auction() && self.instrument.calendar() == CalendarId::Always {
+            return Some(RejectReason::NoAuction);
+        }
+        let is_open = self.phase == Phase::Regular
+            || (self.phase != Phase::Closed && order.instructions.extended_hours);
+        let at_once = matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
+        (at_once && !order.awaits().is_trigger() && !is_open).then(|| RejectReason::MarketClosed {
+            what: format!("an {} order", order.time_in_force.name()),
+        })
+    }
+
+    fn of_limits(&self, order: &Order) -> Option<RejectReason> {
+        let limits = self.instrument.limits();
+        let quantity = order.quantity;
+        if let Some(maximum) = limits
+            .maximum_quantity
+            .map(Quantity)
+            .filter(|most| quantity > *most)
+        {
+            return Some(RejectReason::AboveMaximumQuantity { quantity, maximum });
+        }
+        let minimum = limits
+            .minimum_quantity
+            .map(Quantity)
+            .filter(|least| quantity < *least);
+        // What closes a position may be as small as the position is.
+        if let Some(minimum) = minimum.filter(|_| !order.only_reduces()) {
+            return Some(RejectReason::BelowMinimumQuantity { quantity, minimum });
+        }
+        let price = order
+            .kind
+            .price()
+            .or(self.last_price)
+            .unwrap_or(order.decision_price);
+        let maximum = limits
+            .maximum_notional
+            .map(|most| Money::new(most, self.instrument.quote()));
+        let notional = self.instrument.notional(price, quantity);
+        if let Some(maximum) = maximum.filter(|most| notional.amount > most.amount) {
+            return Some(RejectReason::AboveMaximumNotional { notional, maximum });
+        }
+        if limits
+            .maximum_open_orders
+            .is_some_and(|most| self.open_orders >= most)
+        {
+            return Some(RejectReason::TooManyOpenOrders {
+                open: self.open_orders,
+            });
+        }
+        self.outside_band(order.kind.limit_price()?)
+    }
+
+    fn outside_band(&self, price: Price) -> Option<RejectReason> {
+        let (share, market) = (self.instrument.limits().price_band?, self.last_price?);
+        let at = |factor, strategy| self.instrument.round_to_tick(Price(market.0 * factor), strategy);
+        let low = at(Decimal::ONE - share, RoundingStrategy::AwayFromZero);
+        let high = at(Decimal::ONE + share, RoundingStrategy::ToZero);
+        (price < low || price > high).then_some(RejectReason::OutsidePriceBand {
+            price,
+            market,
+            low,
+            high,
+        })
+    }
+
+    fn of_position(&self, order: &Order) -> Option<RejectReason> {
+        let by_request = order.purpose == OrderPurpose::Manual
+            && (order.instructions.reduce_only || order.instructions.close_position);
+        let reduces =
+            !self.held.is_zero() && (self.held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
+        (by_request && !reduces).then_some(RejectReason::WouldIncrease)
+    }
+}

@@ -1,0 +1,353 @@
+//! One instrument's market as a session sees it, and our orders in it.
+
+use super::{Conditions, DataTier, Met, OwnLiquidity, QueueModel, QueuePosition, QueueStory, WorkingOrders};
+use crate::market::{
+    BookCondition, CalendarId, DepthKind, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, Quote,
+};
+use crate::model::{Instrument, OrderId, Price, Side, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Whether an instrument trades.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TradingStatus {
+    /// It does, when its market is open.
+    #[default]
+    Trading,
+    /// It is halted for a while: orders rest, nothing fills.
+    Halted,
+    /// Its data has a gap: what was known of the book is not known any more.
+    Gap,
+    /// It has ended: expired or delisted.
+    Ended,
+}
+
+/// What is known of one instrument's market, and our orders in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Market {
+    instrument: Instrument,
+    grid: Grid,
+    /// Our orders.
+    pub orders: WorkingOrders,
+    /// Where those that rest at a price stand in its queue.
+    queues: Vec<QueueEntry>,
+    /// The last price seen: a bar's close, a trade, or a quote's mid.
+    pub last_price: Option<f64>,
+    /// The best bid and ask, as the finest data has them.
+    pub quote: Option<Quote>,
+    /// What rests at which price; one level a side when only quotes are known.
+    book: OrderBook,
+    own: OwnLiquidity,
+    /// The finest data of ticks that is alive; `None` while there are bars only.
+    tier: Option<DataTier>,
+    /// When the last tick came.
+    tick_time: Option<Timestamp>,
+    /// Volume and volatility, for the models that want them.
+    pub conditions: Conditions,
+    status: TradingStatus,
+    phases: PhaseCursor,
+    /// For quotes, so that they need no allocation.
+    #[serde(skip, default = "empty_update")]
+    scratch: DepthUpdate,
+}
+
+/// An order that rests in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct QueueEntry {
+    order: OrderId,
+    side: Side,
+    /// Its price, in ticks.
+    price: i64,
+    place: QueuePosition,
+}
+
+fn empty_update() -> DepthUpdate {
+    DepthUpdate {
+        time: Timestamp::EPOCH,
+        kind: DepthKind::Snapshot,
+        bids: Vec::new(),
+        asks: Vec::new(),
+    }
+}
+
+impl Market {
+    /// A market of which nothing is known yet.
+    #[must_use]
+    pub fn new(instrument: Instrument, conditions: Conditions) -> Self {
+        Self {
+            grid: Grid::of(&instrument),
+            phases: PhaseCursor::new(instrument.calendar()),
+            instrument,
+            orders: WorkingOrders::default(),
+            queues: Vec::new(),
+            last_price: None,
+            quote: None,
+            book: OrderBook::default(),
+            own: OwnLiquidity::default(),
+            tier: None,
+            tick_time: None,
+            conditions,
+            status: TradingStatus::default(),
+            scratch: empty_update(),
+        }
+    }
+
+    /// What is traded.
+    #[must_use]
+    pub const fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    /// Goes on as another instrument: a new symbol, another lot.
+    pub fn become_instrument(&mut self, instrument: Instrument) {
+        self.grid = Grid::of(&instrument);
+        self.instrument = instrument;
+    }
+
+    /// The border to ticks and lots.
+    #[must_use]
+    pub const fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// The order book; one level a side when only quotes are known.
+    #[must_use]
+    pub const fn book(&self) -> &OrderBook {
+        &self.book
+    }
+
+    /// The finest data of ticks that is alive; `None` while there are bars only.
+    #[must_use]
+    pub const fn tier(&self) -> Option<DataTier> {
+        self.tier
+    }
+
+    /// When the last tick came.
+    #[must_use]
+    pub const fn tick_time(&self) -> Option<Timestamp> {
+        self.tick_time
+    }
+
+    /// The last price seen, on the nearest tick.
+    #[must_use]
+    pub fn last_price(&self) -> Option<Price> {
+        self.instrument.price_from_f64(self.last_price?)
+    }
+
+    /// Whether it trades.
+    #[must_use]
+    pub const fn status(&self) -> TradingStatus {
+        self.status
+    }
+
+    /// Sets whether it trades. What was known of the book is forgotten with a gap, and with an end.
+    pub fn set_status(&mut self, status: TradingStatus) {
+        self.status = status;
+        if matches!(status, TradingStatus::Gap | TradingStatus::Ended) {
+            self.forget_book();
+        }
+    }
+
+    /// The phase of the trading day at `time`.
+    #[inline]
+    #[must_use]
+    pub fn phase(&mut self, time: Timestamp) -> Phase {
+        self.phases.phase(time)
+    }
+
+    /// Which hours it keeps.
+    #[must_use]
+    pub const fn calendar(&self) -> CalendarId {
+        self.phases.calendar()
+    }
+
+    fn forget_book(&mut self) {
+        self.book = OrderBook::default();
+        self.own = OwnLiquidity::default();
+        self.queues.clear();
+        self.tier = None;
+        self.quote = None;
+    }
+
+    /// Takes in a quote; says whether it is one (not crossed, not empty, finite, on its ticks). Where the order book is
+    /// known, quotes say nothing new.
+    #[inline]
+    pub fn on_quote(&mut self, quote: &Quote, model: &QueueModel) -> bool {
+        let (Some(bid), Some(ask)) = (self.ticks(quote.bid), self.ticks(quote.ask)) else {
+            return false;
+        };
+        if bid > ask || self.tier == Some(DataTier::Depth) {
+            return false;
+        }
+        let level = |price, size| Level {
+            price,
+            size: self.grid.lots(size).unwrap_or(0),
+        };
+        let (bid, ask) = (level(bid, quote.bid_size), level(ask, quote.ask_size));
+        let mut update = std::mem::replace(&mut self.scratch, empty_update());
+        update.time = quote.time;
+        update.bids.clear();
+        update.bids.push(bid);
+        update.asks.clear();
+        update.asks.push(ask);
+        self.apply(&update, model);
+        self.scratch = update;
+        self.tier = Some(DataTier::Quotes);
+        self.tick_time = Some(quote.time);
+        self.quote = Some(*quote);
+        self.last_price = Some(quote.mid());
+        true
+    }
+
+    /// Takes in changes of the order book; says whether the best prices or sizes changed.
+    #[inline]
+    pub fn on_depth(&mut self, update: &DepthUpdate, model: &QueueModel) -> bool {
+        if update.kind == DepthKind::Changes && self.tier != Some(DataTier::Depth) {
+            // Changes of a book that is not known.
+            return false;
+        }
+        if update.kind == DepthKind::Snapshot && self.status == TradingStatus::Gap {
+            self.status = TradingStatus::Trading;
+        }
+        let before = (self.book.best_bid(), self.book.best_ask());
+        self.apply(update, model);
+        self.tier = Some(DataTier::Depth);
+        self.tick_time = Some(update.time);
+        if before == (self.book.best_bid(), self.book.best_ask()) {
+            return false;
+        }
+        if matches!(self.book.condition(), BookCondition::Open | BookCondition::Locked) {
+            self.quote = self.book.quote(&self.grid);
+            if let Some(quote) = self.quote {
+                self.last_price = Some(quote.mid());
+            }
+        }
+        true
+    }
+
+    /// Takes note of a trade where neither quotes nor book are known.
+    pub fn on_trade_only(&mut self, time: Timestamp) {
+        self.tick_time = Some(time);
+        self.tier.get_or_insert(DataTier::Trades);
+    }
+
+    fn apply(&mut self, update: &DepthUpdate, model: &QueueModel) {
+        let (own, queues) = (&mut self.own, &mut self.queues);
+        self.book.apply_with(update, |change| {
+            own.level_changed(&change);
+            for entry in queues.iter_mut() {
+                if entry.price == change.price && entry.side == change.side {
+                    entry.place.on_level_change(model, change.before, change.after);
+                }
+            }
+        });
+    }
+
+    /// Whether orders can be filled from the book now: it trades, and its best prices are not crossed.
+    #[must_use]
+    pub fn is_open_to_fills(&self) -> bool {
+        self.status == TradingStatus::Trading && self.book.condition() != BookCondition::Crossed
+    }
+
+    /// The best price of a side in ticks, as the book shows it.
+    #[must_use]
+    pub fn best(&self, side: Side) -> Option<i64> {
+        match side {
+            Side::Buy => self.book.best_bid(),
+            Side::Sell => self.book.best_ask(),
+        }
+        .map(|level| level.price)
+    }
+
+    /// The book and what our orders took of it, for a sweep.
+    pub const fn liquidity(&mut self) -> (&OrderBook, &mut OwnLiquidity, &Grid) {
+        (&self.book, &mut self.own, &self.grid)
+    }
+
+    /// What our orders have taken of it.
+    #[must_use]
+    pub const fn own(&self) -> &OwnLiquidity {
+        &self.own
+    }
+
+    /// A price in ticks, on the nearest one.
+    fn ticks(&self, price: f64) -> Option<i64> {
+        self.grid.ticks(price).ok().or_else(|| {
+            let nearest = self.instrument.price_from_f64(price)?;
+            self.grid.ticks_of(nearest).ok()
+        })
+    }
+
+    /// What is met at a level of the book.
+    #[must_use]
+    pub fn met(&self, price: Price, depth: usize) -> Met {
+        match (self.tier, self.quote) {
+            (Some(DataTier::Depth), _) | (_, None) => Met::Level {
+                time: self.book.time(),
+                price,
+                depth: u16::try_from(depth).unwrap_or(u16::MAX),
+            },
+            (_, Some(quote)) => Met::Quote {
+                time: quote.time,
+                bid: quote.bid,
+                ask: quote.ask,
+            },
+        }
+    }
+
+    /// Puts an order that rests at `price` into the queue there, if it is known how long that is: the level is shown, or
+    /// it lies between the best prices, where nobody is.
+    pub fn join_queue(&mut self, order: OrderId, side: Side, price: Price, model: &QueueModel) {
+        self.leave_queue(order);
+        let (Ok(price), Some(best)) = (self.grid.ticks_of(price), self.best(side)) else {
+            return;
+        };
+        let is_behind = match side {
+            Side::Buy => price < best,
+            Side::Sell => price > best,
+        };
+        if is_behind && self.tier != Some(DataTier::Depth) {
+            return;
+        }
+        let shown = self.book.size_at(side, price);
+        self.queues.push(QueueEntry {
+            order,
+            side,
+            price,
+            place: QueuePosition::join(model, shown),
+        });
+    }
+
+    /// Takes an order out of its queue.
+    pub fn leave_queue(&mut self, order: OrderId) {
+        self.queues.retain(|entry| entry.order != order);
+    }
+
+    /// Whether an order stands in a queue.
+    #[must_use]
+    pub fn is_queued(&self, order: OrderId) -> bool {
+        self.queues.iter().any(|entry| entry.order == order)
+    }
+
+    /// Lots of a trade at the order's price that reach the order, after those ahead of it; `None` when it stands in no
+    /// queue.
+    pub fn trade_reaches(&mut self, order: OrderId, lots: i64) -> Option<i64> {
+        let tier = self.tier;
+        let entry = self.queues.iter_mut().find(|entry| entry.order == order)?;
+        Some(match tier {
+            // The quote that a trade changed is often told before it.
+            Some(DataTier::Quotes) => entry.place.on_trade_told_late(lots),
+            _ => entry.place.on_trade(lots),
+        })
+    }
+
+    /// Where an order stands in its queue.
+    #[must_use]
+    pub fn queue_of(&self, order: OrderId) -> Option<QueueStory> {
+        let entry = self.queues.iter().find(|entry| entry.order == order)?;
+        Some(QueueStory {
+            ahead_at_entry: self.grid.quantity(entry.place.at_entry()),
+            ahead_at_fill: self.grid.quantity(entry.place.ahead()),
+        })
+    }
+}
