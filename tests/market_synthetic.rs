@@ -134,7 +134,10 @@ fn every_event_is_honest() {
                     trades = 0;
                     time
                 }
-                MarketEvent::Bar(_) | MarketEvent::Depth(_) | MarketEvent::Status(..) => {
+                MarketEvent::Bar(_)
+                | MarketEvent::Depth(_)
+                | MarketEvent::Action(..)
+                | MarketEvent::Status(..) => {
                     panic!("quotes, trades and the clock make the market")
                 }
             };

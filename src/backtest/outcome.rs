@@ -69,17 +69,17 @@ impl Outcome {
         let (instrument, timeframe) = (&config.instrument, config.base_timeframe);
         let mut holdings = self.recorder.holdings.iter().peekable();
         let mut peak = config.initial_capital.amount;
-        let (mut cash, mut quantity) = (peak, Decimal::ZERO);
+        let (mut cash, mut quantity, mut base) = (peak, Decimal::ZERO, Decimal::ZERO);
         bars.iter()
             .take(self.equity.len())
             .enumerate()
             .map(move |(index, bar)| {
                 while let Some(next) = holdings.next_if(|next| next.from_mark <= index) {
-                    (cash, quantity) = (next.cash, next.quantity);
+                    (cash, quantity, base) = (next.cash, next.quantity, next.base);
                 }
                 let position_value = match instrument.price_from_f64(bar.close) {
                     Some(price) if !quantity.is_zero() => {
-                        instrument.notional(price, Quantity(quantity)).amount
+                        instrument.notional(price, Quantity(quantity)).amount - base
                     }
                     _ => Decimal::ZERO,
                 };

@@ -22,6 +22,8 @@ pub(super) struct Holdings {
     pub(super) from_mark: usize,
     pub(super) cash: Decimal,
     pub(super) quantity: Decimal,
+    /// What is taken off the position's value to get its worth.
+    pub(super) base: Decimal,
 }
 
 impl Recorder {
@@ -35,6 +37,7 @@ impl Recorder {
                 from_mark: 0,
                 cash: capital,
                 quantity: Decimal::ZERO,
+                base: Decimal::ZERO,
             }],
         }
     }
@@ -58,21 +61,16 @@ impl Sink for Recorder {
         self.equity.push(mark.equity);
     }
 
-    fn account(&mut self, cash: Decimal, quantity: Decimal) {
-        let from_mark = self.equity.len();
+    fn account(&mut self, cash: Decimal, quantity: Decimal, base: Decimal) {
+        let holdings = Holdings {
+            from_mark: self.equity.len(),
+            cash,
+            quantity,
+            base,
+        };
         match self.holdings.last_mut() {
-            Some(last) if last.from_mark == from_mark => {
-                *last = Holdings {
-                    from_mark,
-                    cash,
-                    quantity,
-                }
-            }
-            _ => self.holdings.push(Holdings {
-                from_mark,
-                cash,
-                quantity,
-            }),
+            Some(last) if last.from_mark == holdings.from_mark => *last = holdings,
+            _ => self.holdings.push(holdings),
         }
     }
 }

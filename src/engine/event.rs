@@ -2,10 +2,10 @@
 
 use crate::alert::Alert;
 use crate::exchange::{Fill, TradingStatus};
-use crate::market::{Bar, Quote};
+use crate::market::{Bar, CorporateAction, Quote};
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
 use crate::order::{CancelReason, DenyReason, Order, OrderKind, Refusal, RejectReason};
-use crate::portfolio::{Position, Trade};
+use crate::portfolio::{CashFlow, Position, Trade};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -134,6 +134,20 @@ pub enum EventKind {
         instrument: InstrumentId,
         /// What it is now.
         status: TradingStatus,
+    },
+    /// A company did something to its shares.
+    CorporateAction {
+        /// Which shares.
+        instrument: InstrumentId,
+        /// What.
+        action: CorporateAction,
+    },
+    /// Cash came or went without a trade: funding, a dividend, a fee for borrowing, interest, a settlement.
+    CashFlow {
+        /// How much, and what for.
+        flow: CashFlow,
+        /// Cash after it.
+        cash: Money,
     },
     /// Somebody should know something.
     AlertRaised {

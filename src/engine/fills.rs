@@ -5,7 +5,7 @@ use super::{Engine, EventKind, RefusalMemory, Sink};
 use crate::exchange::{DataTier, Explanation, FeeInputs, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
 use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp, decimal};
 use crate::order::{CancelReason, Order, OrderEvent, OrderPurpose, OrderStatus, TimeInForce};
-use crate::portfolio::{Claim, FillEffect};
+use crate::portfolio::{Claim, FillEffect, Trade};
 use rust_decimal::Decimal;
 
 /// The terms on which the market meets an order.
@@ -138,7 +138,7 @@ impl Engine {
         self.counters.refused = RefusalMemory::None;
         self.metrics.on_fill(notional.to_f64(), fee.to_f64());
         let cash = self.account.cash();
-        sink.account(cash.amount, self.holding().quantity());
+        self.tell_account(sink);
         let told = order.clone();
         self.emit(
             time,
@@ -248,28 +248,39 @@ impl Engine {
         }
         self.after_fill(order, quantity, time, sink);
         if let Some(trade) = effect.closed {
-            self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
-            let finding = self.watch.on_trade(trade.pnl.to_f64());
-            self.emit(time, EventKind::TradeClosed { trade }, sink);
-            if let Some(finding) = finding {
-                self.alert_finding(finding, time, sink);
-            }
-            self.cancel_where(
-                at,
-                |order| order.only_reduces() && order.status != OrderStatus::Waiting,
-                CancelReason::PositionClosed,
-                time,
-                sink,
-            );
-            if is_strategy_s {
-                self.plan = None;
-                self.cooldown_left = self.config.strategy.risk.cooldown;
-            }
+            self.end_trade(at, trade, time, sink);
         }
         let position = self.position_in(at);
         self.emit(time, EventKind::PositionChanged { position }, sink);
         if is_strategy_s && self.holding().is_flat() {
             self.reverse(time, sink);
+        }
+    }
+
+    /// A round trip is over: what only reduces is withdrawn, what was planned for it forgotten.
+    pub(super) fn end_trade<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        trade: Trade,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
+        let finding = self.watch.on_trade(trade.pnl.to_f64());
+        self.emit(time, EventKind::TradeClosed { trade }, sink);
+        if let Some(finding) = finding {
+            self.alert_finding(finding, time, sink);
+        }
+        self.cancel_where(
+            at,
+            |order| order.only_reduces() && order.status != OrderStatus::Waiting,
+            CancelReason::PositionClosed,
+            time,
+            sink,
+        );
+        if at == InstrumentId::PRIMARY {
+            self.plan = None;
+            self.cooldown_left = self.config.strategy.risk.cooldown;
         }
     }
 }

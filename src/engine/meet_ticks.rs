@@ -62,8 +62,10 @@ impl Engine {
 
     fn tell_quote<S: Sink>(&mut self, at: InstrumentId, quote: &Quote, sink: &mut S) {
         if at != InstrumentId::PRIMARY {
-            return self.revalue();
+            self.revalue();
+            return self.call_margin(quote.time, sink);
         }
+        self.watch_cover(quote.mid(), quote.time, sink);
         let (equity, _) = self.equity_at(quote.mid());
         self.emit_market(quote.time, sink, || EventKind::Quote {
             quote: *quote,

@@ -7,6 +7,7 @@
 //! and, when it completes a bar of the strategy's timeframe, the rules (what does the strategy want?). What the rules
 //! want goes through sizing and the risk check to the exchange, where it can only meet later data.
 
+mod actions;
 mod chain;
 mod config;
 mod contingency;
@@ -109,6 +110,8 @@ struct Cached {
     value: ValueModel,
     /// What is held of all other instruments.
     others: f64,
+    /// The prices between which the position in the strategy's instrument is covered.
+    covered: (f64, f64),
 }
 
 impl Engine {
@@ -156,6 +159,7 @@ impl Engine {
                 entry_price: f64::NAN,
                 value: ValueModel::default(),
                 others: 0.0,
+                covered: (f64::NEG_INFINITY, f64::INFINITY),
             },
             scratch: Vec::new(),
             config,
@@ -191,6 +195,7 @@ impl Engine {
             MarketEvent::Trade(trade) => self.meet_trade(at, trade, sink),
             MarketEvent::Depth(update) => self.meet_depth(at, update, sink),
             MarketEvent::Status(time, status) => self.on_status(at, *status, *time, sink),
+            MarketEvent::Action(time, action) => self.on_action(at, action, *time, sink),
             MarketEvent::Clock(now) => self.on_clock(*now, sink),
         }
     }
@@ -260,10 +265,13 @@ impl Engine {
         let time = self.config.base_timeframe.close_of(bar.open_time);
         self.market_time = Some(time);
         self.market_mut(at).last_price = Some(bar.close);
+        self.accrue(time, sink);
         if at != InstrumentId::PRIMARY {
-            return self.revalue();
+            self.revalue();
+            return self.call_margin(time, sink);
         }
         self.mark(bar, time, sink);
+        self.watch_cover(bar.close, time, sink);
         let closed = self.strategy_bars.push_bar(bar, self.config.base_timeframe);
         if let Some(earlier) = closed.earlier {
             self.close_strategy_bar(&earlier, sink);

@@ -1,5 +1,6 @@
 //! What the strategy wants at the close of a bar, and how it becomes orders.
 
+use super::actions::kind_after_split;
 use super::orders::Draft;
 use super::{Cached, Engine, EventKind, SessionState, Sink};
 use crate::exchange::WorkingOrders;
@@ -28,6 +29,23 @@ pub(super) struct EntryPlan {
 enum Span {
     Price(f64),
     Share(f64),
+}
+
+impl EntryPlan {
+    /// The plan after a split: distances in price are divided by it.
+    fn after_split(self, ratio: f64) -> Self {
+        let divide = |span: Option<Span>| {
+            span.map(|span| match span {
+                Span::Price(distance) => Span::Price(distance / ratio),
+                Span::Share(_) => span,
+            })
+        };
+        Self {
+            stop_loss: divide(self.stop_loss),
+            take_profit: divide(self.take_profit),
+            trailing_stop: divide(self.trailing_stop),
+        }
+    }
 }
 
 impl Span {
@@ -374,6 +392,19 @@ impl Engine {
         let cost = |quantity| self.models.worst_cost(instrument, price, quantity);
         self.account
             .reach(InstrumentId::PRIMARY, instrument, &claim, cost)
+    }
+
+    /// Brings what is planned but not yet ordered in step with a split.
+    pub(super) fn split_plans(&mut self, ratio: Decimal) {
+        let by = Price(ratio).to_f64();
+        self.plan = self.plan.map(|plan| plan.after_split(by));
+        let instrument = &self.config.instrument;
+        if let Some(reversal) = &mut self.reversal {
+            let exact = (reversal.decision_price.0 / ratio).round_dp(Money::SCALE);
+            reversal.decision_price = Price(exact.normalize());
+            reversal.kind = kind_after_split(instrument, reversal.side.entry(), reversal.kind, ratio);
+            reversal.plan = reversal.plan.after_split(by);
+        }
     }
 
     fn plan_protection(&self) -> Result<EntryPlan, DenyReason> {

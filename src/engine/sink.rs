@@ -26,8 +26,9 @@ pub trait Sink {
     /// A point of the equity curve.
     fn mark(&mut self, _mark: Mark) {}
 
-    /// What the account holds from now on: cash, and the signed quantity of the instrument.
-    fn account(&mut self, _cash: Decimal, _quantity: Decimal) {}
+    /// What the account holds from now on: cash, the signed quantity of the instrument, and what is taken off its value to
+    /// get what it is worth (the cost of what is margined, else 0).
+    fn account(&mut self, _cash: Decimal, _quantity: Decimal, _base: Decimal) {}
 }
 
 impl Sink for Vec<Event> {

@@ -161,7 +161,7 @@ impl Engine {
     pub(super) fn mark_account(&mut self) {
         for (index, market) in self.markets.iter().enumerate() {
             let at = InstrumentId(u16::try_from(index).unwrap_or(u16::MAX));
-            if let Some(price) = market.last_price() {
+            if let Some(price) = market.mark_price.or_else(|| market.last_price()) {
                 self.account.mark(at, price);
             }
         }
@@ -268,6 +268,7 @@ impl Engine {
             self.market(at).last_price.map_or(0.0, |price| value.at(price))
         });
         self.cached.others = others.sum();
+        self.refresh_cover();
     }
 
     /// Brings the cached floats in step with the books.
@@ -276,6 +277,13 @@ impl Engine {
         self.cached.value = self.account.value_model(InstrumentId::PRIMARY);
         self.cached.quantity = Quantity(self.holding().quantity()).to_f64();
         self.cached.entry_price = self.holding().entry_price().map_or(f64::NAN, Price::to_f64);
+        self.revalue();
+    }
+
+    /// Tells what the account holds from now on.
+    pub(super) fn tell_account<S: Sink>(&self, sink: &mut S) {
+        let base = self.account.value_base(InstrumentId::PRIMARY);
+        sink.account(self.cash().amount, self.holding().quantity(), base);
     }
 
     /// Values the account at a bar's close.

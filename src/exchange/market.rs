@@ -4,7 +4,8 @@ use super::{Conditions, DataTier, Met, OwnLiquidity, QueueModel, QueuePosition, 
 use crate::market::{
     BookCondition, CalendarId, DepthKind, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, Quote,
 };
-use crate::model::{Instrument, OrderId, Price, Side, Timestamp};
+use crate::model::{Instrument, Money, OrderId, Price, Side, Timestamp};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Whether an instrument trades.
@@ -33,6 +34,8 @@ pub struct Market {
     queues: Vec<QueueEntry>,
     /// The last price seen: a bar's close, a trade, or a quote's mid.
     pub last_price: Option<f64>,
+    /// The venue's mark price, where it tells one: by it positions are covered.
+    pub mark_price: Option<Price>,
     /// The best bid and ask, as the finest data has them.
     pub quote: Option<Quote>,
     /// What rests at which price; one level a side when only quotes are known.
@@ -81,6 +84,7 @@ impl Market {
             orders: WorkingOrders::default(),
             queues: Vec::new(),
             last_price: None,
+            mark_price: None,
             quote: None,
             book: OrderBook::default(),
             own: OwnLiquidity::default(),
@@ -108,6 +112,14 @@ impl Market {
     #[must_use]
     pub const fn grid(&self) -> &Grid {
         &self.grid
+    }
+
+    /// Each unit became `ratio` units: what was known of prices is divided, what was known of the book is forgotten.
+    pub fn split(&mut self, ratio: Decimal) {
+        let divide = |price: Price| Price((price.0 / ratio).round_dp(Money::SCALE).normalize());
+        self.mark_price = self.mark_price.map(divide);
+        self.last_price = self.last_price().map(|price| divide(price).to_f64());
+        self.forget_book();
     }
 
     /// The order book; one level a side when only quotes are known.

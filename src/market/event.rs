@@ -1,6 +1,6 @@
 //! One thing that a market says.
 
-use super::{Bar, DepthUpdate, Quote, TradeTick};
+use super::{Bar, DepthUpdate, MarketAction, Quote, TradeTick};
 use crate::exchange::TradingStatus;
 use crate::model::{Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub enum MarketEvent {
     Clock(Timestamp),
     /// Levels of the order book changed, or the whole book is told.
     Depth(Box<DepthUpdate>),
+    /// Something happened to the instrument beside its trading: funding, a dividend, a split, its settlement.
+    Action(Timestamp, MarketAction),
     /// From this time on the instrument is halted, trades again, has a gap in its data, or has ended.
     Status(Timestamp, TradingStatus),
 }
@@ -31,7 +33,7 @@ impl MarketEvent {
             Self::Bar(bar) => Timeframe::MINUTE.close_of(bar.open_time),
             Self::Quote(quote) => quote.time,
             Self::Trade(trade) => trade.time,
-            Self::Clock(time) | Self::Status(time, _) => *time,
+            Self::Clock(time) | Self::Action(time, _) | Self::Status(time, _) => *time,
             Self::Depth(update) => update.time,
         }
     }

@@ -335,6 +335,9 @@ pub enum CancelReason {
     /// The margin gave out.
     #[error("the margin gave out")]
     Liquidated,
+    /// A reverse split left less than a lot of it.
+    #[error("a split left less than a lot of it")]
+    SplitAway,
     /// It may only reduce, and there is nothing left to reduce.
     #[error("there is nothing left that it would reduce")]
     NothingToReduce,
@@ -359,6 +362,7 @@ impl CancelReason {
             Self::AuctionOver => "auction_over",
             Self::NotTrading => "not_trading",
             Self::Liquidated => "liquidated",
+            Self::SplitAway => "split_away",
             Self::NothingToReduce => "nothing_to_reduce",
         }
     }

@@ -72,11 +72,15 @@ impl Slot {
 
     /// What the position is worth to its owner at a price: its value, or, of what is margined, its gain.
     pub(super) fn worth_at(&self, price: Decimal) -> Decimal {
-        let value = rounded(self.holding.quantity() * price * self.terms.multiplier());
+        rounded(self.holding.quantity() * price * self.terms.multiplier()) - self.base()
+    }
+
+    /// What is taken off the position's value to get its worth.
+    pub(super) const fn base(&self) -> Decimal {
         if self.terms.is_margined() {
-            value - self.holding.cost()
+            self.holding.cost()
         } else {
-            value
+            Decimal::ZERO
         }
     }
 
@@ -197,6 +201,15 @@ impl Account {
         self.money(slot.exposure() - slot.holding.cost())
     }
 
+    /// What is taken off the value of a position to get what it is worth: the cost of what is margined, else nothing.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    #[must_use]
+    pub fn value_base(&self, id: InstrumentId) -> Decimal {
+        self.slots[id.index()].base()
+    }
+
     /// What the position in an instrument is worth as a function of its price.
     ///
     /// # Panics
@@ -205,11 +218,7 @@ impl Account {
     pub fn value_model(&self, id: InstrumentId) -> ValueModel {
         let slot = &self.slots[id.index()];
         ValueModel {
-            offset: if slot.terms.is_margined() {
-                self.money(-slot.holding.cost()).to_f64()
-            } else {
-                0.0
-            },
+            offset: 0.0 - self.money(slot.base()).to_f64(),
             per_price: Price(slot.holding.quantity() * slot.terms.multiplier()).to_f64(),
         }
     }

@@ -17,6 +17,7 @@ use crate::ledger::LedgerAccount;
 use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Days of a year by which rates are counted: ACT/360.
 const DAYS_A_YEAR: Decimal = Decimal::from_parts(360, 0, 0, false, 0);
@@ -58,6 +59,33 @@ pub enum CashFlowKind {
     CashInLieu,
     /// An option at its expiry or exercise, settled at what it is worth.
     OptionSettlement,
+}
+
+impl fmt::Display for CashFlow {
+    /// In words: `Received 5.05 USD: dividend`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.amount.amount.is_sign_negative() {
+            "Paid"
+        } else {
+            "Received"
+        };
+        let Money { amount, currency } = self.amount;
+        write!(f, "{verb} {} {currency}: {}", amount.abs().normalize(), self.kind)
+    }
+}
+
+impl fmt::Display for CashFlowKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Funding => "funding",
+            Self::Dividend => "dividend",
+            Self::BorrowFee => "borrow fee",
+            Self::Interest => "interest",
+            Self::Settlement => "settlement",
+            Self::CashInLieu => "cash in lieu of a fraction",
+            Self::OptionSettlement => "settlement of an option",
+        })
+    }
 }
 
 impl Account {

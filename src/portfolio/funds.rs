@@ -268,11 +268,6 @@ impl Account {
         if holding.is_flat() || slot.terms.is_paid_in_full(slot.side()) {
             return None;
         }
-        let base = if slot.terms.is_margined() {
-            holding.cost()
-        } else {
-            Decimal::ZERO
-        };
         let cover = if self.is_isolated(slot) {
             self.ledger.held(HoldKey::Position(id)).amount
         } else {
@@ -280,7 +275,7 @@ impl Account {
             self.cross_cover() - slot.worth() - others
         };
         slot.terms
-            .liquidation_price(holding.quantity(), base, cover)
+            .liquidation_price(holding.quantity(), slot.base(), cover)
             .map(Price)
     }
 }

@@ -275,6 +275,12 @@ fn line(kind: &EventKind) -> String {
         EventKind::OrderRequestRefused { order_id, reason } => {
             format!("#{order_id} request refused: {}", reason.code())
         }
+        EventKind::CorporateAction { instrument, action } => {
+            format!("corporate action {} {action:?}", instrument.0)
+        }
+        EventKind::CashFlow { flow, .. } => {
+            format!("cash flow {:?}: {}", flow.kind, flow.amount.amount.normalize())
+        }
         EventKind::MarketStatusChanged { instrument, status } => {
             format!("market {} {status:?}", instrument.0)
         }

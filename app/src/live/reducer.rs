@@ -138,6 +138,11 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             detail.summary.position.clone_from(position);
             Parts::SUMMARY
         }
+        EventKind::CashFlow { flow, cash } => {
+            detail.summary.cash = *cash;
+            note(detail, event.time, flow.to_string());
+            Parts::SUMMARY
+        }
         EventKind::TradeOpened { trade } => {
             put_trade(detail, trade);
             Parts::TRADES

@@ -182,7 +182,9 @@ impl View {
             EventKind::StateChanged { .. }
             | EventKind::PositionChanged { .. }
             | EventKind::OrderRequestRefused { .. }
-            | EventKind::MarketStatusChanged { .. } => {}
+            | EventKind::MarketStatusChanged { .. }
+            | EventKind::CorporateAction { .. }
+            | EventKind::CashFlow { .. } => {}
         }
     }
 

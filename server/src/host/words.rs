@@ -33,6 +33,7 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
         EventKind::OrderDenied { reason, .. } => format!("An order was denied: {reason}"),
         EventKind::OrderRejected { reason, .. } => format!("An order was rejected: {reason}"),
         EventKind::TradeClosed { trade } => format!("Closed a {} trade: {}", trade.side, trade.pnl),
+        EventKind::CashFlow { flow, .. } => flow.to_string(),
         EventKind::AlertRaised { alert } => alert.message.clone(),
         EventKind::OrderRequestRefused { reason, .. } => {
             format!("A request about an order was refused: {reason}")
@@ -40,6 +41,7 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
         EventKind::OrderSubmitted { .. }
         | EventKind::OrderAttached { .. }
         | EventKind::MarketStatusChanged { .. }
+        | EventKind::CorporateAction { .. }
         | EventKind::OrderAccepted { .. }
         | EventKind::OrderTriggered { .. }
         | EventKind::OrderAmended { .. }
@@ -72,6 +74,8 @@ pub(crate) const fn kind_name(kind: &EventKind) -> &'static str {
         EventKind::TradeOpened { .. } => "trade_opened",
         EventKind::TradeClosed { .. } => "trade_closed",
         EventKind::PositionChanged { .. } => "position_changed",
+        EventKind::CorporateAction { .. } => "corporate_action",
+        EventKind::CashFlow { .. } => "cash_flow",
         EventKind::AlertRaised { .. } => "alert_raised",
         EventKind::Bar { .. } => "bar",
         EventKind::Mark { .. } => "mark",

@@ -1,0 +1,417 @@
+//! What happens to the account without a trade: funding, corporate actions, settlement, interest, margin calls.
+
+use super::orders::Draft;
+use super::{Engine, EventKind, Sink};
+use crate::alert::{AlertKind, Severity};
+use crate::exchange::TradingStatus;
+use crate::market::{
+    CorporateAction, MarketAction, PriceRole, price_after_dividend, price_after_split, quantity_after_split,
+};
+use crate::model::{
+    Instrument, InstrumentId, InstrumentKind, Money, OptionTerms, Price, Quantity, Side, Timestamp,
+};
+use crate::option;
+use crate::order::{CancelReason, Order, OrderKind, OrderPurpose, Trail};
+use crate::portfolio::{CashFlow, FillEffect, Liquidation};
+use rust_decimal::Decimal;
+use std::borrow::Cow;
+
+impl Engine {
+    /// Something happened to an instrument beside its trading.
+    pub(super) fn on_action<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        action: &MarketAction,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        self.close_bars_before(time, sink);
+        self.market_time = Some(time);
+        self.accrue(time, sink);
+        match action {
+            MarketAction::Funding { rate, mark } => {
+                self.market_mut(at).mark_price = Some(*mark);
+                let flow = self.account.fund(at, *rate, *mark, time);
+                self.tell_flow(flow, sink);
+            }
+            MarketAction::MarkPrice(price) => self.market_mut(at).mark_price = Some(*price),
+            MarketAction::Underlying(price) => self.account.mark_underlying(at, *price),
+            MarketAction::Corporate(action) => self.on_corporate_action(at, action, time, sink),
+            MarketAction::Settlement { price } => self.end_instrument(at, *price, "settled", time, sink),
+        }
+        self.refresh_cover();
+        self.call_margin(time, sink);
+    }
+
+    fn on_corporate_action<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        action: &CorporateAction,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        // Nonsense of a feed changes nothing.
+        if action.validate().is_err() {
+            return;
+        }
+        let told = action.clone();
+        self.emit(
+            time,
+            EventKind::CorporateAction {
+                instrument: at,
+                action: told,
+            },
+            sink,
+        );
+        match action {
+            CorporateAction::Split { ratio } => self.split(at, *ratio, time, sink),
+            CorporateAction::Dividend { per_share } => {
+                let flow = self.account.dividend(at, *per_share, time);
+                self.tell_flow(flow, sink);
+                self.adjust_orders(at, time, sink, |instrument, order| {
+                    Some(reduced(instrument, order, *per_share))
+                });
+            }
+            CorporateAction::SymbolChange { to } => {
+                if let Some(renamed) = self.instrument(at).clone().with_symbol(to.clone()) {
+                    match at.index().checked_sub(1) {
+                        None => self.config.instrument = renamed.clone(),
+                        Some(other) => self.config.others[other] = renamed.clone(),
+                    }
+                    self.market_mut(at).become_instrument(renamed);
+                }
+            }
+            CorporateAction::Delisting { price } => {
+                let price = price.or_else(|| self.market(at).last_price()).unwrap_or_default();
+                self.end_instrument(at, price, "delisted", time, sink);
+            }
+        }
+    }
+
+    fn split<S: Sink>(&mut self, at: InstrumentId, ratio: Decimal, time: Timestamp, sink: &mut S) {
+        self.mark_account();
+        let instrument = self.markets[at.index()].instrument();
+        let effect = self
+            .account
+            .split(at, instrument, ratio, time, Cow::Borrowed("split"));
+        self.market_mut(at).split(ratio);
+        self.adjust_orders(at, time, sink, |instrument, order| {
+            divided(instrument, order, ratio)
+        });
+        if at == InstrumentId::PRIMARY {
+            self.split_plans(ratio);
+        }
+        let Some(effect) = effect else { return };
+        self.tell_flow(effect.cash_in_lieu, sink);
+        if let Some(trade) = effect.closed {
+            self.end_trade(at, trade, time, sink);
+        }
+        self.tell_position(at, time, sink);
+    }
+
+    /// Makes the orders of an instrument what `after` says; `None` withdraws.
+    fn adjust_orders<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        time: Timestamp,
+        sink: &mut S,
+        after: impl Fn(&Instrument, &Order) -> Option<Order>,
+    ) {
+        let orders = self.market(at).orders.as_slice();
+        let ids: Vec<_> = orders.iter().map(|order| order.id).collect();
+        for id in ids {
+            // The end of one may have taken others of its group along.
+            let Some(index) = self.market(at).orders.position(id) else {
+                continue;
+            };
+            let order = self.market(at).orders.at(index);
+            let Some(adjusted) = after(self.instrument(at), order) else {
+                self.cancel(at, index, CancelReason::SplitAway, time, sink);
+                continue;
+            };
+            if adjusted == *order {
+                continue;
+            }
+            let (terms, quantity) = (adjusted.kind, adjusted.quantity);
+            self.market_mut(at).orders.change(index, |order| {
+                *order = Order {
+                    updated_at: time,
+                    ..adjusted
+                };
+            });
+            self.rejoin(at, id);
+            self.emit(
+                time,
+                EventKind::OrderAmended {
+                    order_id: id,
+                    terms,
+                    quantity,
+                },
+                sink,
+            );
+        }
+    }
+
+    /// The instrument trades no more: its orders are withdrawn, its position is settled.
+    fn end_instrument<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        price: Price,
+        reason: &'static str,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        self.on_status(at, TradingStatus::Ended, time, sink);
+        if let InstrumentKind::Option(terms) = self.instrument(at).kind().clone() {
+            return self.expire_option(at, &terms, price, time, sink);
+        }
+        self.settle(at, price, reason, time, sink);
+    }
+
+    fn settle<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        price: Price,
+        reason: &'static str,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        self.market_mut(at).last_price = Some(price.to_f64());
+        let instrument = self.markets[at.index()].instrument();
+        let Some(settlement) = self
+            .account
+            .settle(at, instrument, price, time, Cow::Borrowed(reason))
+        else {
+            return;
+        };
+        self.tell_flow(Some(settlement.flow), sink);
+        self.tell_effect(at, settlement.effect, time, sink);
+    }
+
+    /// In the money, an option turns into cash or its underlying, by the rule of the clearing house; else into nothing.
+    /// Where the session has no market for the underlying, what is delivered is sold at once at the price by which it was
+    /// settled: the option brings its exercise value.
+    fn expire_option<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        terms: &OptionTerms,
+        underlying: Price,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let held = Quantity(self.account.holding(at).quantity());
+        let expiry = option::expire(terms, self.instrument(at).multiplier(), held, underlying);
+        let reason = match expiry.outcome {
+            option::ExpiryOutcome::Worthless => "expired worthless",
+            option::ExpiryOutcome::Exercised => "exercised",
+            option::ExpiryOutcome::Assigned => "assigned",
+        };
+        self.settle(at, expiry.option_at, reason, time, sink);
+        let (Some(to), Some(delivery)) = (self.instrument_id(&terms.underlying), expiry.delivery(time))
+        else {
+            return;
+        };
+        let market = self.market_mut(to);
+        market.last_price = market.last_price.or(Some(underlying.to_f64()));
+        let instrument = self.markets[to.index()].instrument();
+        for effect in self.account.deliver(to, instrument, &delivery, reason) {
+            self.tell_effect(to, effect, time, sink);
+        }
+    }
+
+    /// Charges interest and borrow fees once a day.
+    #[inline]
+    pub(super) fn accrue<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
+        if !self.account.accrues_at(now) {
+            return;
+        }
+        self.mark_account();
+        for flow in self.account.accrue(now) {
+            self.tell_flow(Some(flow), sink);
+        }
+    }
+
+    /// At a new price of what the strategy trades: looks whether the cover of a position gave out. Costs two comparisons
+    /// while it did not.
+    #[inline]
+    pub(super) fn watch_cover<S: Sink>(&mut self, price: f64, time: Timestamp, sink: &mut S) {
+        let (lower, upper) = self.cached.covered;
+        if price < lower || price > upper {
+            self.call_margin(time, sink);
+        }
+    }
+
+    /// Closes what is not covered any more, at the market, and withdraws what else rests in it.
+    #[cold]
+    pub(super) fn call_margin<S: Sink>(&mut self, time: Timestamp, sink: &mut S) {
+        if !self.account.needs_cover() || self.state.is_final() {
+            return;
+        }
+        self.mark_account();
+        let instruments: Vec<_> = self.config.instruments().cloned().collect();
+        let Some(liquidation) = self.account.liquidation(&instruments) else {
+            return;
+        };
+        let is_liquidation = |order: &Order| order.purpose == OrderPurpose::Liquidation;
+        if self.market(liquidation.id).orders.find(is_liquidation).is_none() {
+            self.liquidate(&liquidation, time, sink);
+        }
+    }
+
+    fn liquidate<S: Sink>(&mut self, liquidation: &Liquidation, time: Timestamp, sink: &mut S) {
+        let at = liquidation.id;
+        self.reversal = None;
+        self.cancel_where(at, |_| true, CancelReason::Liquidated, time, sink);
+        let message = format!(
+            "The margin of {} gave out: {} covers it, {} is asked for; {} are closed at the market.",
+            self.instrument(at).symbol(),
+            liquidation.cover,
+            liquidation.maintenance,
+            liquidation.quantity
+        );
+        self.alert(
+            Severity::Critical,
+            AlertKind::Performance,
+            "liquidation",
+            message,
+            time,
+            sink,
+        );
+        let draft = Draft {
+            instrument: at,
+            side: liquidation.side,
+            quantity: liquidation.quantity,
+            purpose: OrderPurpose::Liquidation,
+            reason: Cow::Borrowed("liquidation"),
+            decision_price: liquidation.mark,
+            ..Draft::BLANK
+        };
+        self.place(draft, time, sink);
+    }
+
+    /// Brings the prices between which the strategy's position is covered in step with the account.
+    pub(super) fn refresh_cover(&mut self) {
+        self.cached.covered = (f64::NEG_INFINITY, f64::INFINITY);
+        if !self.account.needs_cover() {
+            return;
+        }
+        self.mark_account();
+        // Where the venue tells a mark price, that decides, not what was traded.
+        let market = self.market(InstrumentId::PRIMARY);
+        let price = self.account.liquidation_price(InstrumentId::PRIMARY);
+        let Some(price) = price.filter(|_| market.mark_price.is_none()) else {
+            return;
+        };
+        let price = price.to_f64();
+        if self.holding().quantity().is_sign_negative() {
+            self.cached.covered.1 = price;
+        } else {
+            self.cached.covered.0 = price;
+        }
+    }
+
+    fn tell_flow<S: Sink>(&mut self, flow: Option<CashFlow>, sink: &mut S) {
+        let Some(flow) = flow else { return };
+        self.refresh_cache();
+        self.tell_account(sink);
+        let cash = self.account.cash();
+        self.emit(flow.time, EventKind::CashFlow { flow, cash }, sink);
+    }
+
+    fn tell_effect<S: Sink>(&mut self, at: InstrumentId, effect: FillEffect, time: Timestamp, sink: &mut S) {
+        self.refresh_cache();
+        self.tell_account(sink);
+        if let Some(trade) = effect.opened {
+            self.emit(time, EventKind::TradeOpened { trade }, sink);
+        }
+        if let Some(trade) = effect.closed {
+            self.end_trade(at, trade, time, sink);
+        }
+        self.tell_position(at, time, sink);
+    }
+
+    fn tell_position<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        self.refresh_cache();
+        self.tell_account(sink);
+        let position = self.position_in(at);
+        self.emit(time, EventKind::PositionChanged { position }, sink);
+    }
+}
+
+/// An order after a split; `None` when less than a lot is left of it.
+fn divided(instrument: &Instrument, order: &Order, ratio: Decimal) -> Option<Order> {
+    let rest = quantity_after_split(instrument, order.remaining(), ratio)?;
+    let exact = |amount: Decimal| amount.round_dp(Money::SCALE).normalize();
+    let filled = Quantity(exact(order.filled.0 * ratio));
+    Some(Order {
+        kind: kind_after_split(instrument, order.side, order.kind, ratio),
+        quantity: Quantity(filled.0 + rest.0),
+        display: order
+            .display
+            .and_then(|shown| quantity_after_split(instrument, shown, ratio)),
+        filled,
+        average_price: order.average_price.map(|price| Price(exact(price.0 / ratio))),
+        decision_price: Price(exact(order.decision_price.0 / ratio)),
+        ..order.clone()
+    })
+}
+
+/// What an order waits for after a split.
+pub(super) fn kind_after_split(
+    instrument: &Instrument,
+    side: Side,
+    kind: OrderKind,
+    ratio: Decimal,
+) -> OrderKind {
+    match with_prices(kind, |role, price| {
+        price_after_split(instrument, role, side, price, ratio)
+    }) {
+        OrderKind::TrailingStop {
+            stop_price,
+            trail: Trail::Amount(amount),
+        } => OrderKind::TrailingStop {
+            stop_price,
+            trail: Trail::Amount(amount / ratio),
+        },
+        other => other,
+    }
+}
+
+/// An order on the ex-date of a dividend.
+fn reduced(instrument: &Instrument, order: &Order, per_share: Decimal) -> Order {
+    Order {
+        kind: with_prices(order.kind, |role, price| {
+            price_after_dividend(instrument, role, order.side, price, per_share).unwrap_or(price)
+        }),
+        ..order.clone()
+    }
+}
+
+/// The same kind at other prices. Both prices of a stop-limit follow its stop: they lie on the same side of the market.
+fn with_prices(kind: OrderKind, at: impl Fn(PriceRole, Price) -> Price) -> OrderKind {
+    use PriceRole::{Limit, Stop};
+    match kind {
+        OrderKind::Market => OrderKind::Market,
+        OrderKind::Limit { price } => OrderKind::Limit {
+            price: at(Limit, price),
+        },
+        OrderKind::Stop { stop_price } => OrderKind::Stop {
+            stop_price: at(Stop, stop_price),
+        },
+        OrderKind::TrailingStop { stop_price, trail } => OrderKind::TrailingStop {
+            stop_price: at(Stop, stop_price),
+            trail,
+        },
+        OrderKind::StopLimit { stop_price, price } => OrderKind::StopLimit {
+            stop_price: at(Stop, stop_price),
+            price: at(Stop, price),
+        },
+        OrderKind::TakeProfit { stop_price } => OrderKind::TakeProfit {
+            stop_price: at(Limit, stop_price),
+        },
+        OrderKind::TakeProfitLimit { stop_price, price } => OrderKind::TakeProfitLimit {
+            stop_price: at(Limit, stop_price),
+            price: at(Limit, price),
+        },
+    }
+}

@@ -1,0 +1,380 @@
+//! What happens to a session's account without a trade, through the engine: funding, corporate actions, settlement, margin
+//! calls. Journals read as stories.
+
+use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input};
+use papertape::market::{CorporateAction, MarketAction, MarketEvent};
+use papertape::model::{
+    ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, OptionRight, OptionSettlement,
+    OptionTerms, Price, Timestamp,
+};
+use papertape::portfolio::{AccountConfig, CashFlowKind};
+use papertape::testkit::{Bench, config, decimal};
+use rust_decimal::Decimal;
+
+const LONG: &str = "name: long\nsymbols: [AAPL]\ntimeframe: 1m\nentry: {long: close > 0}\n\
+                    risk: {size: {method: fixed_quantity, value: 10}}\n";
+const PROTECTED: &str = "name: long\nsymbols: [AAPL]\ntimeframe: 1m\nentry: {long: close > 0}\n\
+                    risk: {size: {method: fixed_quantity, value: 10}, stop_loss: 20, take_profit: 30}\n";
+const SHORT: &str = "name: short\nsymbols: [AAPL]\ntimeframe: 1m\nentry: {short: close > 0}\n\
+                     risk: {size: {method: fixed_quantity, value: 10}}\n";
+
+fn instrument(symbol: &str, tick: &str, multiplier: &str) -> Instrument {
+    let symbol = symbol.parse().expect("a symbol");
+    Instrument::new(
+        symbol,
+        decimal(tick),
+        Decimal::ONE,
+        Decimal::ZERO,
+        decimal(multiplier),
+    )
+    .expect("an instrument")
+}
+
+fn rate(initial: &str, maintenance: &str) -> MarginRule {
+    MarginRule::Rate {
+        initial: decimal(initial),
+        maintenance: decimal(maintenance),
+    }
+}
+
+/// A session of one instrument with 10,000 of its currency.
+fn trading(yaml: &str, instrument: Instrument) -> EngineConfig {
+    let mut config = config(yaml);
+    config.initial_capital.currency = instrument.quote();
+    config.instrument = instrument;
+    config
+}
+
+fn shares(yaml: &str) -> EngineConfig {
+    trading(
+        yaml,
+        instrument("AAPL", "0.01", "1").with_kind(InstrumentKind::Equity),
+    )
+}
+
+fn perpetual(yaml: &str, capital: i64) -> EngineConfig {
+    let perpetual = instrument("BTC/USD", "0.01", "1")
+        .with_kind(InstrumentKind::Perpetual)
+        .with_margin(rate("0.1", "0.05"))
+        .expect("margins");
+    let mut config = trading(yaml, perpetual);
+    config.initial_capital.amount = Decimal::from(capital);
+    config
+}
+
+fn act(bench: &mut Bench, action: MarketAction) {
+    let event = MarketEvent::Action(bench.now(), action);
+    bench.feed(&Input::market(event));
+    assert_eq!(bench.engine.check(), Ok(()));
+}
+
+fn corporate(bench: &mut Bench, action: CorporateAction) {
+    act(bench, MarketAction::Corporate(action));
+}
+
+fn flows(events: &[Event]) -> Vec<(CashFlowKind, Decimal)> {
+    events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::CashFlow { flow, .. } => Some((flow.kind, flow.amount.amount)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_split_takes_position_and_protective_orders_along() {
+    let mut bench = Bench::with(shares(PROTECTED));
+    bench.flat(2, 100.0).forget();
+    let equity = bench.engine.equity();
+    corporate(&mut bench, CorporateAction::Split { ratio: decimal("4") });
+    assert_eq!(
+        bench.journal(),
+        [
+            "corporate action 0 Split { ratio: 4 }",
+            "#2 amended to 20.00",
+            "#3 amended to 32.50",
+            "long 40",
+        ]
+    );
+    assert_eq!(bench.engine.equity(), equity);
+    let position = bench.engine.position().expect("a position");
+    assert_eq!(
+        (position.quantity.0, position.entry_price.0),
+        (decimal("40"), decimal("25"))
+    );
+    assert_eq!(position.stop_price, Some(Price(decimal("20"))));
+    // The bar after it is at the new price; the stop goes off where it belongs, for all of the position.
+    bench.forget().bar(25.0, 25.0, 19.0, 19.5);
+    assert_eq!(bench.journal()[1], "#2 filled 40 @ 20.00");
+    assert_eq!(bench.engine.position(), None);
+}
+
+#[test]
+fn a_reverse_split_pays_out_what_is_less_than_a_share() {
+    let mut bench = Bench::with(shares(PROTECTED));
+    bench.flat(2, 100.0).forget();
+    corporate(
+        &mut bench,
+        CorporateAction::Split {
+            ratio: decimal("0.25"),
+        },
+    );
+    assert_eq!(
+        bench.journal(),
+        [
+            "corporate action 0 Split { ratio: 0.25 }",
+            "#2 amended to 320",
+            "#3 amended to 520",
+            "cash flow CashInLieu: 200",
+            "long 2",
+        ]
+    );
+    let remaining: Vec<_> = bench
+        .engine
+        .open_orders()
+        .map(|order| order.remaining().0)
+        .collect();
+    assert_eq!(remaining, [decimal("2"), decimal("2")]);
+}
+
+#[test]
+fn a_dividend_is_paid_on_the_ex_date_and_lowers_what_rests_below_the_market() {
+    let mut bench = Bench::with(shares(PROTECTED));
+    bench.flat(2, 100.0).forget();
+    let dividend = CorporateAction::Dividend {
+        per_share: decimal("0.505"),
+    };
+    corporate(&mut bench, dividend.clone());
+    assert_eq!(
+        bench.journal(),
+        [
+            "corporate action 0 Dividend { per_share: 0.505 }",
+            "cash flow Dividend: 5.05",
+            "#2 amended to 79.49",
+        ]
+    );
+    let mut short = Bench::with(shares(SHORT));
+    short.flat(2, 100.0).forget();
+    corporate(&mut short, dividend);
+    assert_eq!(flows(&short.events), [(CashFlowKind::Dividend, decimal("-5.05"))]);
+}
+
+#[test]
+fn shares_go_on_under_another_name_and_end_with_a_payment() {
+    let mut bench = Bench::with(shares(LONG));
+    bench.flat(2, 100.0);
+    let to = "META".parse().expect("a symbol");
+    corporate(&mut bench, CorporateAction::SymbolChange { to });
+    assert_eq!(
+        bench.engine.position().expect("a position").symbol.as_str(),
+        "META"
+    );
+    assert_eq!(bench.engine.config().instrument.symbol().as_str(), "META");
+    bench.forget();
+    corporate(
+        &mut bench,
+        CorporateAction::Delisting {
+            price: Some(Price(decimal("3.5"))),
+        },
+    );
+    assert_eq!(
+        bench.journal(),
+        [
+            "corporate action 0 Delisting { price: Some(Price(3.5)) }",
+            "market 0 Ended",
+            "cash flow Settlement: 35",
+            "long closed: -965",
+            "flat",
+        ]
+    );
+    // Nothing is traded in it any more.
+    bench.forget().flat(3, 3.0);
+    assert!(
+        bench.journal().iter().all(|line| !line.contains("filled")),
+        "{:?}",
+        bench.journal()
+    );
+    assert_eq!(bench.engine.position(), None);
+}
+
+#[test]
+fn nonsense_of_a_feed_changes_nothing() {
+    let mut bench = Bench::with(shares(LONG));
+    bench.flat(2, 100.0).forget();
+    let equity = bench.engine.equity();
+    corporate(&mut bench, CorporateAction::Split { ratio: Decimal::ZERO });
+    corporate(
+        &mut bench,
+        CorporateAction::Dividend {
+            per_share: decimal("-5"),
+        },
+    );
+    assert_eq!(bench.journal(), Vec::<String>::new());
+    assert_eq!(bench.engine.equity(), equity);
+    let stranger = Input::Market(
+        InstrumentId(7),
+        MarketEvent::Action(bench.now(), MarketAction::MarkPrice(Price(Decimal::ONE))),
+    );
+    bench.feed(&stranger);
+    assert_eq!(bench.journal(), Vec::<String>::new());
+}
+
+#[test]
+fn funding_is_paid_and_shown() {
+    let mut bench = Bench::with(perpetual(LONG, 10_000));
+    bench.flat(2, 100.0).forget();
+    act(
+        &mut bench,
+        MarketAction::Funding {
+            rate: decimal("0.0001"),
+            mark: Price(decimal("101")),
+        },
+    );
+    assert_eq!(bench.journal(), ["cash flow Funding: -0.101"]);
+    assert_eq!(bench.engine.cash().amount, decimal("9999.899"));
+}
+
+#[test]
+fn a_future_is_settled_at_its_expiry() {
+    let future = instrument("ESZ3", "0.25", "50")
+        .with_kind(InstrumentKind::Future {
+            expiry: Timestamp::from_secs(120),
+        })
+        .with_margin(MarginRule::PerContract {
+            initial: decimal("500"),
+            maintenance: decimal("400"),
+        })
+        .expect("margins");
+    let mut bench = Bench::with(trading(LONG, future));
+    bench.flat(2, 1_700.0).forget();
+    assert_eq!(bench.engine.ledger().available().amount, decimal("5000"));
+    act(
+        &mut bench,
+        MarketAction::Settlement {
+            price: Price(decimal("1703.5")),
+        },
+    );
+    assert_eq!(
+        bench.journal(),
+        [
+            "market 0 Ended",
+            "cash flow Settlement: 1750",
+            "long closed: 1750",
+            "flat",
+        ]
+    );
+    assert_eq!(bench.engine.ledger().available().amount, decimal("11750"));
+}
+
+/// Ten units at 100 on 150: at 5 % maintenance they are covered down to (1,000 − 150) ÷ (10 × 0.95) = 89.47…
+#[test]
+fn a_position_whose_margin_gave_out_is_closed_at_the_next_price() {
+    let mut bench = Bench::with(perpetual(LONG, 150));
+    bench.flat(2, 100.0).forget().bar(100.0, 100.0, 90.0, 89.48);
+    assert_eq!(bench.journal(), Vec::<String>::new());
+    bench.bar(89.48, 89.5, 89.0, 89.4).forget();
+    bench.bar(89.3, 89.3, 89.3, 89.3);
+    assert_eq!(
+        bench.journal()[..4],
+        ["#2 accepted", "#2 filled 10 @ 89.30", "long closed: -107", "flat"]
+    );
+    assert_eq!(bench.engine.cash().amount, decimal("43"));
+}
+
+#[test]
+fn a_mark_price_decides_where_the_venue_tells_one() {
+    let mut bench = Bench::with(perpetual(LONG, 150));
+    bench.flat(2, 100.0);
+    act(&mut bench, MarketAction::MarkPrice(Price(decimal("99"))));
+    // A last price far below takes nobody's position away.
+    bench.forget().bar(99.0, 99.0, 87.0, 88.0);
+    assert_eq!(bench.journal(), Vec::<String>::new());
+    act(&mut bench, MarketAction::MarkPrice(Price(decimal("89"))));
+    assert_eq!(
+        bench.journal(),
+        ["alert liquidation", "#2 sell 10 market (liquidation)"]
+    );
+}
+
+#[test]
+fn interest_and_borrow_fees_are_charged_by_the_day() {
+    let mut config = shares(SHORT);
+    config.account = AccountConfig {
+        borrow_rate: decimal("0.36"),
+        ..AccountConfig::default()
+    };
+    let mut bench = Bench::with(config);
+    bench.flat(1_441, 100.0);
+    assert_eq!(flows(&bench.events), [(CashFlowKind::BorrowFee, decimal("-1"))]);
+    bench.flat(1_440, 100.0);
+    assert_eq!(flows(&bench.events).len(), 2);
+}
+
+#[test]
+fn an_option_in_the_money_delivers_its_underlying() {
+    let terms = OptionTerms {
+        underlying: "AAPL".parse().expect("a symbol"),
+        strike: Price(decimal("100")),
+        right: OptionRight::Call,
+        expiry: Timestamp::from_secs(120),
+        style: ExerciseStyle::American,
+        settlement: OptionSettlement::Physical,
+    };
+    for (underlying, expected) in [
+        (
+            "112",
+            vec![
+                "market 0 Ended",
+                "cash flow OptionSettlement: 1200",
+                "long closed: 900",
+                "flat",
+                "long opened",
+                "long 100",
+            ],
+        ),
+        (
+            "99",
+            vec![
+                "market 0 Ended",
+                "cash flow OptionSettlement: 0",
+                "long closed: -300",
+                "flat",
+            ],
+        ),
+    ] {
+        let call = instrument("AAPL1", "0.01", "100").with_kind(InstrumentKind::Option(terms.clone()));
+        let yaml = LONG.replace("value: 10", "value: 1");
+        let mut config = trading(&yaml, call);
+        config.initial_capital.amount = Decimal::from(20_000);
+        config.others = vec![instrument("AAPL", "0.01", "1").with_kind(InstrumentKind::Equity)];
+        let mut bench = Bench::with(config);
+        bench.flat(2, 3.0).forget();
+        act(
+            &mut bench,
+            MarketAction::Settlement {
+                price: Price(decimal(underlying)),
+            },
+        );
+        assert_eq!(bench.journal(), expected, "underlying at {underlying}");
+    }
+}
+
+/// The same inputs with a snapshot in between give the same events, actions included.
+#[test]
+fn a_restored_session_goes_on_through_actions() {
+    let mut bench = Bench::with(shares(PROTECTED));
+    bench.flat(2, 100.0);
+    corporate(&mut bench, CorporateAction::Split { ratio: decimal("2") });
+    let mut restored = Engine::restore(&bench.engine.snapshot()).expect("a snapshot");
+    let mut events = Vec::new();
+    let dividend = MarketAction::Corporate(CorporateAction::Dividend {
+        per_share: decimal("1"),
+    });
+    let input = Input::market(MarketEvent::Action(bench.now(), dividend.clone()));
+    restored.process(&input, &mut events);
+    act(&mut bench, dividend);
+    restored.process(&Input::Command(bench.now(), Command::Finish), &mut events);
+    bench.command(Command::Finish);
+    assert_eq!(restored.event_hash(), bench.engine.event_hash());
+}
