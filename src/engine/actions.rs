@@ -248,6 +248,9 @@ impl Engine {
             return;
         }
         self.mark_account();
+        if self.account.is_covered() {
+            return;
+        }
         let instruments: Vec<_> = self.config.instruments().cloned().collect();
         let Some(liquidation) = self.account.liquidation(&instruments) else {
             return;

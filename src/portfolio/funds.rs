@@ -200,27 +200,39 @@ impl Account {
     /// securities).
     #[must_use]
     pub fn liquidation(&self, instruments: &[Instrument]) -> Option<Liquidation> {
-        let mut open = self
-            .places()
-            .filter(|(_, slot)| !slot.holding.is_flat() && !slot.terms.is_paid_in_full(slot.side()));
-        let isolated = |(id, slot): (InstrumentId, &Slot)| {
-            let cover = self.ledger.held(HoldKey::Position(id)).amount + slot.worth();
-            let maintenance = slot.maintenance();
-            (self.is_isolated(slot) && cover < maintenance).then_some((id, cover, maintenance))
+        let (id, cover, maintenance) = self.uncovered()?;
+        self.liquidate(id, cover, maintenance, instruments)
+    }
+
+    /// Whether the cover of every position reaches: [`Account::liquidation`] would name none.
+    #[must_use]
+    pub fn is_covered(&self) -> bool {
+        self.uncovered().is_none()
+    }
+
+    /// The position to be closed first for want of cover, with what covers it and what would have to.
+    fn uncovered(&self) -> Option<(InstrumentId, Decimal, Decimal)> {
+        let open = || {
+            self.places()
+                .filter(|(_, slot)| !slot.holding.is_flat() && !slot.terms.is_paid_in_full(slot.side()))
         };
-        if let Some((id, cover, maintenance)) = open.find_map(isolated) {
-            return self.liquidate(id, cover, maintenance, instruments);
+        let isolated = open().filter(|(_, slot)| self.is_isolated(slot));
+        let mut alone = isolated.map(|(id, slot)| {
+            let cover = self.ledger.held(HoldKey::Position(id)).amount + slot.worth();
+            (id, cover, slot.maintenance())
+        });
+        let given_out = |(_, cover, maintenance): &(InstrumentId, Decimal, Decimal)| cover < maintenance;
+        if let Some(found) = alone.find(given_out) {
+            return Some(found);
         }
         let (cover, maintenance) = (self.cross_cover(), self.cross_maintenance());
         if cover >= maintenance {
             return None;
         }
-        let shared = self.places().filter(|(_, slot)| {
-            !slot.holding.is_flat() && !slot.terms.is_paid_in_full(slot.side()) && !self.is_isolated(slot)
-        });
+        let shared = open().filter(|(_, slot)| !self.is_isolated(slot));
         // Of equals the first.
         let (id, _) = shared.max_by_key(|(id, slot)| (slot.maintenance(), std::cmp::Reverse(*id)))?;
-        self.liquidate(id, cover, maintenance, instruments)
+        Some((id, cover, maintenance))
     }
 
     fn liquidate(
