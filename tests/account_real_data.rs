@@ -1,12 +1,14 @@
 //! Accounts over real markets, against sums that are worked out another way. Skipped, and said so, on a machine without the
 //! shared data: `PAPERTAPE_SHARED` names the folder above `data`.
 
+use papertape::engine::{Command, Engine, EventKind, Input};
 use papertape::ledger::{HoldKey, LedgerAccount};
+use papertape::market::{Bar, CorporateAction, MarketAction, MarketEvent};
 use papertape::model::{
-    Instrument, InstrumentId, InstrumentKind, MarginRule, Money, Price, Quantity, Side, Timestamp,
+    Instrument, InstrumentId, InstrumentKind, MarginRule, Money, Price, Quantity, Side, Timeframe, Timestamp,
 };
 use papertape::portfolio::{Account, AccountConfig, MarginMode};
-use papertape::testkit::{decimal, fill};
+use papertape::testkit::{config, decimal, fill};
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::borrow::Cow;
 
@@ -88,9 +90,10 @@ impl Desk {
 
 // ── Shares through splits and dividends ───────────────────────────────────────────────────────────────────────────────
 
-/// A day of an equity's files: its close, and what happened before its open.
+/// A day of an equity's files: its open and close, and what happened before its open.
 struct Day {
     date: String,
+    open: Decimal,
     close: Decimal,
     split: Option<Decimal>,
     dividend: Option<Decimal>,
@@ -129,6 +132,7 @@ fn equity(name: &str) -> Option<Equity> {
     };
     let days = bars.iter().map(|row| Day {
         date: row[0].clone(),
+        open: decimal(&row[1]),
         close: decimal(&row[4]),
         // 2.00001 and the like: the file's ratios carry the rounding of the factors; the real ones are whole.
         split: of(&row[0], "split", 2).map(|ratio| ratio.round()),
@@ -271,6 +275,64 @@ fn held_shares_and_paid_dividends_equal_an_independent_sum() {
     }
 }
 
+/// The same through the engine: daily bars, with what happened before each open as inputs.
+#[test]
+fn a_session_holds_shares_through_real_years() {
+    let yaml = "name: hold\nsymbols: [AAPL]\ntimeframe: 1d\nentry: {long: close > 0}\n\
+                risk: {size: {method: fixed_quantity, value: 300}}\n";
+    for (name, splits) in [("AAPL", 112), ("SPY", 1)] {
+        let Some(equity) = equity(name) else { return };
+        let mut config = config(yaml);
+        config.instrument = shares("1");
+        config.base_timeframe = Timeframe::DAY;
+        config.initial_capital = usd(Decimal::from(100_000));
+        let mut engine = Engine::new(config);
+        let mut events = Vec::new();
+        let start = time(&equity.days[0].date);
+        engine.process(&Input::Command(start, Command::Start), &mut events);
+        let (mut held, mut dividends) = (300_i64, Decimal::ZERO);
+        for day in &equity.days {
+            let at = time(&day.date);
+            let mut act = |action| {
+                let action = MarketAction::Corporate(action);
+                engine.process(&Input::market(MarketEvent::Action(at, action)), &mut events);
+            };
+            if let Some(ratio) = day.split {
+                act(CorporateAction::Split { ratio });
+                held *= ratio.to_string().parse::<i64>().expect("a whole ratio");
+            }
+            if let Some(per_share) = day.dividend {
+                act(CorporateAction::Dividend { per_share });
+                dividends += per_share * Decimal::from(held);
+            }
+            let bar = Bar {
+                open_time: at,
+                open: float(day.open),
+                high: float(day.open.max(day.close)),
+                low: float(day.open.min(day.close)),
+                close: float(day.close),
+                volume: 1e6,
+            };
+            engine.process(&Input::market(MarketEvent::Bar(bar)), &mut events);
+        }
+        assert_eq!(held, 300 * splits);
+        let position = engine.position().expect("it is held");
+        assert_eq!(position.quantity.0, Decimal::from(held));
+        // Decided on at the first close, bought at the second open.
+        let bought = Decimal::from(300) * equity.days[1].open;
+        let last = equity.days.last().expect("days").close;
+        let exact = Decimal::from(100_000) - bought + dividends + Decimal::from(held) * last;
+        assert_eq!(engine.equity().amount, exact, "{name}");
+        // And the curve that the backtest draws ends there, too.
+        let marked = events.iter().rev().find_map(|event| match event.kind {
+            EventKind::Mark { equity, .. } => Some(equity),
+            _ => None,
+        });
+        let marked = marked.expect("marks");
+        assert!((marked / float(exact) - 1.0).abs() < 1e-12, "{marked} {exact}");
+    }
+}
+
 // ── A future ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Every 97th minute another contract, both ways; the profit counted in ticks of a quarter point, as whole numbers.
@@ -342,6 +404,66 @@ fn a_futures_profit_is_multiplier_times_points_times_contracts() {
     );
     desk.check();
     println!("ESZ3: {} minutes, {trades} trades, profit {profit}", rows.len());
+}
+
+/// A strategy's week in the future, through the engine: what its fills bought and sold, in points, is what the account made.
+#[test]
+fn a_sessions_week_in_a_future_is_the_points_of_its_fills() {
+    let Some(rows) = rows("ESZ3-1m.csv") else { return };
+    let yaml = "name: turn\nsymbols: [ESZ3]\ntimeframe: 1m\nlet: {fast: 'sma(close, 10)', slow: 'sma(close, 60)'}\n\
+                entry: {long: 'cross_above(fast, slow)', short: 'cross_below(fast, slow)'}\n\
+                risk: {size: {method: fixed_quantity, value: 3}, stop_loss: 4}\n";
+    let mut config = config(yaml);
+    config.instrument = instrument("ESZ3", "0.25", "1", "50")
+        .with_kind(InstrumentKind::Future {
+            expiry: time("2013-12-20T14:30:00Z"),
+        })
+        .with_margin(MarginRule::PerContract {
+            initial: decimal("4510"),
+            maintenance: decimal("4100"),
+        })
+        .expect("margins");
+    config.initial_capital = usd(Decimal::from(50_000));
+    let mut engine = Engine::new(config);
+    let mut events = Vec::new();
+    engine.process(&Input::Command(time(&rows[0][0]), Command::Start), &mut events);
+    for row in &rows {
+        let number = |column: usize| float(decimal(&row[column]));
+        let bar = Bar {
+            open_time: time(&row[0]),
+            open: number(1),
+            high: number(2),
+            low: number(3),
+            close: number(4),
+            volume: number(5),
+        };
+        engine.process(&Input::market(MarketEvent::Bar(bar)), &mut events);
+        let contracts = engine
+            .position()
+            .map_or(Decimal::ZERO, |position| position.quantity.0);
+        let hold = engine.ledger().held(HoldKey::Position(ID)).amount;
+        assert_eq!(hold, contracts * Decimal::from(4_510));
+    }
+    let settled = Price(decimal("1700"));
+    let end = time("2013-12-20T14:30:00Z");
+    let settlement = MarketAction::Settlement { price: settled };
+    engine.process(&Input::market(MarketEvent::Action(end, settlement)), &mut events);
+    let (mut points, mut held, mut fills) = (Decimal::ZERO, Decimal::ZERO, 0);
+    for event in &events {
+        if let EventKind::OrderFilled { fill, .. } = &event.kind {
+            let signed = fill.quantity.0 * fill.side.sign();
+            (points, held, fills) = (points - signed * fill.price.0, held + signed, fills + 1);
+        }
+    }
+    points += held * settled.0;
+    assert!(fills > 100, "{fills} fills");
+    assert_eq!(engine.position(), None);
+    assert_eq!(
+        engine.cash().amount,
+        Decimal::from(50_000) + points * Decimal::from(50)
+    );
+    assert_eq!(engine.ledger().available(), engine.cash());
+    println!("ESZ3 by the engine: {fills} fills, {points} points");
 }
 
 // ── A perpetual ───────────────────────────────────────────────────────────────────────────────────────────────────────
