@@ -307,6 +307,20 @@ fn funding_that_the_cash_does_not_reach_for_eats_into_an_isolated_margin() {
 }
 
 #[test]
+fn funding_takes_no_more_out_of_a_margin_than_is_in_it() {
+    let mut desk = Desk::isolated("4010", vec![perpetual()], "10");
+    desk.trade(FIRST, Side::Buy, "1", "40000", "0");
+    desk.account
+        .fund(FIRST, decimal("0.2"), Price(decimal("40000")), Timestamp::EPOCH);
+    assert_eq!(desk.position_hold(FIRST), Decimal::ZERO);
+    is(desk.account.available(), "-3990");
+    assert!(desk.account.liquidation(&desk.instruments).is_some());
+    // What is added has its own margin, whole.
+    desk.trade(FIRST, Side::Buy, "1", "40000", "0");
+    assert_eq!(desk.position_hold(FIRST), decimal("4000"));
+}
+
+#[test]
 fn shares_on_margin_borrow_half_and_are_called_at_a_quarter() {
     let mut desk = Desk::cross("10000", vec![shares()]);
     assert_eq!(desk.reach(FIRST, Side::Buy, "100"), decimal("200"));
