@@ -73,6 +73,7 @@ pub(crate) fn order(id: u64, purpose: OrderPurpose, kind: OrderKind) -> Order {
         purpose,
         parent: None,
         group: None,
+        combo: None,
         decision_price: Price(exact("96400")),
         submitted_at: minute(5),
         arrives_at: minute(5),

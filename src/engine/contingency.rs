@@ -117,6 +117,9 @@ impl Engine {
                 }
             }
         }
+        if let Some(combo) = order.combo {
+            self.end_combo_of(combo, time, sink);
+        }
         if order.filled.0 > Decimal::ZERO {
             return;
         }

@@ -4,8 +4,10 @@ use crate::alert::Alert;
 use crate::exchange::{Fill, TradingStatus};
 use crate::market::{Bar, CorporateAction, Quote};
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
-use crate::order::{CancelReason, DenyReason, Order, OrderKind, Refusal, RejectReason};
+use crate::option::Combo;
+use crate::order::{CancelReason, DenyReason, GroupId, Order, OrderKind, Refusal, RejectReason};
 use crate::portfolio::{CashFlow, Position, Trade};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -84,6 +86,18 @@ pub enum EventKind {
         terms: OrderKind,
         /// The quantity ordered now.
         quantity: Quantity,
+    },
+    /// A multi-leg order was placed; its legs were told before, as orders of their own.
+    ComboPlaced {
+        /// Its number: that of its first leg.
+        combo_id: GroupId,
+        /// What one combination is.
+        combo: Combo,
+        /// How many.
+        quantity: Quantity,
+        /// The most that one may cost; `None` for what is shown.
+        #[serde(with = "crate::model::decimal::option")]
+        net_price: Option<Decimal>,
     },
     /// A request to change or withdraw an order was refused; the order stays as it was.
     OrderRequestRefused {

@@ -1,5 +1,6 @@
 //! What goes in.
 
+use super::ComboRequest;
 use crate::market::{Bar, MarketEvent};
 use crate::model::{InstrumentId, OrderId, Timestamp};
 use crate::order::{Amendment, OrderList};
@@ -35,6 +36,8 @@ pub enum Command {
     Finish,
     /// Place orders: all of the list or none.
     Place(Box<OrderList>),
+    /// Place a multi-leg order.
+    PlaceCombo(Box<ComboRequest>),
     /// Change an order's terms.
     Amend(Amendment),
     /// Withdraw an order, and with it the others of its group.

@@ -1,5 +1,6 @@
 //! Orders meet bars: the walk along the path inside a bar.
 
+use super::combos::is_leg;
 use super::fills::Terms;
 use super::{Engine, Sink};
 use crate::exchange::{
@@ -44,7 +45,7 @@ impl Walk {
             Phase::Closed => false,
         };
         let is_left = self.left.is_none_or(|left| left.0 > Decimal::ZERO);
-        open && !order.is_for_auction() && (is_left || order.awaits().is_trigger())
+        open && !order.is_for_auction() && !is_leg(order) && (is_left || order.awaits().is_trigger())
     }
 
     fn take(&mut self, quantity: Quantity) {

@@ -4,6 +4,7 @@
 //! took of a level stays taken until that level changes. A resting limit order fills when the other side comes through its
 //! price, or when trades at its price have used up the queue ahead of it. Where only trades are known, they are the market.
 
+use super::combos::is_leg;
 use super::fills::Terms;
 use super::{Engine, EventKind, Sink};
 use crate::exchange::{DataTier, LimitFill, Liquidity, Met, SlipInputs, Taker, TradingStatus, rests, sweep};
@@ -33,6 +34,7 @@ impl Engine {
             self.meet_book(at, quote.time, sink);
             self.market_mut(at).last_price = Some(quote.mid());
         }
+        self.meet_combos(at, quote.time, sink);
         self.tell_quote(at, quote, sink);
     }
 
@@ -55,6 +57,7 @@ impl Engine {
             self.meet_book(at, update.time, sink);
             self.market_mut(at).last_price = Some(quote.mid());
         }
+        self.meet_combos(at, update.time, sink);
         if changed {
             self.tell_quote(at, &quote, sink);
         }
@@ -110,7 +113,7 @@ impl Engine {
     }
 
     /// Whether the newest data is too old at `now` for an order to fill on it.
-    fn is_stale(&self, at: InstrumentId, now: Timestamp) -> bool {
+    pub(super) fn is_stale(&self, at: InstrumentId, now: Timestamp) -> bool {
         let (Some(most), Some(shown_at)) = (self.models.fill.stale_after_ms, self.market(at).tick_time())
         else {
             return false;
@@ -280,7 +283,7 @@ impl Engine {
             TimeInForce::Cls => false,
             _ => true,
         };
-        is_open && auction && market.is_open_to_fills()
+        is_open && auction && !is_leg(order) && market.is_open_to_fills()
     }
 
     /// Whether the first prices after the open, which stand for the opening auction on ticks, are those of this order's

@@ -9,6 +9,7 @@
 
 mod actions;
 mod chain;
+mod combos;
 mod config;
 mod contingency;
 mod control;
@@ -25,6 +26,7 @@ mod sink;
 mod snapshot;
 mod state;
 
+pub use combos::{ComboRequest, LegRequest};
 pub use config::EngineConfig;
 pub use event::{Event, EventKind, SessionState};
 pub use execution::{ExecutionConfig, ExecutionProblem, Fees, FillPreset};
@@ -42,6 +44,7 @@ use crate::portfolio::{Account, ValueModel};
 use crate::risk::Protection;
 use crate::strategy::Program;
 use chain::Chain;
+use combos::WorkingCombo;
 use requests::OnItsWay;
 use rules::{EntryPlan, Reversal};
 use serde::{Deserialize, Serialize};
@@ -69,6 +72,7 @@ pub struct Engine {
     /// Requests about orders that have not reached the exchange yet.
     on_their_way: Vec<OnItsWay>,
     client_ids: ClientIds,
+    combos: Vec<WorkingCombo>,
     account: Account,
     protection: Protection,
     metrics: MetricsAccumulator,
@@ -140,6 +144,7 @@ impl Engine {
             market_time: None,
             on_their_way: Vec::new(),
             client_ids: ClientIds::default(),
+            combos: Vec::new(),
             account: Account::open(
                 capital,
                 &config.instruments().cloned().collect::<Vec<_>>(),

@@ -26,6 +26,7 @@ pub(super) struct Draft {
     pub(super) client_order_id: Option<ClientOrderId>,
     pub(super) parent: Option<OrderId>,
     pub(super) group: Option<GroupId>,
+    pub(super) combo: Option<GroupId>,
     pub(super) reason: Cow<'static, str>,
     pub(super) decision_price: Price,
 }
@@ -44,6 +45,7 @@ impl Draft {
         client_order_id: None,
         parent: None,
         group: None,
+        combo: None,
         reason: Cow::Borrowed(""),
         decision_price: Price::ZERO,
     };
@@ -121,6 +123,7 @@ impl Engine {
             purpose: draft.purpose,
             parent: draft.parent,
             group: draft.group,
+            combo: draft.combo,
             decision_price: draft.decision_price,
             submitted_at: time,
             arrives_at: time.plus_nanos(delay),

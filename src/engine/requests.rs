@@ -144,6 +144,7 @@ impl Engine {
             client_order_id: request.client_order_id.clone(),
             parent: None,
             group: None,
+            combo: None,
             reason: Cow::Borrowed(if waits { "attached" } else { "manual" }),
             decision_price,
         };
@@ -158,7 +159,13 @@ impl Engine {
     }
 
     /// Refuses what never became a whole order.
-    fn refuse<S: Sink>(&mut self, draft: Draft, reason: RejectReason, time: Timestamp, sink: &mut S) {
+    pub(super) fn refuse<S: Sink>(
+        &mut self,
+        draft: Draft,
+        reason: RejectReason,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
         let order = self.order(draft, time);
         self.refuse_order(order, reason, time, sink);
     }

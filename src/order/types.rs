@@ -49,6 +49,9 @@ pub struct Order {
     /// The orders of which only one may fill: what one fills the others lose.
     #[serde(default)]
     pub group: Option<GroupId>,
+    /// The multi-leg order that it is a leg of.
+    #[serde(default)]
+    pub combo: Option<GroupId>,
     /// The price on which the decision was made: the last price when it was placed.
     pub decision_price: Price,
     /// When it was placed.

@@ -272,6 +272,11 @@ fn line(kind: &EventKind) -> String {
             order.quantity.0.normalize(),
             order.kind.name()
         ),
+        EventKind::ComboPlaced {
+            combo_id, quantity, ..
+        } => {
+            format!("combo {} × {}", combo_id.0, quantity.0.normalize())
+        }
         EventKind::OrderRequestRefused { order_id, reason } => {
             format!("#{order_id} request refused: {}", reason.code())
         }

@@ -182,6 +182,7 @@ impl View {
             EventKind::StateChanged { .. }
             | EventKind::PositionChanged { .. }
             | EventKind::OrderRequestRefused { .. }
+            | EventKind::ComboPlaced { .. }
             | EventKind::MarketStatusChanged { .. }
             | EventKind::CorporateAction { .. }
             | EventKind::CashFlow { .. } => {}

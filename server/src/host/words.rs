@@ -40,6 +40,7 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
         }
         EventKind::OrderSubmitted { .. }
         | EventKind::OrderAttached { .. }
+        | EventKind::ComboPlaced { .. }
         | EventKind::MarketStatusChanged { .. }
         | EventKind::CorporateAction { .. }
         | EventKind::OrderAccepted { .. }
@@ -62,6 +63,7 @@ pub(crate) const fn kind_name(kind: &EventKind) -> &'static str {
         EventKind::OrderSubmitted { .. } => "order_submitted",
         EventKind::OrderDenied { .. } => "order_denied",
         EventKind::OrderAttached { .. } => "order_attached",
+        EventKind::ComboPlaced { .. } => "combo_placed",
         EventKind::OrderRequestRefused { .. } => "order_request_refused",
         EventKind::MarketStatusChanged { .. } => "market_status_changed",
         EventKind::OrderAccepted { .. } => "order_accepted",

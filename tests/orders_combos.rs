@@ -1,0 +1,189 @@
+//! Multi-leg orders: all legs at a net price, or none.
+
+use papertape::engine::{ComboRequest, Command, Engine, EngineConfig, Event, EventKind, Input, LegRequest};
+use papertape::exchange::Fill;
+use papertape::market::{MarketEvent, Quote};
+use papertape::model::{
+    ExerciseStyle, Instrument, InstrumentId, InstrumentKind, OptionRight, OptionSettlement, OptionTerms,
+    Price, Quantity, Side, Timestamp,
+};
+use papertape::order::TimeInForceWord;
+use papertape::testkit::{config, decimal};
+use rust_decimal::Decimal;
+
+const NOTHING: &str = "name: by hand\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: false}\n\
+                       risk: {size: {method: fixed_quantity, value: 1}}\n";
+
+fn call(strike: &str) -> Instrument {
+    let symbol = format!("BTC-{strike}C/USDT").parse().expect("a symbol");
+    let terms = OptionTerms {
+        underlying: "BTC/USDT".parse().expect("a symbol"),
+        strike: Price(decimal(strike)),
+        right: OptionRight::Call,
+        expiry: Timestamp::from_secs(100_000_000),
+        style: ExerciseStyle::European,
+        settlement: OptionSettlement::Cash,
+    };
+    Instrument::new(symbol, decimal("0.05"), Decimal::ONE, Decimal::ZERO, Decimal::TEN)
+        .expect("an instrument")
+        .with_kind(InstrumentKind::Option(terms))
+}
+
+struct Desk {
+    engine: Engine,
+    events: Vec<Event>,
+    second: i64,
+}
+
+impl Desk {
+    /// A session that knows two calls: 100 is quoted 5.00 / 5.20, 110 is quoted 2.10 / 2.30, ten contracts each.
+    fn open() -> Self {
+        let config = EngineConfig {
+            others: vec![call("100"), call("110")],
+            ..config(NOTHING)
+        };
+        let mut desk = Self {
+            engine: Engine::new(config),
+            events: Vec::new(),
+            second: 0,
+        };
+        desk.feed(Input::Command(Timestamp::from_secs(0), Command::Start));
+        desk.quote(0, 104.0, 104.1, 10.0);
+        desk.quote(1, 5.0, 5.2, 10.0);
+        desk.quote(2, 2.1, 2.3, 10.0);
+        desk
+    }
+
+    fn feed(&mut self, input: Input) {
+        self.engine.process(&input, &mut self.events);
+    }
+
+    fn quote(&mut self, at: u16, bid: f64, ask: f64, size: f64) {
+        self.second += 1;
+        let quote = Quote {
+            time: Timestamp::from_secs(self.second),
+            bid,
+            bid_size: size,
+            ask,
+            ask_size: size,
+        };
+        self.feed(Input::Market(InstrumentId(at), MarketEvent::Quote(quote)));
+    }
+
+    /// Buys the 100 call and sells the 110 call.
+    fn order(&mut self, quantity: i64, net_price: Option<&str>, time_in_force: TimeInForceWord) {
+        let leg = |symbol: &str, side| LegRequest {
+            symbol: symbol.parse().expect("a symbol"),
+            side,
+            ratio: 1,
+        };
+        let request = ComboRequest {
+            legs: vec![leg("BTC-100C/USDT", Side::Buy), leg("BTC-110C/USDT", Side::Sell)],
+            quantity: Quantity(quantity.into()),
+            net_price: net_price.map(decimal),
+            time_in_force,
+        };
+        let time = Timestamp::from_secs(self.second);
+        self.feed(Input::Command(time, Command::PlaceCombo(Box::new(request))));
+    }
+
+    /// Both legs are quoted anew, a little later.
+    fn quotes(&mut self, hundred: (f64, f64, f64), hundred_ten: (f64, f64, f64)) {
+        self.quote(1, hundred.0, hundred.1, hundred.2);
+        self.quote(2, hundred_ten.0, hundred_ten.1, hundred_ten.2);
+    }
+
+    fn fills(&self) -> Vec<&Fill> {
+        let fill = |event: &'_ Event| matches!(event.kind, EventKind::OrderFilled { .. });
+        let events = self.events.iter().filter(|event| fill(event));
+        events
+            .filter_map(|event| match &event.kind {
+                EventKind::OrderFilled { fill, .. } => Some(fill),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn filled(&self) -> Vec<String> {
+        let text = |fill: &&Fill| format!("{} {} @ {}", fill.side, fill.quantity.0.normalize(), fill.price);
+        self.fills().iter().map(text).collect()
+    }
+
+    fn codes(&self) -> Vec<String> {
+        let code = |event: &Event| match &event.kind {
+            EventKind::OrderRejected { reason, .. } => Some(reason.code().to_owned()),
+            EventKind::OrderDenied { reason, .. } => Some(reason.code().to_owned()),
+            EventKind::OrderCanceled { reason, .. } => Some(reason.code().to_owned()),
+            _ => None,
+        };
+        self.events.iter().filter_map(code).collect()
+    }
+}
+
+#[test]
+fn legs_fill_together_at_the_prices_shown_when_the_net_price_is_met() {
+    let mut desk = Desk::open();
+    desk.order(3, Some("3.00"), TimeInForceWord::Gtc);
+    desk.quotes((5.0, 5.2, 10.0), (2.1, 2.3, 10.0));
+    assert_eq!(desk.filled(), [""; 0], "3.10 is asked, 3.00 is the most");
+    desk.quotes((4.9, 5.1, 10.0), (2.1, 2.3, 10.0));
+    assert_eq!(desk.filled(), ["sell 3 @ 2.10", "buy 3 @ 5.10"]);
+    assert_eq!(desk.engine.positions().len(), 2);
+    assert_eq!(desk.engine.open_orders().count(), 0);
+    for fill in desk.fills() {
+        let instrument = call("100");
+        let expected =
+            fill.explanation
+                .expected_price_cost(&instrument, fill.side, fill.price, fill.quantity);
+        assert_eq!(fill.explanation.price_cost(), expected, "{fill:?}");
+    }
+}
+
+#[test]
+fn no_more_combinations_fill_than_the_thinnest_leg_shows_and_the_rest_waits() {
+    let mut desk = Desk::open();
+    desk.order(5, None, TimeInForceWord::Gtc);
+    desk.quotes((5.0, 5.2, 9.0), (2.1, 2.3, 2.0));
+    assert_eq!(desk.filled(), ["sell 2 @ 2.10", "buy 2 @ 5.20"]);
+    desk.quote(1, 5.0, 5.2, 8.0);
+    assert_eq!(desk.filled().len(), 2, "what it took of the 110 call stays taken");
+    desk.quote(2, 2.1, 2.3, 7.0);
+    assert_eq!(desk.filled()[2..], ["sell 3 @ 2.10", "buy 3 @ 5.20"]);
+}
+
+#[test]
+fn fill_or_kill_is_all_combinations_at_once_or_none() {
+    let mut desk = Desk::open();
+    desk.order(5, None, TimeInForceWord::Fok);
+    desk.quotes((5.0, 5.2, 9.0), (2.1, 2.3, 2.0));
+    assert_eq!(desk.filled(), [""; 0]);
+    assert_eq!(desk.codes(), ["not_filled_at_once", "not_filled_at_once"]);
+    assert_eq!(desk.engine.open_orders().count(), 0);
+}
+
+#[test]
+fn a_leg_that_is_withdrawn_takes_the_combination_along() {
+    let mut desk = Desk::open();
+    desk.order(5, Some("1.00"), TimeInForceWord::Gtc);
+    desk.quotes((5.0, 5.2, 9.0), (2.1, 2.3, 2.0));
+    let leg = desk.engine.open_orders().next().expect("a leg rests").id;
+    let time = Timestamp::from_secs(desk.second);
+    desk.feed(Input::Command(time, Command::Cancel(leg)));
+    assert_eq!(desk.codes(), ["requested", "group_ended"]);
+    desk.quotes((1.0, 1.2, 9.0), (2.1, 2.3, 9.0));
+    assert_eq!(desk.filled(), [""; 0]);
+    assert_eq!(desk.engine.check(), Ok(()));
+}
+
+#[test]
+fn what_is_no_combination_or_cannot_be_paid_is_refused_and_moves_nothing() {
+    let mut desk = Desk::open();
+    let cash = desk.engine.cash();
+    desk.order(0, None, TimeInForceWord::Gtc);
+    desk.order(1, None, TimeInForceWord::Opg);
+    desk.order(10_000, None, TimeInForceWord::Gtc);
+    assert_eq!(desk.codes()[..2], ["invalid_quantity", "contradiction"]);
+    assert_eq!(desk.codes()[2], "insufficient_funds");
+    assert_eq!(desk.engine.cash(), cash);
+    assert_eq!(desk.engine.open_orders().count(), 0);
+}
