@@ -46,7 +46,7 @@ fn the_whole_example_compiles() {
     assert!(strategy.rules.entry_long.is_some() && strategy.rules.exit_long.is_some());
     assert!(strategy.rules.entry_short.is_none() && strategy.rules.exit_short.is_none());
     assert!(matches!(strategy.orders.entry.kind, OrderRuleKind::Limit { .. }));
-    assert_eq!(strategy.orders.entry.expire_after, Some(10));
+    assert_eq!(strategy.orders.entry.time_in_force, TimeInForceRule::Bars(10));
     assert_eq!(strategy.risk.size, SizeRule::PercentOfEquity(95.0));
     assert!(matches!(strategy.risk.stop_loss, Some(Distance::Price(_))));
     assert_eq!(strategy.risk.take_profit, Some(Distance::Percent(0.03)));
@@ -451,6 +451,95 @@ fn what_a_file_leaves_out_has_a_default() {
     assert_eq!((strategy.risk.max_open_positions, strategy.risk.cooldown), (1, 0));
     assert_eq!(strategy.orders.entry.kind, OrderRuleKind::Market);
     assert_eq!(strategy.warm_up(), 1);
+}
+
+#[test]
+fn every_type_of_order_is_written_with_its_prices() {
+    use papertape::order::PostOnly;
+    use papertape::strategy::{DisplayRule, OrderRule};
+    let order = |text: &str| -> OrderRule {
+        let yaml = format!("name: x\nentry: {{long: true}}\norders: {{entry: {{{text}}}}}\n");
+        let compiled = Strategy::compile(&yaml, &BTreeMap::new(), None);
+        compiled
+            .unwrap_or_else(|problems| panic!("{problems:?}"))
+            .orders
+            .entry
+    };
+    type Is = fn(&OrderRuleKind) -> bool;
+    let kinds: [(&str, Is); 8] = [
+        ("type: market", |kind| *kind == OrderRuleKind::Market),
+        ("type: limit, price: close", |kind| {
+            matches!(kind, OrderRuleKind::Limit { .. })
+        }),
+        ("type: stop, stop_price: high", |kind| {
+            matches!(kind, OrderRuleKind::Stop { .. })
+        }),
+        (
+            "type: stop_limit, stop_price: high, price: high + 1",
+            |kind| matches!(kind, OrderRuleKind::StopLimit { stop_price, price } if stop_price != price),
+        ),
+        ("type: take_profit, stop_price: low", |kind| {
+            matches!(kind, OrderRuleKind::TakeProfit { .. })
+        }),
+        (
+            "type: take_profit_limit, stop_price: low, price: low + 1",
+            |kind| matches!(kind, OrderRuleKind::TakeProfitLimit { stop_price, price } if stop_price != price),
+        ),
+        ("type: trailing_stop, trail: 2 * atr(14)", |kind| {
+            matches!(
+                kind,
+                OrderRuleKind::TrailingStop {
+                    trail: Distance::Price(_)
+                }
+            )
+        }),
+        ("type: trailing_stop, trail: 1.5%", |kind| {
+            *kind
+                == OrderRuleKind::TrailingStop {
+                    trail: Distance::Percent(0.015),
+                }
+        }),
+    ];
+    for (text, is) in kinds {
+        let kind = order(text).kind;
+        assert!(is(&kind), "{text}: {kind:?}");
+    }
+    let iceberg = order("type: limit, price: close, post_only: slide, display: 10%, extended_hours: true");
+    assert_eq!(iceberg.post_only, Some(PostOnly::Slide));
+    assert_eq!(iceberg.display, Some(DisplayRule::Share(0.1)));
+    assert!(iceberg.extended_hours);
+    for (text, post_only) in [
+        ("true", Some(PostOnly::Reject)),
+        ("reject", Some(PostOnly::Reject)),
+        ("false", None),
+    ] {
+        assert_eq!(
+            order(&format!("type: limit, price: close, post_only: {text}")).post_only,
+            post_only
+        );
+    }
+    for (text, word) in [
+        ("gtc", TimeInForceRule::Gtc),
+        ("ioc", TimeInForceRule::Ioc),
+        ("fok", TimeInForceRule::Fok),
+        ("day", TimeInForceRule::Day),
+        ("opg", TimeInForceRule::Opg),
+        ("cls", TimeInForceRule::Cls),
+        ("gtc, expire_after: 3", TimeInForceRule::Bars(3)),
+    ] {
+        assert_eq!(
+            order(&format!("time_in_force: {text}")).time_in_force,
+            word,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_an_order_reads_counts_into_the_warm_up() {
+    let yaml = "name: x\nentry: {long: true}\norders: {entry: {type: trailing_stop, trail: atr(14)}}\n";
+    let strategy = Strategy::compile(yaml, &BTreeMap::new(), None).expect("compiles");
+    assert_eq!(strategy.warm_up(), 15);
 }
 
 #[test]

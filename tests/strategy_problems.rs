@@ -214,6 +214,110 @@ fn a_place_is_found_through_every_style_of_scalar() {
 }
 
 #[test]
+fn an_order_says_what_its_type_needs_and_nothing_that_contradicts_it() {
+    // The order's braces begin at line 3, column 17.
+    for (order, expected) in [
+        ("type: limit", vec!["3:17: a limit order needs a price"]),
+        (
+            "type: stop_limit, price: close",
+            vec!["3:17: a stop_limit order needs a stop_price"],
+        ),
+        (
+            "type: stop_limit",
+            vec![
+                "3:17: a stop_limit order needs a price",
+                "3:17: a stop_limit order needs a stop_price",
+            ],
+        ),
+        (
+            "type: take_profit, price: close",
+            vec![
+                "3:17: a take_profit order needs a stop_price",
+                "3:44: a take_profit order has no price",
+            ],
+        ),
+        (
+            "type: trailing_stop",
+            vec!["3:17: a trailing_stop order needs a trail"],
+        ),
+        (
+            "type: trailing_stop, trail: 1%, stop_price: close",
+            vec!["3:62: a trailing_stop order has no stop_price"],
+        ),
+        (
+            "type: limit, price: close, trail: 2",
+            vec!["3:52: a limit order has no trail"],
+        ),
+        (
+            "type: trailing_stop, trail: 100%",
+            vec!["3:46: a trail must be below 100 %; it is 100 %"],
+        ),
+        (
+            "type: trailing_stop, trail: 0%",
+            vec!["3:46: a distance must be above 0 %; it is 0 %"],
+        ),
+        (
+            "type: trailing_stop, trail: art(14)",
+            vec!["3:46: unknown indicator 'art'; did you mean 'atr'?"],
+        ),
+        (
+            "type: trailing_stpo, trail: 1%",
+            vec![
+                "3:24: 'trailing_stpo' is not a type: one of market, limit, stop, stop_limit, take_profit, \
+                 take_profit_limit, trailing_stop; did you mean 'trailing_stop'?",
+            ],
+        ),
+        (
+            "type: limit, price: close, time_in_force: ioc, expire_after: 3",
+            vec!["3:79: expire_after contradicts time_in_force ioc: leave one of them out, or write gtc"],
+        ),
+        (
+            "time_in_force: day, expire_after: 3",
+            vec!["3:52: expire_after contradicts time_in_force day: leave one of them out, or write gtc"],
+        ),
+        (
+            "type: stop, stop_price: close, time_in_force: opg",
+            vec!["3:64: only market and limit orders go into an auction (opg), a stop order does not"],
+        ),
+        (
+            "post_only: true",
+            vec!["3:29: post_only is for limit orders that rest in the book: a market order never does"],
+        ),
+        (
+            "type: limit, price: close, time_in_force: fok, post_only: slide",
+            vec!["3:76: post_only is for limit orders that rest in the book: one that is fok never does"],
+        ),
+        (
+            "type: limit, price: close, post_only: slid",
+            vec!["3:56: 'slid' is not a post_only: one of true, reject, slide, false; did you mean 'slide'?"],
+        ),
+        (
+            "type: stop, stop_price: close, display: 10%",
+            vec!["3:58: display is for limit orders that rest in the book: a stop order never does"],
+        ),
+        (
+            "type: limit, price: close, display: 100%",
+            vec!["3:54: an iceberg shows more than 0 % and less than 100 %; this is 100 %"],
+        ),
+        (
+            "extended_hours: true",
+            vec!["3:34: outside the regular session only limit orders trade, a market order does not"],
+        ),
+        (
+            "type: limit, price: close, time_in_force: cls, extended_hours: true",
+            vec!["3:81: extended_hours contradicts time_in_force cls: auctions are in the regular session"],
+        ),
+        (
+            "type: limit, price: close, extended_hour: true",
+            vec!["3:45: unknown key 'extended_hour'; did you mean 'extended_hours'?"],
+        ),
+    ] {
+        let yaml = format!("name: x\nentry: {{long: true}}\norders: {{entry: {{{order}}}}}\n");
+        assert_eq!(problems(&yaml), expected, "{order}");
+    }
+}
+
+#[test]
 fn a_mistake_in_the_form_is_placed_at_its_key_or_value() {
     let entry = "entry: {long: true}\n";
     for (yaml, expected) in [
@@ -314,11 +418,12 @@ fn a_mistake_in_the_form_is_placed_at_its_key_or_value() {
         ),
         (
             &format!("name: x\n{entry}orders: {{entry: {{type: makret}}}}\n"),
-            "3:24: 'makret' is not a type: one of market, limit, stop; did you mean 'market'?",
+            "3:24: 'makret' is not a type: one of market, limit, stop, stop_limit, take_profit, take_profit_limit, \
+             trailing_stop; did you mean 'market'?",
         ),
         (
             &format!("name: x\n{entry}orders: {{entry: {{time_in_force: gtx}}}}\n"),
-            "3:33: 'gtx' is not a time_in_force: one of gtc, ioc, fok, day; did you mean 'gtc'?",
+            "3:33: 'gtx' is not a time_in_force: one of gtc, ioc, fok, day, opg, cls; did you mean 'gtc'?",
         ),
         (
             &format!("name: x\n{entry}orders: {{entry: {{expire_after: 0}}}}\n"),

@@ -11,7 +11,7 @@ use crate::market::{Bar, Calendar, Phase};
 use crate::model::{InstrumentId, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
 use crate::order::{Awaits, CancelReason, Order, OrderKind, OrderStatus, TimeInForce};
 use crate::portfolio::TradeSide;
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
 /// A point on the path at which orders can be met.
 #[derive(Clone, Copy, Debug)]
@@ -412,19 +412,10 @@ impl Engine {
                 let OrderKind::TrailingStop { stop_price, trail } = order.kind else {
                     return None;
                 };
-                let instrument = self.instrument(at);
-                let distance = trail.behind(extreme).max(instrument.tick());
-                let (price, better) = match order.side {
-                    Side::Sell => {
-                        let price = instrument
-                            .round_to_tick(Price(extreme.0 - distance), RoundingStrategy::ToNegativeInfinity);
-                        (price, price > stop_price)
-                    }
-                    Side::Buy => {
-                        let price = instrument
-                            .round_to_tick(Price(extreme.0 + distance), RoundingStrategy::ToPositiveInfinity);
-                        (price, price < stop_price)
-                    }
+                let price = trail.stop(order.side, extreme, self.instrument(at));
+                let better = match order.side {
+                    Side::Sell => price > stop_price,
+                    Side::Buy => price < stop_price,
                 };
                 better.then_some((index, order.kind.at(None, Some(price)), order.quantity))
             })

@@ -25,6 +25,7 @@ mod rules;
 mod sink;
 mod snapshot;
 mod state;
+mod terms;
 
 pub use combos::{ComboRequest, LegRequest};
 pub use config::EngineConfig;

@@ -2,6 +2,7 @@
 
 use super::actions::kind_after_split;
 use super::orders::Draft;
+use super::terms::{OrderTerms, takes_next_price};
 use super::{Cached, Engine, EventKind, SessionState, Sink};
 use crate::exchange::WorkingOrders;
 use crate::market::Bar;
@@ -11,7 +12,7 @@ use crate::order::{
 };
 use crate::portfolio::{Claim, TradeSide};
 use crate::risk::{SizingInputs, size};
-use crate::strategy::{ConditionSlot, Distance, OrderRule, OrderRuleKind, PositionView, TimeInForceRule};
+use crate::strategy::{ConditionSlot, Distance, PositionView};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -61,8 +62,7 @@ impl Span {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reversal {
     side: TradeSide,
-    kind: OrderKind,
-    time_in_force: TimeInForce,
+    terms: OrderTerms,
     plan: EntryPlan,
     decision_price: Price,
 }
@@ -214,36 +214,31 @@ impl Engine {
             TradeSide::Short => "exit.short",
         };
         let is_exit = |order: &Order| matches!(order.purpose, OrderPurpose::Exit | OrderPurpose::Flatten);
-        let kind = if turns {
-            Ok(OrderKind::Market)
+        let side = held.entry().opposite();
+        let terms = if turns {
+            // The entry in the other direction waits for this one, so it has to end the position.
+            Ok(OrderTerms::MARKET)
         } else {
-            self.kind(&rule)
+            self.order_terms(&rule, side, decision_price, time)
         };
-        let Ok(kind) = kind else {
+        let Ok(terms) = terms else {
             // An exit must not fail for want of a number: it goes to the market instead.
             return self.close_position(OrderPurpose::Exit, Cow::Borrowed(reason), time, sink);
         };
         if let Some(index) = self.orders().find(is_exit) {
-            let upgrade = kind == OrderKind::Market && self.orders().at(index).kind != OrderKind::Market;
+            let upgrade = terms.takes_next_price() && !is_at_market(self.orders().at(index));
             if !upgrade {
                 return;
             }
             self.cancel(InstrumentId::PRIMARY, index, CancelReason::Replaced, time, sink);
         }
+        let quantity = Quantity(self.holding().quantity().abs());
         let draft = Draft {
-            side: held.entry().opposite(),
-            kind,
-            quantity: Quantity(self.holding().quantity().abs()),
-            // The entry in the other direction waits for this one, so it has to end the position.
-            time_in_force: if turns {
-                TimeInForce::Gtc
-            } else {
-                self.time_in_force(&rule, time)
-            },
+            side,
             purpose: OrderPurpose::Exit,
             reason: Cow::Borrowed(reason),
             decision_price,
-            ..Draft::BLANK
+            ..terms.draft(&self.config.instrument, quantity)
         };
         self.place(draft, time, sink);
     }
@@ -259,7 +254,7 @@ impl Engine {
         let (Some(held), Some(decision_price)) = (self.holding().side(), self.last_price()) else {
             return;
         };
-        let is_closing = |order: &Order| order.purpose.reduces() && order.kind == OrderKind::Market;
+        let is_closing = |order: &Order| order.purpose.reduces() && is_at_market(order);
         if self.orders().find(is_closing).is_some() {
             return;
         }
@@ -277,66 +272,47 @@ impl Engine {
     }
 
     fn enter<S: Sink>(&mut self, side: TradeSide, decision_price: Price, time: Timestamp, sink: &mut S) {
-        let rule = self.config.strategy.orders.entry;
-        let time_in_force = self.time_in_force(&rule, time);
-        let planned = self
-            .kind(&rule)
-            .and_then(|kind| Ok((kind, self.plan_protection()?)));
-        match planned {
-            Ok((kind, plan)) => {
-                self.enter_planned(
-                    Reversal {
-                        side,
-                        kind,
-                        time_in_force,
-                        plan,
-                        decision_price,
-                    },
-                    time,
-                    sink,
-                );
-            }
-            Err(reason) => {
-                let draft = entry_draft(
-                    side,
-                    OrderKind::Market,
-                    Quantity::ZERO,
-                    time_in_force,
-                    decision_price,
-                );
-                self.deny(draft, reason, time, sink);
-            }
+        match self.plan_entry(side, decision_price, time) {
+            Ok(entry) => self.enter_planned(entry, time, sink),
+            Err(reason) => self.deny_entry(side, decision_price, reason, time, sink),
         }
     }
 
     /// Remembers an entry in the other direction for when the position is closed.
     fn turn<S: Sink>(&mut self, side: TradeSide, decision_price: Price, time: Timestamp, sink: &mut S) {
-        let rule = self.config.strategy.orders.entry;
-        let time_in_force = self.time_in_force(&rule, time);
-        match self
-            .kind(&rule)
-            .and_then(|kind| Ok((kind, self.plan_protection()?)))
-        {
-            Ok((kind, plan)) => {
-                self.reversal = Some(Reversal {
-                    side,
-                    kind,
-                    time_in_force,
-                    plan,
-                    decision_price,
-                })
-            }
-            Err(reason) => {
-                let draft = entry_draft(
-                    side,
-                    OrderKind::Market,
-                    Quantity::ZERO,
-                    time_in_force,
-                    decision_price,
-                );
-                self.deny(draft, reason, time, sink);
-            }
+        match self.plan_entry(side, decision_price, time) {
+            Ok(entry) => self.reversal = Some(entry),
+            Err(reason) => self.deny_entry(side, decision_price, reason, time, sink),
         }
+    }
+
+    /// What an entry comes to at this close: its order's terms, and how the position will be protected.
+    fn plan_entry(
+        &self,
+        side: TradeSide,
+        decision_price: Price,
+        time: Timestamp,
+    ) -> Result<Reversal, DenyReason> {
+        let rule = self.config.strategy.orders.entry;
+        Ok(Reversal {
+            side,
+            terms: self.order_terms(&rule, side.entry(), decision_price, time)?,
+            plan: self.plan_protection()?,
+            decision_price,
+        })
+    }
+
+    /// Tells of an entry that the rule wanted and whose numbers gave out.
+    fn deny_entry<S: Sink>(
+        &mut self,
+        side: TradeSide,
+        decision_price: Price,
+        reason: DenyReason,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let nothing = OrderTerms::MARKET.draft(&self.config.instrument, Quantity::ZERO);
+        self.deny(entry_draft(nothing, side, decision_price), reason, time, sink);
     }
 
     /// The position is closed: the entry in the other direction, if one is waiting, goes out, unless a cooldown begins.
@@ -352,12 +328,11 @@ impl Engine {
     fn enter_planned<S: Sink>(&mut self, entry: Reversal, time: Timestamp, sink: &mut S) {
         let Reversal {
             side,
-            kind,
-            time_in_force,
+            terms,
             plan,
             decision_price,
         } = entry;
-        let price = kind.price().unwrap_or(decision_price);
+        let price = terms.kind.price().unwrap_or(decision_price);
         let inputs = SizingInputs {
             instrument: &self.config.instrument,
             equity: self.equity(),
@@ -365,17 +340,20 @@ impl Engine {
             reach: self.reach_of_entry(side.entry(), price),
             stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
         };
-        match size(&self.config.strategy.risk.size, &inputs) {
-            Ok(quantity) => {
-                let draft = entry_draft(side, kind, quantity, time_in_force, decision_price);
+        let sized = size(&self.config.strategy.risk.size, &inputs);
+        let quantity = *sized.as_ref().unwrap_or(&Quantity::ZERO);
+        let draft = entry_draft(
+            terms.draft(&self.config.instrument, quantity),
+            side,
+            decision_price,
+        );
+        match sized {
+            Ok(_) => {
                 if self.place(draft, time, sink).is_some() {
                     self.plan = Some(plan);
                 }
             }
-            Err(reason) => {
-                let draft = entry_draft(side, kind, Quantity::ZERO, time_in_force, decision_price);
-                self.deny(draft, reason, time, sink);
-            }
+            Err(reason) => self.deny(draft, reason, time, sink),
         }
     }
 
@@ -430,45 +408,6 @@ impl Engine {
                 what: what.to_owned(),
                 value: value.to_string(),
             })
-        }
-    }
-
-    fn kind(&self, rule: &OrderRule) -> Result<OrderKind, DenyReason> {
-        let price = |what: &str, value: f64| {
-            let undefined = || DenyReason::Undefined {
-                what: what.to_owned(),
-                value: value.to_string(),
-            };
-            self.config.instrument.price_from_f64(value).ok_or_else(undefined)
-        };
-        Ok(match rule.kind {
-            OrderRuleKind::Market => OrderKind::Market,
-            OrderRuleKind::Limit { price: slot } => OrderKind::Limit {
-                price: price("limit price", self.program.number(slot))?,
-            },
-            OrderRuleKind::Stop { stop_price: slot } => OrderKind::Stop {
-                stop_price: price("stop price", self.program.number(slot))?,
-            },
-        })
-    }
-
-    fn time_in_force(&self, rule: &OrderRule, now: Timestamp) -> TimeInForce {
-        if let Some(bars) = rule.expire_after {
-            let span = self
-                .config
-                .strategy
-                .timeframe
-                .nanos()
-                .saturating_mul(i64::from(bars));
-            return TimeInForce::Gtd {
-                expires_at: now.plus_nanos(span),
-            };
-        }
-        match rule.time_in_force {
-            TimeInForceRule::Gtc => TimeInForce::Gtc,
-            TimeInForceRule::Ioc => TimeInForce::Ioc,
-            TimeInForceRule::Fok => TimeInForce::Fok,
-            TimeInForceRule::Day => TimeInForce::Day,
         }
     }
 
@@ -557,25 +496,20 @@ impl Engine {
     }
 }
 
-fn entry_draft(
-    side: TradeSide,
-    kind: OrderKind,
-    quantity: Quantity,
-    time_in_force: TimeInForce,
-    decision_price: Price,
-) -> Draft {
+fn is_at_market(order: &Order) -> bool {
+    takes_next_price(order.kind, order.time_in_force)
+}
+
+fn entry_draft(draft: Draft, side: TradeSide, decision_price: Price) -> Draft {
     let reason = match side {
         TradeSide::Long => "entry.long",
         TradeSide::Short => "entry.short",
     };
     Draft {
         side: side.entry(),
-        kind,
-        quantity,
-        time_in_force,
         purpose: OrderPurpose::Entry,
         reason: Cow::Borrowed(reason),
         decision_price,
-        ..Draft::BLANK
+        ..draft
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Instructions, OrderKind, PostOnly, RejectReason, TimeInForce, Trail};
 use crate::model::{Instrument, OrderId, Price, Quantity, Side, Symbol, Timestamp};
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -255,7 +255,7 @@ impl OrderRequest {
             }
             (OrderType::TrailingStop, None, stop) => {
                 let trail = self.trail.ok_or_else(|| needs("a trail"))?.read()?;
-                let stop_price = stop.unwrap_or_else(|| starting_stop(self.side, trail, instrument, market));
+                let stop_price = stop.unwrap_or_else(|| trail.stop(self.side, market, instrument));
                 OrderKind::TrailingStop { stop_price, trail }
             }
             (OrderType::Limit | OrderType::StopLimit | OrderType::TakeProfitLimit, None, _) => {
@@ -407,19 +407,6 @@ impl TrailRequest {
 
 fn contradiction(what: impl Into<String>) -> RejectReason {
     RejectReason::Contradiction { what: what.into() }
-}
-
-/// Where a trailing stop stands when it is placed with the market at `market`.
-fn starting_stop(side: Side, trail: Trail, instrument: &Instrument, market: Price) -> Price {
-    let distance = trail.behind(market).max(instrument.tick());
-    match side {
-        Side::Sell => {
-            instrument.round_to_tick(Price(market.0 - distance), RoundingStrategy::ToNegativeInfinity)
-        }
-        Side::Buy => {
-            instrument.round_to_tick(Price(market.0 + distance), RoundingStrategy::ToPositiveInfinity)
-        }
-    }
 }
 
 /// How the orders of a list depend on each other.

@@ -1,8 +1,8 @@
 //! What an order says.
 
 use super::{ClientOrderId, GroupId, OrderStatus};
-use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp};
-use rust_decimal::Decimal;
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp};
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -173,7 +173,7 @@ impl Order {
     /// Whether it is for an auction only: the open or the close.
     #[must_use]
     pub const fn is_for_auction(&self) -> bool {
-        matches!(self.time_in_force, TimeInForce::Opg | TimeInForce::Cls)
+        self.time_in_force.is_auction()
     }
 }
 
@@ -239,6 +239,21 @@ impl Trail {
         match self {
             Self::Amount(amount) => amount,
             Self::Share(share) => best.0 * share,
+        }
+    }
+
+    /// Where a stop of an order on `side` stands with the best price at `best`: behind it by the distance, a tick at
+    /// least, and rounded away from it.
+    #[must_use]
+    pub fn stop(self, side: Side, best: Price, instrument: &Instrument) -> Price {
+        let distance = self.behind(best).max(instrument.tick());
+        match side {
+            Side::Sell => {
+                instrument.round_to_tick(Price(best.0 - distance), RoundingStrategy::ToNegativeInfinity)
+            }
+            Side::Buy => {
+                instrument.round_to_tick(Price(best.0 + distance), RoundingStrategy::ToPositiveInfinity)
+            }
         }
     }
 
@@ -350,6 +365,12 @@ pub enum TimeInForce {
 }
 
 impl TimeInForce {
+    /// Whether it is for an auction only: the open or the close.
+    #[must_use]
+    pub const fn is_auction(self) -> bool {
+        matches!(self, Self::Opg | Self::Cls)
+    }
+
     /// Its name as the wire and the page write it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -4,8 +4,11 @@ use super::expression::Graph;
 use super::expression::elaborate::{Elaborator, Operand, Reported, Script, Value};
 use super::problem::{Problem, hint};
 use super::program::{ConditionSlot, NumberSlot, Program, op::FALSE};
-use super::rules::{Distance, OrderRule, OrderRuleKind, OrderRules, RiskRules, Rules, SizeRule, Strategy};
-use super::spec::{Amount, OrderKindSpec, OrderSpec, SizeMethod, SizeSpec, StrategySpec};
+use super::rules::{
+    DisplayRule, Distance, OrderRule, OrderRuleKind, OrderRules, RiskRules, Rules, SizeRule, Strategy,
+    TimeInForceRule,
+};
+use super::spec::{Amount, OrderKindSpec, OrderSpec, SizeMethod, SizeSpec, StrategySpec, TimeInForceSpec};
 use super::yaml::Text;
 use crate::model::{Timeframe, decimal};
 use rust_decimal::Decimal;
@@ -205,21 +208,78 @@ impl Compiler<'_> {
     }
 
     fn order(&mut self, spec: &OrderSpec) -> OrderRule {
-        let kind = match &spec.kind {
-            OrderKindSpec::Market => None,
-            OrderKindSpec::Limit(price) => self.number(price).map(|price| OrderRuleKind::Limit { price }),
-            OrderKindSpec::Stop(price) => self
-                .number(price)
-                .map(|stop_price| OrderRuleKind::Stop { stop_price }),
-        };
         OrderRule {
-            kind: kind.unwrap_or(OrderRuleKind::Market),
-            time_in_force: spec.time_in_force,
-            expire_after: spec
-                .expire_after
-                .as_ref()
-                .and_then(|script| self.count(script, 1)),
+            kind: self.order_kind(&spec.kind).unwrap_or(OrderRuleKind::Market),
+            time_in_force: match &spec.time_in_force {
+                TimeInForceSpec::Word(word) => *word,
+                TimeInForceSpec::Bars(script) => self
+                    .count(script, 1)
+                    .map_or(TimeInForceRule::Gtc, TimeInForceRule::Bars),
+            },
+            post_only: spec.post_only,
+            display: spec.display.as_ref().and_then(|amount| self.display(amount)),
+            extended_hours: spec.extended_hours,
         }
+    }
+
+    fn order_kind(&mut self, spec: &OrderKindSpec) -> Option<OrderRuleKind> {
+        Some(match spec {
+            OrderKindSpec::Market => OrderRuleKind::Market,
+            OrderKindSpec::Limit { price } => OrderRuleKind::Limit {
+                price: self.number(price)?,
+            },
+            OrderKindSpec::Stop { stop_price } => OrderRuleKind::Stop {
+                stop_price: self.number(stop_price)?,
+            },
+            OrderKindSpec::StopLimit { stop_price, price } => {
+                let (stop_price, price) = (self.number(stop_price), self.number(price));
+                OrderRuleKind::StopLimit {
+                    stop_price: stop_price?,
+                    price: price?,
+                }
+            }
+            OrderKindSpec::TakeProfit { stop_price } => OrderRuleKind::TakeProfit {
+                stop_price: self.number(stop_price)?,
+            },
+            OrderKindSpec::TakeProfitLimit { stop_price, price } => {
+                let (stop_price, price) = (self.number(stop_price), self.number(price));
+                OrderRuleKind::TakeProfitLimit {
+                    stop_price: stop_price?,
+                    price: price?,
+                }
+            }
+            OrderKindSpec::TrailingStop { trail } => OrderRuleKind::TrailingStop {
+                trail: self.trail(trail)?,
+            },
+        })
+    }
+
+    /// A distance that the market can come back by: less than all of the price.
+    fn trail(&mut self, amount: &Amount) -> Option<Distance> {
+        match self.distance(amount)? {
+            Distance::Percent(share) if share >= 1.0 => {
+                let message = format!("a trail must be below 100 %; it is {} %", share * 100.0);
+                self.problem(&amount.script, message);
+                None
+            }
+            distance => Some(distance),
+        }
+    }
+
+    /// A part of the order's quantity, or a quantity.
+    fn display(&mut self, amount: &Amount) -> Option<DisplayRule> {
+        if !amount.percent {
+            return self.number(&amount.script).map(DisplayRule::Quantity);
+        }
+        let percent = self.elaborator.constant(&amount.script).ok()?;
+        if percent > 0.0 && percent < 100.0 {
+            return Some(DisplayRule::Share(percent / 100.0));
+        }
+        self.problem(
+            &amount.script,
+            format!("an iceberg shows more than 0 % and less than 100 %; this is {percent} %"),
+        );
+        None
     }
 
     fn risk(&mut self, spec: &StrategySpec) -> RiskRules {

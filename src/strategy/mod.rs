@@ -33,6 +33,7 @@ pub use compile::compile_expressions;
 pub use problem::Problem;
 pub use program::{ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{
-    Distance, OrderRule, OrderRuleKind, OrderRules, RiskRules, Rules, SizeRule, Strategy, TimeInForceRule,
+    DisplayRule, Distance, OrderRule, OrderRuleKind, OrderRules, RiskRules, Rules, SizeRule, Strategy,
+    TimeInForceRule,
 };
 pub use spec::{ParamSpec, StrategySpec};

@@ -2,6 +2,7 @@
 
 use super::program::{ConditionSlot, NumberSlot, Program};
 use crate::model::{Symbol, Timeframe};
+use crate::order::PostOnly;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,7 +54,7 @@ pub struct Rules {
 }
 
 /// By which orders a strategy enters and leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderRules {
     /// For entries.
     pub entry: OrderRule,
@@ -62,18 +63,22 @@ pub struct OrderRules {
 }
 
 /// One kind of order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderRule {
-    /// Market, limit or stop, with the price.
+    /// Its type, with its prices.
     pub kind: OrderRuleKind,
     /// How long it stands.
     pub time_in_force: TimeInForceRule,
-    /// Bars after which it is cancelled if it has not filled.
-    pub expire_after: Option<u32>,
+    /// Whether it may only rest, and what becomes of it when it would take.
+    pub post_only: Option<PostOnly>,
+    /// How much of it the book shows; `None` for all.
+    pub display: Option<DisplayRule>,
+    /// Whether it may also fill before the open and after the close.
+    pub extended_hours: bool,
 }
 
-/// What an order waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What an order waits for. The engine's words for the same things are those of [`crate::order::OrderKind`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum OrderRuleKind {
     /// Nothing.
     Market,
@@ -82,10 +87,34 @@ pub enum OrderRuleKind {
         /// In quote currency.
         price: NumberSlot,
     },
-    /// That the market touches the stop price.
+    /// That the market, moving against its side, touches the stop price; then nothing more.
     Stop {
         /// In quote currency.
         stop_price: NumberSlot,
+    },
+    /// The same; then its price or a better one.
+    StopLimit {
+        /// In quote currency.
+        stop_price: NumberSlot,
+        /// In quote currency.
+        price: NumberSlot,
+    },
+    /// That the market, moving in favour of its side, touches the stop price; then nothing more.
+    TakeProfit {
+        /// In quote currency.
+        stop_price: NumberSlot,
+    },
+    /// The same; then its price or a better one.
+    TakeProfitLimit {
+        /// In quote currency.
+        stop_price: NumberSlot,
+        /// In quote currency.
+        price: NumberSlot,
+    },
+    /// That the market turns back by this distance from its best price since the order was placed.
+    TrailingStop {
+        /// Read once, when the order is placed; a percentage is one of the best price.
+        trail: Distance,
     },
 }
 
@@ -99,8 +128,23 @@ pub enum TimeInForceRule {
     Ioc,
     /// Fill or kill: all at once or nothing.
     Fok,
-    /// Until the end of the day.
+    /// Until the end of the trading day.
     Day,
+    /// Until so many bars of the strategy have closed, at least one.
+    Bars(u32),
+    /// At the next opening auction or not at all.
+    Opg,
+    /// At the next closing auction or not at all.
+    Cls,
+}
+
+/// How much of an iceberg the book shows at once.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum DisplayRule {
+    /// A ratio of the order's quantity: 0.1 is 10 %.
+    Share(f64),
+    /// In units of the instrument.
+    Quantity(NumberSlot),
 }
 
 /// How much to trade, and how it is protected.

@@ -1,5 +1,6 @@
 //! The strategy file as written: every part typed, every place kept, no expression evaluated yet.
 
+mod order;
 mod reader;
 mod trading;
 
@@ -8,6 +9,7 @@ use super::problem::{Position, Problem};
 use super::rules::TimeInForceRule;
 use super::yaml;
 use crate::model::{Symbol, Timeframe};
+use crate::order::PostOnly;
 use serde::{Deserialize, Serialize};
 
 /// A strategy file whose form is right: known keys, numbers where numbers belong, expressions that parse.
@@ -58,24 +60,39 @@ pub(super) struct RuleSpecs {
 #[derive(Clone, Debug)]
 pub(super) struct OrderSpec {
     pub(super) kind: OrderKindSpec,
-    pub(super) time_in_force: TimeInForceRule,
-    pub(super) expire_after: Option<Script>,
+    pub(super) time_in_force: TimeInForceSpec,
+    pub(super) post_only: Option<PostOnly>,
+    pub(super) display: Option<Amount>,
+    pub(super) extended_hours: bool,
 }
 
-/// The type of an order, with the expression for its price.
+/// The type of an order, with the expressions for its prices.
 #[derive(Clone, Debug)]
 pub(super) enum OrderKindSpec {
     Market,
-    Limit(Script),
-    Stop(Script),
+    Limit { price: Script },
+    Stop { stop_price: Script },
+    StopLimit { stop_price: Script, price: Script },
+    TakeProfit { stop_price: Script },
+    TakeProfitLimit { stop_price: Script, price: Script },
+    TrailingStop { trail: Amount },
+}
+
+/// How long an order stands: by a word, or for a number of bars.
+#[derive(Clone, Debug)]
+pub(super) enum TimeInForceSpec {
+    Word(TimeInForceRule),
+    Bars(Script),
 }
 
 impl Default for OrderSpec {
     fn default() -> Self {
         Self {
             kind: OrderKindSpec::Market,
-            time_in_force: TimeInForceRule::Gtc,
-            expire_after: None,
+            time_in_force: TimeInForceSpec::Word(TimeInForceRule::Gtc),
+            post_only: None,
+            display: None,
+            extended_hours: false,
         }
     }
 }

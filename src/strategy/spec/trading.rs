@@ -1,9 +1,8 @@
-//! The sections that say when and how to trade: `entry`, `exit`, `orders`, `risk`.
+//! The sections that say when to trade and how much: `entry`, `exit`, `risk`.
 
 use super::reader::{Reader, Section, short};
-use super::{OrderKindSpec, OrderSpec, RiskSpec, RuleSpecs, SizeMethod, SizeSpec};
+use super::{RiskSpec, RuleSpecs, SizeMethod, SizeSpec};
 use crate::strategy::problem::hint;
-use crate::strategy::rules::TimeInForceRule;
 use crate::strategy::yaml::{Content, Node};
 
 impl Reader {
@@ -39,73 +38,8 @@ impl Reader {
         }
     }
 
-    pub(super) fn order(&mut self, node: &Node, path: &str) -> Option<OrderSpec> {
-        let section = self.section(
-            node,
-            path,
-            &["type", "price", "stop_price", "time_in_force", "expire_after"],
-        )?;
-        let kind = self.choice(
-            &section,
-            "type",
-            &[("market", "market"), ("limit", "limit"), ("stop", "stop")],
-            "market",
-        )?;
-        let needed = match kind {
-            "limit" => Some("price"),
-            "stop" => Some("stop_price"),
-            _ => None,
-        };
-        for key in ["price", "stop_price"] {
-            if let Some(node) = section.get(key)
-                && needed != Some(key)
-            {
-                let message = format!("a {kind} order has no {key}");
-                self.problem(node.position, &section.path(key), message);
-            }
-        }
-        let price = match needed {
-            None => None,
-            Some(key) => match section.get(key) {
-                Some(node) => Some(self.script(node, &section.path(key))?),
-                None => {
-                    self.problem(
-                        node.position,
-                        &section.path(key),
-                        format!("a {kind} order needs a {key}"),
-                    );
-                    return None;
-                }
-            },
-        };
-        let time_in_force = self.choice(
-            &section,
-            "time_in_force",
-            &[
-                ("gtc", TimeInForceRule::Gtc),
-                ("ioc", TimeInForceRule::Ioc),
-                ("fok", TimeInForceRule::Fok),
-                ("day", TimeInForceRule::Day),
-            ],
-            TimeInForceRule::Gtc,
-        )?;
-        let expire_after = section
-            .get("expire_after")
-            .and_then(|node| self.script(node, &section.path("expire_after")));
-        let kind = match (kind, price) {
-            ("limit", Some(price)) => OrderKindSpec::Limit(price),
-            ("stop", Some(stop_price)) => OrderKindSpec::Stop(stop_price),
-            _ => OrderKindSpec::Market,
-        };
-        Some(OrderSpec {
-            kind,
-            time_in_force,
-            expire_after,
-        })
-    }
-
     /// One of some words; `default` when the key is absent.
-    fn choice<T: Copy>(
+    pub(super) fn choice<T: Copy>(
         &mut self,
         section: &Section<'_>,
         key: &str,
