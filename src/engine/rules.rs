@@ -1,6 +1,5 @@
 //! What the strategy wants at the close of a bar, and how it becomes orders.
 
-use super::actions::kind_after_split;
 use super::orders::Draft;
 use super::terms::{OrderTerms, takes_next_price};
 use super::{Cached, Engine, EventKind, SessionState, Sink};
@@ -380,7 +379,9 @@ impl Engine {
         if let Some(reversal) = &mut self.reversal {
             let exact = (reversal.decision_price.0 / ratio).round_dp(Money::SCALE);
             reversal.decision_price = Price(exact.normalize());
-            reversal.kind = kind_after_split(instrument, reversal.side.entry(), reversal.kind, ratio);
+            reversal.terms = reversal
+                .terms
+                .after_split(instrument, reversal.side.entry(), ratio);
             reversal.plan = reversal.plan.after_split(by);
         }
     }

@@ -1,6 +1,7 @@
 //! From the strategy's order rule to the terms of one order: its expressions are read once, at the close that decides.
 
 use super::Engine;
+use super::actions::kind_after_split;
 use super::orders::Draft;
 use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp};
 use crate::order::{DenyReason, Instructions, OrderKind, TimeInForce, Trail};
@@ -38,6 +39,18 @@ impl OrderTerms {
     /// Whether an order of these terms takes the next price that there is.
     pub(super) fn takes_next_price(&self) -> bool {
         takes_next_price(self.kind, self.time_in_force)
+    }
+
+    /// The same after a split in `ratio` (4 is four new units for an old one).
+    pub(super) fn after_split(self, instrument: &Instrument, side: Side, ratio: Decimal) -> Self {
+        Self {
+            kind: kind_after_split(instrument, side, self.kind, ratio),
+            display: self.display.map(|shown| match shown {
+                Shown::Share(share) => Shown::Share(share),
+                Shown::Quantity(units) => Shown::Quantity(units * ratio),
+            }),
+            ..self
+        }
     }
 
     /// An order of these terms over `quantity`.
