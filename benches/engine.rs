@@ -103,6 +103,7 @@ fn config(market: &SimulatedMarketConfig) -> EngineConfig {
         instrument,
         others: Vec::new(),
         account: papertape::portfolio::AccountConfig::default(),
+        option_model: None,
         base_timeframe: Timeframe::MINUTE,
         strategy,
         execution: ExecutionConfig::percent(fee, fee, Decimal::ZERO),

@@ -1,13 +1,17 @@
 //! Multi-leg orders: all legs at a net price, or none.
 
-use papertape::engine::{ComboRequest, Command, Engine, EngineConfig, Event, EventKind, Input, LegRequest};
-use papertape::exchange::Fill;
+use papertape::engine::{
+    ComboRequest, Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input, LegRequest,
+    OptionModel,
+};
+use papertape::exchange::{DataTier, Fill};
 use papertape::market::{MarketEvent, Quote};
 use papertape::model::{
     ExerciseStyle, Instrument, InstrumentId, InstrumentKind, OptionRight, OptionSettlement, OptionTerms,
     Price, Quantity, Side, Timestamp,
 };
-use papertape::order::TimeInForceWord;
+use papertape::order::{OrderRequest, TimeInForceWord};
+use papertape::pricing::{ModelAssumptions, Volatility, model_price};
 use papertape::testkit::{config, decimal};
 use rust_decimal::Decimal;
 
@@ -173,6 +177,48 @@ fn a_leg_that_is_withdrawn_takes_the_combination_along() {
     desk.quotes((1.0, 1.2, 9.0), (2.1, 2.3, 9.0));
     assert_eq!(desk.filled(), [""; 0]);
     assert_eq!(desk.engine.check(), Ok(()));
+}
+
+#[test]
+fn an_option_that_nobody_quotes_is_met_at_the_model_s_price() {
+    let assumptions = ModelAssumptions {
+        volatility: Volatility::new(0.6).expect("a volatility"),
+        rate: 0.02,
+        dividend_yield: 0.0,
+    };
+    let mut config = EngineConfig {
+        others: vec![call("100")],
+        option_model: Some(OptionModel {
+            assumptions,
+            half_spread: 0.02,
+            size: 5.0,
+        }),
+        ..config(NOTHING)
+    };
+    config.execution = ExecutionConfig::free();
+    let mut desk = Desk {
+        engine: Engine::new(config),
+        events: Vec::new(),
+        second: 0,
+    };
+    desk.feed(Input::Command(Timestamp::from_secs(0), Command::Start));
+    desk.quote(0, 103.9, 104.1, 10.0);
+    let mut request = OrderRequest::market(Side::Buy, Decimal::ONE);
+    request.symbol = Some("BTC-100C/USDT".parse().expect("a symbol"));
+    desk.feed(Input::Command(
+        Timestamp::from_secs(1),
+        Command::Place(Box::new(request.into())),
+    ));
+    desk.quote(0, 104.9, 105.1, 10.0);
+    let fills = desk.fills();
+    assert_eq!(fills.len(), 1);
+    assert_eq!(fills[0].explanation.tier, DataTier::Model);
+    let InstrumentKind::Option(terms) = call("100").kind().clone() else {
+        panic!("a call");
+    };
+    let model = model_price(&terms, Timestamp::from_secs(2), 105.0, &assumptions).expect("a price");
+    let asked = call("100").price_from_f64(model.price * 1.02).expect("a price");
+    assert_eq!(fills[0].price, asked);
 }
 
 #[test]

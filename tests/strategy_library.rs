@@ -106,6 +106,7 @@ fn every_strategy_of_the_library_trades_a_reasonable_number_of_times() {
             instrument: SimulatedMarket::instrument(&symbol),
             others: Vec::new(),
             account: papertape::portfolio::AccountConfig::default(),
+            option_model: None,
             base_timeframe: Timeframe::MINUTE,
             initial_capital: Money::new(Decimal::from(100_000), symbol.quote()),
             execution: ExecutionConfig::default(),

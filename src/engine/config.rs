@@ -1,6 +1,6 @@
 //! What a session or a backtest is made of, beside its inputs.
 
-use super::ExecutionConfig;
+use super::{ExecutionConfig, OptionModel};
 use crate::alert::AlertRules;
 use crate::model::{Instrument, Money, Timeframe};
 use crate::portfolio::AccountConfig;
@@ -24,6 +24,8 @@ pub struct EngineConfig {
     pub execution: ExecutionConfig,
     /// What the account may borrow, and how positions are covered.
     pub account: AccountConfig,
+    /// How options without quotes are quoted; `None` leaves them without a price.
+    pub option_model: Option<OptionModel>,
     /// What is worth an alert.
     pub alerts: AlertRules,
 }

@@ -30,6 +30,11 @@ impl Engine {
         if !self.markets[at.index()].on_quote(quote, &model) {
             return;
         }
+        self.meet_quoted(at, quote, sink);
+    }
+
+    /// Our orders meet a quote that the market has taken in.
+    pub(super) fn meet_quoted<S: Sink>(&mut self, at: InstrumentId, quote: &Quote, sink: &mut S) {
         if !self.market(at).orders.sleeps_at(quote.bid, quote.ask, quote.time) {
             self.meet_book(at, quote.time, sink);
             self.market_mut(at).last_price = Some(quote.mid());
@@ -64,6 +69,7 @@ impl Engine {
     }
 
     fn tell_quote<S: Sink>(&mut self, at: InstrumentId, quote: &Quote, sink: &mut S) {
+        self.quote_options_on(at, quote.time, sink);
         if at != InstrumentId::PRIMARY {
             self.revalue();
             return self.call_margin(quote.time, sink);

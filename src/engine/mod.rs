@@ -19,6 +19,7 @@ mod fills;
 mod input;
 mod meet_bars;
 mod meet_ticks;
+mod model_quotes;
 mod orders;
 mod requests;
 mod rules;
@@ -32,6 +33,7 @@ pub use config::EngineConfig;
 pub use event::{Event, EventKind, SessionState};
 pub use execution::{ExecutionConfig, ExecutionProblem, Fees, FillPreset};
 pub use input::{Command, Input};
+pub use model_quotes::OptionModel;
 pub use sink::{Mark, Sink};
 pub use snapshot::SnapshotError;
 
@@ -272,6 +274,7 @@ impl Engine {
         self.market_time = Some(time);
         self.market_mut(at).last_price = Some(bar.close);
         self.accrue(time, sink);
+        self.quote_options_on(at, time, sink);
         if at != InstrumentId::PRIMARY {
             self.revalue();
             return self.call_margin(time, sink);

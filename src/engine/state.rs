@@ -5,7 +5,9 @@ use crate::analytics::Metrics;
 use crate::exchange::Market;
 use crate::ledger::{Ledger, LedgerError};
 use crate::market::{Bar, Quote};
-use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Symbol, Timestamp};
+use crate::model::{
+    Instrument, InstrumentId, InstrumentKind, Money, OrderId, Price, Quantity, Symbol, Timestamp,
+};
 use crate::order::{ClientOrderId, Order, OrderPurpose};
 use crate::portfolio::{Holding, Position, Trade};
 
@@ -159,10 +161,16 @@ impl Engine {
 
     /// Tells the account the last prices, where they decide what it may still do.
     pub(super) fn mark_account(&mut self) {
-        for (index, market) in self.markets.iter().enumerate() {
-            let at = InstrumentId(u16::try_from(index).unwrap_or(u16::MAX));
-            if let Some(price) = market.mark_price.or_else(|| market.last_price()) {
+        for at in self.places() {
+            if let Some(price) = self.market(at).last_price() {
                 self.account.mark(at, price);
+            }
+            // What covers a sold option depends on its underlying.
+            if let InstrumentKind::Option(terms) = self.instrument(at).kind()
+                && let Some(underlying) = self.instrument_id(&terms.underlying)
+                && let Some(price) = self.market(underlying).last_price()
+            {
+                self.account.mark_underlying(at, price);
             }
         }
     }

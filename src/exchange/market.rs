@@ -211,6 +211,15 @@ impl Market {
         true
     }
 
+    /// Takes in a quote that a model made, where nobody quotes; says whether it is one.
+    pub fn on_model_quote(&mut self, quote: &Quote, model: &QueueModel) -> bool {
+        let is_one = self.on_quote(quote, model);
+        if is_one {
+            self.tier = Some(DataTier::Model);
+        }
+        is_one
+    }
+
     /// Takes in changes of the order book; says whether the best prices or sizes changed.
     #[inline]
     pub fn on_depth(&mut self, update: &DepthUpdate, model: &QueueModel) -> bool {

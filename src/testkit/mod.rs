@@ -96,6 +96,7 @@ pub fn config(yaml: &str) -> EngineConfig {
         instrument,
         others: Vec::new(),
         account: crate::portfolio::AccountConfig::default(),
+        option_model: None,
         base_timeframe: Timeframe::MINUTE,
         strategy,
         execution: ExecutionConfig::free(),

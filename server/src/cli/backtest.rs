@@ -161,6 +161,7 @@ fn configure(
         strategy,
         others: Vec::new(),
         account: papertape::portfolio::AccountConfig::default(),
+        option_model: None,
         base_timeframe: timeframe,
         initial_capital: Money::new(arguments.capital, instrument.quote()),
         instrument,

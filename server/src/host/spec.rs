@@ -49,6 +49,7 @@ impl SessionSpec {
             instrument: self.instrument.clone(),
             others: Vec::new(),
             account: papertape::portfolio::AccountConfig::default(),
+            option_model: None,
             base_timeframe: self.base_timeframe,
             initial_capital: self.initial_capital,
             execution: self.execution.clone(),

@@ -156,6 +156,7 @@ impl Services {
             instrument: dataset.instrument.clone(),
             others: Vec::new(),
             account: papertape::portfolio::AccountConfig::default(),
+            option_model: None,
             base_timeframe: timeframe,
             initial_capital: Money::new(capital, dataset.instrument.quote()),
             execution: request.execution.clone().unwrap_or_default(),
