@@ -1,5 +1,5 @@
 //! Bars per second: the engine, with orders, fees, slippage, ledger, trade records and equity, beside a hand-written
-//! floating-point loop of the same rules, in one run.
+//! floating-point loop of the same rules, and beside the engine with its two shadows, in one run.
 //!
 //! `cargo bench --bench engine`; sizes as arguments: `cargo bench --bench engine -- 500000 2000000`.
 
@@ -47,8 +47,16 @@ fn main() {
         "SMA({FAST})/SMA({SLOW}) cross, long only, next-open fills, 0.075 % fee; median of {RUNS} runs, taken in turn"
     );
     println!(
-        "{:>10} {:>12} {:>14} {:>14} {:>8} {:>12} {:>12}",
-        "bars", "round trips", "engine bars/s", "loop bars/s", "ratio", "engine ms", "loop ms"
+        "{:>10} {:>12} {:>14} {:>14} {:>8} {:>12} {:>12} {:>14} {:>10}",
+        "bars",
+        "round trips",
+        "engine bars/s",
+        "loop bars/s",
+        "ratio",
+        "engine ms",
+        "loop ms",
+        "band bars/s",
+        "band cost"
     );
     for size in sizes {
         compare(size);
@@ -63,7 +71,7 @@ fn compare(size: usize) {
         start: Timestamp::from_secs(1_700_000_040),
     };
     let bars = SimulatedMarket::bars(market.clone(), size);
-    let (mut engine, mut by_hand) = (Vec::new(), Vec::new());
+    let (mut engine, mut by_hand, mut banded) = (Vec::new(), Vec::new(), Vec::new());
     let (mut trades, mut loop_trades) = (0, 0);
     for _ in 0..RUNS {
         let config = config(&market);
@@ -74,6 +82,13 @@ fn compare(size: usize) {
         trades = outcome.trades.len();
         black_box(&outcome);
 
+        let config = self::config(&market);
+        let start = Instant::now();
+        let outcome = backtest::run_with_band(config, black_box(&bars), &mut |_| true)
+            .unwrap_or_else(|error| panic!("{error}"));
+        banded.push(start.elapsed().as_secs_f64());
+        black_box(&outcome);
+
         let start = Instant::now();
         let (equity, count) = hand_written(black_box(&bars));
         by_hand.push(start.elapsed().as_secs_f64());
@@ -81,15 +96,17 @@ fn compare(size: usize) {
         black_box(equity);
     }
     assert_eq!(trades, loop_trades, "both follow the same rules");
-    let (engine, by_hand) = (median(&mut engine), median(&mut by_hand));
+    let (engine, by_hand, banded) = (median(&mut engine), median(&mut by_hand), median(&mut banded));
     let rate = |seconds: f64| size as f64 / seconds;
     println!(
-        "{size:>10} {trades:>12} {:>14.0} {:>14.0} {:>8.3} {:>12.2} {:>12.2}",
+        "{size:>10} {trades:>12} {:>14.0} {:>14.0} {:>8.3} {:>12.2} {:>12.2} {:>14.0} {:>10.2}",
         rate(engine),
         rate(by_hand),
         by_hand / engine,
         engine * 1e3,
-        by_hand * 1e3
+        by_hand * 1e3,
+        rate(banded),
+        banded / engine
     );
 }
 

@@ -15,6 +15,15 @@ pub struct AlertRules {
     pub losing_streak: Option<u32>,
 }
 
+impl AlertRules {
+    /// Nothing is worth an alert.
+    pub const SILENT: Self = Self {
+        price_move: None,
+        drawdown: None,
+        losing_streak: None,
+    };
+}
+
 impl Default for AlertRules {
     /// A move of 5 % in one bar, a drawdown of 10 %, five losses in a row.
     fn default() -> Self {

@@ -3,9 +3,9 @@
 mod outcome;
 mod recorder;
 
-pub use outcome::{Outcome, ReportContext};
+pub use outcome::{BandOutcome, Outcome, ReportContext, ShadowOutcome};
 
-use crate::engine::{Command, Engine, EngineConfig, Input};
+use crate::engine::{Band, BandCurve, Command, Engine, EngineConfig, Input};
 use crate::market::{BarAggregator, Bars, MarketEvent};
 use crate::model::Timeframe;
 use recorder::Recorder;
@@ -30,27 +30,89 @@ pub fn run(
     bars: &Bars,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Outcome, Canceled> {
+    drive(config, bars, Alone, progress)
+}
+
+/// The same with a [`Band`] beside it; all but [`Outcome::band`] is bit for bit what [`run`] gives.
+///
+/// # Errors
+/// [`Canceled`] when `progress` ended the run.
+pub fn run_with_band(
+    config: EngineConfig,
+    bars: &Bars,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<Outcome, Canceled> {
+    let company = Shadows {
+        band: Band::new(&config),
+        curve: BandCurve::with_capacity(bars.len()),
+    };
+    drive(config, bars, company, progress)
+}
+
+fn drive<C: Company>(
+    config: EngineConfig,
+    bars: &Bars,
+    mut company: C,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<Outcome, Canceled> {
     let base_timeframe = config.base_timeframe;
     let capital = config.initial_capital;
     let mut engine = Engine::new(config);
     let mut recorder = Recorder::new(bars.len(), capital.amount);
+    let mut process = |input: &Input| {
+        company.process(&engine, input);
+        engine.process_into(input, &mut recorder);
+    };
     if let Some(first) = bars.open_time.first() {
-        engine.process_into(&Input::Command(*first, Command::Start), &mut recorder);
+        process(&Input::Command(*first, Command::Start));
     }
     for (index, bar) in bars.iter().enumerate() {
         if index % PROGRESS_EVERY == 0 && !progress(index as u64) {
             return Err(Canceled);
         }
-        engine.process_into(&Input::market(MarketEvent::Bar(bar)), &mut recorder);
+        process(&Input::market(MarketEvent::Bar(bar)));
     }
     if let Some(last) = bars.open_time.last() {
-        engine.process_into(
-            &Input::Command(base_timeframe.close_of(*last), Command::Finish),
-            &mut recorder,
-        );
+        process(&Input::Command(base_timeframe.close_of(*last), Command::Finish));
     }
     progress(bars.len() as u64);
-    Ok(Outcome::new(engine, recorder))
+    Ok(Outcome::new(engine, recorder, company.band()))
+}
+
+/// What runs beside the engine.
+trait Company {
+    /// Takes in what the engine is about to take in.
+    fn process(&mut self, engine: &Engine, input: &Input);
+
+    fn band(self) -> Option<BandOutcome>;
+}
+
+/// Nothing.
+struct Alone;
+
+impl Company for Alone {
+    #[inline]
+    fn process(&mut self, _engine: &Engine, _input: &Input) {}
+
+    fn band(self) -> Option<BandOutcome> {
+        None
+    }
+}
+
+struct Shadows {
+    band: Band,
+    curve: BandCurve,
+}
+
+impl Company for Shadows {
+    #[inline]
+    fn process(&mut self, engine: &Engine, input: &Input) {
+        self.band.process(engine, input, &mut self.curve);
+    }
+
+    fn band(self) -> Option<BandOutcome> {
+        Some(BandOutcome::new(&self.band, self.curve))
+    }
 }
 
 /// The bars of a longer timeframe that `bars` make; one still open at the end is left out.

@@ -3,7 +3,7 @@
 use super::recorder::Recorder;
 use crate::analytics::Metrics;
 use crate::api::{BacktestReport, DataQuality, EquityPoint, StrategyRun, Timing, TradeReport};
-use crate::engine::Engine;
+use crate::engine::{Band, BandCurve, Engine};
 use crate::exchange::Fill;
 use crate::market::Bars;
 use crate::model::{Money, Quantity};
@@ -27,8 +27,44 @@ pub struct Outcome {
     pub event_hash: String,
     /// Equity at each bar's close, in quote currency.
     pub equity: Vec<f64>,
+    /// The same with kinder and with less kind fills, where they ran beside it.
+    pub band: Option<BandOutcome>,
     engine: Engine,
     recorder: Recorder,
+}
+
+/// What came of the optimistic and the pessimistic run beside a backtest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BandOutcome {
+    /// Equity of both at each bar's close.
+    pub curve: BandCurve,
+    /// The run with kind fills.
+    pub optimistic: ShadowOutcome,
+    /// The run with unkind fills.
+    pub pessimistic: ShadowOutcome,
+}
+
+/// What came of one of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShadowOutcome {
+    /// Cash and position at the last close, exact.
+    pub final_equity: Money,
+    /// How good it was.
+    pub metrics: Metrics,
+}
+
+impl BandOutcome {
+    pub(super) fn new(band: &Band, curve: BandCurve) -> Self {
+        let outcome = |engine: &Engine| ShadowOutcome {
+            final_equity: engine.equity(),
+            metrics: engine.metrics(),
+        };
+        Self {
+            curve,
+            optimistic: outcome(band.optimistic()),
+            pessimistic: outcome(band.pessimistic()),
+        }
+    }
 }
 
 /// What a report says beside the outcome.
@@ -41,7 +77,7 @@ pub struct ReportContext {
 }
 
 impl Outcome {
-    pub(super) fn new(engine: Engine, mut recorder: Recorder) -> Self {
+    pub(super) fn new(engine: Engine, mut recorder: Recorder, band: Option<BandOutcome>) -> Self {
         let mut trades = std::mem::take(&mut recorder.trades);
         trades.extend(engine.open_trade());
         Self {
@@ -52,6 +88,7 @@ impl Outcome {
             final_equity: engine.equity(),
             event_hash: engine.event_hash(),
             equity: std::mem::take(&mut recorder.equity),
+            band,
             engine,
             recorder,
         }

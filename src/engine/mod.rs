@@ -8,6 +8,7 @@
 //! want goes through sizing and the risk check to the exchange, where it can only meet later data.
 
 mod actions;
+mod band;
 mod chain;
 mod combos;
 mod config;
@@ -28,6 +29,7 @@ mod snapshot;
 mod state;
 mod terms;
 
+pub use band::{Band, BandCurve};
 pub use combos::{ComboRequest, LegRequest};
 pub use config::EngineConfig;
 pub use event::{Event, EventKind, SessionState};
@@ -291,7 +293,11 @@ impl Engine {
     }
 
     /// Numbers, chains and emits an event of the journal.
+    #[inline]
     fn emit<S: Sink>(&mut self, time: Timestamp, kind: EventKind, sink: &mut S) {
+        if !S::READS_JOURNAL {
+            return;
+        }
         let event = self.chain.link(time, kind, &mut self.scratch);
         sink.journal(event);
     }

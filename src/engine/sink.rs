@@ -17,6 +17,10 @@ pub struct Mark {
 
 /// Takes what the engine emits. A session keeps everything; a backtest only what its report needs.
 pub trait Sink {
+    /// Whether anybody reads the journal. For one that nobody reads, no event is numbered, written out or hashed; what the
+    /// engine decides is the same.
+    const READS_JOURNAL: bool = true;
+
     /// An event of the journal.
     fn journal(&mut self, event: Event);
 

@@ -300,7 +300,9 @@ impl Engine {
         let (equity, position_value) = self.equity_at(bar.close);
         let holds_position = self.cached.quantity != 0.0;
         self.metrics.on_mark(time, equity, bar.close, holds_position);
-        self.chain.fold(bar.close, equity);
+        if S::READS_JOURNAL {
+            self.chain.fold(bar.close, equity);
+        }
         let cash = self.cached.cash;
         self.emit_market(time, sink, || EventKind::Mark {
             price: bar.close,

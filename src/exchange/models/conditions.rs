@@ -114,7 +114,10 @@ impl Rolling {
     }
 
     fn fold(&mut self, bar: &Bar, seconds: u64) {
-        if let Some(close) = self.close {
+        // Once days tell how volatile it is, nobody asks the bars any more, and a logarithm a bar is dear.
+        if let Some(close) = self.close
+            && self.returns.len() < ENOUGH_RETURNS
+        {
             let change = libm::log(bar.close / close);
             let per_second = change * change / seconds as f64;
             let before = self.variance_per_second.unwrap_or(per_second);
