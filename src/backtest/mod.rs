@@ -9,6 +9,7 @@ use crate::engine::{Band, BandCurve, Command, Engine, EngineConfig, Input};
 use crate::market::{BarAggregator, Bars, MarketEvent};
 use crate::model::Timeframe;
 use recorder::Recorder;
+use std::mem::ManuallyDrop;
 
 /// How many bars pass between two calls of the progress function.
 const PROGRESS_EVERY: usize = 8_192;
@@ -70,7 +71,8 @@ fn drive<C: Company>(
         if index % PROGRESS_EVERY == 0 && !progress(index as u64) {
             return Err(Canceled);
         }
-        process(&Input::market(MarketEvent::Bar(bar)));
+        // A bar has nothing to drop, which the compiler cannot see through the other events.
+        process(&ManuallyDrop::new(Input::market(MarketEvent::Bar(bar))));
     }
     if let Some(last) = bars.open_time.last() {
         process(&Input::Command(base_timeframe.close_of(*last), Command::Finish));

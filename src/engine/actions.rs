@@ -221,10 +221,15 @@ impl Engine {
 
     /// Charges interest and borrow fees once a day.
     #[inline]
+    #[inline]
     pub(super) fn accrue<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
-        if !self.account.accrues_at(now) {
-            return;
+        if self.account.accrues_at(now) {
+            self.pay_interest(now, sink);
         }
+    }
+
+    #[cold]
+    fn pay_interest<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         self.mark_account();
         for flow in self.account.accrue(now) {
             self.tell_flow(Some(flow), sink);

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 /// Numbers every event and chains the journal's by hash.
 ///
-/// Each link is SHA-256 over the link before it, the digest of all marks so far, and the event's binary form. Two runs
+/// Each link is SHA-256 over the link before it, the digest of all marks so far, and the event's essence. Two runs
 /// with the same head had the same journal and, at every bar, the same price and equity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Chain {
@@ -44,9 +44,9 @@ impl Chain {
         scratch.clear();
         scratch.extend_from_slice(&self.head);
         scratch.extend_from_slice(&self.marks.to_le_bytes());
-        let buffer = std::mem::take(scratch);
-        *scratch = postcard::to_extend(&(seq, time, &kind), buffer)
-            .unwrap_or_else(|error| unreachable!("events are plain data and a vector grows: {error}"));
+        scratch.extend_from_slice(&seq.to_le_bytes());
+        scratch.extend_from_slice(&time.nanos().to_le_bytes());
+        kind.essence(scratch);
         self.head = Sha256::digest(&scratch).into();
         Event { seq, time, kind }
     }

@@ -68,14 +68,15 @@ impl Engine {
         if !self.on_their_way.is_empty() {
             self.carry_out_arrived(bar.open_time, sink);
         }
-        let market = self.market(at);
+        let base = self.config.base_timeframe;
+        let market = self.market_mut(at);
+        // What the bar trades counts for those who meet it.
+        market.conditions.on_bar(bar, base);
         // Where ticks told of this time already, the bar that they make tells nothing new.
         let is_finer_known = market.tick_time().is_some_and(|last| last >= bar.open_time);
         if !is_finer_known && !market.orders.sleeps_through(bar) {
             self.walk(at, bar, sink);
         }
-        let base = self.config.base_timeframe;
-        self.market_mut(at).conditions.on_bar(bar, base);
         self.close_base_bar(at, bar, sink);
         if !self.on_their_way.is_empty() {
             // Inside the bar the order of things is not known: what it was to withdraw could be met all through it.

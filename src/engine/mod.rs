@@ -14,6 +14,7 @@ mod combos;
 mod config;
 mod contingency;
 mod control;
+mod essence;
 mod event;
 mod execution;
 mod fills;

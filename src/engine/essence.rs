@@ -1,0 +1,213 @@
+//! What of an event goes into the hash chain: everything that the engine decided, in as few bytes as say it.
+//!
+//! Two runs that decide alike have the same bytes, and two that differ in what was ordered, refused, filled, paid or
+//! raised have others. What follows from that (an order's text, a position at its mark, a symbol's name) is left out: it
+//! would be hashed many times a round trip and could differ only with the program itself.
+
+use super::EventKind;
+use crate::exchange::{Fill, Liquidity};
+use crate::model::{Side, Timestamp};
+use crate::order::{Order, OrderKind, PostOnly, TimeInForce, Trail};
+use crate::portfolio::{Trade, TradeSide};
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+/// A row of bytes that grows.
+struct Bytes<'a>(&'a mut Vec<u8>);
+
+impl Bytes<'_> {
+    fn tag(&mut self, tag: u8) -> &mut Self {
+        self.0.push(tag);
+        self
+    }
+
+    fn number(&mut self, number: u64) -> &mut Self {
+        self.0.extend_from_slice(&number.to_le_bytes());
+        self
+    }
+
+    fn option(&mut self, number: Option<u64>) -> &mut Self {
+        match number {
+            Some(number) => self.tag(1).number(number),
+            None => self.tag(0),
+        }
+    }
+
+    fn decimal(&mut self, decimal: Decimal) -> &mut Self {
+        self.0.extend_from_slice(&decimal.serialize());
+        self
+    }
+
+    fn time(&mut self, time: Timestamp) -> &mut Self {
+        self.0.extend_from_slice(&time.nanos().to_le_bytes());
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.number(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// The whole of what is rare.
+    fn whole(&mut self, value: &impl Serialize) -> &mut Self {
+        let buffer = std::mem::take(self.0);
+        *self.0 = postcard::to_extend(value, buffer)
+            .unwrap_or_else(|error| unreachable!("events are plain data and a vector grows: {error}"));
+        self
+    }
+
+    fn side(&mut self, side: Side) -> &mut Self {
+        self.tag(match side {
+            Side::Buy => 0,
+            Side::Sell => 1,
+        })
+    }
+
+    fn kind(&mut self, kind: OrderKind) -> &mut Self {
+        match kind {
+            OrderKind::Market => self.tag(0),
+            OrderKind::Limit { price } => self.tag(1).decimal(price.0),
+            OrderKind::Stop { stop_price } => self.tag(2).decimal(stop_price.0),
+            OrderKind::TrailingStop { stop_price, trail } => {
+                let unit = u8::from(matches!(trail, Trail::Share(_)));
+                self.tag(3)
+                    .decimal(stop_price.0)
+                    .tag(unit)
+                    .decimal(trail.distance())
+            }
+            OrderKind::StopLimit { stop_price, price } => self.tag(4).decimal(stop_price.0).decimal(price.0),
+            OrderKind::TakeProfit { stop_price } => self.tag(5).decimal(stop_price.0),
+            OrderKind::TakeProfitLimit { stop_price, price } => {
+                self.tag(6).decimal(stop_price.0).decimal(price.0)
+            }
+        }
+    }
+
+    fn time_in_force(&mut self, time_in_force: TimeInForce) -> &mut Self {
+        match time_in_force {
+            TimeInForce::Gtc => self.tag(0),
+            TimeInForce::Ioc => self.tag(1),
+            TimeInForce::Fok => self.tag(2),
+            TimeInForce::Day => self.tag(3),
+            TimeInForce::Gtd { expires_at } => self.tag(4).time(expires_at),
+            TimeInForce::Opg => self.tag(5),
+            TimeInForce::Cls => self.tag(6),
+        }
+    }
+
+    fn order(&mut self, order: &Order) -> &mut Self {
+        let instructions = order.instructions;
+        let post_only = match instructions.post_only {
+            None => 0,
+            Some(PostOnly::Reject) => 1,
+            Some(PostOnly::Slide) => 2,
+        };
+        let flags = [
+            instructions.reduce_only,
+            instructions.close_position,
+            instructions.extended_hours,
+        ];
+        let flags = flags
+            .into_iter()
+            .fold(post_only, |flags, flag| flags << 1 | u8::from(flag));
+        self.number(order.id.0)
+            .number(u64::from(order.instrument.0))
+            .side(order.side)
+            .kind(order.kind)
+            .decimal(order.quantity.0)
+            .time_in_force(order.time_in_force)
+            .tag(flags)
+            .tag(order.purpose as u8)
+            .option(order.parent.map(|id| id.0))
+            .option(order.group.map(|id| id.0))
+            .option(order.combo.map(|id| id.0))
+            .decimal(order.decision_price.0)
+            .time(order.arrives_at)
+            .decimal(order.hold.amount);
+        if let Some(display) = order.display {
+            self.decimal(display.0);
+        }
+        if let Some(name) = &order.client_order_id {
+            self.text(name.as_str());
+        }
+        self
+    }
+
+    fn fill(&mut self, fill: &Fill) -> &mut Self {
+        let why = &fill.explanation;
+        self.number(fill.order_id.0)
+            .number(fill.number)
+            .time(fill.time)
+            .decimal(fill.quantity.0)
+            .decimal(fill.price.0)
+            .decimal(fill.fee.amount)
+            .tag(u8::from(fill.liquidity == Liquidity::Maker))
+            .tag(why.tier as u8)
+            .decimal(why.reference_price.0)
+            .decimal(why.spread.amount)
+            .decimal(why.impact.amount)
+            .number(why.tape);
+        if let Some(queue) = why.queue {
+            self.decimal(queue.ahead_at_entry.0)
+                .decimal(queue.ahead_at_fill.0);
+        }
+        self
+    }
+
+    fn trade(&mut self, trade: &Trade) -> &mut Self {
+        self.number(trade.id.0)
+            .tag(u8::from(trade.side == TradeSide::Short))
+            .decimal(trade.quantity.0)
+            .decimal(trade.fees.amount)
+            .decimal(trade.pnl.amount)
+    }
+}
+
+impl EventKind {
+    /// Appends what the hash chain takes in of this event.
+    pub(super) fn essence(&self, out: &mut Vec<u8>) {
+        let mut bytes = Bytes(out);
+        match self {
+            Self::StateChanged { from, to, .. } => bytes.tag(0).tag(*from as u8).tag(*to as u8),
+            Self::OrderSubmitted { order } => bytes.tag(1).order(order),
+            Self::OrderDenied { order, reason } => bytes.tag(2).order(order).text(reason.code()),
+            Self::OrderAttached { order } => bytes.tag(3).order(order),
+            Self::OrderAccepted { order_id } => bytes.tag(4).number(order_id.0),
+            Self::OrderRejected { order_id, reason } => bytes.tag(5).number(order_id.0).text(reason.code()),
+            Self::OrderTriggered { order_id, price } => bytes.tag(6).number(order_id.0).decimal(price.0),
+            Self::OrderAmended {
+                order_id,
+                terms,
+                quantity,
+            } => bytes.tag(7).number(order_id.0).kind(*terms).decimal(quantity.0),
+            Self::ComboPlaced { .. } => bytes.tag(8).whole(self),
+            Self::OrderRequestRefused { order_id, reason } => {
+                bytes.tag(9).number(order_id.0).text(reason.code())
+            }
+            Self::OrderFilled { fill, order, cash } => bytes
+                .tag(10)
+                .fill(fill)
+                .tag(order.status as u8)
+                .decimal(order.filled.0)
+                .decimal(order.hold.amount)
+                .decimal(cash.amount),
+            Self::OrderCanceled { order_id, reason } => bytes.tag(11).number(order_id.0).text(reason.code()),
+            Self::OrderExpired { order_id } => bytes.tag(12).number(order_id.0),
+            Self::TradeOpened { trade } => bytes.tag(13).number(trade.id.0),
+            Self::TradeClosed { trade } => bytes.tag(14).trade(trade),
+            Self::PositionChanged { position } => match position {
+                Some(position) => bytes.tag(15).decimal(position.quantity.0),
+                None => bytes.tag(16),
+            },
+            Self::MarketStatusChanged { instrument, status } => {
+                bytes.tag(17).number(u64::from(instrument.0)).tag(*status as u8)
+            }
+            Self::CorporateAction { .. } => bytes.tag(18).whole(self),
+            Self::CashFlow { .. } => bytes.tag(19).whole(self),
+            Self::AlertRaised { alert } => bytes.tag(20).number(alert.id.0).text(&alert.code),
+            // Not of the journal: marks are folded in by themselves.
+            Self::Bar { .. } | Self::Mark { .. } | Self::Quote { .. } => bytes.tag(21),
+        };
+    }
+}
