@@ -1,9 +1,9 @@
 //! Bar files: what is read, what is refused and on which line, and that what is written comes back.
 
 use papertape::market::{
-    BarFile, Bars, SimulatedMarket, SimulatedMarketConfig, infer_instrument, write_bars_csv,
+    Bar, BarFile, Bars, SimulatedMarket, SimulatedMarketConfig, infer_instrument, write_bars_csv,
 };
-use papertape::model::{Timeframe, Timestamp};
+use papertape::model::{Instrument, InstrumentKind, MarginRule, Timeframe, Timestamp};
 use proptest::prelude::*;
 use std::path::PathBuf;
 
@@ -228,7 +228,7 @@ fn instruments_are_inferred_from_symbol_and_digits() {
         ("XYZ", 0, "0.01", "1", "0"),
         ("XYZ", 3, "0.001", "1", "0"),
     ] {
-        let instrument = infer_instrument(&symbol.parse().expect("a symbol"), digits);
+        let instrument = infer_instrument(&symbol.parse().expect("a symbol"), digits, &Bars::default());
         let steps = [instrument.tick(), instrument.lot(), instrument.minimum_notional()];
         assert_eq!(
             steps.map(|step| step.to_string()),
@@ -236,8 +236,109 @@ fn instruments_are_inferred_from_symbol_and_digits() {
             "{symbol} {digits}"
         );
     }
-    let future = infer_instrument(&"ESZ3".parse().expect("a symbol"), 2);
+    let future = infer_instrument(&"ESZ3".parse().expect("a symbol"), 2, &Bars::default());
     assert_eq!(future.multiplier().to_string(), "50");
+}
+
+fn one_bar(time: &str) -> Bars {
+    let price = 1.0;
+    let bar = Bar {
+        open_time: Timestamp::parse(time).expect("a time"),
+        open: price,
+        high: price,
+        low: price,
+        close: price,
+        volume: 1.0,
+    };
+    [bar].into_iter().collect()
+}
+
+/// Kind, margin and calendar, in a few words.
+fn terms(instrument: &Instrument) -> String {
+    let kind = match instrument.kind() {
+        InstrumentKind::Spot => "spot".to_owned(),
+        InstrumentKind::Equity => "shares".to_owned(),
+        InstrumentKind::Forex => "currencies".to_owned(),
+        InstrumentKind::Perpetual => "perpetual".to_owned(),
+        InstrumentKind::Future { expiry } => format!("future until {expiry}"),
+        InstrumentKind::Option(_) => "option".to_owned(),
+    };
+    let margin = match instrument.margin() {
+        MarginRule::Full => "in full".to_owned(),
+        MarginRule::Rate { initial, maintenance } => format!("by {initial} and {maintenance} of it"),
+        MarginRule::PerContract { initial, maintenance } => {
+            format!("by {initial} and {maintenance} each")
+        }
+    };
+    format!("{kind}, covered {margin}, open {}", instrument.calendar())
+}
+
+#[test]
+fn what_a_symbol_trades_as_follows_from_its_form() {
+    let autumn = one_bar("2013-10-07");
+    for (symbol, expected) in [
+        ("AAPL", "shares, covered in full, open us_equities"),
+        ("BRK.B", "shares, covered in full, open us_equities"),
+        (
+            "ESZ3",
+            "future until 2013-12-20T14:30:00Z, covered by 11880 and 10800 each, open cme_globex",
+        ),
+        (
+            "MNQH25",
+            "future until 2025-03-21T13:30:00Z, covered by 1650 and 1500 each, open cme_globex",
+        ),
+        (
+            "EUR/USD",
+            "currencies, covered by 0.0333 and 0.01665 of it, open forex",
+        ),
+        (
+            "EURUSD",
+            "currencies, covered by 0.0333 and 0.01665 of it, open forex",
+        ),
+        (
+            "BTCUSDPERP",
+            "perpetual, covered by 0.05 and 0.025 of it, open always",
+        ),
+        (
+            "BTC/USDT-PERP",
+            "perpetual, covered by 0.05 and 0.025 of it, open always",
+        ),
+        ("BTC/USDT", "spot, covered in full, open always"),
+        ("BTCUSDT", "spot, covered in full, open always"),
+    ] {
+        let symbol = symbol.parse().expect("a symbol");
+        assert_eq!(terms(&infer_instrument(&symbol, 2, &autumn)), expected);
+        // The simulated market trades the same thing at every hour and without end.
+        let simulated = terms(&SimulatedMarket::instrument(&symbol));
+        let (kind, rest) = expected.split_once(", covered").expect("kind first");
+        let kind = if kind.starts_with("future") {
+            "future until 2262-04-11T23:47:16.854775807Z"
+        } else {
+            kind
+        };
+        let (margin, _) = rest.rsplit_once(' ').expect("hours last");
+        assert_eq!(simulated, format!("{kind}, covered{margin} always"));
+    }
+    let most = |symbol: &str| {
+        let symbol = symbol.parse().expect("a symbol");
+        infer_instrument(&symbol, 2, &autumn).limits().maximum_open_orders
+    };
+    assert_eq!((most("BTC/USDT"), most("AAPL")), (Some(200), None));
+}
+
+#[test]
+fn bars_of_a_weekend_are_of_no_exchange_with_hours() {
+    let at = |time: &str| {
+        let bars = one_bar(time);
+        infer_instrument(&"ABC".parse().expect("a symbol"), 2, &bars)
+            .calendar()
+            .as_str()
+    };
+    assert_eq!(at("2024-06-01T15:00:00Z"), "always");
+    // The post-market of a Friday in winter, the foreign exchange's Sunday, and a day that a file dates by its midnight.
+    for session in ["2024-01-06T00:59:00Z", "2024-06-02T22:00:00Z", "2024-06-01"] {
+        assert_eq!(at(session), "us_equities", "{session}");
+    }
 }
 
 fn simulated(symbol: &str, seed: u64, count: usize) -> Bars {
@@ -312,6 +413,10 @@ fn a_real_month_of_minutes_is_read() {
     assert_eq!((file.gaps, file.missing_bars, file.price_digits), (0, 0, 2));
     assert_eq!(file.bars.open_time[0].to_string(), "2024-11-30T23:00:00Z");
     assert_eq!(file.bars.close[0], 96_440.0);
-    let instrument = infer_instrument(&"BTC/USDT".parse().expect("a symbol"), file.price_digits);
+    let instrument = infer_instrument(
+        &"BTC/USDT".parse().expect("a symbol"),
+        file.price_digits,
+        &file.bars,
+    );
     assert_eq!(instrument.tick().to_string(), "0.01");
 }

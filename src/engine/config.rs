@@ -2,6 +2,7 @@
 
 use super::{ExecutionConfig, OptionModel};
 use crate::alert::AlertRules;
+use crate::market::Calendar;
 use crate::model::{Instrument, Money, Timeframe};
 use crate::portfolio::AccountConfig;
 use crate::strategy::Strategy;
@@ -36,14 +37,10 @@ impl EngineConfig {
         std::iter::once(&self.instrument).chain(&self.others)
     }
 
-    /// Periods a year by which daily returns are annualised: 365 for instruments that trade every day, which pairs do,
-    /// and 252 for those with sessions.
+    /// Periods a year by which daily returns are annualised: 365 for instruments that trade every day, and 252 for those
+    /// with sessions.
     #[must_use]
     pub fn periods_per_year(&self) -> f64 {
-        if self.instrument.symbol().as_str().contains('/') {
-            365.0
-        } else {
-            252.0
-        }
+        Calendar::of(self.instrument.calendar()).periods_per_year()
     }
 }

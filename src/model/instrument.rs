@@ -18,10 +18,11 @@ impl Symbol {
         &self.0
     }
 
-    /// The currency that prices are in: what follows the slash, or `USD` for a symbol without one.
+    /// The currency that prices are in: what follows the slash, up to the kind of contract if there is one
+    /// (`BTC/USDT-PERP`), or `USD` for a symbol without one.
     #[must_use]
     pub fn quote(&self) -> Currency {
-        let code = self.0.rsplit_once('/').map_or("USD", |(_, quote)| quote);
+        let code = quote_code(&self.0).unwrap_or("USD");
         // Both constructors have checked it.
         code.parse()
             .unwrap_or_else(|_| unreachable!("a symbol's quote currency was checked"))
@@ -36,15 +37,18 @@ impl FromStr for Symbol {
         let allowed =
             |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"/.-_:".contains(&byte);
         let shape = (1..=32).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('/');
-        let quote = text
-            .rsplit_once('/')
-            .is_none_or(|(_, quote)| quote.parse::<Currency>().is_ok());
+        let quote = quote_code(&text).is_none_or(|quote| quote.parse::<Currency>().is_ok());
         if shape && quote {
             Ok(Self(text))
         } else {
             Err(SymbolError(text.chars().take(40).collect()))
         }
     }
+}
+
+fn quote_code(symbol: &str) -> Option<&str> {
+    let (_, quote) = symbol.rsplit_once('/')?;
+    Some(quote.split_once(['-', ':']).map_or(quote, |(code, _)| code))
 }
 
 impl TryFrom<String> for Symbol {
@@ -410,6 +414,14 @@ mod tests {
         assert_eq!(
             "AAPL".parse::<Symbol>().expect("a symbol").quote().as_str(),
             "USD"
+        );
+        assert_eq!(
+            "BTC/USDT-PERP"
+                .parse::<Symbol>()
+                .expect("a symbol")
+                .quote()
+                .as_str(),
+            "USDT"
         );
         for nonsense in ["", "/", "BTC/", "BTC USDT", "BTC/us dt", &"A".repeat(33)] {
             assert!(nonsense.parse::<Symbol>().is_err(), "{nonsense}");

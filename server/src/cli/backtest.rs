@@ -11,7 +11,7 @@ use papertape::backtest::{self, Outcome, ReportContext};
 use papertape::engine::{EngineConfig, ExecutionConfig, Fees};
 use papertape::exchange::SlippageModel;
 use papertape::market::{Bars, infer_instrument};
-use papertape::model::{Money, Symbol, Timeframe, Timestamp, decimal};
+use papertape::model::{Instrument, Money, Symbol, Timeframe, Timestamp, decimal};
 use papertape::strategy::Strategy;
 use rust_decimal::Decimal;
 use std::{
@@ -86,7 +86,9 @@ pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
     if bars.is_empty() {
         return Err(CliError::problem("there are no bars between --from and --to"));
     }
-    let config = configure(arguments, strategy, timeframe, price_digits)?;
+    let config = configure(arguments, strategy, timeframe, |symbol| {
+        infer_instrument(symbol, price_digits, &bars)
+    })?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let began = Instant::now();
     let outcome = backtest::run(config, &bars, &mut |_| true)
@@ -133,7 +135,7 @@ fn configure(
     arguments: &BacktestArguments,
     strategy: Strategy,
     timeframe: Timeframe,
-    price_digits: u32,
+    instrument_of: impl Fn(&Symbol) -> Instrument,
 ) -> Result<EngineConfig, CliError> {
     if !strategy.timeframe.is_multiple_of(timeframe) {
         return Err(CliError::problem(format!(
@@ -146,7 +148,7 @@ fn configure(
         .clone()
         .or_else(|| strategy.symbols.first().cloned())
         .ok_or_else(|| CliError::usage("neither --symbol nor the strategy says what the bars are of"))?;
-    let instrument = infer_instrument(&symbol, price_digits);
+    let instrument = instrument_of(&symbol);
     let mut execution = ExecutionConfig::default();
     if let Some(rate) = arguments.fee_rate {
         execution.fees = Fees::Rates {

@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
     let loaded = load(&arguments.files, arguments.timeframe)?;
     let timeframe = loaded.timeframe;
     let storage = arguments.store.open().await?;
-    let instrument = infer_instrument(&arguments.symbol, loaded.price_digits);
+    let instrument = infer_instrument(&arguments.symbol, loaded.price_digits, &loaded.bars);
     let (bars, instrument) = merge(&*storage, &arguments.symbol, timeframe, loaded.bars, instrument).await?;
     let quality = quality(&bars, timeframe);
     let count = bars.len();

@@ -10,7 +10,8 @@
 pub(super) mod field;
 mod timeline;
 
-use super::listing::{self, Listing};
+use super::CalendarId;
+use super::listing::{self, Class, Hours, Listing};
 use super::{Bar, Bars};
 use crate::model::{Instrument, Symbol, Timeframe, Timestamp};
 use rust_decimal::Decimal;
@@ -218,30 +219,56 @@ impl Columns {
     }
 }
 
-/// The instrument that a file's bars are of, when nothing but its symbol and the digits of its prices are known.
+/// The instrument that a file's bars are of, when nothing is known but its symbol, the digits of its prices and the bars.
 ///
 /// A well-known symbol has its venue's steps, unless the prices are finer than its tick (as adjusted prices of shares
 /// are): then the tick is that of the prices. For others the tick is that of the prices, at most 0.01 for symbols
-/// without a slash; the lot is 0.00001 for pairs and 1 otherwise; there is no smallest order.
+/// without a slash; the lot is 0.00001 for pairs, 0.001 for perpetuals and 1 otherwise; there is no smallest order.
+///
+/// Kind, trading hours, margin and limits follow from the symbol's form:
+///
+/// | form | kind | hours | covered by |
+/// |---|---|---|---|
+/// | `AAPL`, `BRK.B` | shares | NYSE and Nasdaq | all of its value |
+/// | `ESZ3`, `CLF24` | a future that ends by its exchange's rule; a single digit is the first such year in which it trades | CME Globex | an amount a contract |
+/// | `EUR/USD`, `EURUSD` | currencies | foreign exchange | 3.33 % |
+/// | `BTCUSDPERP`, `BTC/USDT-PERP` | a perpetual | always | 5 %, 2.5 % to keep |
+/// | `BTC/USDT` and all else | spot | always | all of its value |
+///
+/// Bars that open on a Saturday afternoon (UTC), when none of the exchanges trades, are not of one: they have no hours.
 #[must_use]
-pub fn infer_instrument(symbol: &Symbol, price_digits: u32) -> Instrument {
-    let pair = listing::is_pair(symbol);
+pub fn infer_instrument(symbol: &Symbol, price_digits: u32, bars: &Bars) -> Instrument {
+    let class = Class::of(symbol);
     let observed = |digits: u32| Decimal::new(1, digits.min(MAX_DIGITS));
-    match Listing::find(symbol) {
-        Some(known) if price_digits <= known.tick().scale() => known.instrument(symbol),
+    let steps = |tick, lot, minimum, multiplier| listing::instrument(symbol, tick, lot, minimum, multiplier);
+    let instrument = match Listing::find(symbol) {
         Some(known) => {
-            let instrument = known.instrument(symbol);
-            listing::instrument(
-                symbol,
-                observed(price_digits),
-                instrument.lot(),
-                known.minimum_notional,
-                known.multiplier,
-            )
+            let is_finer = price_digits > known.tick().scale();
+            let tick = if is_finer {
+                observed(price_digits)
+            } else {
+                known.tick()
+            };
+            steps(tick, known.lot(), known.minimum_notional, known.multiplier)
         }
-        None if pair => listing::instrument(symbol, observed(price_digits), Decimal::new(1, 5), 0, 1),
-        None => listing::instrument(symbol, observed(price_digits.max(2)), Decimal::ONE, 0, 1),
+        None if class == Class::Perpetual => steps(observed(price_digits), Decimal::new(1, 3), 0, 1),
+        None if listing::is_pair(symbol) => steps(observed(price_digits), Decimal::new(1, 5), 0, 1),
+        None => steps(observed(price_digits.max(2)), Decimal::ONE, 0, 1),
+    };
+    let as_of = bars.open_time.first().copied().unwrap_or(Timestamp::EPOCH);
+    let listed = class.complete(instrument, Hours::Exchange { as_of });
+    if bars.open_time.iter().copied().any(is_saturday_afternoon) {
+        listed.with_calendar(CalendarId::Always)
+    } else {
+        listed
     }
+}
+
+/// From noon to midnight on Saturday, UTC. Whole days open at midnight.
+fn is_saturday_afternoon(time: Timestamp) -> bool {
+    // The epoch was a Thursday.
+    let second_of_week = (time.secs() + 3 * 86_400).rem_euclid(7 * 86_400);
+    (5 * 86_400 + 43_200..6 * 86_400).contains(&second_of_week)
 }
 
 /// Bars as a bar file: `open_time` in ISO 8601, numbers in as many digits as give the same numbers when read back.

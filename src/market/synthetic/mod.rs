@@ -4,7 +4,7 @@
 //! the same symbol, seed and start give the same events for ever, on every machine. It has what makes real markets
 //! hard (clusters of volatility, jumps, a spread that widens in a storm, hours of silence and of noise) and regimes
 //! in which either trend followers or mean reverters earn, but it knows nothing of the world: profits made on it mean
-//! nothing. It never closes, not even for shares.
+//! nothing. It never closes, not even for shares, and its futures never end.
 
 mod price;
 
@@ -117,9 +117,11 @@ impl SimulatedMarket {
 
     /// The instrument that the simulated market of a symbol trades: the steps of a well-known symbol; for others a
     /// tick of 0.01, and lots of 0.00001 with orders of 5 or more for pairs, whole units for symbols without a slash.
+    /// Kind and margin are those of its class (see [`infer_instrument`](super::infer_instrument)), but it trades at every
+    /// hour, shares too, and its futures never end.
     #[must_use]
     pub fn instrument(symbol: &Symbol) -> Instrument {
-        Listing::of(symbol).instrument(symbol)
+        Listing::of(symbol).simulated(symbol)
     }
 
     /// What the market was made from.

@@ -1,4 +1,11 @@
-//! Well-known symbols: their steps, and what their simulated markets look like.
+//! Well-known symbols: their steps, and what their simulated markets look like; what follows from a symbol's class.
+
+mod class;
+mod future;
+
+pub(super) use class::{Class, Hours};
+
+use future::Contract;
 
 use crate::model::{Instrument, Symbol};
 use rust_decimal::Decimal;
@@ -64,16 +71,16 @@ const FUTURES: [Row; 6] = [
     ("GC",  10, 1, 0,   100,  2_700.0, 0.16,   150.0, 0.000_04),
 ];
 
-/// Letters of the delivery months, January to December.
-const MONTHS: &str = "FGHJKMNQUVXZ";
-
 impl Listing {
     /// The listing of a well-known symbol.
     pub(super) fn find(symbol: &Symbol) -> Option<Self> {
         let name = symbol.as_str();
         SPOT.iter()
             .find(|row| row.0 == name)
-            .or_else(|| FUTURES.iter().find(|row| is_contract(name, row.0)))
+            .or_else(|| {
+                let contract = Contract::parse(name)?;
+                FUTURES.iter().find(|row| row.0 == contract.root())
+            })
             .map(Self::from_row)
     }
 
@@ -113,10 +120,21 @@ impl Listing {
         Decimal::ONE / Decimal::from(self.ticks_per_unit)
     }
 
-    /// The instrument with the listing's steps.
-    pub(super) fn instrument(&self, symbol: &Symbol) -> Instrument {
-        let lot = Decimal::ONE / Decimal::from(self.lots_per_unit);
-        instrument(symbol, self.tick(), lot, self.minimum_notional, self.multiplier)
+    /// The quantity step, in units.
+    pub(super) fn lot(&self) -> Decimal {
+        Decimal::ONE / Decimal::from(self.lots_per_unit)
+    }
+
+    /// The instrument with the listing's steps, as the simulated market trades it: at every hour and without end.
+    pub(super) fn simulated(&self, symbol: &Symbol) -> Instrument {
+        let steps = instrument(
+            symbol,
+            self.tick(),
+            self.lot(),
+            self.minimum_notional,
+            self.multiplier,
+        );
+        Class::of(symbol).complete(steps, Hours::Never)
     }
 }
 
@@ -143,23 +161,13 @@ pub(super) fn is_pair(symbol: &Symbol) -> bool {
     symbol.as_str().contains('/')
 }
 
-/// Whether `name` is a contract of the future `root`: root, month letter, one or two digits of the year.
-fn is_contract(name: &str, root: &str) -> bool {
-    let Some(mut delivery) = name.strip_prefix(root).map(str::chars) else {
-        return false;
-    };
-    let month = delivery.next().is_some_and(|letter| MONTHS.contains(letter));
-    let year = delivery.as_str();
-    month && (1..=2).contains(&year.len()) && year.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn steps(symbol: &str) -> [String; 4] {
         let symbol: Symbol = symbol.parse().expect("a symbol");
-        let instrument = Listing::of(&symbol).instrument(&symbol);
+        let instrument = Listing::of(&symbol).simulated(&symbol);
         [
             instrument.tick(),
             instrument.lot(),
