@@ -1,7 +1,7 @@
 //! Orders meet quotes and trades, as they do on feeds of ticks.
 
 use papertape::engine::{Command, EngineConfig, Input};
-use papertape::exchange::SlippageModel;
+use papertape::exchange::{LimitFill, SlippageModel};
 use papertape::market::{MarketEvent, Quote, TradeTick};
 use papertape::model::{Side, Timestamp};
 use papertape::testkit::{Bench, config, decimal};
@@ -151,6 +151,34 @@ fn a_resting_limit_fills_when_quoted_or_traded_through_not_when_touched() {
     );
     tape.quote(65, 98.0, 98.5, 5.0);
     assert_eq!(tape.journal()[0], "#1 filled 1.6 @ 99.00", "at its own price");
+}
+
+#[test]
+fn where_only_trades_are_known_the_fill_rule_says_how_far_they_must_come() {
+    // (rule, the prices of trades that come, the one that fills the buy limit at 99)
+    for (limit, prices, fills_at) in [
+        (LimitFill::Touch, vec![99.01, 99.0], 99.0),
+        (LimitFill::Through, vec![99.01, 99.0, 98.99], 98.99),
+        (
+            LimitFill::ThroughByTicks(3),
+            vec![99.0, 98.99, 98.98, 98.97],
+            98.97,
+        ),
+    ] {
+        let mut config = config(&strategy("orders: {entry: {type: limit, price: close - 2}}"));
+        config.execution.fill.limit = limit;
+        let mut tape = Tape::with(config);
+        tape.trade(10, 101.0, 1.0).clock(60).trade(61, 101.0, 1.0).journal();
+        for (second, price) in (62..).zip(prices) {
+            tape.trade(second, price, 0.5);
+            let journal = tape.journal();
+            if price == fills_at {
+                assert_eq!(journal[0], "#1 filled 0.5 @ 99.00", "{limit:?}");
+            } else {
+                assert_eq!(journal, [""; 0], "{limit:?}: nothing at {price}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -212,16 +212,7 @@ impl Engine {
         match order.awaits() {
             Awaits::Anything => self.take(at, id, None, time, sink),
             Awaits::Limit(limit) => {
-                let is_met = match self.models.fill.limit {
-                    LimitFill::Touch => reaches(side, limit, touch),
-                    LimitFill::Through => goes_through(side, limit, touch),
-                    LimitFill::ThroughByTicks(ticks) => {
-                        let beyond =
-                            Price(limit.0 - side.sign() * market.instrument().tick() * Decimal::from(ticks));
-                        reaches(side, beyond, touch)
-                    }
-                };
-                if is_met {
+                if self.comes_far_enough(at, side, limit, touch) {
                     self.give(at, id, limit, time, sink);
                 } else if !market.is_queued(id) {
                     // The best price has come to it: now it is seen how long the queue is.
@@ -233,6 +224,19 @@ impl Engine {
             Awaits::RiseTo(_) | Awaits::FallTo(_) => {}
         }
         self.cancel_rest(at, id, time, sink);
+    }
+
+    /// Whether the market at `price` meets a limit that rests, as the fill rule has it.
+    fn comes_far_enough(&self, at: InstrumentId, side: Side, limit: Price, price: Price) -> bool {
+        match self.models.fill.limit {
+            LimitFill::Touch => reaches(side, limit, price),
+            LimitFill::Through => goes_through(side, limit, price),
+            LimitFill::ThroughByTicks(ticks) => {
+                let tick = self.instrument(at).tick();
+                let beyond = Price(limit.0 - side.sign() * tick * Decimal::from(ticks));
+                reaches(side, beyond, price)
+            }
+        }
     }
 
     fn set_off_by_quote<S: Sink>(&mut self, at: InstrumentId, id: OrderId, time: Timestamp, sink: &mut S) {
@@ -591,11 +595,9 @@ impl Engine {
                 continue;
             };
             let queue = self.market(at).queue_of(id);
-            let reach = if limit == price {
-                match self.market_mut(at).trade_reaches(id, lots) {
-                    Some(lots) => lots.min(left),
-                    None => 0,
-                }
+            let reach = if limit == price && self.market(at).is_queued(id) {
+                let reaches_it = self.market_mut(at).trade_reaches(id, lots);
+                reaches_it.map_or(0, |lots| lots.min(left))
             } else {
                 left
             };
@@ -621,8 +623,8 @@ impl Engine {
         }
     }
 
-    /// The next resting limit order that a trade at `price` meets: beyond it on either side, or at it on the side that
-    /// gave.
+    /// The next resting limit order that a trade at `price` meets. Where only trades are known, the fill rule says how far
+    /// they must come; else the trade must go through it on either side, or be at it on the side that gave.
     fn next_for_trade(
         &self,
         at: InstrumentId,
@@ -635,8 +637,13 @@ impl Engine {
             let Awaits::Limit(limit) = order.awaits() else {
                 return false;
             };
-            let at_price = limit == price && order.side == maker && market.is_queued(order.id);
-            rests(order) && !seen.contains(&order.id) && (at_price || goes_through(order.side, limit, price))
+            let is_met = if market.tier() == Some(DataTier::Trades) {
+                self.comes_far_enough(at, order.side, limit, price)
+            } else {
+                let at_price = limit == price && order.side == maker && market.is_queued(order.id);
+                at_price || goes_through(order.side, limit, price)
+            };
+            rests(order) && !seen.contains(&order.id) && is_met
         };
         let better = |order: &&Order| {
             let limit = order.awaits().price().unwrap_or(price);
