@@ -28,6 +28,8 @@ pub mod engine;
 
 pub mod backtest;
 
+pub mod calibration;
+
 pub mod analytics;
 
 pub mod alert;

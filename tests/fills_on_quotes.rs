@@ -168,7 +168,10 @@ fn where_only_trades_are_known_the_fill_rule_says_how_far_they_must_come() {
         let mut config = config(&strategy("orders: {entry: {type: limit, price: close - 2}}"));
         config.execution.fill.limit = limit;
         let mut tape = Tape::with(config);
-        tape.trade(10, 101.0, 1.0).clock(60).trade(61, 101.0, 1.0).journal();
+        tape.trade(10, 101.0, 1.0)
+            .clock(60)
+            .trade(61, 101.0, 1.0)
+            .journal();
         for (second, price) in (62..).zip(prices) {
             tape.trade(second, price, 0.5);
             let journal = tape.journal();

@@ -221,7 +221,6 @@ impl Engine {
 
     /// Charges interest and borrow fees once a day.
     #[inline]
-    #[inline]
     pub(super) fn accrue<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         if self.account.accrues_at(now) {
             self.pay_interest(now, sink);

@@ -21,8 +21,8 @@ pub use bar::{Bar, BarError, Bars};
 pub use bar_file::{BarFile, BarFileError, infer_instrument, write_bars_csv};
 pub use calendar::{Calendar, CalendarId, CalendarIdError, Phase, PhaseCursor, PhaseSpan, TradingSession};
 pub use capture::{
-    Capture, CaptureError, CaptureEvent, CaptureFile, CaptureFiles, CaptureProblem, CapturedQuote,
-    CapturedTrade,
+    Capture, CaptureError, CaptureEvent, CaptureFile, CaptureFiles, CaptureProblem, CaptureSteps,
+    CapturedQuote, CapturedTrade,
 };
 pub use corporate_action::{
     CorporateAction, CorporateActionError, PriceRole, price_after_dividend, price_after_split,

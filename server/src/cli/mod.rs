@@ -4,6 +4,7 @@
 
 mod backtest;
 mod bars;
+mod calibrate;
 mod check;
 mod doctor;
 mod error;
@@ -46,6 +47,8 @@ enum Command {
     Import(import::ImportArguments),
     /// Run a session's recorded inputs again and compare every event.
     Verify(verify::VerifyArguments),
+    /// Replay a tick capture and compare fills on each tier of data and under each model.
+    Calibrate(calibrate::CalibrateArguments),
     /// Check the installation, a line each.
     Doctor(doctor::DoctorArguments),
 }
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Strategy(StrategyCommand::Check(arguments)) => check::run(&arguments),
         Command::Import(arguments) => block_on(import::run(arguments)),
         Command::Verify(arguments) => block_on(verify::run(arguments)),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Doctor(arguments) => block_on(doctor::run(arguments)),
     };
     match result {

@@ -13,9 +13,11 @@
 
 mod error;
 mod messages;
+mod steps;
 mod table;
 
 pub use error::{CaptureError, CaptureProblem};
+pub use steps::CaptureSteps;
 
 use super::{DepthDiff, DepthSnapshot, Grid, Quote, TradeTick};
 use crate::model::Timestamp;
@@ -28,6 +30,29 @@ pub struct CaptureFile<'a> {
     pub name: &'a str,
     /// Its contents.
     pub bytes: &'a [u8],
+}
+
+impl CaptureFile<'static> {
+    /// In the place of a file of trades that is not there.
+    pub const NO_TRADES: Self = Self {
+        name: "no trades",
+        bytes: b"received_us,trade_id,price,quantity,buyer_is_maker",
+    };
+    /// In the place of a file of quotes that is not there.
+    pub const NO_QUOTES: Self = Self {
+        name: "no quotes",
+        bytes: b"received_us,update_id,bid_price,bid_qty,ask_price,ask_qty",
+    };
+    /// In the place of a file of changes of the book that is not there.
+    pub const NO_DEPTH: Self = Self {
+        name: "no changes of the book",
+        bytes: b"received_us,first_update_id,final_update_id,side,price,quantity",
+    };
+    /// In the place of a file of snapshots that is not there.
+    pub const NO_SNAPSHOT: Self = Self {
+        name: "no snapshots",
+        bytes: b"received_us,last_update_id,side,price,quantity",
+    };
 }
 
 /// The four files of a capture.

@@ -160,6 +160,13 @@ impl<const N: usize> Row<'_, N> {
         }
     }
 
+    /// The digits after the point of a number, zeros at the end not counted.
+    pub(super) fn digits(&self, column: usize) -> Result<u32, CaptureProblem> {
+        field::number(self.fields[column], self.columns[column])
+            .map(|(_, digits)| digits)
+            .map_err(|_| self.problem(column, "a number"))
+    }
+
     fn micros(&self, column: usize) -> Result<Timestamp, CaptureProblem> {
         self.fields[column]
             .parse()
