@@ -82,6 +82,7 @@ pub(crate) fn order(id: u64, purpose: OrderPurpose, kind: OrderKind) -> Order {
         hold: usdt("48200"),
         reason: "entry.long".into(),
         end_reason: "".into(),
+        end_code: "".into(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The JSON that HTTP and WebSocket speak, shared by server, page and command line.
 
 mod backtest;
+mod explain;
 mod live;
+mod order;
 mod problem;
 mod session;
 mod strategy;
@@ -10,7 +12,12 @@ pub use backtest::{
     BacktestProgress, BacktestReport, BacktestRequest, BacktestState, BacktestStatus, DataQuality,
     StrategyRun, Timing, TradeReport,
 };
+pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitStory};
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
+pub use order::{
+    AmendBody, AttachedBody, GroupWord, LegBody, Number, OrderBody, OrderChange, OrderListBody, OrderReport,
+    PostOnlyBody, PublicOrderId, PublicOrderIdError, TrailBody,
+};
 pub use problem::{FieldError, ProblemDetails};
 pub use session::{
     EquityPoint, FeedInfo, FeedKind, LastEvent, Page, SessionAction, SessionDetail, SessionSummary,

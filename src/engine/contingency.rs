@@ -1,8 +1,8 @@
 //! Orders that depend on each other: attached ones wait for their parent, of a group only one may fill.
 
 use super::{Engine, EventKind, Sink};
-use crate::model::{InstrumentId, OrderId, Quantity, Timestamp};
-use crate::order::{CancelReason, Order, OrderStatus};
+use crate::model::{InstrumentId, OrderId, Quantity, Side, Timestamp};
+use crate::order::{CancelReason, Order, OrderKind, OrderStatus};
 use rust_decimal::Decimal;
 
 impl Engine {
@@ -69,6 +69,7 @@ impl Engine {
                 if child.only_reduces() {
                     child.quantity = child.quantity.min(quantity);
                 }
+                self.decide_now(&mut child, time);
                 let group = child.group;
                 if self.send(child, time, sink).is_none() {
                     return self.refuse_group(group, time, sink);
@@ -84,6 +85,25 @@ impl Engine {
                 self.amend(at, index, kind, quantity, time, sink);
             }
             _ => {}
+        }
+    }
+
+    /// An attached order is decided by its parent's fill: by the price that there is then, from which a trailing stop
+    /// begins.
+    fn decide_now(&self, child: &mut Order, time: Timestamp) {
+        let market = self.market(child.instrument);
+        let Some(price) = market.last_price() else {
+            return;
+        };
+        child.decision_price = price;
+        child.submitted_at = time;
+        if let OrderKind::TrailingStop { stop_price, trail } = child.kind {
+            let begin = trail.stop(child.side, price, market.instrument());
+            let stop = match child.side {
+                Side::Sell => stop_price.min(begin),
+                Side::Buy => stop_price.max(begin),
+            };
+            child.kind = child.kind.at(None, Some(stop));
         }
     }
 

@@ -92,6 +92,7 @@ impl Engine {
         let mut order = self.order(draft, time);
         advance(&mut order, OrderEvent::Deny, time);
         order.end_reason = reason.to_string().into();
+        order.end_code = reason.code().into();
         self.tell_denied(order, reason, time, sink);
     }
 
@@ -132,6 +133,7 @@ impl Engine {
             hold: Money::zero(self.config.instrument.quote()),
             reason: draft.reason,
             end_reason: Cow::Borrowed(""),
+            end_code: Cow::Borrowed(""),
         }
     }
 
@@ -199,7 +201,7 @@ impl Engine {
             at,
             index,
             OrderEvent::Reject,
-            Cow::Owned(reason.to_string()),
+            (reason.code(), Cow::Owned(reason.to_string())),
             time,
         );
         let order_id = order.id;
@@ -280,7 +282,7 @@ impl Engine {
             at,
             index,
             OrderEvent::Cancel,
-            Cow::Owned(reason.to_string()),
+            (reason.code(), Cow::Owned(reason.to_string())),
             time,
         );
         let order_id = order.id;
@@ -354,7 +356,7 @@ impl Engine {
         while let Some(index) = self.market(at).orders.find(is_over) {
             self.forget_reversal(at, index);
             let why = Cow::Borrowed("its time in force was over");
-            let order = self.end(at, index, OrderEvent::Expire, why, now);
+            let order = self.end(at, index, OrderEvent::Expire, ("expired", why), now);
             self.emit(now, EventKind::OrderExpired { order_id: order.id }, sink);
             self.after_end(&order, CancelReason::ParentEnded, now, sink);
         }
@@ -366,7 +368,7 @@ impl Engine {
         at: InstrumentId,
         index: usize,
         event: OrderEvent,
-        reason: Cow<'static, str>,
+        (code, reason): (&'static str, Cow<'static, str>),
         time: Timestamp,
     ) -> Order {
         let zero = Money::zero(self.config.instrument.quote());
@@ -374,6 +376,7 @@ impl Engine {
             advance(order, event, time);
             order.hold = zero;
             order.end_reason = reason;
+            order.end_code = Cow::Borrowed(code);
             order.clone()
         });
         self.market_mut(at).leave_queue(order.id);

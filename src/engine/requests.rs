@@ -42,19 +42,23 @@ impl Engine {
         }
         let first = self.counters.orders + 1;
         let group = GroupId(first);
-        let drafts = self.drafts(list, OrderId(first), group);
-        let flaw = drafts.iter().find_map(|(_, flaw)| flaw.clone());
+        let mut orders = Vec::new();
+        for (draft, flaw) in self.drafts(list, OrderId(first), group) {
+            let order = self.order(draft, time);
+            let flaw = flaw.or_else(|| self.early_objection(&order, orders.first().map(|(first, _)| first)));
+            orders.push((order, flaw));
+        }
+        let flaw = orders.iter().find_map(|(_, flaw)| flaw.clone());
         if let Some(flaw) = flaw {
-            for (draft, own) in drafts {
+            for (order, own) in orders {
                 let reason = own.unwrap_or_else(|| flaw.clone());
-                self.refuse(draft, reason, time, sink);
+                self.refuse_order(order, reason, time, sink);
             }
             return;
         }
         let mut refused = false;
-        for (draft, _) in drafts {
-            let waits = draft.parent.is_some();
-            let order = self.order(draft, time);
+        for (order, _) in orders {
+            let waits = order.parent.is_some();
             if let Some(client) = order.client_order_id.clone() {
                 self.client_ids.insert(client, order.id);
             }
@@ -127,6 +131,7 @@ impl Engine {
         let held = self.account.holding(at).quantity();
         let quantity = match (request.quantity, request.close_position) {
             (Some(quantity), _) => Ok(Quantity(quantity)),
+            (None, true) if held.is_zero() && !waits => Err(RejectReason::WouldIncrease),
             (None, true) => Ok(Quantity(held.abs())),
             (None, false) => Err(RejectReason::Contradiction {
                 what: "an order needs a quantity".to_owned(),
@@ -168,6 +173,27 @@ impl Engine {
     ) {
         let order = self.order(draft, time);
         self.refuse_order(order, reason, time, sink);
+    }
+
+    /// What the exchange will object to when the order arrives, as far as that is known now: said at once, so that who
+    /// asked need not wait for the market to hear it.
+    ///
+    /// An attached order is judged by the price at which its parent, the first of the list, is to fill.
+    fn early_objection(&self, order: &Order, parent: Option<&Order>) -> Option<RejectReason> {
+        // Whether the market is open to it, its arrival shows.
+        let arrival = self.arrival(order.instrument, Phase::Regular);
+        if order.parent.is_some() {
+            let mut judged = order.clone();
+            if let Some(price) = parent.and_then(|parent| parent.kind.price()) {
+                judged.decision_price = price;
+            }
+            return arrival.objection_to_terms(&judged);
+        }
+        let alone = self.market(order.instrument).orders.is_empty();
+        arrival
+            .objection(order)
+            // An order under way may open what this one is to reduce.
+            .filter(|reason| alone || *reason != RejectReason::WouldIncrease)
     }
 
     fn refuse_order<S: Sink>(

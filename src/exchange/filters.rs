@@ -28,11 +28,16 @@ impl Arrival<'_> {
     /// What the exchange objects to in `order`; `None` when it takes it.
     #[must_use]
     pub fn objection(&self, order: &Order) -> Option<RejectReason> {
-        self.of_quantity(order)
-            .or_else(|| self.of_prices(order))
+        self.objection_to_terms(order)
             .or_else(|| self.of_time(order))
             .or_else(|| self.of_limits(order))
             .or_else(|| self.of_position(order))
+    }
+
+    /// What it objects to in the order's own quantity and prices, whenever it arrives.
+    #[must_use]
+    pub fn objection_to_terms(&self, order: &Order) -> Option<RejectReason> {
+        self.of_quantity(order).or_else(|| self.of_prices(order))
     }
 
     fn of_quantity(&self, order: &Order) -> Option<RejectReason> {
@@ -120,7 +125,11 @@ impl Arrival<'_> {
         let maximum = limits
             .maximum_notional
             .map(|most| Money::new(most, self.instrument.quote()));
-        let notional = self.instrument.notional(price, quantity);
+        let Some(notional) = self.instrument.checked_notional(price, quantity) else {
+            let most = Money::EXACT_BELOW / price.0 / self.instrument.multiplier();
+            let maximum = self.instrument.floor_to_lot(most);
+            return Some(RejectReason::AboveMaximumQuantity { quantity, maximum });
+        };
         if let Some(maximum) = maximum.filter(|most| notional.amount > most.amount) {
             return Some(RejectReason::AboveMaximumNotional { notional, maximum });
         }

@@ -70,6 +70,9 @@ pub struct Order {
     pub reason: Cow<'static, str>,
     /// Why it ended unfilled, in words; empty otherwise.
     pub end_reason: Cow<'static, str>,
+    /// The same as a stable code, such as `insufficient_funds`; empty otherwise.
+    #[serde(default)]
+    pub end_code: Cow<'static, str>,
 }
 
 /// What an order waits for, as it stands.

@@ -54,6 +54,7 @@ impl OrderCheck<'_> {
             Err(reason) => {
                 let mut order = advanced(order, OrderEvent::Deny, now);
                 order.end_reason = reason.to_string().into();
+                order.end_code = reason.code().into();
                 Err(Box::new((order, reason)))
             }
         }
