@@ -154,6 +154,23 @@ fn a_resting_limit_fills_when_quoted_or_traded_through_not_when_touched() {
 }
 
 #[test]
+fn an_order_behind_the_best_price_joins_the_queue_when_that_comes_to_it() {
+    let mut tape = Tape::start("orders: {entry: {type: limit, price: close - 2}}");
+    tape.trade(10, 101.0, 1.0)
+        .clock(60)
+        .quote(61, 99.5, 100.0, 5.0)
+        .journal();
+    tape.trade(62, 99.0, 9.0);
+    assert_eq!(tape.journal(), [""; 0], "nobody knows how many are there");
+    tape.quote(63, 99.0, 99.5, 5.0).trade(64, 99.0, 5.5);
+    assert_eq!(
+        tape.journal()[0],
+        "#1 filled 0.5 @ 99.00",
+        "five were there before it"
+    );
+}
+
+#[test]
 fn where_only_trades_are_known_the_fill_rule_says_how_far_they_must_come() {
     // (rule, the prices of trades that come, the one that fills the buy limit at 99)
     for (limit, prices, fills_at) in [

@@ -52,8 +52,7 @@ impl Engine {
         let Some(quote) = market.quote.filter(|_| changed || !market.orders.is_empty()) else {
             return;
         };
-        // Half a tick of room for what floats round.
-        let half = 0.5 * Price(market.instrument().tick()).to_f64();
+        let half = market.half_tick();
         if market.is_open_to_fills()
             && !market
                 .orders
@@ -214,9 +213,6 @@ impl Engine {
             Awaits::Limit(limit) => {
                 if self.comes_far_enough(at, side, limit, touch) {
                     self.give(at, id, limit, time, sink);
-                } else if !market.is_queued(id) {
-                    // The best price has come to it: now it is seen how long the queue is.
-                    self.rejoin(at, id);
                 }
             }
             Awaits::RiseTo(price) if touch >= price => self.set_off_at(at, id, touch, time, sink),

@@ -1,10 +1,13 @@
 //! One instrument's market as a session sees it, and our orders in it.
 
-use super::{Conditions, DataTier, Met, OwnLiquidity, QueueModel, QueuePosition, QueueStory, WorkingOrders};
+use super::{
+    Conditions, DataTier, Met, OwnLiquidity, QueueModel, QueuePosition, QueueStory, WorkingOrders, rests,
+};
 use crate::market::{
     BookCondition, CalendarId, DepthKind, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, Quote,
 };
 use crate::model::{Instrument, Money, OrderId, Price, Side, Timestamp};
+use crate::order::Awaits;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +31,8 @@ pub enum TradingStatus {
 pub struct Market {
     instrument: Instrument,
     grid: Grid,
+    /// Half a tick: room for what floats round.
+    half_tick: f64,
     /// Our orders.
     pub orders: WorkingOrders,
     /// Where those that rest at a price stand in its queue.
@@ -64,6 +69,10 @@ struct QueueEntry {
     place: QueuePosition,
 }
 
+fn half_tick(instrument: &Instrument) -> f64 {
+    0.5 * Price(instrument.tick()).to_f64()
+}
+
 fn empty_update() -> DepthUpdate {
     DepthUpdate {
         time: Timestamp::EPOCH,
@@ -79,6 +88,7 @@ impl Market {
     pub fn new(instrument: Instrument, conditions: Conditions) -> Self {
         Self {
             grid: Grid::of(&instrument),
+            half_tick: half_tick(&instrument),
             phases: PhaseCursor::new(instrument.calendar()),
             instrument,
             orders: WorkingOrders::default(),
@@ -105,7 +115,14 @@ impl Market {
     /// Goes on as another instrument: a new symbol, another lot.
     pub fn become_instrument(&mut self, instrument: Instrument) {
         self.grid = Grid::of(&instrument);
+        self.half_tick = half_tick(&instrument);
         self.instrument = instrument;
+    }
+
+    /// Half a tick, in quote currency: room for what floats round.
+    #[must_use]
+    pub const fn half_tick(&self) -> f64 {
+        self.half_tick
     }
 
     /// The border to ticks and lots.
@@ -208,6 +225,11 @@ impl Market {
         self.tick_time = Some(quote.time);
         self.quote = Some(*quote);
         self.last_price = Some(quote.mid());
+        if self.queues.len() < self.orders.limits()
+            && self.orders.is_at_touch(quote.bid, quote.ask, self.half_tick)
+        {
+            self.join_waiting(model);
+        }
         true
     }
 
@@ -234,6 +256,9 @@ impl Market {
         self.apply(update, model);
         self.tier = Some(DataTier::Depth);
         self.tick_time = Some(update.time);
+        if self.queues.len() < self.orders.limits() {
+            self.join_waiting(model);
+        }
         if before == (self.book.best_bid(), self.book.best_ask()) {
             return false;
         }
@@ -337,6 +362,21 @@ impl Market {
             price,
             place: QueuePosition::join(model, shown),
         });
+    }
+
+    /// Orders that rest at a price whose queue was not known join it as soon as it is: the best price has come to them, or
+    /// the book is known at last.
+    #[cold]
+    fn join_waiting(&mut self, model: &QueueModel) {
+        for index in 0..self.orders.as_slice().len() {
+            let order = self.orders.at(index);
+            if let (Awaits::Limit(price), true) = (order.awaits(), rests(order))
+                && !self.is_queued(order.id)
+            {
+                let (id, side) = (order.id, order.side);
+                self.join_queue(id, side, price, model);
+            }
+        }
     }
 
     /// Takes an order out of its queue.

@@ -32,6 +32,8 @@ struct Band {
     expiry: Timestamp,
     /// Whether anything moves with the market or must be looked at with the next data, whatever the price.
     restless: bool,
+    /// How many rest at a limit.
+    limits: usize,
 }
 
 impl Band {
@@ -42,6 +44,7 @@ impl Band {
         rise_to: f64::INFINITY,
         expiry: Timestamp::from_nanos(i64::MAX),
         restless: false,
+        limits: 0,
     };
 }
 
@@ -136,6 +139,20 @@ impl WorkingOrders {
             && bid - slack > band.fall_to
             && ask + slack < band.rise_to
             && time < band.expiry
+    }
+
+    /// How many rest at a limit.
+    #[inline]
+    #[must_use]
+    pub const fn limits(&self) -> usize {
+        self.band.limits
+    }
+
+    /// Whether a limit of ours is, within `slack`, as good as the best price of its own side or better.
+    #[inline]
+    #[must_use]
+    pub fn is_at_touch(&self, bid: f64, ask: f64, slack: f64) -> bool {
+        bid - slack < self.band.buy_limit || ask + slack > self.band.sell_limit
     }
 
     /// Takes in an order that waits for another one.
@@ -248,6 +265,7 @@ impl WorkingOrders {
                 (Awaits::Limit(price), Side::Buy) => band.buy_limit = band.buy_limit.max(price.to_f64()),
                 (Awaits::Limit(price), Side::Sell) => band.sell_limit = band.sell_limit.min(price.to_f64()),
             }
+            band.limits += usize::from(rests(order) && matches!(order.awaits(), Awaits::Limit(_)));
             band.restless |= order.status == OrderStatus::Submitted
                 || matches!(order.kind, OrderKind::TrailingStop { .. })
                 || order.is_for_auction();
