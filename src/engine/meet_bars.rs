@@ -195,7 +195,8 @@ impl Engine {
         let next = orders
             .filter(|order| order.status == OrderStatus::Submitted)
             .map(|order| order.arrives_at.nanos())
-            .filter(|arrival| *arrival <= begin + span / 3)
+            // What arrives at the bar's very end meets the next one's open.
+            .filter(|arrival| *arrival <= begin + span / 3 && *arrival < walk.close_time.nanos())
             .min()?;
         let share = ((next - begin).max(0)) as f64 / (span / 3) as f64;
         let price = leg.from + (leg.to - leg.from) * share.min(1.0);
