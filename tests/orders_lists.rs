@@ -445,6 +445,78 @@ fn a_cancel_that_is_on_its_way_races_the_fill() {
 }
 
 #[test]
+fn a_trigger_and_a_trail_are_met_by_the_side_of_the_quote_that_they_would_take() {
+    // A row: what it does, the order, the quotes (bid, ask), what is told.
+    type Row = (
+        &'static str,
+        OrderRequest,
+        &'static [(f64, f64)],
+        &'static [&'static str],
+    );
+    let of = |kind, stop_price: &str, price: Option<&str>| OrderRequest {
+        kind,
+        stop_price: Some(decimal(stop_price)),
+        price: price.map(decimal),
+        ..market(Side::Buy, "1")
+    };
+    let trailing = OrderRequest {
+        kind: OrderType::TrailingStop,
+        trail: Some(TrailRequest {
+            amount: None,
+            percent: Some(decimal("2")),
+        }),
+        ..market(Side::Buy, "1")
+    };
+    let rows: [Row; 5] = [
+        (
+            "a stop to buy waits for the ask",
+            of(OrderType::Stop, "105", None),
+            &[(104.5, 104.99), (104.9, 105.0)],
+            &["#1 accepted", "#1 triggered at 105.00", "#1 filled 1 @ 105.00"],
+        ),
+        (
+            "a stop-limit is left behind, and fills when the ask comes back through its price",
+            of(OrderType::StopLimit, "105", Some("105.5")),
+            &[(106.0, 106.1), (105.2, 105.5), (105.2, 105.4)],
+            &["#1 accepted", "#1 triggered at 106.10", "#1 filled 1 @ 105.5"],
+        ),
+        (
+            "a take-profit to buy waits for the ask to fall to it",
+            of(OrderType::TakeProfit, "95", None),
+            &[(94.9, 95.01), (94.8, 94.9)],
+            &["#1 accepted", "#1 triggered at 94.90", "#1 filled 1 @ 94.90"],
+        ),
+        (
+            "a take-profit-limit, once set off, rests at its price",
+            of(OrderType::TakeProfitLimit, "95", Some("94")),
+            &[(94.8, 94.9), (93.9, 94.0), (93.8, 93.9)],
+            &["#1 accepted", "#1 triggered at 94.90", "#1 filled 1 @ 94"],
+        ),
+        (
+            "a trail in percent follows the ask down, and its rise meets it",
+            trailing,
+            &[(99.9, 100.0), (89.9, 90.0), (91.7, 91.79), (91.7, 91.8)],
+            &[
+                "#1 accepted",
+                "#1 amended to 91.80",
+                "#1 triggered at 91.80",
+                "#1 filled 1 @ 91.80",
+            ],
+        ),
+    ];
+    for (says, order, quotes, expected) in rows {
+        let mut world = World::with(idle(), true);
+        world.does(place(order)).told();
+        for (bid, ask) in quotes {
+            world.quote(*bid, *ask, 5.0);
+        }
+        let journal = world.bench.journal();
+        let told: Vec<&String> = journal.iter().filter(|line| line.starts_with('#')).collect();
+        assert_eq!(told, *expected, "{says}");
+    }
+}
+
+#[test]
 fn a_list_is_placed_whole_or_not_at_all() {
     on_bars_and_on_quotes(|world| {
         let wrong = OrderRequest {
