@@ -25,8 +25,8 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
-        self.close_bars_before(time, sink);
-        self.market_time = Some(time);
+        self.pass_time_until(time, sink);
+        self.reach(time);
         self.accrue(time, sink);
         match action {
             MarketAction::Funding { rate, mark } => {

@@ -97,6 +97,8 @@ impl Engine {
         };
         child.decision_price = price;
         child.submitted_at = time;
+        // It waits at the exchange, so it goes nowhere.
+        child.arrives_at = time;
         if let OrderKind::TrailingStop { stop_price, trail } = child.kind {
             let begin = trail.stop(child.side, price, market.instrument());
             let stop = match child.side {

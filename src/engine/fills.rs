@@ -55,7 +55,7 @@ impl Engine {
             Quantity::ZERO
         } else {
             let opening = Quantity(wanted.0 - closes.0);
-            opening.min(self.within_cash(at, order, &terms))
+            opening.min(self.within_cash(at, order, terms.price))
         };
         let short_of = match (only_reduces, order.purpose) {
             (true, OrderPurpose::Manual) => CancelReason::NothingToReduce,
@@ -69,7 +69,10 @@ impl Engine {
         } else {
             remaining
         };
-        let killed = order.time_in_force == TimeInForce::Fok && quantity < whole;
+        // Of a book its taker has seen before the first level that the levels together are enough.
+        let is_level = terms.liquidity == Liquidity::Taker && matches!(terms.met, Met::Level { .. });
+        let needed = if is_level { wanted.min(whole) } else { whole };
+        let killed = order.time_in_force == TimeInForce::Fok && quantity < needed;
         if killed || quantity.0 <= Decimal::ZERO {
             let reason = if wanted < whole {
                 CancelReason::NotFilledAtOnce
@@ -96,17 +99,24 @@ impl Engine {
         quantity
     }
 
-    /// What the free funds carry on these terms, the order's own hold included.
-    fn within_cash(&self, at: InstrumentId, order: &Order, terms: &Terms) -> Quantity {
+    /// Whether position and free funds carry all of an order at a price.
+    pub(super) fn carries_whole(&self, at: InstrumentId, order: &Order, price: Price) -> bool {
+        let held = self.account.holding(at).quantity() * order.side.sign();
+        let closes = (-held).max(Decimal::ZERO);
+        order.only_reduces() || order.remaining().0 <= closes + self.within_cash(at, order, price).0
+    }
+
+    /// What the free funds carry at a price, the order's own hold included.
+    fn within_cash(&self, at: InstrumentId, order: &Order, price: Price) -> Quantity {
         let instrument = self.instrument(at);
         let claim = Claim {
             side: order.side,
-            price: terms.price,
+            price,
             wanted: order.remaining(),
             released: order.hold,
             rate: self.models.worst_fee_rate(),
         };
-        let fee = |quantity| self.models.worst_fee(instrument, terms.price, quantity);
+        let fee = |quantity| self.models.worst_fee(instrument, price, quantity);
         self.account.reach(at, instrument, &claim, fee)
     }
 

@@ -28,6 +28,8 @@ struct Walk {
     /// When the bar opens and when it closes.
     open_time: Timestamp,
     close_time: Timestamp,
+    /// How far the walk has come: the bar's open, until an order arrives later.
+    now: Timestamp,
     phase: Phase,
     /// How far the price must go for a resting limit.
     reach: Reach,
@@ -59,15 +61,8 @@ impl Engine {
     /// A bar of the base timeframe: our orders meet it, then it closes.
     #[inline]
     pub(super) fn meet_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
-        if at == InstrumentId::PRIMARY {
-            // After a gap, the strategy's bar that ended before this one is told so first; what it orders meets this bar.
-            if let Some(earlier) = self.strategy_bars.advance(bar.open_time) {
-                self.close_strategy_bar(&earlier, sink);
-            }
-        }
-        if !self.on_their_way.is_empty() {
-            self.carry_out_arrived(bar.open_time, sink);
-        }
+        // After a gap, the strategy's bar that ended before this one is told so first; what it orders meets this bar.
+        self.pass_time_until(bar.open_time, sink);
         let base = self.config.base_timeframe;
         let market = self.market_mut(at);
         // What the bar trades counts for those who meet it.
@@ -86,7 +81,7 @@ impl Engine {
 
     fn walk<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
         let time = bar.open_time;
-        self.market_time = Some(time);
+        self.reach(time);
         self.expire_orders(at, time, sink);
         let Some(open) = self.instrument(at).price_from_f64(bar.open) else {
             return;
@@ -105,13 +100,15 @@ impl Engine {
         // Those that rest already are met before those that only now arrive.
         self.meet_gap(&mut walk, at_open, sink);
         self.arrive(&mut walk, at_open, sink);
-        self.trail(at, bar.open, time, sink);
+        self.trail(at, None, bar.open, time, sink);
         for (number, leg) in self.path(at, bar).into_iter().enumerate() {
             self.walk_leg(&mut walk, leg, number, sink);
-            self.trail(at, leg.to, time, sink);
+            self.trail(at, None, leg.to, walk.now, sink);
         }
+        self.end_those_at_once(&walk, sink);
         if let Some(price) = self.instrument(at).price_from_f64(bar.close) {
             let met = Met::BarClose { open_time: time };
+            let time = walk.now;
             self.meet_auction(&mut walk, TimeInForce::Cls, Point { price, met, time }, sink);
         }
     }
@@ -129,6 +126,7 @@ impl Engine {
             at,
             open_time: bar.open_time,
             close_time: base.close_of(bar.open_time),
+            now: bar.open_time,
             phase,
             reach: match self.models.fill.limit {
                 LimitFill::Touch => Reach::Touch,
@@ -168,7 +166,7 @@ impl Engine {
                 };
                 from = price.to_f64();
                 self.market_mut(walk.at).last_price = Some(from);
-                let point = walk.point(price, walk.open_time);
+                let point = walk.point(price);
                 self.meet_touch(walk, touch.index, point, sink);
                 self.arrive(walk, point, sink);
                 continue;
@@ -179,7 +177,8 @@ impl Engine {
             };
             from = price.to_f64();
             self.market_mut(walk.at).last_price = Some(from);
-            self.arrive(walk, walk.point(price, time), sink);
+            walk.now = walk.now.max(time);
+            self.arrive(walk, walk.point(price), sink);
         }
     }
 
@@ -293,6 +292,14 @@ impl Engine {
         }
     }
 
+    /// What another order's fill set free inside the bar, to be filled at once, and was not, ends with the bar.
+    fn end_those_at_once<S: Sink>(&mut self, walk: &Walk, sink: &mut S) {
+        if walk.phase == Phase::Regular {
+            let is_left = |order: &Order| rests(order) && order.leaves_no_rest() && !is_leg(order);
+            self.cancel_where(walk.at, is_left, CancelReason::NotFilledAtOnce, walk.now, sink);
+        }
+    }
+
     /// The opening or the closing auction: those that are for it fill at its price, and what is left of them ends.
     fn meet_auction<S: Sink>(&mut self, walk: &mut Walk, which: TimeInForce, point: Point, sink: &mut S) {
         let at = walk.at;
@@ -388,13 +395,20 @@ impl Engine {
         walk.take(filled);
     }
 
-    /// Trailing stops follow a price that moved in their favour.
-    pub(super) fn trail<S: Sink>(&mut self, at: InstrumentId, extreme: f64, time: Timestamp, sink: &mut S) {
+    /// Trailing stops, those of one side or all, follow a price that moved in their favour.
+    pub(super) fn trail<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        side: Option<Side>,
+        extreme: f64,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
         let Some(extreme) = self.instrument(at).price_from_f64(extreme) else {
             return;
         };
         let mut next = 0;
-        while let Some((index, kind, quantity)) = self.next_trail(at, next, extreme) {
+        while let Some((index, kind, quantity)) = self.next_trail(at, side, next, extreme) {
             self.amend(at, index, kind, quantity, time, sink);
             next = index + 1;
         }
@@ -404,12 +418,14 @@ impl Engine {
     fn next_trail(
         &self,
         at: InstrumentId,
+        side: Option<Side>,
         start: usize,
         extreme: Price,
     ) -> Option<(usize, OrderKind, Quantity)> {
         let orders = self.market(at).orders.as_slice().iter().enumerate().skip(start);
         orders
             .filter(|(_, order)| order.status == OrderStatus::Accepted)
+            .filter(|(_, order)| side.is_none_or(|side| side == order.side))
             .find_map(|(index, order)| {
                 let OrderKind::TrailingStop { stop_price, trail } = order.kind else {
                     return None;
@@ -425,14 +441,14 @@ impl Engine {
 }
 
 impl Walk {
-    const fn point(&self, price: Price, time: Timestamp) -> Point {
+    const fn point(&self, price: Price) -> Point {
         Point {
             price,
             met: Met::BarPath {
                 open_time: self.open_time,
                 price,
             },
-            time,
+            time: self.now,
         }
     }
 }

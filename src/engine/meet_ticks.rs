@@ -8,7 +8,7 @@ use super::combos::is_leg;
 use super::fills::Terms;
 use super::{Engine, EventKind, Sink};
 use crate::exchange::{DataTier, LimitFill, Liquidity, Met, SlipInputs, Taker, TradingStatus, rests, sweep};
-use crate::market::{DepthUpdate, Level, Phase, Quote, TradeTick};
+use crate::market::{BarAggregator, DepthUpdate, Level, Phase, Quote, TradeTick};
 use crate::model::{InstrumentId, OrderId, Price, Quantity, Side, Timestamp};
 use crate::order::{Awaits, CancelReason, Order, OrderKind, OrderStatus, TimeInForce};
 use rust_decimal::Decimal;
@@ -25,7 +25,7 @@ impl Engine {
         if !is_one(quote) {
             return;
         }
-        self.before_tick(at, quote.time, sink);
+        self.before_tick(quote.time, sink);
         let model = self.models.fill.queue;
         if !self.markets[at.index()].on_quote(quote, &model) {
             return;
@@ -45,24 +45,27 @@ impl Engine {
 
     /// Levels of the order book changed.
     pub(super) fn meet_depth<S: Sink>(&mut self, at: InstrumentId, update: &DepthUpdate, sink: &mut S) {
-        self.before_tick(at, update.time, sink);
+        self.before_tick(update.time, sink);
         let model = self.models.fill.queue;
         let changed = self.markets[at.index()].on_depth(update, &model);
         let market = self.market(at);
-        let Some(quote) = market.quote.filter(|_| changed || !market.orders.is_empty()) else {
+        if market.tier() != Some(DataTier::Depth) {
+            // Changes of a book that is not known.
             return;
-        };
-        let half = market.half_tick();
-        if market.is_open_to_fills()
-            && !market
-                .orders
-                .sleeps_within(quote.bid, quote.ask, half, update.time)
-        {
+        }
+        let quote = market.quote_of_book();
+        let sleeps = quote.map_or(market.orders.is_empty(), |quote| {
+            let (orders, half) = (&market.orders, market.half_tick());
+            orders.sleeps_within(quote.bid, quote.ask, half, update.time)
+        });
+        if !sleeps {
             self.meet_book(at, update.time, sink);
-            self.market_mut(at).last_price = Some(quote.mid());
+            if let Some(quote) = quote {
+                self.market_mut(at).last_price = Some(quote.mid());
+            }
         }
         self.meet_combos(at, update.time, sink);
-        if changed {
+        if let Some(quote) = quote.filter(|_| changed) {
             self.tell_quote(at, &quote, sink);
         }
     }
@@ -83,38 +86,70 @@ impl Engine {
 
     /// What is due before a tick is taken in: bars that are over, requests and orders that arrived in between.
     #[inline]
-    fn before_tick<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+    fn before_tick<S: Sink>(&mut self, time: Timestamp, sink: &mut S) {
         // What the rules order at the close of a bar that is over meets this tick.
-        self.close_bars_before(time, sink);
-        self.market_time = Some(time);
-        if !self.models.latency.is_zero() {
-            self.arrive_before(at, time, sink);
-        }
+        self.pass_time_until(time, sink);
+        self.reach(time);
     }
 
-    /// Orders and requests that reached the exchange before `now` met the market as it stood then. An order never meets
-    /// data that is as old as its decision, nor stale data.
-    fn arrive_before<S: Sink>(&mut self, at: InstrumentId, now: Timestamp, sink: &mut S) {
-        self.carry_out_arrived(now, sink);
-        let Some(shown_at) = self.market(at).tick_time() else {
-            return;
-        };
-        let is_due = |order: &Order| {
-            order.status == OrderStatus::Submitted
-                && order.arrives_at < now
-                && shown_at > order.submitted_at
-                && shown_at <= order.arrives_at
-        };
-        while let Some(index) = self.market(at).orders.find(is_due) {
-            let order = self.market(at).orders.at(index);
-            let (id, time) = (order.id, order.arrives_at);
-            if !self.accept(at, index, time, sink) {
+    /// Lets happen, each at its time, what was to happen up to `now`: bars close, requests and orders arrive.
+    #[inline]
+    pub(super) fn pass_time_until<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
+        if !self.models.latency.is_zero() {
+            while let Some(close) = self.next_close().filter(|close| *close <= now) {
+                self.arrive_before(close, sink);
+                self.close_bars_before(close, sink);
+            }
+            return self.arrive_before(now, sink);
+        }
+        self.close_bars_before(now, sink);
+    }
+
+    /// When the next of the bars in the making is over.
+    fn next_close(&self) -> Option<Timestamp> {
+        let close_of = |bars: &BarAggregator| Some(bars.timeframe().close_of(bars.current()?.open_time));
+        let closes = [close_of(&self.base_bars), close_of(&self.strategy_bars)];
+        closes.into_iter().flatten().min()
+    }
+
+    /// Orders and requests that reached the exchange before `now` met the markets as they stood then, in the order in
+    /// which they arrived. An order never meets data that is as old as its decision, nor stale data.
+    fn arrive_before<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
+        while let Some((at, id, time)) = self.next_arrived(now) {
+            self.carry_out_arrived(time, sink);
+            self.expire_orders(at, time, sink);
+            let Some(index) = self.market(at).orders.position(id) else {
+                continue;
+            };
+            let is_on_its_way = self.market(at).orders.at(index).status == OrderStatus::Submitted;
+            if !is_on_its_way || !self.accept(at, index, time, sink) {
                 continue;
             }
-            if !self.is_stale(at, time) {
+            if self.is_stale(at, time) {
+                self.cancel_rest(at, id, time, sink);
+            } else {
                 self.meet_arriving(at, id, time, sink);
             }
         }
+        self.carry_out_arrived(now, sink);
+    }
+
+    /// The order that was the first to reach the exchange before `now`, and when that was.
+    fn next_arrived(&self, now: Timestamp) -> Option<(InstrumentId, OrderId, Timestamp)> {
+        let arrived = self.places().filter_map(|at| {
+            let market = self.market(at);
+            let shown_at = market.tick_time()?;
+            let is_due = |order: &&Order| {
+                order.status == OrderStatus::Submitted
+                    && order.arrives_at < now
+                    && shown_at > order.submitted_at
+                    && shown_at <= order.arrives_at
+            };
+            let orders = market.orders.as_slice().iter().filter(is_due);
+            let first = orders.min_by_key(|order| (order.arrives_at, order.id))?;
+            Some((at, first.id, first.arrives_at))
+        });
+        arrived.min_by_key(|(_, id, time)| (*time, *id))
     }
 
     /// Whether the newest data is too old at `now` for an order to fill on it.
@@ -155,7 +190,8 @@ impl Engine {
             return;
         };
         if !self.may_fill(at, index, time) {
-            return;
+            // Halted or crossed: what must be filled at once cannot wait for better times.
+            return self.cancel_rest(at, id, time, sink);
         }
         let order = self.market(at).orders.at(index);
         if let Awaits::Limit(limit) = order.awaits() {
@@ -255,6 +291,7 @@ impl Engine {
         };
         if is_touched {
             self.trigger(at, index, touch, time, sink);
+            self.cancel_rest(at, id, time, sink);
         }
     }
 
@@ -315,7 +352,8 @@ impl Engine {
         if !is_over {
             return;
         }
-        if order.time_in_force == TimeInForce::Cls && !self.is_stale(at, time) {
+        let can_fill = self.market(at).is_open_to_fills() && !self.is_stale(at, time);
+        if order.time_in_force == TimeInForce::Cls && can_fill {
             let limit = order.awaits().price();
             self.take(at, id, limit, time, sink);
         }
@@ -372,6 +410,9 @@ impl Engine {
         if !fits {
             return self.cancel(at, index, CancelReason::NotFilledAtOnce, time, sink);
         }
+        if !self.pays_whole(at, index, taker, time) {
+            return self.cancel(at, index, CancelReason::InsufficientFunds, time, sink);
+        }
         let mut depth = 0;
         while let Some(level) = self.first_level(at, &taker) {
             let filled = self.take_level(at, id, limit, level, depth, time, sink);
@@ -420,6 +461,27 @@ impl Engine {
             there >= lots
         };
         Some((taker, is_whole))
+    }
+
+    /// Whether the funds carry all levels of a fill-or-kill order, judged by the worst of them.
+    fn pays_whole(&self, at: InstrumentId, index: usize, taker: Taker, time: Timestamp) -> bool {
+        let market = self.market(at);
+        let order = market.orders.at(index);
+        let last = sweep(market.book(), market.own(), taker).last();
+        let Some(last) = last.filter(|_| order.time_in_force == TimeInForce::Fok) else {
+            return true;
+        };
+        let slip = self.models.slip(&SlipInputs {
+            instrument: market.instrument(),
+            side: order.side,
+            quantity: order.remaining(),
+            price: market.grid().price(last.price),
+            half_spread: None,
+            conditions: &market.conditions,
+            tier: market.tier().unwrap_or(DataTier::Quotes),
+            time,
+        });
+        self.carries_whole(at, order, slip.price)
     }
 
     fn first_level(&self, at: InstrumentId, taker: &Taker) -> Option<Level> {
@@ -523,12 +585,13 @@ impl Engine {
             return;
         }
         // A stop that sells is set off by the bid, so the bid is what it follows.
-        let follows = market.quote.map(|quote| match order.side {
+        let side = order.side;
+        let follows = market.quote.map(|quote| match side {
             Side::Buy => quote.ask,
             Side::Sell => quote.bid,
         });
         if let Some(follows) = follows {
-            self.trail(at, follows, time, sink);
+            self.trail(at, Some(side), follows, time, sink);
         }
     }
 
@@ -543,7 +606,7 @@ impl Engine {
         } else {
             0.0
         };
-        self.before_tick(at, trade.time, sink);
+        self.before_tick(trade.time, sink);
         if at == InstrumentId::PRIMARY {
             // The bar before this trade's is closed already.
             self.base_bars.push_trade(trade.time, trade.price, volume);
@@ -559,14 +622,15 @@ impl Engine {
         }
         self.expire_orders(at, trade.time, sink);
         let lots = self.market(at).grid().lots(trade.size).unwrap_or(0);
-        self.give_to_trade(at, trade, price, lots, sink);
+        let left = self.give_to_trade(at, trade, price, lots, sink);
         if is_alone {
-            self.take_of_trade(at, trade, price, lots, sink);
+            self.take_of_trade(at, trade, price, left, sink);
         }
         self.market_mut(at).last_price = Some(trade.price);
     }
 
-    /// Resting limits at or beyond the trade's price fill from it, the best price first.
+    /// Resting limits at or beyond the trade's price fill from it, the best price first; says how many of its lots are
+    /// left.
     fn give_to_trade<S: Sink>(
         &mut self,
         at: InstrumentId,
@@ -574,7 +638,7 @@ impl Engine {
         price: Price,
         lots: i64,
         sink: &mut S,
-    ) {
+    ) -> i64 {
         let maker = trade.aggressor.opposite();
         let mut left = lots;
         let mut seen = Vec::new();
@@ -617,6 +681,7 @@ impl Engine {
             self.replenish(at, id);
             self.cancel_rest(at, id, trade.time, sink);
         }
+        left
     }
 
     /// The next resting limit order that a trade at `price` meets. Where only trades are known, the fill rule says how far
@@ -655,13 +720,12 @@ impl Engine {
         at: InstrumentId,
         trade: &TradeTick,
         price: Price,
-        lots: i64,
+        mut left: i64,
         sink: &mut S,
     ) {
         let time = trade.time;
-        let mut left = lots;
         let mut seen = OrderId(0);
-        self.trail(at, trade.price, time, sink);
+        self.trail(at, None, trade.price, time, sink);
         while let Some(index) = self.market(at).orders.find(|order| order.id > seen) {
             let order = self.market(at).orders.at(index);
             seen = order.id;

@@ -230,8 +230,8 @@ impl Engine {
 
     /// Says that it is `now` on a feed of ticks: closes the bars that are over and expires orders.
     fn on_clock<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
-        self.close_bars_before(now, sink);
-        self.market_time = Some(now);
+        self.pass_time_until(now, sink);
+        self.reach(now);
         self.carry_out_arrived(now, sink);
         for at in self.places() {
             self.expire_orders(at, now, sink);
@@ -243,8 +243,8 @@ impl Engine {
         if self.market(at).status() == status {
             return;
         }
-        self.close_bars_before(time, sink);
-        self.market_time = Some(time);
+        self.pass_time_until(time, sink);
+        self.reach(time);
         self.market_mut(at).set_status(status);
         self.emit(
             time,
@@ -276,7 +276,7 @@ impl Engine {
     #[inline]
     fn close_base_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
         let time = self.config.base_timeframe.close_of(bar.open_time);
-        self.market_time = Some(time);
+        self.reach(time);
         self.market_mut(at).last_price = Some(bar.close);
         self.accrue(time, sink);
         self.quote_options_on(at, time, sink);
@@ -295,12 +295,21 @@ impl Engine {
         }
     }
 
-    /// Numbers, chains and emits an event of the journal.
+    /// The market's time has come to `time`. It never goes back: a bar is told when it is over, by its open, and something
+    /// may have been asked for in between.
+    #[inline]
+    fn reach(&mut self, time: Timestamp) {
+        self.market_time = self.market_time.max(Some(time));
+    }
+
+    /// Numbers, chains and emits an event of the journal, at the time that the session has reached: a fill says itself
+    /// when it happened.
     #[inline]
     fn emit<S: Sink>(&mut self, time: Timestamp, kind: EventKind, sink: &mut S) {
         if !S::READS_JOURNAL {
             return;
         }
+        let time = self.market_time.map_or(time, |reached| reached.max(time));
         let event = self.chain.link(time, kind, &mut self.scratch);
         sink.journal(event);
     }

@@ -106,7 +106,12 @@ impl Engine {
     pub(super) fn order(&mut self, draft: Draft, time: Timestamp) -> Order {
         self.counters.orders += 1;
         let number = self.counters.orders;
-        let delay = self.models.latency.entry(time, number);
+        // What protects an entry is at the exchange with it.
+        let delay = if draft.purpose.protects() {
+            0
+        } else {
+            self.models.latency.entry(time, number)
+        };
         Order {
             id: OrderId(number),
             instrument: draft.instrument,

@@ -82,13 +82,18 @@ impl Engine {
         let mut flaw = list_flaw(list, self.state);
         for (index, request) in list.orders.iter().take(OrderList::MOST).enumerate() {
             let follows = index > 0;
+            let mut request = request.clone();
+            if follows && request.close_position {
+                // It closes what the first one opens, which is not held yet.
+                request.quantity = request.quantity.or(list.orders[0].quantity);
+            }
             let (parent, in_group) = match list.contingency {
                 Contingency::None => (None, None),
                 Contingency::Oco => (None, Some(group)),
                 Contingency::Oto => (follows.then_some(first), None),
                 Contingency::Otoco => (follows.then_some(first), follows.then_some(group)),
             };
-            requests.push((request.clone(), parent, in_group));
+            requests.push((request, parent, in_group));
         }
         if let Some(parent) = list.orders.first()
             && list.orders.len() == 1
@@ -398,6 +403,15 @@ fn list_flaw(list: &OrderList, state: SessionState) -> Option<RejectReason> {
     let count = list.orders.len();
     if count > OrderList::MOST {
         return contradiction("a list has at most ten orders");
+    }
+    let mut names: Vec<_> = list
+        .orders
+        .iter()
+        .flat_map(|order| &order.client_order_id)
+        .collect();
+    names.sort();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return contradiction("two orders of a list have the same client_order_id");
     }
     if count > 1 && list.contingency == Contingency::None {
         return contradiction("several orders need a contingency: oco, oto or otoco");

@@ -84,6 +84,7 @@ impl Engine {
     #[inline]
     pub(super) fn close_strategy_bar<S: Sink>(&mut self, bar: &Bar, sink: &mut S) {
         let time = self.config.strategy.timeframe.close_of(bar.open_time);
+        self.reach(time);
         let view = if self.cached.quantity == 0.0 {
             PositionView::FLAT
         } else {

@@ -37,7 +37,9 @@ impl Arrival<'_> {
     /// What it objects to in the order's own quantity and prices, whenever it arrives.
     #[must_use]
     pub fn objection_to_terms(&self, order: &Order) -> Option<RejectReason> {
-        self.of_quantity(order).or_else(|| self.of_prices(order))
+        self.of_quantity(order)
+            .or_else(|| self.of_prices(order))
+            .or_else(|| self.of_trigger(order))
     }
 
     fn of_quantity(&self, order: &Order) -> Option<RejectReason> {
@@ -52,19 +54,30 @@ impl Arrival<'_> {
     }
 
     fn of_prices(&self, order: &Order) -> Option<RejectReason> {
+        let (kind, quantity) = (order.kind, order.quantity);
         let off_tick =
             |price: &Price| price.0 <= Decimal::ZERO || !(price.0 % self.instrument.tick()).is_zero();
-        let prices = [order.kind.limit_price(), order.kind.stop_price()];
-        if let Some(price) = prices.into_iter().flatten().find(off_tick) {
+        let prices = || [kind.limit_price(), kind.stop_price()].into_iter().flatten();
+        if let Some(price) = prices().find(off_tick) {
             return Some(RejectReason::InvalidPrice { price });
         }
-        if let OrderKind::TrailingStop { trail, .. } = order.kind
+        if let OrderKind::TrailingStop { trail, .. } = kind
             && trail.distance() <= Decimal::ZERO
         {
             return Some(RejectReason::InvalidTrail {
                 distance: trail.distance(),
             });
         }
+        // No more than the books count exactly, at any price that comes into it.
+        let mut counted = prices().chain(self.last_price).chain([order.decision_price]);
+        let is_beyond = |price: &Price| self.instrument.checked_notional(*price, quantity).is_none();
+        let price = counted.find(is_beyond)?;
+        let most = Money::EXACT_BELOW / price.0 / self.instrument.multiplier();
+        let maximum = self.instrument.floor_to_lot(most);
+        Some(RejectReason::AboveMaximumQuantity { quantity, maximum })
+    }
+
+    fn of_trigger(&self, order: &Order) -> Option<RejectReason> {
         // Judged by the price on which it was decided: a gap afterwards sets a stop off, as it would anywhere.
         let market = order.decision_price;
         let stop_price = order.kind.stop_price()?;
@@ -125,11 +138,7 @@ impl Arrival<'_> {
         let maximum = limits
             .maximum_notional
             .map(|most| Money::new(most, self.instrument.quote()));
-        let Some(notional) = self.instrument.checked_notional(price, quantity) else {
-            let most = Money::EXACT_BELOW / price.0 / self.instrument.multiplier();
-            let maximum = self.instrument.floor_to_lot(most);
-            return Some(RejectReason::AboveMaximumQuantity { quantity, maximum });
-        };
+        let notional = self.instrument.notional(price, quantity);
         if let Some(maximum) = maximum.filter(|most| notional.amount > most.amount) {
             return Some(RejectReason::AboveMaximumNotional { notional, maximum });
         }

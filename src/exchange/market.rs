@@ -271,6 +271,14 @@ impl Market {
         true
     }
 
+    /// The best bid and ask of the book, while it has both and they do not cross.
+    #[must_use]
+    pub fn quote_of_book(&self) -> Option<Quote> {
+        // It was taken when the best prices last changed.
+        self.quote
+            .filter(|_| matches!(self.book.condition(), BookCondition::Open | BookCondition::Locked))
+    }
+
     /// Takes note of a trade where neither quotes nor book are known.
     pub fn on_trade_only(&mut self, time: Timestamp) {
         self.tick_time = Some(time);

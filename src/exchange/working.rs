@@ -237,10 +237,10 @@ impl WorkingOrders {
                 _ => leg.from - level,
             };
             let is_trigger = awaits.is_trigger();
-            let (distance, price) = if ahead < 0.0 && is_trigger {
+            let (distance, price) = if ahead < 0.0 {
                 (0.0, None)
             } else {
-                (ahead.max(0.0), Some(price))
+                (ahead, Some(price))
             };
             let nearer = first.is_none_or(|(_, nearest, trigger)| {
                 distance < nearest || (distance == nearest && is_trigger && !trigger)
@@ -268,7 +268,8 @@ impl WorkingOrders {
             band.limits += usize::from(rests(order) && matches!(order.awaits(), Awaits::Limit(_)));
             band.restless |= order.status == OrderStatus::Submitted
                 || matches!(order.kind, OrderKind::TrailingStop { .. })
-                || order.is_for_auction();
+                || order.is_for_auction()
+                || order.leaves_no_rest();
             if let Some(expires_at) = order.expires_at {
                 band.expiry = band.expiry.min(expires_at);
             }

@@ -446,6 +446,12 @@ pub enum OrderPurpose {
 }
 
 impl OrderPurpose {
+    /// Whether the order was placed with an entry, to close it at a loss or at a gain.
+    #[must_use]
+    pub const fn protects(self) -> bool {
+        matches!(self, Self::StopLoss | Self::TakeProfit | Self::TrailingStop)
+    }
+
     /// Whether the order may only make the position smaller.
     #[must_use]
     pub const fn reduces(self) -> bool {
