@@ -526,33 +526,6 @@ fn an_order_for_the_close_fills_at_the_last_price_of_the_session() {
 }
 
 #[test]
-fn an_exit_for_the_close_gives_way_to_one_that_cannot_wait() {
-    let yaml = "name: test\ntimeframe: 1m\nentry: {long: close == 101, short: close == 95}\nexit: {long: close == 99}\n\
-                orders: {exit: {time_in_force: cls}}\nrisk: {size: {method: fixed_quantity, value: 1}}\n";
-    let mut config = shares("type: market", "1m");
-    config.strategy = papertape::testkit::config(yaml).strategy;
-    let mut exchange = Exchange(Bench::with(config));
-    exchange
-        .still("15:00", 101.0)
-        .still("15:01", 99.0)
-        .still("15:02", 99.0);
-    exchange.0.forget();
-    exchange.still("15:03", 95.0).still("15:04", 96.0);
-    assert_eq!(
-        exchange.told(),
-        [
-            "#2 canceled: replaced",
-            "#3 sell 1 market (exit.long)",
-            "#3 accepted",
-            "#3 filled 1 @ 96.00",
-            "#4 sell 1 market (entry.short)",
-            "#4 accepted",
-            "#4 filled 1 @ 96.00",
-        ]
-    );
-}
-
-#[test]
 fn a_bar_of_a_day_is_a_session_whatever_the_hour_that_dates_it() {
     for (order, expected) in [
         ("type: market", "#1 filled 1 @ 103.00"),

@@ -1,0 +1,123 @@
+//! Cash and positions, as the fills alone make them.
+
+use super::{Verdict, ensure};
+use papertape::engine::{Engine, EngineConfig};
+use papertape::exchange::Fill;
+use papertape::model::{Instrument, InstrumentId, Money, Quantity};
+use papertape::order::{Order, OrderStatus};
+use rust_decimal::Decimal;
+
+/// What the books may round.
+const CRUMB: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+
+#[derive(Clone, Debug)]
+struct Held {
+    instrument: Instrument,
+    /// Signed.
+    quantity: Decimal,
+    /// Signed quantity × average price × multiplier.
+    cost: Decimal,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct AccountModel {
+    cash: Decimal,
+    held: Vec<Held>,
+}
+
+impl AccountModel {
+    pub(super) fn new(config: &EngineConfig) -> Self {
+        let held = config.instruments().map(|instrument| Held {
+            instrument: instrument.clone(),
+            quantity: Decimal::ZERO,
+            cost: Decimal::ZERO,
+        });
+        Self {
+            cash: config.initial_capital.amount,
+            held: held.collect(),
+        }
+    }
+
+    pub(super) fn take(&mut self, at: InstrumentId, fill: &Fill, order: &Order) -> Verdict {
+        let held = &mut self.held[at.index()];
+        let signed = fill.quantity.0 * fill.side.sign();
+        let faces = held.quantity * signed < Decimal::ZERO;
+        ensure(
+            !order.only_reduces() || (faces && signed.abs() <= held.quantity.abs()),
+            "a reduce-only order never increases a position",
+            || format!("holding {}: {fill:?}\n{order:?}", held.quantity),
+        )?;
+        let value = held.instrument.notional(fill.price, Quantity(signed)).amount;
+        if held.instrument.kind().is_margined() {
+            if faces {
+                let part = held.cost * (signed / held.quantity).abs();
+                self.cash += -value - part;
+            }
+        } else {
+            self.cash -= value;
+        }
+        held.cost = if faces {
+            held.cost * (Decimal::ONE - (signed / held.quantity).abs())
+        } else {
+            held.cost + value
+        };
+        held.quantity += signed;
+        self.cash -= fill.fee.amount;
+        Ok(())
+    }
+
+    /// Cash that came or went without a trade.
+    pub(super) fn receive(&mut self, amount: Money) {
+        self.cash += amount.amount;
+    }
+
+    pub(super) fn judge(&self, engine: &Engine) -> Verdict {
+        ensure(engine.check().is_ok(), "the books balance", || {
+            format!("{:?}", engine.check())
+        })?;
+        ensure(engine.ledger().check().is_ok(), "the books balance", || {
+            format!("{:?}", engine.ledger().check())
+        })?;
+        let cash = engine.cash().amount;
+        ensure(
+            (cash - self.cash).abs() <= CRUMB,
+            "cash is what the fills leave",
+            || format!("{cash}, by the fills {}", self.cash),
+        )?;
+        let positions = engine.positions();
+        for held in &self.held {
+            let told = positions
+                .iter()
+                .find(|position| position.symbol == *held.instrument.symbol());
+            let told = told.map_or(Decimal::ZERO, |position| {
+                position.quantity.0 * position.side.entry().sign()
+            });
+            ensure(
+                told == held.quantity,
+                "a position is the sum of its fills",
+                || {
+                    format!(
+                        "{told}, by the fills {} of {}",
+                        held.quantity,
+                        held.instrument.symbol()
+                    )
+                },
+            )?;
+        }
+        engine.open_orders().try_for_each(|order| self.judge_hold(order))
+    }
+
+    /// What may only reduce, or waits, holds nothing; nothing holds less than nothing.
+    fn judge_hold(&self, order: &Order) -> Verdict {
+        let needs_none = order.only_reduces() || order.status == OrderStatus::Waiting;
+        let hold = order.hold.amount;
+        let is_right = if needs_none {
+            hold.is_zero()
+        } else {
+            hold >= Decimal::ZERO
+        };
+        ensure(is_right, "holds are what open orders need", || {
+            format!("{order:?}")
+        })
+    }
+}

@@ -1,0 +1,241 @@
+//! What must hold after every input, judged by models of its own that know inputs and events, not the engine's inside.
+
+mod account;
+mod book;
+mod coverage;
+mod lifecycle;
+mod stuck;
+
+pub(crate) use coverage::Coverage;
+
+use account::AccountModel;
+use book::MarketModel;
+use lifecycle::Lifecycle;
+use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input};
+use papertape::exchange::{Fill, Liquidity, Met};
+use papertape::market::MarketEvent;
+use papertape::model::{InstrumentId, Side, Timeframe, Timestamp};
+use papertape::order::{CancelReason, Order, OrderKind};
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// Which rule is broken.
+    pub(crate) rule: &'static str,
+    /// By what.
+    pub(crate) detail: String,
+}
+
+pub(crate) type Verdict = Result<(), Violation>;
+
+pub(crate) fn ensure(holds: bool, rule: &'static str, detail: impl FnOnce() -> String) -> Verdict {
+    if holds {
+        return Ok(());
+    }
+    Err(Violation {
+        rule,
+        detail: detail(),
+    })
+}
+
+/// A rule that is wrong on purpose, to see the simulation find and shrink what breaks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Planted {
+    #[default]
+    Nothing,
+    /// Claims that no stop order ever fills.
+    StopsNeverFill,
+}
+
+/// Watches a session from outside.
+pub(crate) struct Observer {
+    planted: Planted,
+    inputs: u64,
+    seq: u64,
+    time: Option<Timestamp>,
+    markets: Vec<MarketModel>,
+    account: AccountModel,
+    lifecycle: Lifecycle,
+    pub(crate) coverage: Coverage,
+}
+
+impl Observer {
+    pub(crate) fn new(config: &EngineConfig, planted: Planted) -> Self {
+        Self {
+            planted,
+            inputs: 0,
+            seq: 0,
+            time: None,
+            markets: config
+                .instruments()
+                .map(|instrument| MarketModel::new(instrument, &config.execution))
+                .collect(),
+            account: AccountModel::new(config),
+            lifecycle: Lifecycle::default(),
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// Judges what one input brought about; `engine` is as it stands after it.
+    pub(crate) fn judge(&mut self, input: &Input, events: &[Event], engine: &Engine) -> Verdict {
+        self.inputs += 1;
+        if let Input::Market(at, event) = input {
+            self.markets[at.index()].begin(event);
+        }
+        for event in events {
+            self.judge_event(input, event)?;
+        }
+        if let Input::Market(at, event) = input {
+            self.markets[at.index()].end(event);
+        }
+        self.lifecycle.judge(engine)?;
+        self.account.judge(engine)?;
+        stuck::judge(input, engine, &self.markets)
+    }
+
+    fn judge_event(&mut self, input: &Input, event: &Event) -> Verdict {
+        ensure(
+            event.seq == self.seq + 1,
+            "events are numbered without gaps",
+            || format!("{} after {}", event.seq, self.seq),
+        )?;
+        self.seq = event.seq;
+        if event.kind.is_journaled() {
+            let last = self.time.unwrap_or(event.time);
+            ensure(last <= event.time, "time never goes back", || {
+                format!("{} after {last}: {:?}", event.time, event.kind)
+            })?;
+            self.time = Some(event.time);
+        }
+        self.coverage.note(&event.kind);
+        if let EventKind::MarketStatusChanged { instrument, status } = event.kind {
+            self.markets[instrument.index()].set_status(status);
+        }
+        if let EventKind::CashFlow { flow, .. } = &event.kind {
+            self.account.receive(flow.amount);
+        }
+        if let EventKind::OrderFilled { fill, order, .. } = &event.kind {
+            self.judge_fill(input, fill, order)?;
+            self.coverage.note_fill(fill, order);
+        }
+        if let EventKind::OrderCanceled {
+            order_id,
+            reason: CancelReason::NotFilledAtOnce,
+        } = event.kind
+            && let Some(order) = self.lifecycle.order(order_id)
+        {
+            self.markets[order.instrument.index()].judge_kill(input, order)?;
+        }
+        self.lifecycle.follow(event)
+    }
+
+    fn judge_fill(&mut self, input: &Input, fill: &Fill, order: &Order) -> Verdict {
+        let at = order.instrument;
+        self.judge_explanation(fill, order)?;
+        if let Some(limit) = order.kind.limit_price() {
+            ensure(
+                (fill.price.0 - limit.0) * fill.side.sign() <= 0.into(),
+                "no limit order fills worse than its limit",
+                || format!("{fill:?}\n{order:?}"),
+            )?;
+            ensure(
+                fill.liquidity == Liquidity::Taker || fill.price == limit,
+                "a maker fills at its price",
+                || format!("{fill:?}\n{order:?}"),
+            )?;
+        }
+        ensure(
+            order.instructions.post_only.is_none() || fill.liquidity == Liquidity::Maker,
+            "a post-only order never takes",
+            || format!("{fill:?}\n{order:?}"),
+        )?;
+        ensure(
+            self.planted != Planted::StopsNeverFill || !matches!(order.kind, OrderKind::Stop { .. }),
+            "planted: no stop order ever fills",
+            || format!("{fill:?}"),
+        )?;
+        self.markets[at.index()].judge_fill(input, fill, order)?;
+        self.account.take(at, fill, order)
+    }
+
+    fn judge_explanation(&self, fill: &Fill, order: &Order) -> Verdict {
+        let explanation = &fill.explanation;
+        let instrument = self.markets[order.instrument.index()].instrument();
+        let expected = explanation.expected_price_cost(instrument, fill.side, fill.price, fill.quantity);
+        let adds_up = explanation.price_cost() == expected && explanation.fee == fill.fee;
+        ensure(adds_up, "the parts of an explanation add up", || {
+            format!("{expected} {fill:?}")
+        })?;
+        ensure(
+            explanation.tape == self.inputs,
+            "a fill names the input that brought it",
+            || format!("input {}: {fill:?}", self.inputs),
+        )?;
+        let met = explanation.met.time();
+        let is_later = match explanation.met {
+            // What is decided while a bar is in the making can meet the rest of its path.
+            Met::BarPath { open_time, .. } | Met::BarClose { open_time } => {
+                explanation.decided_at <= Timeframe::MINUTE.close_of(open_time)
+            }
+            _ => explanation.decided_at <= met,
+        };
+        ensure(
+            is_later && met <= fill.time,
+            "an order meets what comes after its decision",
+            || format!("{fill:?}"),
+        )?;
+        ensure(
+            // An entry that waited for its position to be closed is placed in its time, and has the bar that it meets then.
+            order
+                .expires_at
+                .is_none_or(|end| fill.time < end || end <= order.submitted_at),
+            "nothing fills when its time is over",
+            || format!("{fill:?}\n{order:?}"),
+        )?;
+        let has_arrived =
+            explanation.decided_at <= explanation.arrived_at && explanation.arrived_at <= fill.time;
+        ensure(has_arrived, "an order fills after its arrival", || {
+            format!("{fill:?}")
+        })?;
+        ensure(
+            explanation
+                .queue
+                .is_none_or(|queue| queue.ahead_at_fill <= queue.ahead_at_entry),
+            "a queue only moves forward",
+            || format!("{fill:?}"),
+        )
+    }
+}
+
+/// Every order that is open can be withdrawn, and is gone when the request has had time to arrive.
+pub(crate) fn judge_cancels(engine: &Engine) -> Verdict {
+    let mut engine = engine.clone();
+    let open: Vec<_> = engine.open_orders().map(|order| order.id).collect();
+    let now = engine.market_time().unwrap_or_default();
+    let mut events = Vec::new();
+    for order in &open {
+        engine.process(&Input::Command(now, Command::Cancel(*order)), &mut events);
+    }
+    let later = now.plus_nanos(3_600_000_000_000);
+    engine.process(
+        &Input::Market(InstrumentId::PRIMARY, MarketEvent::Clock(later)),
+        &mut events,
+    );
+    for order in open {
+        ensure(
+            engine.open_order(order).is_none() || engine.state().is_final(),
+            "a cancel ends an order",
+            || format!("{:?}", engine.open_order(order)),
+        )?;
+    }
+    Ok(())
+}
+
+/// How much worse `price` is than `than` to one who trades on `side`.
+pub(crate) fn worse(
+    side: Side,
+    price: rust_decimal::Decimal,
+    than: rust_decimal::Decimal,
+) -> rust_decimal::Decimal {
+    (price - than) * side.sign()
+}

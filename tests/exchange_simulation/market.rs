@@ -1,0 +1,243 @@
+//! Markets that do what markets do at their worst: they jump, cross, lock, empty, halt, fall silent and lose data.
+
+use crate::draw::Draw;
+use papertape::exchange::TradingStatus;
+use papertape::market::{Bar, DepthKind, DepthUpdate, Level, MarketEvent, Quote, TradeTick};
+use papertape::model::{Instrument, InstrumentId, Price, Quantity, Side, Timestamp};
+use std::collections::BTreeMap;
+
+/// What a feed delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finest {
+    Bars,
+    Trades,
+    Quotes,
+    Depth,
+    /// Everything, as it comes.
+    Mixed,
+}
+
+impl Finest {
+    pub(crate) fn draw(draw: &mut Draw) -> Self {
+        draw.pick(&[Self::Bars, Self::Trades, Self::Quotes, Self::Depth, Self::Mixed])
+    }
+}
+
+/// One instrument's feed.
+#[derive(Clone, Debug)]
+pub(crate) struct Feed {
+    at: InstrumentId,
+    tick: f64,
+    lot: f64,
+    finest: Finest,
+    /// Where the market is, in ticks.
+    price: i64,
+    /// What the venue's book shows: the size in lots by price in ticks.
+    bids: BTreeMap<i64, i64>,
+    asks: BTreeMap<i64, i64>,
+    is_told: bool,
+    status: TradingStatus,
+    /// The last minute of which a bar was delivered.
+    minute: i64,
+}
+
+impl Feed {
+    pub(crate) fn new(at: InstrumentId, instrument: &Instrument, finest: Finest) -> Self {
+        Self {
+            at,
+            tick: Price(instrument.tick()).to_f64(),
+            lot: Quantity(instrument.lot()).to_f64(),
+            finest,
+            price: 10_000,
+            bids: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            is_told: false,
+            status: TradingStatus::Trading,
+            minute: i64::MIN,
+        }
+    }
+
+    /// Where the market is, in ticks.
+    pub(crate) const fn price(&self) -> i64 {
+        self.price
+    }
+
+    fn price_of(&self, ticks: i64) -> f64 {
+        // As a feed would parse it: the double nearest to the decimal.
+        (ticks as f64 * self.tick * 1e6).round() / 1e6
+    }
+
+    fn size_of(&self, lots: i64) -> f64 {
+        (lots as f64 * self.lot * 1e6).round() / 1e6
+    }
+
+    /// What happens next in this market at `now`; nothing when it is not its time.
+    pub(crate) fn next(&mut self, draw: &mut Draw, now: Timestamp) -> Option<(InstrumentId, MarketEvent)> {
+        if draw.chance(0.015) {
+            return Some((self.at, self.change_status(draw, now)));
+        }
+        let finest = match self.finest {
+            Finest::Mixed => draw.pick(&[Finest::Trades, Finest::Quotes, Finest::Depth, Finest::Depth]),
+            finest => finest,
+        };
+        let event = match finest {
+            Finest::Bars => self.bar(draw, now)?,
+            Finest::Trades => self.trade(draw, now),
+            Finest::Quotes if draw.chance(0.3) => self.trade(draw, now),
+            Finest::Quotes => self.quote(draw, now),
+            _ if draw.chance(0.2) => self.trade(draw, now),
+            _ => self.depth(draw, now),
+        };
+        Some((self.at, event))
+    }
+
+    fn change_status(&mut self, draw: &mut Draw, now: Timestamp) -> MarketEvent {
+        use TradingStatus as Status;
+        self.status = if self.status == Status::Trading {
+            self.is_told = false;
+            match draw.weighted(&[12, 12, 1]) {
+                0 => Status::Halted,
+                1 => Status::Gap,
+                _ => Status::Ended,
+            }
+        } else {
+            Status::Trading
+        };
+        MarketEvent::Status(now, self.status)
+    }
+
+    /// A halt or a gap does not last.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.status != TradingStatus::Trading
+    }
+
+    pub(crate) fn resume(&mut self, now: Timestamp) -> (InstrumentId, MarketEvent) {
+        self.status = TradingStatus::Trading;
+        (self.at, MarketEvent::Status(now, TradingStatus::Trading))
+    }
+
+    fn wander(&mut self, draw: &mut Draw) {
+        let step = match draw.weighted(&[60, 30, 8, 2]) {
+            0 => draw.between(-2, 2),
+            1 => 0,
+            2 => draw.between(-20, 20),
+            _ => draw.between(-400, 400),
+        };
+        self.price = (self.price + step).clamp(200, 40_000);
+    }
+
+    fn bar(&mut self, draw: &mut Draw, now: Timestamp) -> Option<MarketEvent> {
+        let minute = now.secs().div_euclid(60) - 1;
+        if minute <= self.minute {
+            return None;
+        }
+        self.minute = minute;
+        self.wander(draw);
+        let open = self.price;
+        let reach = draw.pick(&[0, 3, 12, 80]);
+        let close = (open + draw.between(-reach, reach)).max(100);
+        let high = open.max(close) + draw.between(0, reach);
+        let low = (open.min(close) - draw.between(0, reach)).max(100);
+        self.price = close;
+        let lots = draw.pick(&[0, 1, 40, 400, 4_000]);
+        Some(MarketEvent::Bar(Bar {
+            open_time: Timestamp::from_secs(minute * 60),
+            open: self.price_of(open),
+            high: self.price_of(high),
+            low: self.price_of(low),
+            close: self.price_of(close),
+            volume: self.size_of(lots),
+        }))
+    }
+
+    fn trade(&mut self, draw: &mut Draw, now: Timestamp) -> MarketEvent {
+        self.wander(draw);
+        let price = self.price + draw.between(-3, 3);
+        let price = if draw.chance(0.005) {
+            draw.pick(&[f64::NAN, 0.0, -5.0, f64::INFINITY])
+        } else {
+            self.price_of(price)
+        };
+        let size = if draw.chance(0.01) {
+            draw.pick(&[f64::NAN, 0.0, -1.0, 1e300])
+        } else {
+            self.size_of(draw.between(1, 25))
+        };
+        MarketEvent::Trade(TradeTick {
+            time: now,
+            price,
+            size,
+            aggressor: draw.pick(&[Side::Buy, Side::Sell]),
+        })
+    }
+
+    fn quote(&mut self, draw: &mut Draw, now: Timestamp) -> MarketEvent {
+        self.wander(draw);
+        let spread = [1, 2, 6, 0, -2][draw.weighted(&[60, 20, 10, 5, 3])];
+        let bid = self.price - i64::from(draw.chance(0.5));
+        let sizes = [draw.between(0, 25), draw.between(0, 25)];
+        let mut quote = Quote {
+            time: now,
+            bid: self.price_of(bid),
+            bid_size: self.size_of(sizes[0]),
+            ask: self.price_of(bid + spread),
+            ask_size: self.size_of(sizes[1]),
+        };
+        if draw.chance(0.01) {
+            match draw.below(4) {
+                0 => quote.bid = f64::NAN,
+                1 => quote.ask = 0.0,
+                2 => quote.bid_size = f64::NAN,
+                _ => quote.ask_size = -3.0,
+            }
+        }
+        MarketEvent::Quote(quote)
+    }
+
+    fn depth(&mut self, draw: &mut Draw, now: Timestamp) -> MarketEvent {
+        self.wander(draw);
+        let known = [std::mem::take(&mut self.bids), std::mem::take(&mut self.asks)];
+        let spread = [1, 2, 6, 0, -2][draw.weighted(&[60, 20, 10, 4, 3])];
+        for step in 0..draw.between(0, 6) {
+            self.bids
+                .insert(self.price - step, size(draw, known[0].get(&(self.price - step))));
+        }
+        for step in 0..draw.between(0, 6) {
+            let price = self.price + spread + step;
+            self.asks.insert(price, size(draw, known[1].get(&price)));
+        }
+        let is_snapshot = !self.is_told || draw.chance(0.05);
+        self.is_told = true;
+        if is_snapshot && self.status == TradingStatus::Gap {
+            self.status = TradingStatus::Trading;
+        }
+        let levels = |now: &BTreeMap<i64, i64>, before: &BTreeMap<i64, i64>| -> Vec<Level> {
+            let gone = before
+                .keys()
+                .filter(|price| !now.contains_key(price))
+                .map(|price| (price, &0));
+            let said = now.iter().chain(gone.filter(|_| !is_snapshot));
+            said.map(|(&price, &size)| Level { price, size }).collect()
+        };
+        let mut bids = levels(&self.bids, &known[0]);
+        bids.reverse();
+        MarketEvent::Depth(Box::new(DepthUpdate {
+            time: now,
+            kind: if is_snapshot {
+                DepthKind::Snapshot
+            } else {
+                DepthKind::Changes
+            },
+            bids,
+            asks: levels(&self.asks, &known[1]),
+        }))
+    }
+}
+
+/// A level often shows what it showed before.
+fn size(draw: &mut Draw, before: Option<&i64>) -> i64 {
+    match before {
+        Some(size) if draw.chance(0.6) => *size,
+        _ => draw.between(1, 25),
+    }
+}
