@@ -3,7 +3,7 @@
 
 use papertape::engine::{Command, EngineConfig, Event, EventKind, Input};
 use papertape::exchange::{Fill, LatencyModel, LimitFill, TradingStatus};
-use papertape::market::{Bar, DepthKind, DepthUpdate, Level, MarketEvent, Quote, TradeTick};
+use papertape::market::{Bar, CalendarId, DepthKind, DepthUpdate, Level, MarketEvent, Quote, TradeTick};
 use papertape::model::{Instrument, InstrumentId, OrderId, Price, Side, Timestamp};
 use papertape::order::{
     Amendment, Contingency, OrderList, OrderRequest, OrderType, TimeInForceWord, TrailRequest,
@@ -485,4 +485,71 @@ fn fill_or_kill_takes_as_many_levels_as_it_needs_or_none() {
             .book(2, &[(9_999, 1)], &asks);
         assert_eq!(tape.said(), outcome);
     }
+}
+
+#[test]
+fn an_order_on_its_way_loses_what_another_of_its_group_fills() {
+    let mut tape = Tape::start();
+    tape.quote(1, 99.0, 100.0, 5.0).list(
+        1,
+        Contingency::Oco,
+        vec![limit(Side::Buy, "3", "101"), limit(Side::Buy, "3", "102")],
+    );
+    // The first takes the two that are shown, while the second is still to be looked at.
+    tape.quote(2, 99.0, 100.0, 2.0).quote(3, 99.0, 100.5, 5.0);
+    let filled: Decimal = tape.fills().iter().map(|fill| fill.quantity.0).sum();
+    assert_eq!(filled, decimal("3"));
+}
+
+#[test]
+fn an_order_for_the_close_that_was_never_set_off_ends_with_it() {
+    let mut tape = Tape::with(|config| {
+        config.instrument = config.instrument.clone().with_calendar(CalendarId::UsEquities);
+    });
+    // A Thursday in New York: the market closes at 21:00 UTC.
+    let close = 1_709_845_200;
+    let order = OrderRequest {
+        price: Some(decimal("97")),
+        ..at_once(
+            TimeInForceWord::Cls,
+            stop(OrderType::StopLimit, Side::Sell, "1", "98"),
+        )
+    };
+    tape.quote(close - 60, 99.0, 100.0, 5.0)
+        .place(close - 60, order)
+        .quote(close - 30, 99.0, 100.0, 5.0)
+        .quote(close, 98.5, 99.0, 5.0);
+    assert_eq!(tape.said(), ["#1 accepted", "#1 canceled: auction_over"]);
+}
+
+#[test]
+fn an_attached_order_for_the_open_waits_for_its_parent_first() {
+    let mut tape = Tape::with(|config| {
+        config.instrument = config.instrument.clone().with_calendar(CalendarId::UsEquities);
+    });
+    let open = 1_709_821_800;
+    let orders = vec![
+        limit(Side::Buy, "1", "50"),
+        at_once(TimeInForceWord::Opg, market(Side::Buy, "1")),
+    ];
+    tape.bar(open - 60, [100.0, 100.0, 100.0, 100.0])
+        .list(open, Contingency::Oto, orders)
+        .bar(open + 86_400, [100.0, 100.0, 100.0, 100.0]);
+    assert!(tape.fills().is_empty(), "{:?}", tape.fills());
+}
+
+#[test]
+fn what_closes_leaves_the_hold_for_what_opens() {
+    let mut tape = Tape::start();
+    tape.quote(1, 99.0, 100.0, 5.0)
+        .place(1, market(Side::Buy, "2"))
+        .quote(2, 99.0, 100.0, 5.0);
+    // Two of the six close; four open, short.
+    tape.place(2, limit(Side::Sell, "6", "99"))
+        .quote(3, 90.0, 99.5, 1.0);
+    let hold = |tape: &Tape| tape.0.engine.open_orders().next().map(|order| order.hold.amount);
+    let before = hold(&tape);
+    tape.quote(4, 99.5, 100.0, 1.0);
+    assert_eq!(tape.fills().len(), 2);
+    assert_eq!(hold(&tape), before);
 }

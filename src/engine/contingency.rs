@@ -42,7 +42,7 @@ impl Engine {
         let left = Quantity(order.quantity.0 - quantity.0);
         if all || left <= order.filled {
             self.cancel(at, index, CancelReason::GroupFilled, time, sink);
-        } else if order.status != OrderStatus::Submitted {
+        } else {
             let kind = order.kind;
             self.amend(at, index, kind, left, time, sink);
             self.shrink_hold(at, id);

@@ -133,8 +133,10 @@ impl Engine {
         let fee = fill.fee;
         let notional = self.instrument(at).notional(terms.price, quantity);
         self.models.on_fill(time, notional);
+        let held = self.account.holding(at).quantity();
         let order = self.market_mut(at).orders.change(index, |order| {
-            take(order, quantity, terms.price, fee.amount, time);
+            let closes = held * order.side.sign() < Decimal::ZERO;
+            take(order, quantity, closes, terms.price, fee.amount, time);
             order.clone()
         });
         if order.status.is_final() {
@@ -295,8 +297,9 @@ impl Engine {
     }
 }
 
-/// Takes a fill into an order: quantity, average price, fees, hold, status.
-fn take(order: &mut Order, quantity: Quantity, price: Price, fee: Decimal, time: Timestamp) {
+/// Takes a fill into an order: quantity, average price, fees, hold, status. The hold is for what opens: what closes leaves
+/// it whole.
+fn take(order: &mut Order, quantity: Quantity, closes: bool, price: Price, fee: Decimal, time: Timestamp) {
     let before = order.remaining().0;
     let filled = order.filled.0 + quantity.0;
     let earlier = order
@@ -318,10 +321,10 @@ fn take(order: &mut Order, quantity: Quantity, price: Price, fee: Decimal, time:
         order.hold = Money::zero(order.hold.currency);
         advance(order, OrderEvent::FillRest, time);
     } else {
-        order.hold = Money::new(
-            decimal::part(order.hold.amount, rest, before),
-            order.hold.currency,
-        );
+        if !closes {
+            let amount = decimal::part(order.hold.amount, rest, before);
+            order.hold = Money::new(amount, order.hold.currency);
+        }
         advance(order, OrderEvent::FillPart, time);
     }
 }

@@ -315,7 +315,8 @@ impl Engine {
                 TimeInForce::Opg => auction < close_time,
                 _ => auction <= close_time,
             };
-            order.time_in_force == which && order.arrives_at <= auction && is_reached
+            let is_out = order.status != OrderStatus::Waiting;
+            is_out && order.time_in_force == which && order.arrives_at <= auction && is_reached
         };
         let mut seen = OrderId(0);
         while let Some(index) = self

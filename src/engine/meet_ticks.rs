@@ -242,7 +242,8 @@ impl Engine {
             .map(|ticks| market.grid().price(ticks))
         else {
             // Nobody is there; a price that only the quote has still sets a trigger off.
-            return self.set_off_by_quote(at, id, time, sink);
+            self.set_off_by_quote(at, id, time, sink);
+            return self.cancel_rest(at, id, time, sink);
         };
         match order.awaits() {
             Awaits::Anything => self.take(at, id, None, time, sink),
@@ -291,7 +292,6 @@ impl Engine {
         };
         if is_touched {
             self.trigger(at, index, touch, time, sink);
-            self.cancel_rest(at, id, time, sink);
         }
     }
 
@@ -352,10 +352,11 @@ impl Engine {
         if !is_over {
             return;
         }
+        let order_is_for_close = order.time_in_force == TimeInForce::Cls;
         let can_fill = self.market(at).is_open_to_fills() && !self.is_stale(at, time);
-        if order.time_in_force == TimeInForce::Cls && can_fill {
-            let limit = order.awaits().price();
-            self.take(at, id, limit, time, sink);
+        let awaits = self.market(at).orders.at(index).awaits();
+        if order_is_for_close && can_fill && !awaits.is_trigger() {
+            self.take(at, id, awaits.price(), time, sink);
         }
         if let Some(index) = self.market(at).orders.position(id) {
             self.cancel(at, index, CancelReason::AuctionOver, time, sink);

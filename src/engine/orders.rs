@@ -342,6 +342,8 @@ impl Engine {
         let orders = &self.market(at).orders;
         if let Some(index) = orders.position(id)
             && orders.at(index).leaves_no_rest()
+            // A leg is met, and ended, by its combination.
+            && orders.at(index).combo.is_none()
         {
             self.forget_reversal(at, index);
             self.cancel(at, index, CancelReason::NotFilledAtOnce, time, sink);

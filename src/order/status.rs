@@ -98,6 +98,8 @@ impl OrderStatus {
 
             (S::Submitted, E::Reject) => Ok(S::Rejected),
             (S::Submitted, E::Accept) => Ok(S::Accepted),
+            // Another of its group filled in part while it was under way.
+            (S::Submitted, E::Amend) => Ok(S::Submitted),
             // Withdrawn, or out of time, while still under way to the exchange.
             (S::Submitted, E::Cancel) => Ok(S::Canceled),
             (S::Submitted, E::Expire) => Ok(S::Expired),
@@ -215,7 +217,13 @@ mod tests {
             (S::Denied, end),
             (
                 S::Submitted,
-                sent(None, Some(S::Rejected), Some(S::Accepted), None, ends),
+                sent(
+                    None,
+                    Some(S::Rejected),
+                    Some(S::Accepted),
+                    Some(S::Submitted),
+                    ends,
+                ),
             ),
             (S::Rejected, end),
             (
