@@ -6,7 +6,8 @@ use papertape::exchange::{Fill, LatencyModel, LimitFill, TradingStatus};
 use papertape::market::{Bar, CalendarId, DepthKind, DepthUpdate, Level, MarketEvent, Quote, TradeTick};
 use papertape::model::{Instrument, InstrumentId, OrderId, Price, Side, Timestamp};
 use papertape::order::{
-    Amendment, Contingency, OrderList, OrderRequest, OrderType, TimeInForceWord, TrailRequest,
+    Amendment, Attached, AttachedLeg, Contingency, OrderList, OrderRequest, OrderType, TimeInForceWord,
+    TrailRequest,
 };
 use papertape::testkit::{Bench, config, decimal};
 use rust_decimal::Decimal;
@@ -552,4 +553,53 @@ fn what_closes_leaves_the_hold_for_what_opens() {
     tape.quote(4, 99.5, 100.0, 1.0);
     assert_eq!(tape.fills().len(), 2);
     assert_eq!(hold(&tape), before);
+}
+
+#[test]
+fn a_bracket_that_grows_with_its_parent_closes_no_more_than_the_parent_opened() {
+    let mut tape = Tape::start();
+    let bracket = OrderRequest {
+        attached: Some(Attached {
+            take_profit: Some(AttachedLeg {
+                price: Some(decimal("101")),
+                ..AttachedLeg::default()
+            }),
+            stop_loss: Some(AttachedLeg {
+                stop_price: Some(decimal("95")),
+                ..AttachedLeg::default()
+            }),
+        }),
+        ..market(Side::Buy, "10")
+    };
+    tape.trade(1, 100.0, 1.0).place(1, bracket);
+    // Four are opened, three closed at the target, four more opened: five are there to be closed.
+    tape.trade(2, 100.0, 4.0)
+        .trade(3, 102.0, 3.0)
+        .trade(4, 100.0, 4.0);
+    let position = tape.0.engine.position().map(|position| position.quantity.0);
+    for order in tape.0.engine.open_orders().filter(|order| order.parent.is_some()) {
+        assert!(Some(order.remaining().0) <= position, "{order:?} of {position:?}");
+    }
+}
+
+#[test]
+fn a_fill_of_ours_at_its_limit_is_not_where_the_market_is() {
+    let mut tape = Tape::start();
+    tape.quote(1, 99.0, 100.0, 5.0)
+        .place(1, limit(Side::Buy, "1", "99"))
+        .quote(2, 99.0, 100.0, 5.0);
+    tape.quote(3, 89.0, 90.0, 5.0);
+    let position = tape.0.engine.position().expect("it filled");
+    assert_eq!(
+        (position.entry_price, position.mark_price),
+        (Price(decimal("99")), Price(decimal("89.5")))
+    );
+    let told = tape.0.events.iter().find_map(|event| match &event.kind {
+        EventKind::PositionChanged { position } => position.clone(),
+        _ => None,
+    });
+    assert_eq!(
+        told.map(|position| position.mark_price),
+        Some(Price(decimal("89.5")))
+    );
 }

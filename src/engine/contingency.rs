@@ -79,13 +79,26 @@ impl Engine {
                 }
             }
             OrderStatus::Accepted | OrderStatus::Triggered | OrderStatus::PartiallyFilled
-                if child.only_reduces() && child.quantity < quantity =>
+                if child.only_reduces() =>
             {
-                let kind = child.kind;
-                self.amend(at, index, kind, quantity, time, sink);
+                // What others of its group closed of it already is not there to be closed again.
+                let quantity = Quantity(quantity.0 - self.filled_by_others(child));
+                let (kind, known) = (child.kind, child.quantity);
+                if known < quantity {
+                    self.amend(at, index, kind, quantity, time, sink);
+                }
             }
             _ => {}
         }
+    }
+
+    /// What the other open orders of its group have filled.
+    fn filled_by_others(&self, order: &Order) -> Decimal {
+        let orders = self.market(order.instrument).orders.as_slice().iter();
+        orders
+            .filter(|other| order.group.is_some() && other.group == order.group && other.id != order.id)
+            .map(|other| other.filled.0)
+            .sum()
     }
 
     /// An attached order is decided by its parent's fill: by the price that there is then, from which a trailing stop

@@ -146,7 +146,10 @@ impl Engine {
         let instrument = self.markets[at.index()].instrument();
         let effect = self.account.apply(at, instrument, &fill, order.reason.clone());
         self.refresh_cache();
-        self.market_mut(at).last_price = Some(terms.reference.to_f64());
+        if terms.tier == DataTier::Bars {
+            // Inside a bar the price is where it met us; ticks say themselves where the market is.
+            self.market_mut(at).last_price = Some(terms.reference.to_f64());
+        }
         self.counters.refused = RefusalMemory::None;
         self.metrics.on_fill(notional.to_f64(), fee.to_f64());
         let cash = self.account.cash();

@@ -38,16 +38,23 @@ struct Walk {
 }
 
 impl Walk {
-    /// Whether the order may fill now: its market is open to it, and there is volume left, unless it only waits to be set
-    /// off.
-    fn lets(&self, order: &Order) -> bool {
-        let open = match self.phase {
+    /// Whether the market is open to the order.
+    const fn is_open_to(&self, order: &Order) -> bool {
+        match self.phase {
             Phase::Regular => true,
             Phase::Pre | Phase::Post => order.instructions.extended_hours,
             Phase::Closed => false,
-        };
+        }
+    }
+
+    /// Whether the order may fill now: its market is open to it, and there is volume left, unless it only waits to be set
+    /// off.
+    fn lets(&self, order: &Order) -> bool {
         let is_left = self.left.is_none_or(|left| left.0 > Decimal::ZERO);
-        open && !order.is_for_auction() && !is_leg(order) && (is_left || order.awaits().is_trigger())
+        self.is_open_to(order)
+            && !order.is_for_auction()
+            && !is_leg(order)
+            && (is_left || order.awaits().is_trigger())
     }
 
     fn take(&mut self, quantity: Quantity) {
@@ -284,7 +291,7 @@ impl Engine {
                 _ => {}
             }
             // Only what can trade now had its chance; the rest waits for the open.
-            let has_met = |order: &Order| walk.lets(order) || walk.phase == Phase::Regular;
+            let has_met = |order: &Order| walk.is_open_to(order);
             let orders = &self.market(at).orders;
             if orders.position(id).is_some_and(|index| has_met(orders.at(index))) {
                 self.cancel_rest(at, id, point.time, sink);
@@ -294,10 +301,10 @@ impl Engine {
 
     /// What another order's fill set free inside the bar, to be filled at once, and was not, ends with the bar.
     fn end_those_at_once<S: Sink>(&mut self, walk: &Walk, sink: &mut S) {
-        if walk.phase == Phase::Regular {
-            let is_left = |order: &Order| rests(order) && order.leaves_no_rest() && !is_leg(order);
-            self.cancel_where(walk.at, is_left, CancelReason::NotFilledAtOnce, walk.now, sink);
-        }
+        let is_left = |order: &Order| {
+            rests(order) && order.leaves_no_rest() && !is_leg(order) && walk.is_open_to(order)
+        };
+        self.cancel_where(walk.at, is_left, CancelReason::NotFilledAtOnce, walk.now, sink);
     }
 
     /// The opening or the closing auction: those that are for it fill at its price, and what is left of them ends.

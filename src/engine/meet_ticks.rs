@@ -618,12 +618,7 @@ impl Engine {
         if is_alone {
             market.on_trade_only(trade.time);
         }
-        let half = market.half_tick();
-        if market
-            .orders
-            .sleeps_within(trade.price, trade.price, half, trade.time)
-            || market.status() != TradingStatus::Trading
-        {
+        if market.orders.is_empty() || market.status() != TradingStatus::Trading {
             return;
         }
         self.expire_orders(at, trade.time, sink);

@@ -7,8 +7,7 @@ use crate::storage::{CommandRecord, JournalRecord, SessionBatch};
 use crate::tape::{Library, Tape, TapeError};
 use papertape::api::{SessionDetail, SessionSummary};
 use papertape::engine::{Command, Engine, Event, Input, SessionState};
-use papertape::model::{OrderId, SessionId, Timestamp};
-use papertape::order::Order;
+use papertape::model::{SessionId, Timestamp};
 use papertape::strategy::Problem;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -165,11 +164,6 @@ impl Machine {
             command: command.clone(),
         });
         self.process(&Input::Command(time, command), out);
-    }
-
-    /// An order as it stands, if it is open or has ended lately.
-    pub(crate) fn order(&self, id: OrderId) -> Option<&Order> {
-        self.engine.open_order(id).or_else(|| self.view.order(id))
     }
 
     fn starts_next(&self) -> bool {

@@ -115,7 +115,7 @@ impl View {
                     order.id,
                     event.time,
                     OrderEvent::Deny,
-                    (reason.code(), &reason.to_string()),
+                    &reason.to_string(),
                     changes,
                 );
             }
@@ -124,7 +124,7 @@ impl View {
                     *order_id,
                     event.time,
                     OrderEvent::Reject,
-                    (reason.code(), &reason.to_string()),
+                    &reason.to_string(),
                     changes,
                 );
             }
@@ -133,7 +133,7 @@ impl View {
                     *order_id,
                     event.time,
                     OrderEvent::Cancel,
-                    (reason.code(), &reason.to_string()),
+                    &reason.to_string(),
                     changes,
                 );
             }
@@ -142,7 +142,7 @@ impl View {
                     *order_id,
                     event.time,
                     OrderEvent::Expire,
-                    ("expired", "its time in force was over"),
+                    "its time was over",
                     changes,
                 );
             }
@@ -194,7 +194,7 @@ impl View {
         id: OrderId,
         time: Timestamp,
         what: OrderEvent,
-        (code, why): (&'static str, &str),
+        why: &str,
         changes: &mut Changes,
     ) {
         changes.orders.insert(id);
@@ -208,7 +208,6 @@ impl View {
         order.updated_at = time;
         order.hold = Money::zero(order.hold.currency);
         order.end_reason = why.to_owned().into();
-        order.end_code = code.into();
     }
 
     fn push_bar(&mut self, bar: Bar, history: bool) {

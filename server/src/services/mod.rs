@@ -4,7 +4,6 @@ mod backend;
 mod backtests;
 mod datasets;
 mod error;
-mod orders;
 mod records;
 mod sessions;
 mod settings;
@@ -13,7 +12,6 @@ mod strategies;
 
 pub(crate) use datasets::quality;
 pub use error::ServiceError;
-pub use orders::{Change, Placement, RefusedOrders};
 pub use records::{RecordQuery, SessionAlert};
 pub use settings::Settings;
 

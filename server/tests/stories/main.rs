@@ -4,7 +4,6 @@
 mod command_line;
 mod lifecycle;
 mod live;
-mod orders;
 mod problems;
 mod recovery;
 mod replay;
