@@ -209,6 +209,8 @@ pub(crate) fn detail() -> SessionDetail {
             cash: exact("100000"),
             position_value: Decimal::ZERO,
             drawdown: 0.0,
+            optimistic: None,
+            pessimistic: None,
         }],
         quote: None,
         orders: Vec::new(),

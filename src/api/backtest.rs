@@ -121,10 +121,36 @@ pub struct BacktestReport {
     pub metrics: Metrics,
     /// What was wrong with the data.
     pub data_quality: DataQuality,
+    /// The same with kinder and with less kind fills, where they ran beside it.
+    #[serde(default)]
+    pub band: Option<BandReport>,
     /// Head of the event hash chain, hexadecimal.
     pub event_hash: String,
     /// How long it took.
     pub timing: Timing,
+}
+
+/// What came of the runs beside a backtest: three assumptions, not bounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BandReport {
+    /// With kinder fills.
+    pub optimistic: ShadowReport,
+    /// With less kind fills.
+    pub pessimistic: ShadowReport,
+}
+
+/// What came of one of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShadowReport {
+    /// Equity at the last close.
+    #[serde(with = "crate::model::decimal")]
+    pub final_equity: Decimal,
+    /// Final equity over initial capital, less one.
+    pub total_return: f64,
+    /// Largest fall from a peak of equity, as a positive share of the peak.
+    pub max_drawdown: f64,
+    /// Closed trades.
+    pub trades: u64,
 }
 
 /// A strategy with the parameters it ran with.

@@ -9,8 +9,8 @@ mod session;
 mod strategy;
 
 pub use backtest::{
-    BacktestProgress, BacktestReport, BacktestRequest, BacktestState, BacktestStatus, DataQuality,
-    StrategyRun, Timing, TradeReport,
+    BacktestProgress, BacktestReport, BacktestRequest, BacktestState, BacktestStatus, BandReport,
+    DataQuality, ShadowReport, StrategyRun, Timing, TradeReport,
 };
 pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitStory};
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};

@@ -167,6 +167,12 @@ pub struct EquityPoint {
     pub position_value: Decimal,
     /// Fall from the highest equity so far, as a positive share of it.
     pub drawdown: f64,
+    /// Equity of the run with kinder fills, where one ran beside.
+    #[serde(default, with = "crate::model::decimal::option")]
+    pub optimistic: Option<Decimal>,
+    /// Equity of the run with less kind fills, where one ran beside.
+    #[serde(default, with = "crate::model::decimal::option")]
+    pub pessimistic: Option<Decimal>,
 }
 
 /// A session with all that its page shows.

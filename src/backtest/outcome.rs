@@ -2,11 +2,13 @@
 
 use super::recorder::Recorder;
 use crate::analytics::Metrics;
-use crate::api::{BacktestReport, DataQuality, EquityPoint, StrategyRun, Timing, TradeReport};
+use crate::api::{
+    BacktestReport, BandReport, DataQuality, EquityPoint, ShadowReport, StrategyRun, Timing, TradeReport,
+};
 use crate::engine::{Band, BandCurve, Engine};
 use crate::exchange::Fill;
 use crate::market::Bars;
-use crate::model::{Money, Quantity};
+use crate::model::{Money, Quantity, float};
 use crate::portfolio::Trade;
 use rust_decimal::Decimal;
 
@@ -53,6 +55,9 @@ pub struct ShadowOutcome {
     pub metrics: Metrics,
 }
 
+/// Digits after the point of what shadows are worth, which is for charts.
+const SHADOW_DIGITS: u32 = 6;
+
 impl BandOutcome {
     pub(super) fn new(band: &Band, curve: BandCurve) -> Self {
         let outcome = |engine: &Engine| ShadowOutcome {
@@ -63,6 +68,19 @@ impl BandOutcome {
             curve,
             optimistic: outcome(band.optimistic()),
             pessimistic: outcome(band.pessimistic()),
+        }
+    }
+
+    fn report(&self) -> BandReport {
+        let report = |shadow: &ShadowOutcome| ShadowReport {
+            final_equity: shadow.final_equity.amount.normalize(),
+            total_return: shadow.metrics.total_return,
+            max_drawdown: shadow.metrics.max_drawdown,
+            trades: shadow.metrics.trades,
+        };
+        BandReport {
+            optimistic: report(&self.optimistic),
+            pessimistic: report(&self.pessimistic),
         }
     }
 }
@@ -105,6 +123,10 @@ impl Outcome {
         let config = self.engine.config();
         let (instrument, timeframe) = (&config.instrument, config.base_timeframe);
         let mut holdings = self.recorder.holdings.iter().peekable();
+        let shadow = |side: fn(&BandCurve) -> &Vec<f64>, index: usize| {
+            let equity = side(&self.band.as_ref()?.curve).get(index)?;
+            Some(float::to_decimal(*equity, SHADOW_DIGITS)?.normalize())
+        };
         let mut peak = config.initial_capital.amount;
         let (mut cash, mut quantity, mut base) = (peak, Decimal::ZERO, Decimal::ZERO);
         bars.iter()
@@ -130,6 +152,8 @@ impl Outcome {
                     cash,
                     position_value,
                     drawdown,
+                    optimistic: shadow(|curve| &curve.optimistic, index),
+                    pessimistic: shadow(|curve| &curve.pessimistic, index),
                 }
             })
     }
@@ -158,6 +182,7 @@ impl Outcome {
             trades: self.trades.iter().map(TradeReport::from).collect(),
             metrics: self.metrics.clone(),
             data_quality: context.data_quality,
+            band: self.band.as_ref().map(BandOutcome::report),
             event_hash: self.event_hash.clone(),
             timing: context.timing,
         }

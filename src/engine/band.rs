@@ -68,13 +68,13 @@ impl Band {
 
     /// The run with kind fills.
     #[must_use]
-    pub const fn optimistic(&self) -> &Engine {
+    pub fn optimistic(&self) -> &Engine {
         &self.optimistic.engine
     }
 
     /// The run with unkind fills.
     #[must_use]
-    pub const fn pessimistic(&self) -> &Engine {
+    pub fn pessimistic(&self) -> &Engine {
         &self.pessimistic.engine
     }
 }
@@ -82,7 +82,8 @@ impl Band {
 /// One of the two.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Shadow {
-    engine: Engine,
+    // Boxed, because whoever holds a band holds an engine beside it, and engines are large.
+    engine: Box<Engine>,
     /// Orders that persons and programs placed and that are open here: their number in the expected run, and here.
     twins: Vec<(OrderId, OrderId)>,
 }
@@ -95,7 +96,7 @@ impl Shadow {
             ..config.clone()
         };
         Self {
-            engine: Engine::new(config),
+            engine: Box::new(Engine::new(config)),
             twins: Vec::new(),
         }
     }

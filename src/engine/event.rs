@@ -186,6 +186,13 @@ pub enum EventKind {
         cash: f64,
         /// Signed value of the position.
         position_value: f64,
+        /// What the run with kinder fills beside this one is worth; `None` where none runs. The engine does not know it:
+        /// who runs the [`Band`](super::Band) adds it.
+        #[serde(default)]
+        optimistic: Option<f64>,
+        /// The same with less kind fills.
+        #[serde(default)]
+        pessimistic: Option<f64>,
     },
     /// The best bid and ask changed (a market event).
     Quote {

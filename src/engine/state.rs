@@ -309,6 +309,8 @@ impl Engine {
             equity,
             cash,
             position_value,
+            optimistic: None,
+            pessimistic: None,
         });
         sink.mark(Mark {
             time,

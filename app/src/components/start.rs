@@ -1,6 +1,6 @@
 //! Start paper trading: one click with what is shown, or a form for those who want to change it.
 
-use super::{Deed, Field, NumberField, ParamFields, ParamValues, ProblemNote};
+use super::{CostDraft, CostFields, Deed, Field, NumberField, ParamFields, ParamValues, ProblemNote};
 use crate::format;
 use crate::functions;
 use crate::live::Live;
@@ -144,16 +144,12 @@ struct Draft {
     to: RwSignal<String>,
     capital: RwSignal<String>,
     speed: RwSignal<String>,
-    fee: RwSignal<String>,
-    slippage: RwSignal<String>,
+    costs: CostDraft,
     timeframe: RwSignal<String>,
 }
 
 impl Draft {
     fn new(base: &StartRequest) -> Self {
-        let execution = base.execution.clone().unwrap_or_default();
-        let (_, taker) = execution.fees.rates().unwrap_or_default();
-        let percent = taker * Decimal::ONE_HUNDRED;
         Self {
             name: RwSignal::new(String::new()),
             feed: RwSignal::new("simulated".to_owned()),
@@ -165,15 +161,7 @@ impl Draft {
                     .map_or_else(|| "100000".to_owned(), |it| it.normalize().to_string()),
             ),
             speed: RwSignal::new("1".to_owned()),
-            fee: RwSignal::new(percent.normalize().to_string()),
-            slippage: RwSignal::new(
-                execution
-                    .slippage
-                    .bps()
-                    .unwrap_or_default()
-                    .normalize()
-                    .to_string(),
-            ),
+            costs: CostDraft::new(base.execution.clone().unwrap_or_default()),
             timeframe: RwSignal::new(base.timeframe.map(|it| it.to_string()).unwrap_or_default()),
         }
     }
@@ -213,7 +201,6 @@ impl Draft {
         if capital.is_zero() {
             return Err(("initial_capital", "Write an amount above zero"));
         }
-        let fee = number(self.fee, "fee")? / Decimal::ONE_HUNDRED;
         let name = self.name.get_untracked();
         let timeframe = self.timeframe.get_untracked();
         Ok(StartRequest {
@@ -224,11 +211,7 @@ impl Draft {
                 .unwrap_or_default(),
             feed: Some(feed),
             initial_capital: Some(capital),
-            execution: Some(ExecutionConfig::percent(
-                fee,
-                fee,
-                number(self.slippage, "slippage_bps")?,
-            )),
+            execution: Some(untrack(move || self.costs.read())?),
             speed: self.speed.get_untracked().parse().ok(),
             name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
             timeframe: timeframe.parse().ok(),
@@ -373,19 +356,10 @@ fn StartForm(
                         {timeframes}
                     </select>
                 </Field>
-                <NumberField
-                    label="Fee, %"
-                    id="start-fee"
-                    value=draft.fee
-                    error=error("fee")
-                    hint="Of a fill's value, maker and taker alike"
-                />
-                <NumberField
-                    label="Slippage, bps"
-                    id="start-slippage"
-                    value=draft.slippage
-                    error=error("slippage_bps")
-                    hint="By how much market and stop orders fill worse"
+                <CostFields
+                    draft=draft.costs
+                    prefix="start"
+                    told=Callback::new(move |path| deed.field(path).get())
                 />
             </div>
             {with_params

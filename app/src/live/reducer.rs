@@ -115,9 +115,16 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             equity,
             cash,
             position_value,
+            optimistic,
+            pessimistic,
         } => {
             value(detail, *price, *equity);
-            mark(detail, event.time, *equity, *cash, *position_value);
+            mark(
+                detail,
+                event.time,
+                [*equity, *cash, *position_value],
+                [*optimistic, *pessimistic],
+            );
             Parts::SUMMARY.with(Parts::EQUITY)
         }
         EventKind::Quote { quote, equity } => {
@@ -292,7 +299,12 @@ fn value(detail: &mut SessionDetail, price: f64, equity: f64) {
     }
 }
 
-fn mark(detail: &mut SessionDetail, time: Timestamp, equity: f64, cash: f64, position_value: f64) {
+fn mark(
+    detail: &mut SessionDetail,
+    time: Timestamp,
+    [equity, cash, position_value]: [f64; 3],
+    [optimistic, pessimistic]: [Option<f64>; 2],
+) {
     let (Some(equity_amount), Some(cash), Some(position_value)) =
         (amount(equity), amount(cash), amount(position_value))
     else {
@@ -321,6 +333,8 @@ fn mark(detail: &mut SessionDetail, time: Timestamp, equity: f64, cash: f64, pos
         cash,
         position_value,
         drawdown,
+        optimistic: optimistic.and_then(amount),
+        pessimistic: pessimistic.and_then(amount),
     };
     match detail.equity.last_mut() {
         Some(last) if last.time == time => *last = point,

@@ -4,7 +4,8 @@ use super::Missing;
 use crate::chart::Chart;
 use crate::chart::options::{EquityCurve, Mark, MarkKind, PriceView, equity, price};
 use crate::components::{
-    Change, Frame, MetricList, ParamValues, ProblemNote, Progress, ProgressBar, Runner, Skeleton, Start, Time,
+    Change, Frame, MetricList, ParamValues, ProblemNote, Progress, ProgressBar, Runner, Skeleton, Start,
+    Time, execution_facts,
 };
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
@@ -242,6 +243,7 @@ fn Result(status: BacktestStatus, report: BacktestReport) -> impl IntoView {
                     }}
                 </p>
             </div>
+            {band_stat(&report)}
             <Stat name="Max drawdown" value=format::percent(metrics.max_drawdown, 2) hint=format!("longest {}", format::duration(metrics.max_drawdown_duration_s as f64)) />
             <Stat name="Sharpe" value=metrics.sharpe.map_or_else(|| NONE.to_owned(), |it| format::number(it, 2)) hint="annualised, daily returns".to_owned() />
             <Stat name="Win rate" value=metrics.win_rate.map_or_else(|| NONE.to_owned(), |it| format::percent(it, 1)) hint=format!("{} of {} trades", format::count(metrics.winning_trades), format::count(metrics.trades)) />
@@ -277,6 +279,19 @@ fn infos(report: &BacktestReport) -> Vec<ParamInfo> {
             description: String::new(),
         })
         .collect()
+}
+
+/// What the runs with kinder and less kind fills brought.
+fn band_stat(report: &BacktestReport) -> Option<impl IntoView + use<>> {
+    let band = report.band.as_ref()?;
+    let text = |total: f64| format::signed_percent(total, 2);
+    let value = format!(
+        "{} to {}",
+        text(band.pessimistic.total_return),
+        text(band.optimistic.total_return)
+    );
+    let hint = "pessimistic and optimistic fills: two more runs, no bounds".to_owned();
+    Some(view! { <Stat name="Band" value hint /> })
 }
 
 #[component]
@@ -377,6 +392,9 @@ pub(crate) fn EquityTable(
 ) -> impl IntoView {
     const ROWS: usize = 24;
     let step = points.len().div_ceil(ROWS).max(1);
+    let shadow = |equity: Option<Decimal>| {
+        equity.map_or_else(|| NONE.to_owned(), |equity| format::decimal(equity, digits))
+    };
     let rows: Vec<_> = points
         .iter()
         .rev()
@@ -386,6 +404,8 @@ pub(crate) fn EquityTable(
                 <tr>
                     <th scope="row"><Time at=point.time /></th>
                     <td class="number">{format::decimal(point.equity, digits)}</td>
+                    <td class="number">{shadow(point.pessimistic)}</td>
+                    <td class="number">{shadow(point.optimistic)}</td>
                     <td class="number">{format::decimal(point.cash, digits)}</td>
                     <td class="number">{format::percent(point.drawdown, 2)}</td>
                 </tr>
@@ -401,6 +421,8 @@ pub(crate) fn EquityTable(
                         <tr>
                             <th scope="col">"Time"</th>
                             <th scope="col" class="number">"Equity"</th>
+                            <th scope="col" class="number">"Pessimistic fills"</th>
+                            <th scope="col" class="number">"Optimistic fills"</th>
                             <th scope="col" class="number">"Cash"</th>
                             <th scope="col" class="number">"Drawdown"</th>
                         </tr>
@@ -608,22 +630,10 @@ fn Provenance(status: BacktestStatus, report: BacktestReport) -> impl IntoView {
                 <div><dt>"Bars"</dt><dd>{format::count(report.bars)}</dd></div>
                 <div><dt>"Holes in the data"</dt><dd>{gaps}</dd></div>
                 <div><dt>"Capital"</dt><dd>{capital}</dd></div>
+                {execution_facts(&report.execution)}
                 <div>
-                    <dt>"Fees"</dt>
-                    <dd>
-                        {report.execution.fees.to_string()}
-                    </dd>
-                </div>
-                <div>
-                    <dt>"Slippage"</dt>
-                    <dd>{report.execution.slippage.to_string()} " on market and stop orders"</dd>
-                </div>
-                <div>
-                    <dt>"Fills"</dt>
-                    <dd>
-                        "Rules see closed bars only; an order placed at a close meets the next bar's open. Inside a bar \
-                         the path is open, nearer extreme, farther extreme, close."
-                    </dd>
+                    <dt>"Decisions"</dt>
+                    <dd>"Rules see closed bars only; an order placed at a close meets the next bar's open."</dd>
                 </div>
                 <div>
                     <dt>"Time taken"</dt>

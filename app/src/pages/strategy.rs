@@ -2,8 +2,8 @@
 
 use super::Missing;
 use crate::components::{
-    BacktestRun, Change, Code, Field, Frame, NumberField, ParamFields, ParamValues, Skeleton, Sparkline,
-    Start, Time,
+    BacktestRun, Change, Code, CostDraft, CostFields, Field, Frame, NumberField, ParamFields, ParamValues,
+    Skeleton, Sparkline, Start, Time,
 };
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
@@ -125,11 +125,7 @@ fn Bench(
     let dataset = RwSignal::new("simulated".to_owned());
     let timeframe = RwSignal::new(String::new());
     let capital = RwSignal::new("100000".to_owned());
-    let costs = ExecutionConfig::default();
-    let (_, usual_rate) = costs.fees.rates().unwrap_or_default();
-    let usual_slippage = costs.slippage.bps().unwrap_or_default();
-    let fee = RwSignal::new((usual_rate * Decimal::ONE_HUNDRED).normalize().to_string());
-    let slippage = RwSignal::new(usual_slippage.normalize().to_string());
+    let costs = CostDraft::new(ExecutionConfig::default());
     let number = |text: RwSignal<String>| {
         move || decimal::parse(&text.get().replace(',', "")).filter(|number| *number >= Decimal::ZERO)
     };
@@ -141,18 +137,14 @@ fn Bench(
         })
     };
     let slug = StoredValue::new(slug);
-    let request = move |()| {
-        let rate = number(fee)().map_or(usual_rate, |percent| percent / Decimal::ONE_HUNDRED);
-        let slippage_bps = number(slippage)().unwrap_or(usual_slippage);
-        BacktestRequest {
-            strategy: slug.get_value(),
-            params: values.get_untracked(),
-            dataset: Some(dataset.get_untracked()),
-            timeframe: timeframe.get_untracked().parse().ok(),
-            initial_capital: number(capital)(),
-            execution: Some(ExecutionConfig::percent(rate, rate, slippage_bps)),
-            ..BacktestRequest::default()
-        }
+    let request = move |()| BacktestRequest {
+        strategy: slug.get_value(),
+        params: values.get_untracked(),
+        dataset: Some(dataset.get_untracked()),
+        timeframe: timeframe.get_untracked().parse().ok(),
+        initial_capital: number(capital)(),
+        execution: untrack(move || costs.read()).ok(),
+        ..BacktestRequest::default()
     };
     let options: Vec<_> = datasets
         .iter()
@@ -208,8 +200,7 @@ fn Bench(
                 <summary>"Capital and costs"</summary>
                 <div class="columns three">
                     <NumberField label="Capital" id="bench-capital" value=capital error=error(capital) />
-                    <NumberField label="Fee, %" id="bench-fee" value=fee error=error(fee) />
-                    <NumberField label="Slippage, bps" id="bench-slippage" value=slippage error=error(slippage) />
+                    <CostFields draft=costs prefix="bench" told=Callback::new(|_| None) />
                 </div>
             </details>
             <BacktestRun request running primary=true label="Run backtest" />

@@ -9,7 +9,7 @@ use papertape::alert::AlertRules;
 use papertape::api::{BacktestReport, Timing};
 use papertape::backtest::{self, Outcome, ReportContext};
 use papertape::engine::{EngineConfig, ExecutionConfig, Fees};
-use papertape::exchange::SlippageModel;
+use papertape::exchange::{FeePresetName, SlippageModel};
 use papertape::market::{Bars, infer_instrument};
 use papertape::model::{Instrument, Money, Symbol, Timeframe, Timestamp, decimal};
 use papertape::strategy::Strategy;
@@ -48,6 +48,16 @@ pub(super) struct BacktestArguments {
     /// By how much takers fill worse than the price they meet, in basis points [default: 1]
     #[arg(long, value_name = "BPS", value_parser = basis_points, allow_hyphen_values = true)]
     slippage_bps: Option<Decimal>,
+    /// What a venue or broker charges, by the name of a preset: binance, kraken, ibkr_fixed and others.
+    #[arg(long, value_name = "PRESET", conflicts_with = "fee_rate")]
+    fees: Option<FeePresetName>,
+    /// What trading costs and how orders meet the market: JSON as in `POST /backtests`, or a file of it. Flags for single
+    /// costs override it.
+    #[arg(long, value_name = "JSON|FILE", value_parser = execution)]
+    execution: Option<ExecutionConfig>,
+    /// Run an optimistic and a pessimistic view of the execution beside it.
+    #[arg(long)]
+    band: bool,
     /// Leave out bars that open before this time.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     from: Option<Timestamp>,
@@ -91,7 +101,12 @@ pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
     })?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let began = Instant::now();
-    let outcome = backtest::run(config, &bars, &mut |_| true)
+    let run = if arguments.band {
+        backtest::run_with_band
+    } else {
+        backtest::run
+    };
+    let outcome = run(config, &bars, &mut |_| true)
         .map_err(|_| CliError::problem("the backtest ended before its end"))?;
     let run = began.elapsed().as_secs_f64();
     let report = outcome.report(
@@ -149,7 +164,10 @@ fn configure(
         .or_else(|| strategy.symbols.first().cloned())
         .ok_or_else(|| CliError::usage("neither --symbol nor the strategy says what the bars are of"))?;
     let instrument = instrument_of(&symbol);
-    let mut execution = ExecutionConfig::default();
+    let mut execution = arguments.execution.clone().unwrap_or_default();
+    if let Some(preset) = &arguments.fees {
+        execution.fees = Fees::Preset(preset.clone());
+    }
     if let Some(rate) = arguments.fee_rate {
         execution.fees = Fees::Rates {
             maker: rate,
@@ -232,6 +250,25 @@ fn amount(text: &str) -> Result<Decimal, String> {
         Err(words.to_owned())
     } else {
         Ok(value)
+    }
+}
+
+/// An execution as JSON, or the JSON in a file; what is out of range is named.
+fn execution(text: &str) -> Result<ExecutionConfig, String> {
+    let is_json = text.trim_start().starts_with('{');
+    let json = if is_json {
+        text.to_owned()
+    } else {
+        std::fs::read_to_string(text).map_err(|error| format!("{text} cannot be read: {error}"))?
+    };
+    let execution: ExecutionConfig = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    match execution.problems().as_slice() {
+        [] => Ok(execution),
+        problems => Err(problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.path, problem.message))
+            .collect::<Vec<_>>()
+            .join("; ")),
     }
 }
 

@@ -23,6 +23,16 @@ pub(super) fn report(report: &BacktestReport) -> String {
         "{} ({} won, {} lost)",
         metrics.trades, metrics.winning_trades, metrics.losing_trades
     );
+    let band = report.band.as_ref().map_or_else(
+        || "not run (--band)".to_owned(),
+        |band| {
+            format!(
+                "{} pessimistic, {} optimistic",
+                percent(Some(band.pessimistic.total_return)),
+                percent(Some(band.optimistic.total_return))
+            )
+        },
+    );
     let rows = [
         ("Strategy", report.strategy.name.clone()),
         ("Parameters", params),
@@ -35,6 +45,7 @@ pub(super) fn report(report: &BacktestReport) -> String {
         ("Initial capital", report.initial_capital.to_string()),
         ("Final equity", report.final_equity.round_dp(2).to_string()),
         ("Total return", percent(Some(metrics.total_return))),
+        ("Band", band),
         ("Buy and hold", percent(metrics.buy_and_hold_return)),
         ("CAGR", percent(metrics.cagr)),
         ("Sharpe", number(metrics.sharpe)),

@@ -6,7 +6,7 @@ use super::{SessionSpec, view::View};
 use crate::storage::{CommandRecord, JournalRecord, SessionBatch};
 use crate::tape::{Library, Tape, TapeError};
 use papertape::api::{SessionDetail, SessionSummary};
-use papertape::engine::{Command, Engine, Event, Input, SessionState};
+use papertape::engine::{Band, BandCurve, Command, Engine, Event, EventKind, Input, SessionState};
 use papertape::model::{SessionId, Timestamp};
 use papertape::strategy::Problem;
 use serde::{Deserialize, Serialize};
@@ -16,9 +16,12 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Machine {
     engine: Engine,
+    band: Band,
     tape: Box<dyn Tape>,
     view: View,
     scratch: Vec<Event>,
+    /// What the shadows are worth at the marks of one input.
+    shadows: BandCurve,
 }
 
 /// What inputs brought about: for storage and for listeners.
@@ -62,16 +65,36 @@ fn first(problems: &[Problem]) -> String {
 #[derive(Serialize, Deserialize)]
 struct Frozen {
     engine: Vec<u8>,
+    band: Band,
     tape: Vec<u8>,
     view: View,
 }
 
+impl Frozen {
+    /// What a frozen machine begins with; rises with every change of what it holds.
+    const FORMAT: u8 = 2;
+
+    fn to_bytes(&self) -> Result<Vec<u8>, MachineError> {
+        postcard::to_extend(self, vec![Self::FORMAT])
+            .map_err(|error| MachineError::Snapshot(error.to_string()))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, MachineError> {
+        let body = match bytes {
+            [Self::FORMAT, body @ ..] => body,
+            _ => return Err(MachineError::Snapshot("another version wrote it".to_owned())),
+        };
+        postcard::from_bytes(body).map_err(|error| MachineError::Snapshot(error.to_string()))
+    }
+
+    fn engine(&self) -> Result<Engine, MachineError> {
+        Engine::restore(&self.engine).map_err(|error| MachineError::Snapshot(error.to_string()))
+    }
+}
+
 /// The head of the event hash chain in a frozen machine.
 pub(crate) fn event_hash_of(state: &[u8]) -> Result<String, MachineError> {
-    let unreadable = |error: &dyn std::fmt::Display| MachineError::Snapshot(error.to_string());
-    let frozen: Frozen = postcard::from_bytes(state).map_err(|error| unreadable(&error))?;
-    let engine = Engine::restore(&frozen.engine).map_err(|error| unreadable(&error))?;
-    Ok(engine.event_hash())
+    Ok(Frozen::from_bytes(state)?.engine()?.event_hash())
 }
 
 impl Outcome {
@@ -88,10 +111,12 @@ impl Machine {
     pub(crate) async fn new(spec: &SessionSpec, library: &Library) -> Result<Self, MachineError> {
         let config = spec.engine_config().map_err(MachineError::Strategy)?;
         Ok(Self {
+            band: Band::new(&config),
             engine: Engine::new(config),
             tape: library.open(&spec.tape, None).await?,
             view: View::new(spec.instrument.clone(), spec.initial_capital),
             scratch: Vec::new(),
+            shadows: BandCurve::default(),
         })
     }
 
@@ -101,14 +126,14 @@ impl Machine {
         library: &Library,
         state: &[u8],
     ) -> Result<Self, MachineError> {
-        let unreadable = |error: &dyn std::fmt::Display| MachineError::Snapshot(error.to_string());
-        let frozen: Frozen = postcard::from_bytes(state).map_err(|error| unreadable(&error))?;
-        let engine = Engine::restore(&frozen.engine).map_err(|error| unreadable(&error))?;
+        let frozen = Frozen::from_bytes(state)?;
         Ok(Self {
-            engine,
+            engine: frozen.engine()?,
+            band: frozen.band,
             tape: library.open(&spec.tape, Some(&frozen.tape)).await?,
             view: frozen.view,
             scratch: Vec::new(),
+            shadows: BandCurve::default(),
         })
     }
 
@@ -116,10 +141,11 @@ impl Machine {
     pub(crate) fn freeze(&self) -> Result<Vec<u8>, MachineError> {
         let frozen = Frozen {
             engine: self.engine.snapshot(),
+            band: self.band.clone(),
             tape: self.tape.checkpoint(),
             view: self.view.clone(),
         };
-        postcard::to_stdvec(&frozen).map_err(|error| MachineError::Snapshot(error.to_string()))
+        frozen.to_bytes()
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
@@ -177,8 +203,30 @@ impl Machine {
             .unwrap_or_default()
     }
 
+    /// Writes what the shadows are worth into the marks of the last input.
+    fn add_shadows(&mut self) {
+        let BandCurve {
+            optimistic: best,
+            pessimistic: worst,
+        } = &self.shadows;
+        let marks = self.scratch.iter_mut().filter_map(|event| match &mut event.kind {
+            EventKind::Mark {
+                optimistic,
+                pessimistic,
+                ..
+            } => Some((optimistic, pessimistic)),
+            _ => None,
+        });
+        for ((optimistic, pessimistic), (best, worst)) in marks.zip(best.iter().zip(worst)) {
+            (*optimistic, *pessimistic) = (Some(*best), Some(*worst));
+        }
+    }
+
     fn process(&mut self, input: &Input, out: &mut Outcome) {
+        self.shadows.clear();
+        self.band.process(&self.engine, input, &mut self.shadows);
         self.engine.process(input, &mut self.scratch);
+        self.add_shadows();
         if self.scratch.is_empty() {
             return;
         }

@@ -145,7 +145,7 @@ impl Host {
 
     async fn resume(&self, record: &SessionRecord) -> Result<(), HostError> {
         let recovered = !record.progress.at_rest;
-        let again = recovery::bring_back(record, &*self.storage, &self.library).await?;
+        let again = Box::pin(recovery::bring_back(record, &*self.storage, &self.library)).await?;
         if let Some(difference) = again.difference {
             return Err(HostError::Unreadable(format!(
                 "its inputs no longer give what its journal says: {difference}"
@@ -299,8 +299,9 @@ impl Host {
     async fn archived(&self, id: &SessionId, entry: &Entry) -> Result<Box<SessionDetail>, HostError> {
         let unknown = || HostError::Unknown(id.clone());
         let record = self.storage.session(id).await?.ok_or_else(unknown)?;
-        let snapshot = self.storage.newest_snapshot(id).await?.ok_or_else(unknown)?;
-        let machine = Machine::thaw(&record.spec, &self.library, &snapshot.state).await?;
+        let machine = Box::pin(recovery::bring_back(&record, &*self.storage, &self.library))
+            .await?
+            .machine;
         let around = Surroundings {
             id: id.clone(),
             spec: Arc::new(record.spec),

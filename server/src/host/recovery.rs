@@ -4,7 +4,7 @@
 //! out with what the journal says.
 
 use super::HostError;
-use super::machine::{Machine, Outcome, event_hash_of};
+use super::machine::{Machine, MachineError, Outcome, event_hash_of};
 use crate::storage::{CommandRecord, JournalLine, Recorded, SessionBatch, SessionRecord, Storage};
 use crate::tape::Library;
 use papertape::engine::Event;
@@ -55,8 +55,13 @@ pub(super) async fn bring_back(
     library: &Library,
 ) -> Result<Rerun, HostError> {
     let machine = match storage.newest_snapshot(&record.id).await? {
-        Some(snapshot) => Machine::thaw(&record.spec, library, &snapshot.state).await?,
-        None => Machine::new(&record.spec, library).await?,
+        Some(snapshot) => Box::pin(Machine::thaw(&record.spec, library, &snapshot.state)).await,
+        None => Err(MachineError::Snapshot("there is none".to_owned())),
+    };
+    let machine = match machine {
+        // There is none, or another version's: all inputs are there, so they are run from the first.
+        Err(MachineError::Snapshot(_)) => Box::pin(Machine::new(&record.spec, library)).await?,
+        machine => machine?,
     };
     let recorded = storage.recorded(&record.id, machine.engine().inputs()).await?;
     let mut run = Run::new(machine, recorded, record.id.clone());

@@ -173,9 +173,20 @@ impl View {
                 equity,
                 cash,
                 position_value,
+                optimistic,
+                pessimistic,
                 ..
             } => {
-                let point = self.curve.push(event.time, *equity, *cash, *position_value);
+                let drawdown = self.curve.fall(*equity);
+                let point = self.curve.push(EquityPoint {
+                    time: event.time,
+                    equity: amount(*equity),
+                    cash: amount(*cash),
+                    position_value: amount(*position_value),
+                    drawdown,
+                    optimistic: optimistic.map(amount),
+                    pessimistic: pessimistic.map(amount),
+                });
                 changes.equity.push(point);
             }
             EventKind::Quote { quote, .. } => self.quote = Some(*quote),
@@ -306,19 +317,17 @@ impl Curve {
         }
     }
 
-    fn push(&mut self, time: Timestamp, equity: f64, cash: f64, position_value: f64) -> EquityPoint {
+    /// How far this equity, the newest, is below the highest so far, as a share of it.
+    fn fall(&mut self, equity: f64) -> f64 {
         self.peak = self.peak.max(equity);
-        let point = EquityPoint {
-            time,
-            equity: amount(equity),
-            cash: amount(cash),
-            position_value: amount(position_value),
-            drawdown: if self.peak > 0.0 {
-                (1.0 - equity / self.peak).max(0.0)
-            } else {
-                0.0
-            },
-        };
+        if self.peak > 0.0 {
+            (1.0 - equity / self.peak).max(0.0)
+        } else {
+            0.0
+        }
+    }
+
+    fn push(&mut self, point: EquityPoint) -> EquityPoint {
         if self.provisional {
             self.points.pop();
         }

@@ -55,7 +55,15 @@ impl Row for TradeReport {
 }
 
 impl Row for EquityPoint {
-    const COLUMNS: &'static [&'static str] = &["time", "equity", "cash", "position_value", "drawdown"];
+    const COLUMNS: &'static [&'static str] = &[
+        "time",
+        "equity",
+        "cash",
+        "position_value",
+        "drawdown",
+        "optimistic",
+        "pessimistic",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -64,6 +72,8 @@ impl Row for EquityPoint {
             self.cash.to_string(),
             self.position_value.to_string(),
             self.drawdown.to_string(),
+            optional(self.optimistic),
+            optional(self.pessimistic),
         ]
     }
 }

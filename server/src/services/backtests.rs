@@ -253,7 +253,7 @@ fn compute(running: &Running, config: EngineConfig, bars: Bars, load_ms: f64) ->
     let base = config.base_timeframe;
     let timeframe = config.strategy.timeframe;
     let began = Instant::now();
-    let outcome = backtest::run(config, &bars, &mut |done| {
+    let outcome = backtest::run_with_band(config, &bars, &mut |done| {
         running.done.store(done, Ordering::Relaxed);
         !running.canceled.load(Ordering::Relaxed)
     })

@@ -160,6 +160,63 @@ fn a_backtest_prints_json_and_nothing_else_or_a_table_and_writes_csv() {
 }
 
 #[test]
+fn a_backtest_takes_fee_presets_whole_executions_and_runs_its_band() {
+    let data = folder();
+    let strategy = file(&data, "s.yaml", CROSS);
+    let bars = file(&data, "b.csv", &simulated_csv(3_000));
+    let base = [
+        "backtest",
+        "--json",
+        "--strategy",
+        path(&strategy),
+        "--bars",
+        path(&bars),
+    ];
+    let report = |more: &[&str]| -> Value {
+        let output = run(&[&base[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let usual = report(&[]);
+    assert_eq!(
+        usual["band"],
+        Value::Null,
+        "it costs time, so it is run when asked for"
+    );
+    let banded = report(&["--band"]);
+    assert_eq!(banded["event_hash"], usual["event_hash"]);
+    for side in ["optimistic", "pessimistic"] {
+        let run = &banded["band"][side];
+        assert!(run["final_equity"].is_string() && run["trades"].is_u64(), "{run}");
+        assert!(
+            run["total_return"].is_f64() && run["max_drawdown"].is_f64(),
+            "{run}"
+        );
+    }
+
+    assert_eq!(report(&["--fees", "kraken"])["execution"]["fees"], "kraken");
+    let execution = r#"{"fees": "coinbase", "fill": {"volume_share": 0.1}}"#;
+    let file = file(&data, "execution.json", execution);
+    for given in [execution, path(&file)] {
+        let report = report(&["--execution", given, "--slippage-bps", "3"]);
+        assert_eq!(report["execution"]["fees"], "coinbase");
+        assert_eq!(report["execution"]["fill"]["volume_share"], "0.1");
+        assert_eq!(report["execution"]["slippage_bps"], "3");
+    }
+
+    for (wrong, named) in [
+        (["--fees", "krakn"], "kraken"),
+        (["--execution", r#"{"fee": 7}"#], "0.5"),
+        (["--execution", "nowhere.json"], "nowhere.json"),
+    ] {
+        let output = run(&[&base[..], &wrong].concat());
+        let words = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(words.contains(named), "{wrong:?}: {words}");
+    }
+}
+
+#[test]
 fn strategy_check_names_file_line_and_column() {
     let data = folder();
     let fine = file(&data, "fine.yaml", CROSS);

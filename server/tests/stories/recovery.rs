@@ -243,6 +243,40 @@ async fn tamper(data: &Path, sql: &'static str) {
     database.close().await.expect("it closes");
 }
 
+/// What an update of the program meets: snapshots that it cannot read, and points of equity without a band.
+#[tokio::test]
+async fn sessions_of_an_earlier_version_are_brought_back_from_their_inputs() {
+    let data = folder();
+    let server = Server::start(data.path());
+    let (running, ended) = (server.start_busy(600.0), server.start_busy(600.0));
+    let has_curve = |session: &serde_json::Value| session["equity"].as_array().is_some_and(|it| it.len() > 1);
+    server.wait_for(&format!("/sessions/{ended}"), has_curve);
+    server.post(&format!("/sessions/{ended}/stop"), &json!({}));
+    let archived = server.get(&format!("/sessions/{ended}")).json();
+    let before = server.all(&format!("/sessions/{running}/fills")).len();
+    server.stop();
+    tamper(data.path(), "UPDATE snapshots SET state = x'01020304'").await;
+    tamper(
+        data.path(),
+        "UPDATE equity SET optimistic = NULL, pessimistic = NULL",
+    )
+    .await;
+    let server = Server::start(data.path());
+    let shown = server.get(&format!("/sessions/{running}")).json();
+    assert_eq!(shown["summary"]["state"], "running", "{shown}");
+    assert!(server.all(&format!("/sessions/{running}/fills")).len() >= before);
+    assert_eq!(
+        server.get(&format!("/sessions/{ended}")).json()["event_hash"],
+        archived["event_hash"]
+    );
+    let old = server.all(&format!("/sessions/{ended}/equity"));
+    assert_eq!(old[0]["optimistic"], serde_json::Value::Null);
+    server.wait_for(&format!("/sessions/{running}"), |session| {
+        let points = session["equity"].as_array().expect("a curve");
+        points.last().is_some_and(|point| point["optimistic"].is_string())
+    });
+}
+
 #[tokio::test]
 async fn a_database_of_a_newer_program_is_left_alone() {
     let data = folder();

@@ -15,7 +15,7 @@ fn compare(bars: &Path, strategy: &str) {
         .arg(&strategy_file)
         .arg("--bars")
         .arg(bars)
-        .arg("--json")
+        .args(["--json", "--band"])
         .output()
         .expect("the binary runs");
     assert_eq!(backtest.status.code(), Some(0), "{}", text(&backtest.stderr));
@@ -53,6 +53,17 @@ fn compare(bars: &Path, strategy: &str) {
         backtest["bars"].as_u64().expect("a count"),
         "one point a bar"
     );
+    // The shadows too took in the same inputs.
+    let last = curve.last().expect("a last point");
+    for side in ["optimistic", "pessimistic"] {
+        let live = last[side].as_str().map(normal).expect("a session has its band");
+        let run = backtest["band"][side]["final_equity"].as_str().map(normal);
+        let apart = (live - run.expect("asked for by --band")).abs();
+        assert!(
+            apart < rust_decimal::Decimal::new(1, 4),
+            "{side}: {live} and {run:?}"
+        );
+    }
 }
 
 fn normal(amount: &str) -> rust_decimal::Decimal {

@@ -1,4 +1,8 @@
-//! The equity chart: the curve against buy-and-hold, and the fall from its peak under it.
+//! The equity chart: the curve in its band against buy-and-hold, and the fall from its peak under it.
+//!
+//! The band lies between two runs that may cross, so what is filled is the space between the lower and the higher of them
+//! at each point, stacked: an unseen floor and its distance to the top. The runs themselves are unseen lines, there for
+//! the tooltip.
 
 use super::{MAX_POINTS, at, finish, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
 use crate::chart::names::{self, LOSS, MUTED, SERIES, SURFACE};
@@ -36,11 +40,16 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
     let digits = u8::try_from(curve.digits).unwrap_or(2);
     let amount = names::number(digits, &curve.currency);
     let held = hold(curve);
+    let points = thin_minmax(&curve.points, MAX_POINTS, value);
+    let has_band = points.iter().any(|point| band(point).is_some());
     let mut legend = vec!["Equity"];
+    if has_band {
+        legend.push(BAND);
+    }
     if !held.is_empty() {
         legend.push("Buy and hold");
     }
-    let chart = charming::Chart::new()
+    let mut chart = charming::Chart::new()
         .animation(false)
         .tooltip(tooltip())
         .legend(
@@ -104,8 +113,23 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
             names::GAIN,
         ))
         .series(exit_series("losses", "Trade with a loss", Symbol::Diamond, LOSS));
+    for (id, name) in [
+        ("optimistic", "Optimistic fills"),
+        ("pessimistic", "Pessimistic fills"),
+        ("band-floor", BAND),
+        ("band", BAND),
+    ] {
+        chart = chart.series(
+            Line::new()
+                .id(id)
+                .name(name)
+                .show_symbol(false)
+                .line_style(LineStyle::new().width(0.0))
+                .item_style(ItemStyle::new().color(names::tint(SERIES[0], 45)))
+                .tooltip(Tooltip::new().value_formatter(amount.as_str())),
+        );
+    }
     let mut option = finish(&chart);
-    let points = thin_minmax(&curve.points, MAX_POINTS, value);
     frame_flat(&mut option, &points);
     let line = |of: &dyn Fn(&EquityPoint) -> Value| {
         Value::Array(
@@ -133,7 +157,49 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
         put(&mut option, index, "data", exits(curve, wins));
         put(&mut option, index, "z", json!(4));
     }
+    put_band(&mut option, if has_band { &points } else { &[] }, curve.digits);
     option.to_string()
+}
+
+/// What the legend calls the band.
+const BAND: &str = "Band of fills";
+
+/// Puts the band into the four series after the others: both runs, the floor, and the height above it.
+fn put_band(option: &mut Value, points: &[EquityPoint], digits: u32) {
+    let mut put_line = |index, of: &dyn Fn(&EquityPoint) -> Option<f64>| {
+        let shown = |point| of(point).map_or(Value::Null, |equity| rounded(equity, digits));
+        let line = points
+            .iter()
+            .map(|point| Value::Array(vec![at(point.time), shown(point)]));
+        put(option, index, "data", line.collect());
+    };
+    put_line(5, &optimistic);
+    put_line(6, &pessimistic);
+    put_line(7, &|point| band(point).map(|(low, _)| low));
+    put_line(8, &|point| band(point).map(|(low, high)| high - low));
+    for index in [7, 8] {
+        put(option, index, "stack", json!("band"));
+        put(option, index, "stackStrategy", json!("all"));
+        put(option, index, "silent", json!(true));
+        put(option, index, "tooltip", json!({"show": false}));
+        put(option, index, "z", json!(1));
+    }
+    let color = names::tint(SERIES[0], 22);
+    put(option, 8, "areaStyle", json!({"color": color}));
+}
+
+fn optimistic(point: &EquityPoint) -> Option<f64> {
+    point.optimistic.map(|equity| Price(equity).to_f64())
+}
+
+fn pessimistic(point: &EquityPoint) -> Option<f64> {
+    point.pessimistic.map(|equity| Price(equity).to_f64())
+}
+
+/// The lower and the higher of the two runs beside the curve.
+fn band(point: &EquityPoint) -> Option<(f64, f64)> {
+    let (kind, unkind) = (optimistic(point)?, pessimistic(point)?);
+    Some((kind.min(unkind), kind.max(unkind)))
 }
 
 fn exit_series(id: &str, name: &str, symbol: Symbol, color: &str) -> Scatter {
@@ -158,7 +224,10 @@ fn value(point: &EquityPoint) -> f64 {
 fn frame_flat(option: &mut Value, points: &[EquityPoint]) {
     let (low, high) = points
         .iter()
-        .map(value)
+        .flat_map(|point| {
+            let (low, high) = band(point).unwrap_or((value(point), value(point)));
+            [value(point), low, high]
+        })
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), equity| {
             (low.min(equity), high.max(equity))
         });

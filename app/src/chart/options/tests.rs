@@ -117,6 +117,8 @@ fn equity_stands_against_holding_and_its_own_peak() {
             cash: Decimal::ZERO,
             position_value: Decimal::ZERO,
             drawdown: index as f64 / 10_000_000.0,
+            optimistic: None,
+            pessimistic: None,
         })
         .collect();
     let curve = EquityCurve {
@@ -149,6 +151,60 @@ fn equity_stands_against_holding_and_its_own_peak() {
     assert!(fall.last().and_then(|point| point[1].as_f64()).expect("a fall") < 0.0);
     assert_eq!(series(&option, "wins")["data"].as_array().map(Vec::len), Some(1));
     assert_eq!(series(&option, "losses")["data"][0][1], 99_999.8);
+}
+
+#[test]
+fn the_band_is_filled_between_runs_that_may_cross() {
+    let point = |index, equity, optimistic: Option<i64>, pessimistic: Option<i64>| EquityPoint {
+        time: minute(index),
+        equity: Decimal::from(equity),
+        cash: Decimal::ZERO,
+        position_value: Decimal::ZERO,
+        drawdown: 0.0,
+        optimistic: optimistic.map(Decimal::from),
+        pessimistic: pessimistic.map(Decimal::from),
+    };
+    let curve = EquityCurve {
+        points: vec![
+            point(0, 100, Some(104), Some(97)),
+            point(1, 100, Some(95), Some(98)),
+            point(2, 100, None, None),
+        ],
+        digits: 2,
+        ..EquityCurve::default()
+    };
+    let option = parsed(&equity(&curve));
+    let ys = |id: &str| -> Vec<Value> {
+        let data = series(&option, id)["data"].as_array().expect("points").clone();
+        data.iter().map(|point| point[1].clone()).collect()
+    };
+    assert_eq!(
+        ys("band-floor"),
+        [Value::from(97.0), Value::from(95.0), Value::Null]
+    );
+    assert_eq!(ys("band"), [Value::from(7.0), Value::from(3.0), Value::Null]);
+    assert_eq!(
+        ys("optimistic"),
+        [Value::from(104.0), Value::from(95.0), Value::Null]
+    );
+    assert_eq!(
+        ys("pessimistic"),
+        [Value::from(97.0), Value::from(98.0), Value::Null]
+    );
+    assert_eq!(series(&option, "band")["tooltip"]["show"], false);
+    assert_eq!(
+        series(&option, "band")["stack"],
+        series(&option, "band-floor")["stack"]
+    );
+    assert_eq!(option["legend"]["data"][1]["name"], "Band of fills");
+
+    let without = EquityCurve {
+        points: vec![point(0, 100, None, None)],
+        ..curve
+    };
+    let option = parsed(&equity(&without));
+    assert_eq!(series(&option, "band")["data"], Value::Array(Vec::new()));
+    assert_eq!(option["legend"]["data"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

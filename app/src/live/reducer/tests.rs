@@ -34,6 +34,8 @@ fn mark(equity: f64) -> EventKind {
         equity,
         cash: 50_000.0,
         position_value: equity - 50_000.0,
+        optimistic: Some(equity + 1.0),
+        pessimistic: None,
     }
 }
 

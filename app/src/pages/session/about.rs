@@ -1,6 +1,6 @@
 //! What the session is made of.
 
-use crate::components::{Code, Time};
+use crate::components::{Code, Time, execution_facts};
 use crate::format::{self, TimeStyle};
 use crate::live::SessionView;
 use leptos::prelude::*;
@@ -46,16 +46,7 @@ pub(crate) fn About(view: SessionView) -> impl IntoView {
                 </div>
                 <div><dt>"Market data"</dt><dd>{summary.feed.label.clone()}</dd></div>
                 <div><dt>"Capital"</dt><dd>{format::money(summary.initial_capital)}</dd></div>
-                <div>
-                    <dt>"Fees"</dt>
-                    <dd>
-                        {summary.execution.fees.to_string()}
-                    </dd>
-                </div>
-                <div>
-                    <dt>"Slippage"</dt>
-                    <dd>{summary.execution.slippage.to_string()}</dd>
-                </div>
+                {execution_facts(&summary.execution)}
                 <div>
                     <dt>"Steps"</dt>
                     <dd>

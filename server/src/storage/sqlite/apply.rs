@@ -165,13 +165,17 @@ async fn read_models(connection: &mut SqliteConnection, batch: &SessionBatch) ->
             point.equity.to_string(),
             point.cash.to_string(),
             point.position_value.to_string(),
-            point.drawdown
+            point.drawdown,
+            point.optimistic.map(|equity| equity.to_string()),
+            point.pessimistic.map(|equity| equity.to_string())
         ]));
     }
     bulk(
         connection,
-        "INSERT OR REPLACE INTO equity (session, time, equity, cash, position_value, drawdown)
-         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?2)",
+        "INSERT OR REPLACE INTO equity
+             (session, time, equity, cash, position_value, drawdown, optimistic, pessimistic)
+         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+         FROM json_each(?2)",
         "write the equity curve",
         session,
         std::mem::take(&mut rows),

@@ -217,6 +217,8 @@ pub(super) async fn equity(
                 cash: amount(row, "cash")?,
                 position_value: amount(row, "position_value")?,
                 drawdown: column(row, "drawdown")?,
+                optimistic: optional_amount(row, "optimistic")?,
+                pessimistic: optional_amount(row, "pessimistic")?,
             })
         },
     )
@@ -367,6 +369,12 @@ fn time(row: &SqliteRow, name: &'static str) -> Result<Timestamp> {
 fn amount(row: &SqliteRow, name: &'static str) -> Result<rust_decimal::Decimal> {
     let text: String = column(row, name)?;
     text.parse().map_err(|error| StorageError::corrupt(name, error))
+}
+
+fn optional_amount(row: &SqliteRow, name: &'static str) -> Result<Option<rust_decimal::Decimal>> {
+    let text: Option<String> = column(row, name)?;
+    let parse = |text: String| text.parse().map_err(|error| StorageError::corrupt(name, error));
+    text.map(parse).transpose()
 }
 
 fn json<T: DeserializeOwned>(row: &SqliteRow, name: &'static str) -> Result<T> {
