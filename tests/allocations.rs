@@ -3,10 +3,13 @@
 use papertape::engine::{Command, Engine, Event, EventKind, Input, Mark, Sink};
 use papertape::exchange::{OwnLiquidity, QueueModel, QueuePosition, Taker, sweep_and_take};
 use papertape::market::{
-    DepthKind, DepthUpdate, Level, MarketEvent, OrderBook, Random, SimulatedMarket, SimulatedMarketConfig,
+    DepthKind, DepthUpdate, Level, MarketEvent, OrderBook, Quote, Random, SimulatedMarket,
+    SimulatedMarketConfig, TradeTick,
 };
 use papertape::model::{Side, Timestamp};
+use papertape::order::OrderRequest;
 use papertape::testkit::config;
+use rust_decimal::Decimal;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -102,6 +105,88 @@ fn a_bar_without_an_order_touched_allocates_nothing() {
         allocated <= 16,
         "{allocated} allocations on {days} of {quiet} quiet bars"
     );
+}
+
+#[test]
+fn a_tick_that_meets_no_order_allocates_nothing() {
+    let yaml =
+        "name: none\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close < 0}\nexit: {long: close < 0}\n";
+    let mut engine = Engine::new(config(yaml));
+    let mut sink = Count::default();
+    let second = Timestamp::from_secs;
+    engine.process_into(&Input::Command(second(0), Command::Start), &mut sink);
+    let level = |price, size| vec![Level { price, size }];
+    let depth = |time, kind, size| {
+        let (bids, asks) = (level(9_999, size), level(10_001, size));
+        let update = DepthUpdate {
+            time,
+            kind,
+            bids,
+            asks,
+        };
+        Input::market(MarketEvent::Depth(Box::new(update)))
+    };
+    let quote = |time, size| {
+        let (bid, ask) = (99.99, 100.01);
+        let quote = Quote {
+            time,
+            bid,
+            bid_size: size,
+            ask,
+            ask_size: size,
+        };
+        Input::market(MarketEvent::Quote(quote))
+    };
+    let trade = |time, size| {
+        let trade = TradeTick {
+            time,
+            price: 100.0,
+            size,
+            aggressor: Side::Sell,
+        };
+        Input::market(MarketEvent::Trade(trade))
+    };
+    // First on quotes, then on the order book.
+    engine.process_into(&quote(second(1), 1.0), &mut sink);
+    for price in [95, 96, 97, 98, 99] {
+        let order = OrderRequest::limit(Side::Buy, Decimal::ONE, Decimal::from(price));
+        let place = Command::Place(Box::new(order.into()));
+        engine.process_into(&Input::Command(second(1), place), &mut sink);
+    }
+    engine.process_into(&quote(second(2), 2.0), &mut sink);
+    engine.process_into(&trade(second(2), 1.0), &mut sink);
+    let mut inputs: Vec<Input> = Vec::new();
+    for millis in 0..1_000_i64 {
+        let (time, size) = (Timestamp::from_millis(2_001 + millis), 1 + millis % 7);
+        inputs.extend([quote(time, size as f64), trade(time, 1.0)]);
+    }
+    let (quotes, journal) = (inputs.len(), sink.journal);
+    for millis in 0..1_000_i64 {
+        let kind = if millis == 0 {
+            DepthKind::Snapshot
+        } else {
+            DepthKind::Changes
+        };
+        let (time, size) = (Timestamp::from_millis(3_001 + millis), 1 + millis % 7);
+        inputs.extend([depth(time, kind, size), trade(time, 1.0)]);
+    }
+    let mut allocated = 0;
+    for (index, input) in inputs.iter().enumerate() {
+        let before = ALLOCATIONS.get();
+        engine.process_into(input, &mut sink);
+        // With the book the orders take their places in its queues.
+        allocated += if index == quotes {
+            0
+        } else {
+            ALLOCATIONS.get() - before
+        };
+    }
+    assert_eq!(
+        (engine.open_orders().count(), sink.journal),
+        (5, journal),
+        "all rest"
+    );
+    assert_eq!(allocated, 0);
 }
 
 #[test]

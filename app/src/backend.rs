@@ -4,10 +4,11 @@
 //! context; so this crate knows nothing of storage, hosts or clocks, and tests can put a small stand-in in its place.
 
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, ProblemDetails, SessionAction, SessionDetail,
-    SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
+    BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, ProblemDetails,
+    SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
 };
-use papertape::model::{BacktestId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::order::OrderList;
 use std::{future::Future, pin::Pin};
 
 /// The answer to a question: a value or a problem that the page can show as it is.
@@ -25,6 +26,12 @@ pub trait Backend: Send + Sync + 'static {
     fn start(&self, request: StartRequest) -> Answer<'_, SessionSummary>;
     /// Does something to a session; answers with the session after it.
     fn act(&self, id: SessionId, action: SessionAction) -> Answer<'_, SessionSummary>;
+    /// Places orders; answers with what was placed.
+    fn place(&self, id: SessionId, list: OrderList) -> Answer<'_, Vec<OrderReport>>;
+    /// Changes or withdraws an order; answers with the order after it.
+    fn change(&self, id: SessionId, change: OrderChange) -> Answer<'_, OrderReport>;
+    /// Why an order filled, has not filled, or ended.
+    fn explain(&self, id: SessionId, order: OrderId) -> Answer<'_, OrderExplanation>;
     /// Removes an ended session with its records.
     fn delete(&self, id: SessionId) -> Answer<'_, ()>;
     /// The strategy library, by name.

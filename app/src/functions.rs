@@ -12,10 +12,11 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::{Json, JsonEncoding};
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, ProblemDetails, SessionAction, SessionDetail,
-    SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
+    BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, ProblemDetails,
+    SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
 };
-use papertape::model::{BacktestId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::order::OrderList;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -132,6 +133,12 @@ read_and_do! {
     fn start as Start(request: StartRequest) -> SessionSummary;
     /// Does something to a session.
     fn act as Act(id: SessionId, action: SessionAction) -> SessionSummary;
+    /// Places orders.
+    fn place as Place(id: SessionId, list: OrderList) -> Vec<OrderReport>;
+    /// Changes or withdraws an order.
+    fn change as ChangeOrder(id: SessionId, change: OrderChange) -> OrderReport;
+    /// Why an order filled, has not filled, or ended.
+    fn explain as Explain(id: SessionId, order: OrderId) -> OrderExplanation;
     /// Removes an ended session with its records.
     fn delete as Delete(id: SessionId) -> ();
     /// The strategy library, by name.

@@ -618,7 +618,12 @@ impl Engine {
         if is_alone {
             market.on_trade_only(trade.time);
         }
-        if market.orders.is_empty() || market.status() != TradingStatus::Trading {
+        let half = market.half_tick();
+        if market
+            .orders
+            .sleeps_within(trade.price, trade.price, half, trade.time)
+            || market.status() != TradingStatus::Trading
+        {
             return;
         }
         self.expire_orders(at, trade.time, sink);

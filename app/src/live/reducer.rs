@@ -176,13 +176,19 @@ fn apply_order(detail: &mut SessionDetail, time: Timestamp, kind: &EventKind) ->
             put_order(detail, &order);
             note(detail, time, format!("Order denied: {reason}"));
         }
-        EventKind::OrderAccepted { order_id } => step(detail, *order_id, time, OrderEvent::Accept, ""),
+        EventKind::OrderAccepted { order_id } => step(detail, *order_id, time, OrderEvent::Accept, ("", "")),
         EventKind::OrderRejected { order_id, reason } => {
-            step(detail, *order_id, time, OrderEvent::Reject, &reason.to_string());
+            step(
+                detail,
+                *order_id,
+                time,
+                OrderEvent::Reject,
+                (reason.code(), &reason.to_string()),
+            );
             note(detail, time, format!("Order rejected: {reason}"));
         }
         EventKind::OrderTriggered { order_id, .. } => {
-            step(detail, *order_id, time, OrderEvent::Trigger, "");
+            step(detail, *order_id, time, OrderEvent::Trigger, ("", ""));
         }
         EventKind::OrderAmended {
             order_id,
@@ -218,10 +224,22 @@ fn apply_order(detail: &mut SessionDetail, time: Timestamp, kind: &EventKind) ->
             parts = parts.with(Parts::FILLS);
         }
         EventKind::OrderCanceled { order_id, reason } => {
-            step(detail, *order_id, time, OrderEvent::Cancel, &reason.to_string());
+            step(
+                detail,
+                *order_id,
+                time,
+                OrderEvent::Cancel,
+                (reason.code(), &reason.to_string()),
+            );
         }
         EventKind::OrderExpired { order_id } => {
-            step(detail, *order_id, time, OrderEvent::Expire, "its time was over");
+            step(
+                detail,
+                *order_id,
+                time,
+                OrderEvent::Expire,
+                ("expired", "its time was over"),
+            );
         }
         _ => return Parts::default(),
     }
@@ -237,7 +255,13 @@ fn note(detail: &mut SessionDetail, time: Timestamp, text: String) {
     detail.summary.last_event = Some(LastEvent { time, text });
 }
 
-fn step(detail: &mut SessionDetail, id: OrderId, time: Timestamp, event: OrderEvent, why: &str) {
+fn step(
+    detail: &mut SessionDetail,
+    id: OrderId,
+    time: Timestamp,
+    event: OrderEvent,
+    (code, why): (&'static str, &str),
+) {
     let Some(order) = detail.orders.iter_mut().find(|order| order.id == id) else {
         return;
     };
@@ -248,6 +272,7 @@ fn step(detail: &mut SessionDetail, id: OrderId, time: Timestamp, event: OrderEv
     order.updated_at = time;
     if !why.is_empty() {
         order.end_reason = why.to_owned().into();
+        order.end_code = code.into();
     }
 }
 

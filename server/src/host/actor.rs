@@ -5,8 +5,10 @@ use super::hub::{First, Hub, Listening};
 use super::machine::{Due, Machine, Outcome, Surroundings};
 use super::{HostError, Probe};
 use crate::storage::{Progress, SessionBatch, SnapshotRecord, Storage, StorageError, Write};
-use papertape::api::{SessionDetail, SessionSummary};
-use papertape::engine::{Command, Event};
+use papertape::api::{OrderChange, SessionDetail, SessionSummary};
+use papertape::engine::{Command, Event, Wait};
+use papertape::model::OrderId;
+use papertape::order::{Order, OrderList, Refusal};
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -33,11 +35,41 @@ const RETRIES: [Duration; 3] = [
     Duration::from_secs(5),
 ];
 
+/// What became of a request to place orders.
+#[derive(Debug)]
+pub enum Placed {
+    /// These orders, some of them refused perhaps.
+    New(Vec<Order>),
+    /// Nothing: the names were known already, as those of these orders.
+    Known(Vec<OrderId>),
+}
+
+/// What became of a request to change an order.
+#[derive(Debug)]
+pub enum Changed {
+    /// It was carried out; the order after it.
+    Done(Box<Order>),
+    /// It is on its way to the exchange; the order as it still is.
+    OnItsWay(Box<Order>),
+    /// It was refused; the order stays as it is.
+    Refused(Refusal, Box<Order>),
+    /// There is no such open order.
+    NotOpen,
+}
+
 pub(super) type Reply<T> = oneshot::Sender<Result<T, HostError>>;
 
 /// What can be asked of a running session.
 pub(super) enum Message {
     Command(Command, Reply<SessionSummary>),
+    /// Places orders.
+    Place(Box<OrderList>, Reply<Placed>),
+    /// Changes or withdraws an order.
+    Change(OrderChange, Reply<Changed>),
+    /// Withdraws every order; answers with those that were open.
+    CancelAll(Reply<Vec<Order>>),
+    /// An open order and what it waits for.
+    Open(OrderId, Reply<Option<(Box<Order>, Vec<Wait>)>>),
     Speed(f64, Reply<SessionSummary>),
     Detail(Reply<Box<SessionDetail>>),
     Listen(Option<u64>, Reply<Listening>),
@@ -49,9 +81,9 @@ pub(super) enum Message {
 
 pub(super) struct Actor {
     around: Surroundings,
-    machine: Machine,
+    pub(super) machine: Machine,
     /// What has happened and is not yet durable or not yet handed on.
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     hub: Hub,
     clock: MarketClock,
     mailbox: mpsc::Receiver<Message>,
@@ -196,16 +228,31 @@ impl Actor {
         // Whatever is answered speaks of what is durable.
         self.settle().await?;
         match message {
-            Message::Command(command, reply) => {
-                let state = self.around.state(self.machine.engine());
-                if state.is_final() {
-                    let _ = reply.send(Err(HostError::Ended(state)));
-                    return ControlFlow::Continue(());
+            Message::Command(command, reply) => match self.open() {
+                Ok(()) => {
+                    self.machine.command(command, &mut self.outcome);
+                    // Durable before it is answered.
+                    self.settle().await?;
+                    let _ = reply.send(Ok(self.draw()));
                 }
-                self.machine.command(command, &mut self.outcome);
-                // Durable before it is answered.
-                self.settle().await?;
-                let _ = reply.send(Ok(self.draw()));
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Message::Place(list, reply) => match self.open() {
+                Ok(()) => drop(reply.send(Ok(self.place(list).await?))),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Message::Change(change, reply) => match self.open() {
+                Ok(()) => drop(reply.send(Ok(self.change(change).await?))),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Message::CancelAll(reply) => match self.open() {
+                Ok(()) => drop(reply.send(Ok(self.cancel_all().await?))),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Message::Open(id, reply) => {
+                let engine = self.machine.engine();
+                let open = engine.open_order(id).cloned().map(Box::new).zip(engine.waits(id));
+                let _ = reply.send(Ok(open));
             }
             Message::Speed(speed, reply) => {
                 self.around.speed = speed;
@@ -237,6 +284,15 @@ impl Actor {
         ControlFlow::Continue(())
     }
 
+    /// Whether the session takes commands.
+    fn open(&self) -> Result<(), HostError> {
+        let state = self.around.state(self.machine.engine());
+        if state.is_final() {
+            return Err(HostError::Ended(state));
+        }
+        Ok(())
+    }
+
     /// Everything handed on so far is durable and published, so the listener's receiver begins exactly after it.
     fn listen(&self, after: Option<u64>) -> Listening {
         let missed = after.and_then(|after| self.hub.missed(after, self.machine.engine().seq()));
@@ -251,7 +307,7 @@ impl Actor {
     }
 
     /// Makes durable what somebody waits for, then hands all events on.
-    async fn settle(&mut self) -> ControlFlow<()> {
+    pub(super) async fn settle(&mut self) -> ControlFlow<()> {
         let now = Instant::now();
         self.marks.settled = now;
         let inputs = self.machine.engine().inputs();
@@ -338,7 +394,7 @@ impl Actor {
     }
 
     /// Draws the line in lists anew.
-    fn draw(&mut self) -> SessionSummary {
+    pub(super) fn draw(&mut self) -> SessionSummary {
         let summary = self.machine.summary(&self.around);
         self.summary.send_replace(Arc::new(summary.clone()));
         self.changed.send_modify(|count| *count += 1);

@@ -7,7 +7,8 @@ use crate::storage::{CommandRecord, JournalRecord, SessionBatch};
 use crate::tape::{Library, Tape, TapeError};
 use papertape::api::{SessionDetail, SessionSummary};
 use papertape::engine::{Band, BandCurve, Command, Engine, Event, EventKind, Input, SessionState};
-use papertape::model::{SessionId, Timestamp};
+use papertape::model::{OrderId, SessionId, Timestamp};
+use papertape::order::Order;
 use papertape::strategy::Problem;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -190,6 +191,11 @@ impl Machine {
             command: command.clone(),
         });
         self.process(&Input::Command(time, command), out);
+    }
+
+    /// An order as it stands, if it is open or has ended lately.
+    pub(crate) fn order(&self, id: OrderId) -> Option<&Order> {
+        self.engine.open_order(id).or_else(|| self.view.order(id))
     }
 
     fn starts_next(&self) -> bool {

@@ -5,11 +5,13 @@ mod clock;
 mod error;
 mod hub;
 mod machine;
+mod orders;
 mod recovery;
 mod spec;
 mod view;
 mod words;
 
+pub use actor::{Changed, Placed};
 pub use error::HostError;
 pub use hub::{First, Frame, Listening};
 pub use recovery::{Difference, Verdict, verify};
@@ -21,9 +23,10 @@ use crate::tape::Library;
 use actor::{Actor, Message, Parts, Reply};
 use futures::future::join_all;
 use machine::{Machine, Outcome, Surroundings};
-use papertape::api::{SessionAction, SessionDetail, SessionSummary};
-use papertape::engine::{Command, SessionState};
-use papertape::model::{SessionId, Timestamp};
+use papertape::api::{OrderChange, SessionAction, SessionDetail, SessionSummary};
+use papertape::engine::{Command, SessionState, Wait};
+use papertape::model::{OrderId, SessionId, Timestamp};
+use papertape::order::{Order, OrderList};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -332,6 +335,49 @@ impl Host {
             SessionAction::Speed(speed) => return ask(&entry, |reply| Message::Speed(speed, reply)).await,
         };
         ask(&entry, |reply| Message::Command(command, reply)).await
+    }
+
+    /// Places orders; they are recorded when this returns.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no such session, it is over or it is busy.
+    pub async fn place(&self, id: &SessionId, list: OrderList) -> Result<Placed, HostError> {
+        let entry = self.entry(id)?;
+        ask(&entry, |reply| Message::Place(Box::new(list), reply)).await
+    }
+
+    /// Changes or withdraws an order; that is recorded when this returns.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no such session, it is over or it is busy.
+    pub async fn change_order(&self, id: &SessionId, change: OrderChange) -> Result<Changed, HostError> {
+        let entry = self.entry(id)?;
+        ask(&entry, |reply| Message::Change(change, reply)).await
+    }
+
+    /// Withdraws every order; answers with those that were open, as they are now.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no such session, it is over or it is busy.
+    pub async fn cancel_all(&self, id: &SessionId) -> Result<Vec<Order>, HostError> {
+        let entry = self.entry(id)?;
+        ask(&entry, Message::CancelAll).await
+    }
+
+    /// An open order and what it waits for; `None` when it is not open.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no such session or it is busy.
+    pub async fn open_order(
+        &self,
+        id: &SessionId,
+        order: OrderId,
+    ) -> Result<Option<(Box<Order>, Vec<Wait>)>, HostError> {
+        let entry = self.entry(id)?;
+        match ask(&entry, |reply| Message::Open(order, reply)).await {
+            Err(HostError::Ended(_)) => Ok(None),
+            answer => answer,
+        }
     }
 
     /// Removes a session with all its records; one that runs is ended first.

@@ -115,7 +115,7 @@ impl View {
                     order.id,
                     event.time,
                     OrderEvent::Deny,
-                    &reason.to_string(),
+                    (reason.code(), &reason.to_string()),
                     changes,
                 );
             }
@@ -124,7 +124,7 @@ impl View {
                     *order_id,
                     event.time,
                     OrderEvent::Reject,
-                    &reason.to_string(),
+                    (reason.code(), &reason.to_string()),
                     changes,
                 );
             }
@@ -133,7 +133,7 @@ impl View {
                     *order_id,
                     event.time,
                     OrderEvent::Cancel,
-                    &reason.to_string(),
+                    (reason.code(), &reason.to_string()),
                     changes,
                 );
             }
@@ -142,7 +142,7 @@ impl View {
                     *order_id,
                     event.time,
                     OrderEvent::Expire,
-                    "its time was over",
+                    ("expired", "its time in force was over"),
                     changes,
                 );
             }
@@ -205,7 +205,7 @@ impl View {
         id: OrderId,
         time: Timestamp,
         what: OrderEvent,
-        why: &str,
+        (code, why): (&'static str, &str),
         changes: &mut Changes,
     ) {
         changes.orders.insert(id);
@@ -219,6 +219,7 @@ impl View {
         order.updated_at = time;
         order.hold = Money::zero(order.hold.currency);
         order.end_reason = why.to_owned().into();
+        order.end_code = code.into();
     }
 
     fn push_bar(&mut self, bar: Bar, history: bool) {

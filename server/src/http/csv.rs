@@ -91,8 +91,12 @@ impl Row for Fill {
         "liquidity",
         "decision_price",
         "drift",
+        "latency",
         "spread",
         "slippage",
+        "impact",
+        "tier",
+        "tape",
         "met",
     ];
 
@@ -110,8 +114,12 @@ impl Row for Fill {
             word(&self.liquidity),
             why.decision_price.to_string(),
             why.drift.amount.to_string(),
+            why.latency.amount.to_string(),
             why.spread.amount.to_string(),
             why.slippage.amount.to_string(),
+            why.impact.amount.to_string(),
+            why.tier.to_string(),
+            why.tape.to_string(),
             why.met.to_string(),
         ]
     }
@@ -131,6 +139,7 @@ impl Row for Order {
         "purpose",
         "reason",
         "end_reason",
+        "end_code",
         "updated_at",
     ];
 
@@ -148,6 +157,7 @@ impl Row for Order {
             word(&self.purpose),
             self.reason.to_string(),
             self.end_reason.to_string(),
+            self.end_code.to_string(),
             self.updated_at.to_string(),
         ]
     }

@@ -4,6 +4,7 @@ mod backtests;
 mod csv;
 mod extract;
 mod live;
+mod orders;
 mod problem;
 mod query;
 mod security;
@@ -95,6 +96,22 @@ fn api_routes() -> Router<Api> {
         .route("/sessions/{id}/positions", get(sessions::positions))
         .route("/sessions/{id}/metrics", get(sessions::metrics))
         .route("/sessions/{id}/events", get(sessions::events))
+        .route("/accounts", get(sessions::list))
+        .route("/accounts/{id}", get(orders::account))
+        .route(
+            "/accounts/{id}/orders",
+            get(orders::list).post(orders::place).delete(orders::cancel_all),
+        )
+        .route("/accounts/{id}/orders/cancel", post(orders::cancel_all))
+        .route("/accounts/{id}/fills", get(sessions::fills))
+        .route("/accounts/{id}/positions", get(sessions::positions))
+        .route("/accounts/{id}/metrics", get(sessions::metrics))
+        .route(
+            "/orders/{id}",
+            get(orders::one).patch(orders::amend).delete(orders::cancel),
+        )
+        .route("/orders/{id}/cancel", post(orders::cancel))
+        .route("/orders/{id}/explain", get(orders::explain))
         .route("/alerts", get(system::alerts))
         .route("/datasets", get(system::datasets))
         .route("/strategies", get(strategies::list))

@@ -95,6 +95,21 @@ pub fn problem(error: &ServiceError) -> ProblemDetails {
         ),
         ServiceError::UnknownStrategy(_) => not_found("unknown_strategy", "No such strategy", error),
         ServiceError::UnknownBacktest(_) => not_found("unknown_backtest", "No such backtest", error),
+        ServiceError::UnknownOrder(_) => not_found("unknown_order", "No such order", error),
+        ServiceError::OrderEnded(_) => details(
+            StatusCode::CONFLICT,
+            "order_ended",
+            "The order is at its end",
+            error.to_string(),
+            Vec::new(),
+        ),
+        ServiceError::RefusedOrders(refused) => details(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &refused.code,
+            "The order is refused",
+            error.to_string(),
+            Vec::new(),
+        ),
         ServiceError::Host(host) => host_problem(host),
         ServiceError::Storage(storage) => storage_problem(storage),
     }

@@ -213,7 +213,7 @@ where
 }
 
 /// A path's session. What cannot be an id is the id of no session.
-fn session_id(text: &str) -> Result<SessionId, Failure> {
+pub(super) fn session_id(text: &str) -> Result<SessionId, Failure> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
         Failure::from(details(

@@ -1,11 +1,12 @@
 //! The pages' door: the same services, answered with problems that a page can show.
 
-use super::{ServiceError, Services};
+use super::{Change, Placement, ServiceError, Services};
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, SessionAction, SessionDetail, SessionSummary, StartRequest,
-    StrategyCard, StrategyDetail, SystemStatus,
+    BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, SessionAction,
+    SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
 };
-use papertape::model::{BacktestId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::order::OrderList;
 use papertape_app::backend::{Answer, Backend};
 
 /// Boxes a service's answer, its error as a problem.
@@ -38,6 +39,24 @@ impl Backend for Services {
 
     fn act(&self, id: SessionId, action: SessionAction) -> Answer<'_, SessionSummary> {
         answer!(Self::act(self, &id, action))
+    }
+
+    fn place(&self, id: SessionId, list: OrderList) -> Answer<'_, Vec<OrderReport>> {
+        answer!(async move {
+            let (Placement::New(orders) | Placement::Known(orders)) = self.place_orders(&id, list).await?;
+            Ok(orders)
+        })
+    }
+
+    fn change(&self, id: SessionId, change: OrderChange) -> Answer<'_, OrderReport> {
+        answer!(async move {
+            let (Change::Done(order) | Change::OnItsWay(order)) = self.change_order(&id, change).await?;
+            Ok(order)
+        })
+    }
+
+    fn explain(&self, id: SessionId, order: OrderId) -> Answer<'_, OrderExplanation> {
+        answer!(self.explain_order(&id, order))
     }
 
     fn delete(&self, id: SessionId) -> Answer<'_, ()> {

@@ -1,9 +1,11 @@
 //! Why a service did not do what was asked, in the domain's words.
 
+use super::RefusedOrders;
 use crate::host::HostError;
 use crate::storage::StorageError;
 use papertape::api::FieldError;
 use papertape::model::BacktestId;
+use papertape::order::OrderStatus;
 use papertape::strategy::Problem;
 
 /// Why a service did not do what was asked.
@@ -31,6 +33,15 @@ pub enum ServiceError {
     /// There is no such backtest.
     #[error("there is no backtest '{0}'")]
     UnknownBacktest(BacktestId),
+    /// There is no such order.
+    #[error("there is no order '{0}'")]
+    UnknownOrder(String),
+    /// The order is at its end: it can be neither changed nor withdrawn.
+    #[error("the order is {0}: it can be neither changed nor withdrawn")]
+    OrderEnded(OrderStatus),
+    /// Risk check or exchange refused an order, or a change of one.
+    #[error("{}", .0.reason)]
+    RefusedOrders(Box<RefusedOrders>),
     /// The host's word.
     #[error(transparent)]
     Host(#[from] HostError),

@@ -4,6 +4,7 @@ mod backend;
 mod backtests;
 mod datasets;
 mod error;
+mod orders;
 mod records;
 mod sessions;
 mod settings;
@@ -12,6 +13,7 @@ mod strategies;
 
 pub(crate) use datasets::quality;
 pub use error::ServiceError;
+pub use orders::{Change, Placement, RefusedOrders};
 pub use records::{RecordQuery, SessionAlert};
 pub use settings::Settings;
 

@@ -21,7 +21,7 @@ use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::Bars;
-use papertape::model::{BacktestId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use std::fmt::Debug;
@@ -64,6 +64,12 @@ pub trait Storage: Debug + Send + Sync + 'static {
 
     /// Fills, a page at a time.
     fn fills<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Fill>>;
+
+    /// One order.
+    fn order<'a>(&'a self, id: &'a SessionId, order: OrderId) -> Stored<'a, Option<Order>>;
+
+    /// All fills of one order, oldest first.
+    fn fills_of<'a>(&'a self, id: &'a SessionId, order: &'a Order) -> Stored<'a, Vec<Fill>>;
 
     /// Trades, a page at a time.
     fn trades<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Trade>>;

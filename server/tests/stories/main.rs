@@ -4,6 +4,7 @@
 mod command_line;
 mod lifecycle;
 mod live;
+mod orders;
 mod problems;
 mod recovery;
 mod replay;

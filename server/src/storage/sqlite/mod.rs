@@ -18,7 +18,7 @@ use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::Bars;
-use papertape::model::{BacktestId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use sqlx::SqlitePool;
@@ -89,6 +89,14 @@ impl Storage for Sqlite {
 
     fn fills<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Fill>> {
         read::fills(&self.readers, id, query).boxed()
+    }
+
+    fn order<'a>(&'a self, id: &'a SessionId, order: OrderId) -> Stored<'a, Option<Order>> {
+        read::order(&self.readers, id, order).boxed()
+    }
+
+    fn fills_of<'a>(&'a self, id: &'a SessionId, order: &'a Order) -> Stored<'a, Vec<Fill>> {
+        read::fills_of(&self.readers, id, order).boxed()
     }
 
     fn trades<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Trade>> {

@@ -7,7 +7,7 @@ use crate::storage::{
 use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::market::Bars;
-use papertape::model::{BacktestId, SessionId, Timestamp};
+use papertape::model::{BacktestId, OrderId, SessionId, Timestamp};
 use papertape::{alert::Alert, exchange::Fill, order::Order, portfolio::Trade};
 use serde::de::DeserializeOwned;
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
@@ -170,6 +170,36 @@ pub(super) async fn fills(pool: &SqlitePool, id: &SessionId, query: &ListQuery) 
         |row| json(row, "body"),
     )
     .await
+}
+
+pub(super) async fn order(pool: &SqlitePool, id: &SessionId, order: OrderId) -> Result<Option<Order>> {
+    sqlx::query("SELECT body FROM orders WHERE session = ?1 AND number = ?2")
+        .bind(id.as_str())
+        .bind(i64::try_from(order.0).unwrap_or(i64::MAX))
+        .fetch_optional(pool)
+        .await
+        .map_err(StorageError::while_doing("read the order"))?
+        .as_ref()
+        .map(|row| json(row, "body"))
+        .transpose()
+}
+
+pub(super) async fn fills_of(pool: &SqlitePool, id: &SessionId, order: &Order) -> Result<Vec<Fill>> {
+    // The order's life bounds what is looked through: no fill is before its placing or after its last change.
+    sqlx::query(
+        "SELECT body FROM fills WHERE session = ?1 AND time >= ?2 AND time <= ?3 AND body ->> '$.order_id' = ?4
+         ORDER BY number",
+    )
+    .bind(id.as_str())
+    .bind(order.submitted_at.nanos())
+    .bind(order.updated_at.nanos())
+    .bind(i64::try_from(order.id.0).unwrap_or(i64::MAX))
+    .fetch_all(pool)
+    .await
+    .map_err(StorageError::while_doing("read the order's fills"))?
+    .iter()
+    .map(|row| json(row, "body"))
+    .collect()
 }
 
 pub(super) async fn trades(pool: &SqlitePool, id: &SessionId, query: &ListQuery) -> Result<Page<Trade>> {
