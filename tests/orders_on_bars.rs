@@ -456,8 +456,8 @@ fn nothing_fills_outside_the_session_but_limits_that_say_so() {
     );
     assert_eq!(
         evening("type: limit, price: close - 2"),
-        ["#1 accepted", "#1 filled 1 @ 99.00"],
-        "it rests until the open"
+        ["#1 accepted", "#1 filled 1 @ 96.00"],
+        "it meets the market at the open, and takes at its price"
     );
     assert_eq!(
         evening("type: limit, price: close - 2, extended_hours: true"),

@@ -160,10 +160,10 @@ impl Engine {
             let landing = self.next_arrival(walk, leg, number);
             let to = landing.map_or(leg.to, |(price, _)| price);
             let rest = Leg { from, to };
-            let touch = self
-                .market(walk.at)
-                .orders
-                .first_touch(rest, walk.reach, |order| walk.lets(order));
+            let orders = &self.market(walk.at).orders;
+            let touch = orders.first_touch(rest, walk.reach, |order| {
+                walk.lets(order) && !orders.is_arriving(order.id)
+            });
             if let Some(touch) = touch {
                 let Some(price) = touch
                     .price
@@ -222,9 +222,9 @@ impl Engine {
     fn set_off<S: Sink>(&mut self, walk: &mut Walk, index: usize, point: Point, sink: &mut S) {
         let index = self.trigger(walk.at, index, point.price, point.time, sink);
         let order = self.market(walk.at).orders.at(index);
-        let (id, side) = (order.id, order.side);
+        let (id, side, is_let) = (order.id, order.side, walk.lets(order));
         match order.awaits() {
-            _ if !walk.lets(order) => {}
+            _ if !is_let => {}
             Awaits::Anything => self.fill_as_taker(walk, index, None, point, sink),
             Awaits::Limit(price)
                 if is_through(side, price, point.price)
@@ -233,6 +233,9 @@ impl Engine {
                 self.fill_as_taker(walk, index, Some(price), point, sink);
             }
             _ => {}
+        }
+        if is_let {
+            self.market_mut(walk.at).orders.set_arrived(id);
         }
         self.cancel_rest(walk.at, id, point.time, sink);
     }
@@ -248,9 +251,12 @@ impl Engine {
     /// The jumped order that lies farthest behind the open: the price came by it first. Of two at one price the trigger,
     /// then the older.
     fn first_jumped(&self, walk: &Walk, open: Price) -> Option<usize> {
-        let orders = self.market(walk.at).orders.as_slice();
-        let jumped = orders.iter().enumerate().filter(|(_, order)| {
-            rests(order) && walk.lets(order) && is_jumped(order.awaits(), order.side, open, walk.reach)
+        let orders = &self.market(walk.at).orders;
+        let jumped = orders.as_slice().iter().enumerate().filter(|(_, order)| {
+            rests(order)
+                && walk.lets(order)
+                && !orders.is_arriving(order.id)
+                && is_jumped(order.awaits(), order.side, open, walk.reach)
         });
         let first = jumped.min_by_key(|(_, order)| {
             let awaits = order.awaits();
@@ -266,17 +272,18 @@ impl Engine {
         first.map(|(index, _)| index)
     }
 
-    /// Orders that were on their way arrive and see the price at this point.
+    /// Orders that were on their way arrive and see the price at this point; so do limits that have not met an open market
+    /// yet, with the terms that they have now.
     fn arrive<S: Sink>(&mut self, walk: &mut Walk, point: Point, sink: &mut S) {
         let at = walk.at;
-        let has_arrived =
-            |order: &Order| order.status == OrderStatus::Submitted && order.arrives_at <= point.time;
-        while let Some(index) = self.market(at).orders.find(has_arrived) {
-            if !self.accept(at, index, point.time, sink) {
+        while let Some(index) = self.next_to_arrive(walk, point.time) {
+            let is_on_its_way = self.market(at).orders.at(index).status == OrderStatus::Submitted;
+            if is_on_its_way && !self.accept(at, index, point.time, sink) {
                 continue;
             }
             let order = self.market(at).orders.at(index);
             let (id, side) = (order.id, order.side);
+            let has_its_chance = walk.lets(order) && !order.awaits().is_trigger();
             match order.awaits() {
                 _ if !walk.lets(order) => {}
                 Awaits::Anything => self.fill_as_taker(walk, index, None, point, sink),
@@ -289,6 +296,9 @@ impl Engine {
                 Awaits::RiseTo(price) if point.price >= price => self.set_off(walk, index, point, sink),
                 Awaits::FallTo(price) if point.price <= price => self.set_off(walk, index, point, sink),
                 _ => {}
+            }
+            if has_its_chance {
+                self.market_mut(at).orders.set_arrived(id);
             }
             // Only what can trade now had its chance; the rest waits for the open.
             let has_met = |order: &Order| walk.is_open_to(order);
@@ -305,6 +315,14 @@ impl Engine {
             rests(order) && order.leaves_no_rest() && !is_leg(order) && walk.is_open_to(order)
         };
         self.cancel_where(walk.at, is_left, CancelReason::NotFilledAtOnce, walk.now, sink);
+    }
+
+    fn next_to_arrive(&self, walk: &Walk, now: Timestamp) -> Option<usize> {
+        let orders = &self.market(walk.at).orders;
+        orders.find(|order| match order.status {
+            OrderStatus::Submitted => order.arrives_at <= now,
+            _ => orders.is_arriving(order.id) && walk.lets(order),
+        })
     }
 
     /// The opening or the closing auction: those that are for it fill at its price, and what is left of them ends.

@@ -47,7 +47,17 @@ impl Engine {
     pub(super) fn meet_depth<S: Sink>(&mut self, at: InstrumentId, update: &DepthUpdate, sink: &mut S) {
         self.before_tick(update.time, sink);
         let model = self.models.fill.queue;
+        let status = self.market(at).status();
         let changed = self.markets[at.index()].on_depth(update, &model);
+        if self.market(at).status() != status {
+            let status = self.market(at).status();
+            let instrument = at;
+            self.emit(
+                update.time,
+                EventKind::MarketStatusChanged { instrument, status },
+                sink,
+            );
+        }
         let market = self.market(at);
         if market.tier() != Some(DataTier::Depth) {
             // Changes of a book that is not known.
@@ -175,8 +185,12 @@ impl Engine {
                     self.meet_arriving(at, seen, time, sink);
                 }
                 OrderStatus::Accepted | OrderStatus::Triggered | OrderStatus::PartiallyFilled => {
-                    self.trail_to_quote(at, index, time, sink);
-                    self.meet_resting(at, seen, time, sink);
+                    if self.market(at).orders.is_arriving(seen) {
+                        self.meet_arriving(at, seen, time, sink);
+                    } else {
+                        self.trail_to_quote(at, index, time, sink);
+                        self.meet_resting(at, seen, time, sink);
+                    }
                     self.end_missed_auction(at, seen, time, sink);
                 }
                 _ => {}
@@ -184,11 +198,16 @@ impl Engine {
         }
     }
 
-    /// An order that has only now arrived takes what it can reach; what is left of it joins the queue.
+    /// An order that meets an open market for the first time, or for the first time with the terms that it has now, takes
+    /// what it can reach; what is left of it joins the queue.
     fn meet_arriving<S: Sink>(&mut self, at: InstrumentId, id: OrderId, time: Timestamp, sink: &mut S) {
         let Some(index) = self.market(at).orders.position(id) else {
             return;
         };
+        if self.market(at).tier() == Some(DataTier::Trades) {
+            // A trade is over when it is told: the next one is the first that it can meet.
+            return;
+        }
         if !self.may_fill(at, index, time) {
             // Halted or crossed: what must be filled at once cannot wait for better times.
             return self.cancel_rest(at, id, time, sink);
@@ -209,7 +228,10 @@ impl Engine {
             self.meet_resting(at, id, time, sink);
         }
         self.cancel_rest(at, id, time, sink);
-        self.rejoin(at, id);
+        self.market_mut(at).orders.set_arrived(id);
+        if !self.market(at).is_queued(id) {
+            self.rejoin(at, id);
+        }
     }
 
     /// Puts an order that rests at a limit into the queue there, at its end.
@@ -376,6 +398,10 @@ impl Engine {
         let order = self.market(at).orders.at(index);
         match order.instructions.post_only {
             None => true,
+            Some(PostOnly::Reject) if order.status == OrderStatus::PartiallyFilled => {
+                self.cancel(at, index, CancelReason::WouldTake, time, sink);
+                false
+            }
             Some(PostOnly::Reject) => {
                 let reason = RejectReason::PostOnlyWouldTake { market: price };
                 self.reject(at, index, reason, time, sink);
@@ -384,7 +410,8 @@ impl Engine {
             Some(PostOnly::Slide) => {
                 let tick = self.instrument(at).tick();
                 let beside = Price(price.0 - tick * order.side.sign());
-                let (kind, quantity) = (order.kind.at(Some(beside), None), order.quantity);
+                let (id, kind, quantity) = (order.id, order.kind.at(Some(beside), None), order.quantity);
+                self.market_mut(at).leave_queue(id);
                 if beside.0 > Decimal::ZERO {
                     self.amend(at, index, kind, quantity, time, sink);
                 }
@@ -425,14 +452,15 @@ impl Engine {
             own.take(taker.side.opposite(), level.price, lots);
             depth += 1;
         }
-        let market = self.market(at);
-        let rest = market.orders.position(id).filter(|_| taker.protection.is_some());
-        if let Some(index) = rest
-            && limit.is_none()
-            && market.book().levels(taker.side.opposite()).len() > depth
+        if let Some(index) = self.market(at).orders.position(id)
+            && taker.protection.is_some()
+            && self.first_level(at, &taker.unprotected()).is_some()
         {
-            // There is more, but too far away.
-            self.cancel(at, index, CancelReason::PriceProtection, time, sink);
+            // There is more, but too far away. What gets a position closed waits for the market to come back.
+            let order = self.market(at).orders.at(index);
+            if !order.only_reduces() && !order.purpose.reduces() {
+                self.cancel(at, index, CancelReason::PriceProtection, time, sink);
+            }
         }
     }
 
@@ -525,11 +553,7 @@ impl Engine {
             tier,
             time,
         });
-        let worst = match (limit, side) {
-            (None, _) => slip.price,
-            (Some(limit), Side::Buy) => slip.price.min(limit),
-            (Some(limit), Side::Sell) => slip.price.max(limit),
-        };
+        let worst = within(slip.price, limit, side);
         // Levels behind the best are the cost of size; so is the impact model, as far as a limit leaves room for it.
         let behind = (price.0 - best.0).abs();
         let terms = Terms {
@@ -575,7 +599,7 @@ impl Engine {
             }
             let (_, own, _) = self.market_mut(at).liquidity();
             own.take(taker.side.opposite(), level.price, lots);
-            self.replenish(at, id);
+            self.replenish(at, id, filled);
         }
     }
 
@@ -647,8 +671,9 @@ impl Engine {
     ) -> i64 {
         let maker = trade.aggressor.opposite();
         let mut left = lots;
+        let taken = self.taken_at(at, maker, price);
         let mut seen = Vec::new();
-        while let Some(id) = self.next_for_trade(at, maker, price, &seen) {
+        while let Some(id) = self.next_for_trade(at, maker, (price, trade.time), &seen) {
             seen.push(id);
             let Some(index) = self.market(at).orders.position(id) else {
                 continue;
@@ -661,11 +686,16 @@ impl Engine {
                 continue;
             };
             let queue = self.market(at).queue_of(id);
+            let (side, shown) = (order.side, order.shown());
             let reach = if limit == price && self.market(at).is_queued(id) {
-                let reaches_it = self.market_mut(at).trade_reaches(id, lots);
-                reaches_it.map_or(0, |lots| lots.min(left))
+                let past_others = self.market_mut(at).trade_reaches(id, lots).unwrap_or(0);
+                // Of what came past the market's orders, our own before this one took their part. An iceberg gives what
+                // it shows; the next slice stands at the end of the queue.
+                let past_ours = past_others - (lots - left);
+                past_ours.min(self.market(at).grid().lots_of(shown).unwrap_or(past_ours))
             } else {
-                left
+                // What our orders took when it was shown, others cannot have sold to us once more.
+                left - if side == maker { 0 } else { taken }
             };
             if reach <= 0 {
                 continue;
@@ -683,11 +713,32 @@ impl Engine {
                 queue,
             };
             let filled = self.fill(at, index, terms, trade.time, sink);
-            left -= self.market(at).grid().lots_of(filled).unwrap_or(0);
-            self.replenish(at, id);
+            let lots = self.market(at).grid().lots_of(filled).unwrap_or(0);
+            left -= lots;
+            self.note_taken_of_trade(at, side, maker, price, lots);
+            self.replenish(at, id, filled);
             self.cancel_rest(at, id, trade.time, sink);
         }
         left
+    }
+
+    /// Lots at a price of a side of the book that our orders have taken already.
+    fn taken_at(&self, at: InstrumentId, side: Side, price: Price) -> i64 {
+        let market = self.market(at);
+        let ticks = market.grid().ticks_of(price);
+        ticks.map_or(0, |ticks| market.own().taken(side, ticks))
+    }
+
+    /// What an order on the taking side got of a trade is gone from the book, as far as the book still shows it.
+    fn note_taken_of_trade(&mut self, at: InstrumentId, side: Side, maker: Side, price: Price, lots: i64) {
+        let market = self.market_mut(at);
+        if side != maker
+            && let Ok(ticks) = market.grid().ticks_of(price)
+            && market.book().size_at(maker, ticks) > 0
+        {
+            let (_, own, _) = market.liquidity();
+            own.take(maker, ticks, lots);
+        }
     }
 
     /// The next resting limit order that a trade at `price` meets. Where only trades are known, the fill rule says how far
@@ -696,7 +747,7 @@ impl Engine {
         &self,
         at: InstrumentId,
         maker: Side,
-        price: Price,
+        (price, trade_time): (Price, Timestamp),
         seen: &[OrderId],
     ) -> Option<OrderId> {
         let market = self.market(at);
@@ -708,13 +759,18 @@ impl Engine {
                 self.comes_far_enough(at, order.side, limit, price)
             } else {
                 let at_price = limit == price && order.side == maker && market.is_queued(order.id);
-                at_price || goes_through(order.side, limit, price)
+                let is_beyond = goes_through(order.side, limit, price);
+                at_price || (is_beyond && self.comes_far_enough(at, order.side, limit, price))
             };
-            rests(order) && !seen.contains(&order.id) && is_met
+            // An order that came with or after the trade was not there to be met.
+            let was_there = rests(order) && order.arrives_at <= trade_time && !market.has_to_take(order);
+            is_met && was_there && !seen.contains(&order.id)
         };
+        // Price, then the place in the queue, then age.
         let better = |order: &&Order| {
             let limit = order.awaits().price().unwrap_or(price);
-            (Price(-limit.0 * order.side.sign()), order.id)
+            let ahead = market.ahead_of(order.id).unwrap_or(0);
+            (Price(-limit.0 * order.side.sign()), ahead, order.id)
         };
         let orders = market.orders.as_slice().iter();
         orders.filter(meets).min_by_key(better).map(|order| order.id)
@@ -759,7 +815,8 @@ impl Engine {
         let Some(mut index) = self.market(at).orders.position(id) else {
             return 0;
         };
-        if !rests(self.market(at).orders.at(index)) || !self.may_fill(at, index, time) {
+        let order = self.market(at).orders.at(index);
+        if !rests(order) || order.arrives_at > time || !self.may_fill(at, index, time) {
             return 0;
         }
         let is_touched = match self.market(at).orders.at(index).awaits() {
@@ -770,11 +827,25 @@ impl Engine {
         if is_touched {
             index = self.trigger(at, index, price, time, sink);
         }
-        let market = self.market(at);
-        let order = market.orders.at(index);
-        if order.awaits() != Awaits::Anything || left <= 0 {
+        if left <= 0 {
             return 0;
         }
+        let order = self.market(at).orders.at(index);
+        let side = order.side;
+        let limit = match order.awaits() {
+            Awaits::Anything => None,
+            Awaits::Limit(limit) if self.market(at).orders.is_arriving(id) => Some(limit),
+            _ => return 0,
+        };
+        if let Some(limit) = limit {
+            let takes = goes_through(side, limit, price) && self.may_take(at, index, price, time, sink);
+            self.market_mut(at).orders.set_arrived(id);
+            if !takes {
+                return 0;
+            }
+        }
+        let market = self.market(at);
+        let order = market.orders.at(index);
         let quantity = market.grid().quantity(left);
         let slip = self.models.slip(&SlipInputs {
             instrument: market.instrument(),
@@ -786,11 +857,12 @@ impl Engine {
             tier: DataTier::Trades,
             time,
         });
+        let worst = within(slip.price, limit, side);
         let terms = Terms {
             reference: price,
             half_spread: Decimal::ZERO,
-            impact: slip.impact,
-            price: slip.price,
+            impact: slip.impact.min((worst.0 - price.0).abs()),
+            price: worst,
             quantity: Some(quantity),
             liquidity: Liquidity::Taker,
             tier: DataTier::Trades,
@@ -801,15 +873,16 @@ impl Engine {
         self.market(at).grid().lots_of(filled).unwrap_or(0)
     }
 
-    /// An iceberg whose shown slice is used up shows the next one, at the end of the queue.
-    fn replenish(&mut self, at: InstrumentId, id: OrderId) {
+    /// An iceberg whose shown slice `filled` has used up shows the next one, at the end of the queue.
+    fn replenish(&mut self, at: InstrumentId, id: OrderId, filled: Quantity) {
         let market = self.market(at);
         let Some(index) = market.orders.position(id) else {
             return;
         };
         let order = market.orders.at(index);
         if let Some(display) = order.display
-            && (order.filled.0 % display.0).is_zero()
+            && filled.0 > Decimal::ZERO
+            && (order.filled.0 / display.0).floor() > ((order.filled.0 - filled.0) / display.0).floor()
         {
             self.rejoin(at, id);
         }
@@ -820,6 +893,15 @@ fn trade_met(trade: &TradeTick) -> Met {
     Met::Trade {
         time: trade.time,
         price: trade.price,
+    }
+}
+
+/// A price that is no worse than the limit, where there is one.
+fn within(price: Price, limit: Option<Price>, side: Side) -> Price {
+    match (limit, side) {
+        (None, _) => price,
+        (Some(limit), Side::Buy) => price.min(limit),
+        (Some(limit), Side::Sell) => price.max(limit),
     }
 }
 

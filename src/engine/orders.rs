@@ -174,6 +174,7 @@ impl Engine {
             advance(order, OrderEvent::Accept, time);
             order.id
         });
+        self.market_mut(at).orders.set_arriving(order_id);
         self.emit(time, EventKind::OrderAccepted { order_id }, sink);
         true
     }
@@ -229,6 +230,7 @@ impl Engine {
             advance(order, OrderEvent::Trigger, time);
             (order.id, order.purpose.reduces())
         });
+        self.market_mut(at).orders.set_arriving(order_id);
         self.emit(time, EventKind::OrderTriggered { order_id, price }, sink);
         if reduces {
             self.end_entry(at, time, sink);
@@ -257,12 +259,17 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
-        let order_id = self.market_mut(at).orders.change(index, |order| {
+        let orders = &mut self.market_mut(at).orders;
+        let (order_id, is_at_new_price) = orders.change(index, |order| {
             advance(order, OrderEvent::Amend, time);
+            let is_at_new_price = kind.limit_price() != order.kind.limit_price();
             order.quantity = quantity;
             order.kind = kind;
-            order.id
+            (order.id, is_at_new_price)
         });
+        if is_at_new_price {
+            orders.set_arriving(order_id);
+        }
         self.emit(
             time,
             EventKind::OrderAmended {

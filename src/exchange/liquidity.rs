@@ -119,6 +119,15 @@ impl Taker {
         }
     }
 
+    /// The same order without price protection.
+    #[must_use]
+    pub const fn unprotected(self) -> Self {
+        Self {
+            protection: None,
+            ..self
+        }
+    }
+
     /// Whether it may fill at this price.
     fn accepts(&self, price: i64) -> bool {
         self.bound().is_none_or(|bound| match self.side {

@@ -7,7 +7,7 @@ use crate::market::{
     BookCondition, CalendarId, DepthKind, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, Quote,
 };
 use crate::model::{Instrument, Money, OrderId, Price, Side, Timestamp};
-use crate::order::Awaits;
+use crate::order::{Awaits, Order};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -205,7 +205,9 @@ impl Market {
         let (Some(bid), Some(ask)) = (self.ticks(quote.bid), self.ticks(quote.ask)) else {
             return false;
         };
-        if bid > ask || self.tier == Some(DataTier::Depth) {
+        // A quote that comes late tells of a market that is gone.
+        let is_late = self.tick_time.is_some_and(|last| quote.time < last);
+        if bid > ask || is_late || self.tier == Some(DataTier::Depth) {
             return false;
         }
         let level = |price, size| Level {
@@ -255,7 +257,7 @@ impl Market {
         let before = (self.book.best_bid(), self.book.best_ask());
         self.apply(update, model);
         self.tier = Some(DataTier::Depth);
-        self.tick_time = Some(update.time);
+        self.tick_time = self.tick_time.max(Some(update.time));
         if self.queues.len() < self.orders.limits() {
             self.join_waiting(model);
         }
@@ -281,7 +283,7 @@ impl Market {
 
     /// Takes note of a trade where neither quotes nor book are known.
     pub fn on_trade_only(&mut self, time: Timestamp) {
-        self.tick_time = Some(time);
+        self.tick_time = self.tick_time.max(Some(time));
         self.tier.get_or_insert(DataTier::Trades);
     }
 
@@ -349,6 +351,21 @@ impl Market {
         }
     }
 
+    /// Whether an order has still to take what it can reach: it is a limit that has not met an open market yet, and the
+    /// book, where one is known, reaches it.
+    #[must_use]
+    pub fn has_to_take(&self, order: &Order) -> bool {
+        let reaches = |limit: Price, other: Price| match order.side {
+            Side::Buy => other <= limit,
+            Side::Sell => other >= limit,
+        };
+        self.orders.is_arriving(order.id)
+            && match (order.awaits(), self.best(order.side.opposite())) {
+                (Awaits::Limit(limit), Some(other)) => reaches(limit, self.grid.price(other)),
+                _ => true,
+            }
+    }
+
     /// Puts an order that rests at `price` into the queue there, if it is known how long that is: the level is shown, or
     /// it lies between the best prices, where nobody is.
     pub fn join_queue(&mut self, order: OrderId, side: Side, price: Price, model: &QueueModel) {
@@ -390,6 +407,13 @@ impl Market {
     /// Takes an order out of its queue.
     pub fn leave_queue(&mut self, order: OrderId) {
         self.queues.retain(|entry| entry.order != order);
+    }
+
+    /// Lots of the market ahead of an order; `None` when it stands in no queue.
+    #[must_use]
+    pub fn ahead_of(&self, order: OrderId) -> Option<i64> {
+        let entry = self.queues.iter().find(|entry| entry.order == order)?;
+        Some(entry.place.ahead())
     }
 
     /// Whether an order stands in a queue.

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkingOrders {
     orders: Vec<Order>,
+    /// Limit orders at the exchange that have not met an open market yet, or not with the terms that they have now.
+    arriving: Vec<OrderId>,
     band: Band,
 }
 
@@ -86,6 +88,7 @@ impl Default for WorkingOrders {
     fn default() -> Self {
         Self {
             orders: Vec::new(),
+            arriving: Vec::new(),
             band: Band::EMPTY,
         }
     }
@@ -186,7 +189,36 @@ impl WorkingOrders {
     /// Takes an order that was refused off the list, if it is on it.
     pub fn forget(&mut self, id: OrderId) {
         self.orders.retain(|order| order.id != id);
+        self.arriving.retain(|arriving| *arriving != id);
         self.refresh();
+    }
+
+    /// An order at the exchange that waits at a limit has still to take what it can reach: it has just arrived there, was
+    /// set off, or was given another price.
+    pub fn set_arriving(&mut self, id: OrderId) {
+        let Some(index) = self.position(id).filter(|_| !self.is_arriving(id)) else {
+            return;
+        };
+        let order = &self.orders[index];
+        if rests(order) && order.combo.is_none() && matches!(order.awaits(), Awaits::Limit(_)) {
+            self.arriving.push(id);
+            self.refresh();
+        }
+    }
+
+    /// The order has met an open market: what is left of it rests.
+    pub fn set_arrived(&mut self, id: OrderId) {
+        if self.is_arriving(id) {
+            self.arriving.retain(|arriving| *arriving != id);
+            self.refresh();
+        }
+    }
+
+    /// Whether the order is a limit that has still to meet an open market.
+    #[inline]
+    #[must_use]
+    pub fn is_arriving(&self, id: OrderId) -> bool {
+        self.arriving.contains(&id)
     }
 
     /// How many are at the exchange.
@@ -209,7 +241,8 @@ impl WorkingOrders {
     pub fn change<R>(&mut self, index: usize, change: impl FnOnce(&mut Order) -> R) -> R {
         let result = change(&mut self.orders[index]);
         if self.orders[index].status.is_final() {
-            self.orders.remove(index);
+            let ended = self.orders.remove(index).id;
+            self.arriving.retain(|arriving| *arriving != ended);
         }
         self.refresh();
         result
@@ -253,7 +286,10 @@ impl WorkingOrders {
     }
 
     fn refresh(&mut self) {
-        let mut band = Band::EMPTY;
+        let mut band = Band {
+            restless: !self.arriving.is_empty(),
+            ..Band::EMPTY
+        };
         for order in &self.orders {
             if order.status == OrderStatus::Waiting {
                 continue;

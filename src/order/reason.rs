@@ -341,6 +341,9 @@ pub enum CancelReason {
     /// It may only reduce, and there is nothing left to reduce.
     #[error("there is nothing left that it would reduce")]
     NothingToReduce,
+    /// It is post-only, has filled in part, and at its new price would take.
+    #[error("at its new price it would take, and it is post-only")]
+    WouldTake,
 }
 
 impl CancelReason {
@@ -349,6 +352,7 @@ impl CancelReason {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Requested => "requested",
+            Self::WouldTake => "would_take",
             Self::PositionClosed => "position_closed",
             Self::NotFilledAtOnce => "not_filled_at_once",
             Self::InsufficientFunds => "insufficient_funds",

@@ -112,6 +112,15 @@ impl Order {
         Quantity(self.quantity.0 - self.filled.0)
     }
 
+    /// What it shows at its price: all that is not filled yet, and of an iceberg what is left of its present slice.
+    #[must_use]
+    pub fn shown(&self) -> Quantity {
+        let remaining = self.remaining();
+        let slice = |display: Quantity| Quantity(display.0 - self.filled.0 % display.0);
+        self.display
+            .map_or(remaining, |display| remaining.min(slice(display)))
+    }
+
     /// What it waits for, as it stands.
     #[must_use]
     pub const fn awaits(&self) -> Awaits {

@@ -121,7 +121,8 @@ impl OrderBook {
         self.side(side).levels()
     }
 
-    /// How the best prices stand to each other. On a locked or crossed book nothing should be filled.
+    /// How the best prices stand to each other. Orders fill on a locked book as on an open one; on a crossed book
+    /// nothing does.
     #[inline]
     #[must_use]
     pub fn condition(&self) -> BookCondition {
