@@ -19,7 +19,8 @@
 //   backtest, backtest-progress, backtest-cancel, backtest-row, param-NAME, dataset
 //   pause, resume, stop, flatten, delete, each with -confirm in its dialog; speed, with `data-speed` on its choices
 //   tab-NAME, panel-NAME            positions, orders, fills, trades, alerts, metrics, about
-//   order-row, fill-row, fill-why, trade-row, alert-row, metric-NAME
+//   order-row, order-why, order-change, order-cancel, order-explanation; ticket, ticket-type, ticket-cost, ticket-submit
+//   fill-row, fill-why, trade-row, alert-row, metric-NAME
 //   price-chart, equity-chart, event-hash, filter, code, not-found
 
 // Views are types, and a page is a deep one.

@@ -78,7 +78,7 @@ alone("a session's page lives: charts, fills that explain themselves, every cont
 
   await waitForFills(page, 1);
   await page.getByTestId("fill-why").first().click();
-  await expect(page.getByTestId("panel-fills")).toContainText("Decided at");
+  await expect(page.getByTestId("panel-fills")).toContainText("It was decided on a price of");
 
   await page.getByTestId("speed").locator('[data-speed="60"]').click();
   await expect(page.getByTestId("speed").locator('[data-speed="60"]')).toHaveAttribute("aria-pressed", "true");

@@ -1,6 +1,6 @@
 //! What the server sends before any script runs.
 
-use super::session::parts::{Orders, StateNote};
+use super::session::parts::{Orders, StateNote, Ticket, order_story};
 use super::sessions::SessionTable;
 use super::shelf::Shelf;
 use crate::components::Zone;
@@ -8,8 +8,8 @@ use crate::live::{Live, SessionView};
 use crate::samples;
 use leptos::prelude::*;
 use leptos_router::{components::Router, location::RequestUrl};
-use papertape::api::{SessionDetail, StrategyCard};
-use papertape::engine::SessionState;
+use papertape::api::{OrderExplanation, SessionDetail, StrategyCard};
+use papertape::engine::{SessionState, Wait};
 use papertape::order::{OrderKind, OrderPurpose, OrderStatus};
 
 /// The HTML of a view inside the contexts that every page has.
@@ -154,4 +154,89 @@ fn the_first_render_is_the_same_on_every_side() {
         html(make).contains("title=\"2024-12-01 10:00:00 UTC\""),
         "times are in UTC until the zone is known"
     );
+}
+
+#[test]
+fn an_order_can_be_explained_and_only_an_open_one_changed_and_withdrawn() {
+    let page = |status: OrderStatus| {
+        let owner = Owner::new();
+        owner.with(|| {
+            provide_context(RequestUrl::new("/"));
+            provide_context(Live::new());
+            provide_context(Zone::new());
+            let mut order = samples::order(7, OrderPurpose::Manual, OrderKind::Market);
+            order.status = status;
+            let view = SessionView::new(&SessionDetail {
+                orders: vec![order],
+                ..samples::detail()
+            });
+            view! { <Router><Orders view /></Router> }.to_html()
+        })
+    };
+    let buttons = |status| {
+        let html = page(status);
+        ["order-why", "order-change", "order-cancel"]
+            .map(|id| html.contains(&format!("data-testid=\"{id}\"")))
+    };
+    assert_eq!(buttons(OrderStatus::Accepted), [true, true, true]);
+    assert_eq!(buttons(OrderStatus::Waiting), [true, true, true]);
+    assert_eq!(
+        buttons(OrderStatus::Submitted),
+        [true, false, true],
+        "it is on its way"
+    );
+    assert_eq!(buttons(OrderStatus::Filled), [true, false, false]);
+    assert_eq!(buttons(OrderStatus::Rejected), [true, false, false]);
+}
+
+#[test]
+fn a_fill_s_story_goes_from_the_decision_to_the_fee_and_adds_up() {
+    let story = words(&html(|| {
+        let order = samples::order(1, OrderPurpose::Entry, OrderKind::Market);
+        let instrument = samples::summary().instrument;
+        let story = OrderExplanation::of(&order, &instrument, &[samples::fill(1)], vec![Wait::Halted]);
+        order_story(story, &instrument).into_any()
+    }));
+    for part in [
+        "The instrument is halted: orders rest, nothing fills.",
+        "It was decided on a price of 96400",
+        "15.25 market moved + 4.875 slippage = 20.125 = (96440.25 − 96400) × 0.5",
+        "From decision to fill",
+        "Market moved",
+        "Latency",
+        "Half the spread",
+        "Slippage",
+        "Impact",
+        "Price cost 96,440.25 at the fill, 96,400.00 at the decision",
+        "implementation shortfall",
+    ] {
+        assert!(story.contains(part), "{part} in {story}");
+    }
+}
+
+#[test]
+fn a_session_that_trades_has_a_ticket_and_one_that_has_ended_has_none() {
+    let ticket = |state: SessionState| {
+        let owner = Owner::new();
+        owner.with(|| {
+            provide_context(RequestUrl::new("/"));
+            provide_context(Live::new());
+            provide_context(Zone::new());
+            let mut detail = samples::detail();
+            detail.summary.state = state;
+            let view = SessionView::new(&detail);
+            words(&view! { <Router><Ticket view /></Router> }.to_html())
+        })
+    };
+    let open = ticket(SessionState::Running);
+    for part in [
+        "New order",
+        "Quantity, of BTC/USDT",
+        "Stays",
+        "Attached stop",
+        "Place the order to buy",
+    ] {
+        assert!(open.contains(part), "{part} in {open}");
+    }
+    assert!(!ticket(SessionState::Stopped).contains("New order"));
 }

@@ -1,11 +1,13 @@
 //! Fills, and why each is what it is.
 
+use super::why::fill_story;
 use crate::components::{Limit, More, Time};
 use crate::format::{self, TimeStyle};
 use crate::live::SessionView;
 use leptos::prelude::*;
+use papertape::api::FillStory;
 use papertape::exchange::{Fill, Liquidity};
-use papertape::model::{Instrument, Money};
+use papertape::model::Instrument;
 
 /// The fills, newest first; each opens to its explanation.
 #[component]
@@ -95,55 +97,12 @@ fn FillRows(fill: Fill, instrument: StoredValue<Instrument>) -> impl IntoView {
         <tr class="why" id=id hidden=move || !open.get()>
             <td colspan="10">
                 <Show when=move || open.get()>
-                    <Why fill=stored.get_value() instrument=instrument.get_value() />
+                    {instrument.with_value(|instrument| {
+                        fill_story(FillStory::of(&stored.get_value(), instrument), instrument)
+                    })}
                 </Show>
             </td>
         </tr>
-    }
-    .into_any()
-}
-
-/// From the price on which it was decided to what it really cost, amount by amount.
-#[component]
-fn Why(fill: Fill, instrument: Instrument) -> impl IntoView {
-    let why = fill.explanation;
-    let price = |price| format::price(price, &instrument);
-    let total = why.price_cost() + why.fee;
-    let line = |name: &'static str, about: &'static str, amount: Money, sum: bool| {
-        view! {
-            <tr class:sum=sum>
-                <th scope="row">{name}<small>{about}</small></th>
-                <td class="number">{format::signed_amount(amount)}</td>
-            </tr>
-        }
-    };
-    view! {
-        <div class="explanation">
-            <div>
-                <p>
-                    "Decided at " <strong>{price(why.decision_price)}</strong> " ("
-                    <Time at=why.decided_at style=TimeStyle::Second /> "). Met "
-                    {why.met.to_string()} ", reference price " <strong>{price(why.reference_price)}</strong>
-                    ". Filled at " <strong>{price(fill.price)}</strong> "."
-                </p>
-                <p class="hint">
-                    "Simulated against " {why.tier.to_string()}
-                    ". Positive amounts are costs to the account; the first three add up to the difference between \
-                     decision and fill, times the quantity."
-                </p>
-            </div>
-            <table class="sums">
-                <caption class="hidden">"What the fill cost"</caption>
-                <tbody>
-                    {line("Market moved", "between decision and meeting", why.drift, false)}
-                    {line("Half the spread", "paid by those who take", why.spread, false)}
-                    {line("Slippage", "the model's, rounding included", why.slippage, false)}
-                    {line("Price cost", "fill against decision", why.price_cost(), true)}
-                    {line("Fee", "of the fill's value", why.fee, false)}
-                    {line("In all", "implementation shortfall", total, true)}
-                </tbody>
-            </table>
-        </div>
     }
     .into_any()
 }

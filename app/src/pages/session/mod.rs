@@ -4,13 +4,18 @@ mod about;
 mod charts;
 mod controls;
 mod fills;
+mod orders;
 mod tables;
+mod ticket;
+mod why;
 
 /// What tests of the rendered page look at one by one.
 #[cfg(test)]
 pub(crate) mod parts {
     pub(crate) use super::StateNote;
-    pub(crate) use super::tables::Orders;
+    pub(crate) use super::orders::Orders;
+    pub(crate) use super::ticket::Ticket;
+    pub(crate) use super::why::order_story;
 }
 
 use super::Missing;
@@ -26,11 +31,13 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
+use orders::Orders;
 use papertape::api::{ProblemDetails, SessionDetail, SessionSummary};
 use papertape::engine::SessionState;
 use papertape::model::SessionId;
 use std::time::Duration;
-use tables::{Alerts, Orders, Positions, Trades};
+use tables::{Alerts, Positions, Trades};
+use ticket::Ticket;
 
 /// The page.
 #[component]
@@ -91,7 +98,10 @@ fn Body(detail: SessionDetail) -> impl IntoView {
             <section class="frame details">
                 <Tabs tabs=tabs(view) chosen label="Details of the session" />
                 <Panel name="positions" chosen><Positions view /></Panel>
-                <Panel name="orders" chosen><Orders view /></Panel>
+                <Panel name="orders" chosen>
+                    <Ticket view />
+                    <Orders view />
+                </Panel>
                 <Panel name="fills" chosen><Fills view /></Panel>
                 <Panel name="trades" chosen><Trades view /></Panel>
                 <Panel name="alerts" chosen><Alerts view /></Panel>

@@ -1,4 +1,4 @@
-//! Positions, orders, trades and alerts.
+//! Positions, trades and alerts.
 
 use crate::components::{Change, Limit, More, Time};
 use crate::format::{self, NONE};
@@ -6,7 +6,6 @@ use crate::live::SessionView;
 use leptos::prelude::*;
 use papertape::engine::SessionState;
 use papertape::model::{Instrument, Money};
-use papertape::order::{Order, OrderPurpose, OrderStatus, TimeInForce};
 use papertape::portfolio::{Position, Trade};
 
 /// What is held, and what protects it.
@@ -103,130 +102,6 @@ fn protection(
         format::price(price, instrument),
         format::signed_money(outcome)
     )
-}
-
-/// The orders, working ones first as they are the newest.
-#[component]
-pub(crate) fn Orders(view: SessionView) -> impl IntoView {
-    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
-    let any = Memo::new(move |_| view.orders.with(|orders| !orders.is_empty()));
-    let limit = Limit::new();
-    let count = Signal::derive(move || view.orders.with(Vec::len));
-    // A row is made again when its order has changed.
-    let key = |order: &Order| {
-        (
-            order.id,
-            order.updated_at,
-            order.filled,
-            order.status as u8,
-            order.kind.price(),
-        )
-    };
-    view! {
-        <Show
-            when=move || any.get()
-            fallback=|| view! { <p class="quiet">"No order yet. Orders appear here when a rule comes true."</p> }
-        >
-            <div class="table-box">
-                <table class="cards-on-phone">
-                    <thead>
-                        <tr>
-                            <th scope="col" class="number">"#"</th>
-                            <th scope="col">"Status"</th>
-                            <th scope="col">"Order"</th>
-                            <th scope="col">"Purpose"</th>
-                            <th scope="col" class="number">"Quantity"</th>
-                            <th scope="col" class="number">"Price"</th>
-                            <th scope="col" class="number">"Filled at"</th>
-                            <th scope="col">"Placed"</th>
-                            <th scope="col">"Why"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For each=move || view.orders.with(|orders| limit.of(orders)) key=key let:order>
-                            {instrument.with_value(|instrument| order_row(&order, instrument))}
-                        </For>
-                    </tbody>
-                </table>
-            </div>
-            <More limit all=count />
-        </Show>
-    }
-    .into_any()
-}
-
-fn order_row(order: &Order, instrument: &Instrument) -> impl IntoView + use<> {
-    let refused = matches!(order.status, OrderStatus::Denied | OrderStatus::Rejected);
-    let quantity = if order.filled.0.is_zero() || order.filled == order.quantity {
-        format::quantity(order.quantity, instrument)
-    } else {
-        format!(
-            "{} of {}",
-            format::quantity(order.filled, instrument),
-            format::quantity(order.quantity, instrument)
-        )
-    };
-    let price = |price: Option<papertape::model::Price>| {
-        price.map_or_else(|| NONE.to_owned(), |price| format::price(price, instrument))
-    };
-    let kind = order.kind.name().replace('_', " ");
-    let end = order.end_reason.to_string();
-    view! {
-        <tr data-testid="order-row" data-status=order.status.to_string() class:refused=refused>
-            <th scope="row" class="number" data-label="Order">{order.id.0}</th>
-            <td data-label="Status">
-                <span class="tag" data-order=status_kind(order.status)>{order.status.to_string()}</span>
-            </td>
-            <td data-label="Order">
-                {format!("{} {kind}", order.side)}
-                {time_in_force(order).map(|text| view! { <small>{text}</small> })}
-            </td>
-            <td data-label="Purpose">{purpose(order.purpose)}</td>
-            <td class="number" data-label="Quantity">{quantity}</td>
-            <td class="number" data-label="Price">{price(order.kind.price())}</td>
-            <td class="number" data-label="Filled at">{price(order.average_price)}</td>
-            <td data-label="Placed"><Time at=order.submitted_at /></td>
-            <td data-label="Why" class="why-text">
-                {order.reason.to_string()}
-                {(!end.is_empty()).then(|| view! { <small>{end}</small> })}
-            </td>
-        </tr>
-    }
-}
-
-const fn status_kind(status: OrderStatus) -> &'static str {
-    match status {
-        OrderStatus::Denied | OrderStatus::Rejected => "refused",
-        OrderStatus::Filled => "filled",
-        OrderStatus::Canceled | OrderStatus::Expired => "ended",
-        _ => "working",
-    }
-}
-
-const fn purpose(purpose: OrderPurpose) -> &'static str {
-    match purpose {
-        OrderPurpose::Entry => "entry",
-        OrderPurpose::Exit => "exit",
-        OrderPurpose::StopLoss => "stop loss",
-        OrderPurpose::TakeProfit => "take profit",
-        OrderPurpose::TrailingStop => "trailing stop",
-        OrderPurpose::Flatten => "flatten",
-        OrderPurpose::Manual => "manual",
-        OrderPurpose::Liquidation => "liquidation",
-    }
-}
-
-/// How long the order stays, where that is not what anybody would expect.
-const fn time_in_force(order: &Order) -> Option<&'static str> {
-    match order.time_in_force {
-        TimeInForce::Gtc => None,
-        TimeInForce::Ioc => Some("at once or not"),
-        TimeInForce::Fok => Some("at once and whole, or not"),
-        TimeInForce::Day => Some("for the day"),
-        TimeInForce::Gtd { .. } => Some("until a time"),
-        TimeInForce::Opg => Some("at the open"),
-        TimeInForce::Cls => Some("at the close"),
-    }
 }
 
 /// The round trips.
