@@ -63,6 +63,7 @@ pub(crate) fn order(id: u64, purpose: OrderPurpose, kind: OrderKind) -> Order {
         side,
         kind,
         quantity: Quantity(exact("0.5")),
+        asked: Quantity(exact("0.5")),
         display: None,
         filled: Quantity::ZERO,
         average_price: None,

@@ -193,30 +193,38 @@ impl Engine {
         let mut index = 0;
         while let Some(working) = self.combos.get(index) {
             let concerns = working.combo.legs().iter().any(|leg| leg.instrument == at);
-            let is_done = concerns && self.meet_combo(index, time, sink);
-            if is_done {
-                let ended = self.combos.remove(index);
-                self.withdraw_legs(&ended.legs, CancelReason::NotFilledAtOnce, time, sink);
-            } else {
-                index += 1;
+            match self.meet_combo(index, concerns, time, sink) {
+                Some(reason) => {
+                    // Off the list first: the end of a leg ends the combination that it finds there.
+                    let ended = self.combos.remove(index);
+                    self.withdraw_legs(&ended.legs, reason, time, sink);
+                }
+                None => index += 1,
             }
         }
     }
 
-    /// Fills one multi-leg order as far as its legs' markets let it; says whether it is at its end.
-    fn meet_combo<S: Sink>(&mut self, index: usize, time: Timestamp, sink: &mut S) -> bool {
+    /// Fills one multi-leg order as far as its legs' markets let it; says why it is at its end, if it is.
+    fn meet_combo<S: Sink>(
+        &mut self,
+        index: usize,
+        concerns: bool,
+        time: Timestamp,
+        sink: &mut S,
+    ) -> Option<CancelReason> {
+        if !concerns {
+            return None;
+        }
         let working = self.combos[index].clone();
         let orders: Option<Vec<_>> = working.legs.iter().map(|id| self.open_order(*id)).collect();
         let Some(orders) = orders else {
             // A leg was withdrawn or has expired: the others cannot fill alone.
-            return true;
+            return Some(CancelReason::GroupEnded);
         };
         if !orders.iter().all(|order| rests(order)) {
-            return false;
+            return None;
         }
-        let Some(touches) = self.open_touches(&working, time) else {
-            return false;
-        };
+        let touches = self.open_touches(&working, time)?;
         let natural = working.combo.net_price(touches.iter().map(|touch| touch.price));
         let is_met = working.net_price.is_none_or(|limit| natural <= limit);
         let shown = touches
@@ -227,14 +235,14 @@ impl Engine {
         let is_whole = count == working.remaining || working.time_in_force != TimeInForce::Fok;
         if is_met && is_whole && count.0 > Decimal::ZERO {
             if !self.affords_combo(&working, &touches, count) {
-                self.withdraw_legs(&working.legs, CancelReason::InsufficientFunds, time, sink);
-                return true;
+                return Some(CancelReason::InsufficientFunds);
             }
             self.fill_combo(&working, &touches, count, time, sink);
             self.combos[index].remaining.0 -= count.0;
         }
         let leaves_no_rest = matches!(working.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
-        leaves_no_rest || self.combos[index].remaining.0.is_zero()
+        let is_done = leaves_no_rest || self.combos[index].remaining.0.is_zero();
+        is_done.then_some(CancelReason::NotFilledAtOnce)
     }
 
     /// What each leg would meet, less what our own orders took of it; `None` unless every leg's market is open and shows

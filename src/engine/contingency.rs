@@ -1,7 +1,7 @@
 //! Orders that depend on each other: attached ones wait for their parent, of a group only one may fill.
 
 use super::{Engine, EventKind, Sink};
-use crate::model::{InstrumentId, OrderId, Quantity, Side, Timestamp};
+use crate::model::{InstrumentId, Money, OrderId, Quantity, Timestamp};
 use crate::order::{CancelReason, Order, OrderKind, OrderStatus};
 use rust_decimal::Decimal;
 
@@ -21,7 +21,17 @@ impl Engine {
             }
         }
         for (at, id) in self.ids_of(|child| child.parent == Some(order.id)) {
-            self.set_free(at, id, order.filled, time, sink);
+            self.set_free(at, id, order, quantity, time, sink);
+        }
+        if let Some(parent) = order.parent.filter(|_| order.only_reduces()) {
+            self.end_parent(parent, time, sink);
+        }
+    }
+
+    /// What its attached orders have begun to close is not added to.
+    fn end_parent<S: Sink>(&mut self, parent: OrderId, time: Timestamp, sink: &mut S) {
+        if let Some((at, index)) = self.find_order(parent) {
+            self.cancel(at, index, CancelReason::PositionClosed, time, sink);
         }
     }
 
@@ -49,11 +59,12 @@ impl Engine {
         }
     }
 
-    /// The parent has filled `quantity` so far: its attached order goes out with it, or grows to it.
+    /// The parent filled by `quantity`: what is attached to it has as much of what was asked as the parent has filled.
     fn set_free<S: Sink>(
         &mut self,
         at: InstrumentId,
         id: OrderId,
+        parent: &Order,
         quantity: Quantity,
         time: Timestamp,
         sink: &mut S,
@@ -62,73 +73,83 @@ impl Engine {
             return;
         };
         let child = self.market(at).orders.at(index);
-        match child.status {
-            OrderStatus::Waiting => {
-                let mut child = child.clone();
-                // A reduce-only one closes what the parent has opened so far, and grows with it.
-                if child.only_reduces() {
-                    child.quantity = child.quantity.min(quantity);
-                }
-                self.decide_now(&mut child, time);
-                let group = child.group;
-                if self.send(child, time, sink).is_none() {
-                    return self.refuse_group(group, time, sink);
-                }
-                if let Some(index) = self.market(at).orders.position(id) {
-                    self.accept(at, index, time, sink);
-                }
+        let instrument = self.instrument(at);
+        let share = |filled: Quantity| instrument.floor_to_lot(child.asked.min(filled).0);
+        let has = share(parent.filled);
+        if child.status == OrderStatus::Waiting {
+            if has.0 > Decimal::ZERO {
+                let child = self.released(at, child, has, time);
+                self.release(child, time, sink);
             }
-            OrderStatus::Accepted | OrderStatus::Triggered | OrderStatus::PartiallyFilled
-                if child.only_reduces() =>
-            {
-                // What others of its group closed of it already is not there to be closed again.
-                let quantity = Quantity(quantity.0 - self.filled_by_others(child));
-                let (kind, known) = (child.kind, child.quantity);
-                if known < quantity {
-                    self.amend(at, index, kind, quantity, time, sink);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// What the other open orders of its group have filled.
-    fn filled_by_others(&self, order: &Order) -> Decimal {
-        let orders = self.market(order.instrument).orders.as_slice().iter();
-        orders
-            .filter(|other| order.group.is_some() && other.group == order.group && other.id != order.id)
-            .map(|other| other.filled.0)
-            .sum()
-    }
-
-    /// An attached order is decided by its parent's fill: by the price that there is then, from which a trailing stop
-    /// begins.
-    fn decide_now(&self, child: &mut Order, time: Timestamp) {
-        let market = self.market(child.instrument);
-        let Some(price) = market.last_price() else {
             return;
-        };
-        child.decision_price = price;
-        child.submitted_at = time;
-        // It waits at the exchange, so it goes nowhere.
-        child.arrives_at = time;
-        if let OrderKind::TrailingStop { stop_price, trail } = child.kind {
-            let begin = trail.stop(child.side, price, market.instrument());
-            let stop = match child.side {
-                Side::Sell => stop_price.min(begin),
-                Side::Buy => stop_price.max(begin),
-            };
-            child.kind = child.kind.at(None, Some(stop));
+        }
+        // What its group has lost meanwhile stays lost: it grows by what is new.
+        let had = share(Quantity(parent.filled.0 - quantity.0));
+        if has > had {
+            let (kind, quantity) = (child.kind, Quantity(child.quantity.0 + has.0 - had.0));
+            self.grow(at, index, kind, quantity, time, sink);
         }
     }
 
-    fn refuse_group<S: Sink>(&mut self, group: Option<crate::order::GroupId>, time: Timestamp, sink: &mut S) {
-        let others = self.ids_of(|other| group.is_some() && other.group == group);
-        for (at, id) in others {
-            if let Some(index) = self.market(at).orders.position(id) {
-                self.cancel(at, index, CancelReason::ListRefused, time, sink);
+    /// The attached order as it goes out: decided now, with its time and its trail counted from now.
+    fn released(&self, at: InstrumentId, child: &Order, quantity: Quantity, time: Timestamp) -> Order {
+        let market = self.market(at);
+        let price = market.last_price().unwrap_or(child.decision_price);
+        let kind = match child.kind {
+            OrderKind::TrailingStop { trail, .. } => {
+                let stop = trail.stop(child.side, price, market.instrument());
+                child.kind.at(None, Some(stop))
             }
+            kind => kind,
+        };
+        Order {
+            kind,
+            quantity,
+            decision_price: price,
+            submitted_at: time,
+            arrives_at: time,
+            expires_at: self.expiry(at, child.time_in_force, time),
+            ..child.clone()
         }
+    }
+
+    /// Sends an attached order, which waits at the exchange already. When it is refused, the others of its bracket stay:
+    /// a position without its target is still protected by its stop.
+    fn release<S: Sink>(&mut self, child: Order, time: Timestamp, sink: &mut S) {
+        let (at, id) = (child.instrument, child.id);
+        if self.send(child, time, sink).is_some()
+            && let Some(index) = self.market(at).orders.position(id)
+        {
+            self.accept(at, index, time, sink);
+            self.rejoin(at, id);
+        }
+    }
+
+    /// Makes an order larger, as far as the funds hold it.
+    fn grow<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        index: usize,
+        kind: OrderKind,
+        quantity: Quantity,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let order = self.market(at).orders.at(index);
+        let larger = Order {
+            quantity,
+            ..order.clone()
+        };
+        let (needed, held) = (self.hold_for(at, &larger), order.hold);
+        if needed > self.account.available().amount + held.amount {
+            return;
+        }
+        let (id, hold) = (order.id, Money::new(needed, held.currency));
+        self.market_mut(at)
+            .orders
+            .change(index, |order| order.hold = hold);
+        self.account.hold_for_order(id, hold.amount);
+        self.amend(at, index, kind, quantity, time, sink);
     }
 
     /// An order ended without filling whole: its group goes with it, and what is attached to it when nothing of it
@@ -140,14 +161,20 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
-        if order.group.is_some() {
-            let others = self.ids_of(|other| other.group == order.group);
-            for (at, id) in others {
+        let ends_group = matches!(
+            because,
+            CancelReason::Requested | CancelReason::ListRefused | CancelReason::GroupEnded
+        );
+        // One whose time is over, or which a bracket could not place, leaves the others where they are.
+        let is_refused_child = because == CancelReason::ListRefused && order.parent.is_some();
+        if order.group.is_some() && ends_group && !is_refused_child {
+            let reason = if because == CancelReason::ListRefused {
+                CancelReason::ListRefused
+            } else {
+                CancelReason::GroupEnded
+            };
+            for (at, id) in self.ids_of(|other| other.group == order.group) {
                 if let Some(index) = self.market(at).orders.position(id) {
-                    let reason = match because {
-                        CancelReason::ListRefused => CancelReason::ListRefused,
-                        _ => CancelReason::GroupEnded,
-                    };
                     self.cancel(at, index, reason, time, sink);
                 }
             }
@@ -174,7 +201,7 @@ impl Engine {
         };
         let order = self.market(at).orders.at(index);
         let needed = self.hold_for(at, order);
-        let hold = crate::model::Money::new(needed.min(order.hold.amount), order.hold.currency);
+        let hold = Money::new(needed.min(order.hold.amount), order.hold.currency);
         self.market_mut(at)
             .orders
             .change(index, |order| order.hold = hold);

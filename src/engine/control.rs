@@ -31,10 +31,12 @@ impl Engine {
             (Command::Stop, State::Starting | State::Running | State::Paused | State::Halted) => {
                 self.cancel_all(CancelReason::SessionStopped, time, sink);
                 self.change_state(State::Stopped, "stopped on request", time, sink);
+                self.refuse_all_requests(time, sink);
             }
             (Command::Finish, State::Starting | State::Running | State::Paused | State::Halted) => {
                 self.cancel_all(CancelReason::SessionStopped, time, sink);
                 self.change_state(State::Finished, "the data is at its end", time, sink);
+                self.refuse_all_requests(time, sink);
                 let message = "The data is at its end: the session is finished.".to_owned();
                 self.alert(Severity::Info, AlertKind::System, "finished", message, time, sink);
             }
@@ -131,10 +133,12 @@ impl Engine {
         );
     }
 
-    /// Withdraws all orders and closes the position at the market.
+    /// Withdraws all orders and closes all positions at the market.
     fn flatten<S: Sink>(&mut self, reason: &'static str, time: Timestamp, sink: &mut S) {
         self.cancel_all(CancelReason::Requested, time, sink);
-        self.close_position(OrderPurpose::Flatten, Cow::Borrowed(reason), time, sink);
+        for at in self.places() {
+            self.close_position(at, OrderPurpose::Flatten, Cow::Borrowed(reason), time, sink);
+        }
     }
 
     pub(super) fn alert<S: Sink>(

@@ -3,7 +3,7 @@
 use super::orders::advance;
 use super::{Engine, EventKind, RefusalMemory, Sink};
 use crate::exchange::{DataTier, Explanation, FeeInputs, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
-use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp, decimal};
+use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp, decimal};
 use crate::order::{CancelReason, Order, OrderEvent, OrderPurpose, OrderStatus, TimeInForce};
 use crate::portfolio::{Claim, FillEffect, Trade};
 use rust_decimal::Decimal;
@@ -39,6 +39,7 @@ impl Engine {
         sink: &mut S,
     ) -> Quantity {
         self.mark_account();
+        self.size_to_position(at, index, time, sink);
         let order = self.market(at).orders.at(index);
         let order_id = order.id;
         let remaining = order.remaining();
@@ -104,6 +105,19 @@ impl Engine {
         let held = self.account.holding(at).quantity() * order.side.sign();
         let closes = (-held).max(Decimal::ZERO);
         order.only_reduces() || order.remaining().0 <= closes + self.within_cash(at, order, price).0
+    }
+
+    /// An order that closes the position has the position's quantity, whatever that is by now.
+    fn size_to_position<S: Sink>(&mut self, at: InstrumentId, index: usize, time: Timestamp, sink: &mut S) {
+        let order = self.market(at).orders.at(index);
+        if !order.instructions.close_position {
+            return;
+        }
+        let held = self.account.holding(at).quantity().abs();
+        let (kind, quantity) = (order.kind, Quantity(order.filled.0 + held));
+        if quantity != order.quantity && held > Decimal::ZERO {
+            self.amend(at, index, kind, quantity, time, sink);
+        }
     }
 
     /// What the free funds carry at a price, the order's own hold included.

@@ -119,6 +119,7 @@ impl Engine {
             side: draft.side,
             kind: draft.kind,
             quantity: draft.quantity,
+            asked: draft.quantity,
             display: draft.display,
             filled: Quantity::ZERO,
             average_price: None,
@@ -134,7 +135,12 @@ impl Engine {
             submitted_at: time,
             arrives_at: time.plus_nanos(delay),
             updated_at: time,
-            expires_at: self.expiry(draft.instrument, draft.time_in_force, time),
+            // The time of an attached order begins when it goes out.
+            expires_at: if draft.parent.is_none() {
+                self.expiry(draft.instrument, draft.time_in_force, time)
+            } else {
+                None
+            },
             hold: Money::zero(self.config.instrument.quote()),
             reason: draft.reason,
             end_reason: Cow::Borrowed(""),
@@ -143,7 +149,12 @@ impl Engine {
     }
 
     /// When an order placed at `time` ends by its time in force. Auctions end theirs themselves.
-    fn expiry(&self, at: InstrumentId, time_in_force: TimeInForce, time: Timestamp) -> Option<Timestamp> {
+    pub(super) fn expiry(
+        &self,
+        at: InstrumentId,
+        time_in_force: TimeInForce,
+        time: Timestamp,
+    ) -> Option<Timestamp> {
         match time_in_force {
             TimeInForce::Gtd { expires_at } => Some(expires_at),
             TimeInForce::Day => Some(match self.instrument(at).calendar() {
@@ -300,7 +311,7 @@ impl Engine {
         let order_id = order.id;
         self.emit(time, EventKind::OrderCanceled { order_id, reason }, sink);
         if reason != CancelReason::GroupFilled {
-            self.after_end(&order, CancelReason::Requested, time, sink);
+            self.after_end(&order, reason, time, sink);
         }
     }
 

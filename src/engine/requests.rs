@@ -7,7 +7,7 @@ use crate::market::Phase;
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
 use crate::order::{
     Amendment, CancelReason, Contingency, DenyReason, GroupId, Order, OrderKind, OrderList, OrderPurpose,
-    OrderRequest, OrderStatus, Refusal, RejectReason,
+    OrderRequest, OrderStatus, Refusal, RejectReason, TimeInForce,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -33,11 +33,12 @@ impl Engine {
     /// Places a list of orders, all or none. A single order whose client order id is known already is that order, and
     /// nothing happens.
     pub(super) fn place_list<S: Sink>(&mut self, list: &OrderList, time: Timestamp, sink: &mut S) {
-        let known = |order: &OrderRequest| {
-            let id = order.client_order_id.as_ref()?;
-            self.client_ids.get(id)
+        let is_known = |order: &&OrderRequest| {
+            let id = order.client_order_id.as_ref();
+            id.is_some_and(|id| self.client_ids.get(id).is_some())
         };
-        if list.orders.iter().any(|order| known(order).is_some()) {
+        let known = list.orders.iter().filter(is_known).count();
+        if known > 0 && known == list.orders.len() {
             return;
         }
         let first = self.counters.orders + 1;
@@ -49,6 +50,11 @@ impl Engine {
             orders.push((order, flaw));
         }
         let flaw = orders.iter().find_map(|(_, flaw)| flaw.clone());
+        let flaw = flaw.or_else(|| {
+            (known > 0).then(|| RejectReason::Contradiction {
+                what: "a client order id of the list is in use".to_owned(),
+            })
+        });
         if let Some(flaw) = flaw {
             for (order, own) in orders {
                 let reason = own.unwrap_or_else(|| flaw.clone());
@@ -59,9 +65,7 @@ impl Engine {
         let mut refused = false;
         for (order, _) in orders {
             let waits = order.parent.is_some();
-            if let Some(client) = order.client_order_id.clone() {
-                self.client_ids.insert(client, order.id);
-            }
+            let named = order.client_order_id.clone().map(|name| (name, order.id));
             if waits && !refused {
                 self.attach(order, time, sink);
             } else if refused {
@@ -72,6 +76,10 @@ impl Engine {
                     // The ones before it are out already.
                     self.cancel_group(group, time, sink);
                 }
+            }
+            // A refused order is no order: its name is free for the next try.
+            if let Some((name, id)) = named.filter(|(_, id)| self.find_order(*id).is_some()) {
+                self.client_ids.insert(name, id);
             }
         }
     }
@@ -148,7 +156,7 @@ impl Engine {
             kind: *kind.as_ref().unwrap_or(&OrderKind::Market),
             quantity: *quantity.as_ref().unwrap_or(&Quantity::ZERO),
             display: request.display(),
-            time_in_force: *time_in_force.as_ref().unwrap_or(&crate::order::TimeInForce::Gtc),
+            time_in_force: *time_in_force.as_ref().unwrap_or(&TimeInForce::Gtc),
             instructions: *instructions.as_ref().unwrap_or(&crate::order::Instructions::NONE),
             purpose: OrderPurpose::Manual,
             client_order_id: request.client_order_id.clone(),
@@ -158,13 +166,22 @@ impl Engine {
             reason: Cow::Borrowed(if waits { "attached" } else { "manual" }),
             decision_price,
         };
+        let over = match (&time_in_force, self.market_time) {
+            (Ok(TimeInForce::Gtd { expires_at }), Some(now)) if *expires_at <= now => {
+                Some(RejectReason::ExpiryOver {
+                    expires_at: *expires_at,
+                })
+            }
+            _ => None,
+        };
         let flaw = instrument
             .err()
             .or(market.err())
             .or(kind.err())
             .or(time_in_force.err())
             .or(instructions.err())
-            .or(quantity.err());
+            .or(quantity.err())
+            .or(over);
         (draft, flaw)
     }
 
@@ -229,6 +246,11 @@ impl Engine {
 
     /// Takes a request to change an order in: at once, or after the time that it is on its way.
     pub(super) fn request<S: Sink>(&mut self, request: Change, time: Timestamp, sink: &mut S) {
+        if self.state.is_final() {
+            let state = self.state.to_string();
+            let order_id = request.order_id();
+            return self.refuse_request(order_id, RejectReason::SessionNotOpen { state }, time, sink);
+        }
         self.counters.requests += 1;
         let delay = self.models.latency.entry(time, u64::MAX - self.counters.requests);
         if delay == 0 {
@@ -240,6 +262,15 @@ impl Engine {
         }
         let arrives_at = time.plus_nanos(delay);
         self.on_their_way.push(OnItsWay { arrives_at, request });
+    }
+
+    /// The session takes no more: what is still on its way is refused.
+    pub(super) fn refuse_all_requests<S: Sink>(&mut self, time: Timestamp, sink: &mut S) {
+        for way in std::mem::take(&mut self.on_their_way) {
+            let state = self.state.to_string();
+            let order_id = way.request.order_id();
+            self.refuse_request(order_id, RejectReason::SessionNotOpen { state }, time, sink);
+        }
     }
 
     /// The requests that have arrived by `now`, in the order of their arrival.
@@ -318,34 +349,48 @@ impl Engine {
                 return Err(RejectReason::BelowFilled { quantity, filled }.into());
             }
             changed.quantity = quantity;
+            changed.asked = quantity;
         }
         changed.decision_price = self.market(at).last_price().unwrap_or(order.decision_price);
         // It is one of those that rest, so it needs no place of its own.
         let mut arrival = self.arrival(at, Phase::Regular);
         arrival.open_orders = arrival.open_orders.saturating_sub(1);
-        if let Some(reason) = arrival.objection(&changed) {
+        let objection = if order.status == OrderStatus::Waiting {
+            arrival.objection_to_terms(&changed)
+        } else {
+            arrival.objection(&changed)
+        };
+        if let Some(reason) = objection {
             return Err(reason.into());
         }
-        if !order.only_reduces() && rests(order) {
-            let needed = self.hold_for(at, &changed);
+        if rests(order) {
             let available = self.account.available() + order.hold;
-            if needed > available.amount {
-                let needed = Money::new(needed, available.currency);
+            let needed = Money::new(self.hold_for(at, &changed), available.currency);
+            // Giving back is always possible, whatever else has become of the funds.
+            if needed.amount > available.amount && needed.amount > order.hold.amount {
                 return Err(DenyReason::InsufficientFunds { needed, available }.into());
             }
-            changed.hold = Money::new(needed, available.currency);
+            changed.hold = needed;
         }
         Ok(changed)
     }
 
-    /// What the rest of an order must hold.
+    /// What the rest of an order must hold: cover and costs of the part that opens.
     pub(super) fn hold_for(&self, at: InstrumentId, order: &Order) -> Decimal {
-        if order.only_reduces() || order.hold.is_zero() {
-            return order.hold.amount;
+        if order.only_reduces() {
+            return Decimal::ZERO;
         }
+        let held = self.account.holding(at).quantity();
+        let faces = !held.is_zero() && (held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
+        let closes = if faces { held.abs() } else { Decimal::ZERO };
+        let opens = Quantity((order.remaining().0 - closes).max(Decimal::ZERO));
+        if opens.0.is_zero() {
+            return Decimal::ZERO;
+        }
+        let instrument = self.instrument(at);
         let price = order.kind.price().unwrap_or(order.decision_price);
-        let notional = self.instrument(at).notional(price, order.remaining());
-        (notional + notional * self.models.worst_rate()).amount
+        let required = self.account.required(at, instrument, order.side, opens, price);
+        (required + self.models.worst_cost(instrument, price, opens)).amount
     }
 
     pub(super) fn refuse_request<S: Sink>(
@@ -359,7 +404,8 @@ impl Engine {
         self.emit(time, EventKind::OrderRequestRefused { order_id, reason }, sink);
     }
 
-    /// Withdraws every order that a person or program placed, or all of one instrument.
+    /// Withdraws every order that a person or program placed, of all instruments or of one. What the strategy placed is its
+    /// own to withdraw: a position keeps its stop.
     pub(super) fn cancel_requested<S: Sink>(
         &mut self,
         only: Option<InstrumentId>,
@@ -368,7 +414,9 @@ impl Engine {
     ) {
         let mut ids = Vec::new();
         for at in self.places().filter(|at| only.is_none_or(|only| only == *at)) {
-            ids.extend(self.market(at).orders.as_slice().iter().map(|order| order.id));
+            let orders = self.market(at).orders.as_slice().iter();
+            let by_hand = orders.filter(|order| order.purpose == OrderPurpose::Manual);
+            ids.extend(by_hand.map(|order| order.id));
         }
         for id in ids {
             // One of a group takes the others along.

@@ -223,7 +223,13 @@ impl Engine {
         };
         let Ok(terms) = terms else {
             // An exit must not fail for want of a number: it goes to the market instead.
-            return self.close_position(OrderPurpose::Exit, Cow::Borrowed(reason), time, sink);
+            return self.close_position(
+                InstrumentId::PRIMARY,
+                OrderPurpose::Exit,
+                Cow::Borrowed(reason),
+                time,
+                sink,
+            );
         };
         if let Some(index) = self.orders().find(is_exit) {
             let upgrade = terms.takes_next_price() && !is_at_market(self.orders().at(index));
@@ -246,22 +252,25 @@ impl Engine {
     /// Closes the position at the market, unless an order that does so is under way.
     pub(super) fn close_position<S: Sink>(
         &mut self,
+        at: InstrumentId,
         purpose: OrderPurpose,
         reason: Cow<'static, str>,
         time: Timestamp,
         sink: &mut S,
     ) {
-        let (Some(held), Some(decision_price)) = (self.holding().side(), self.last_price()) else {
+        let holding = self.account.holding(at);
+        let (Some(held), Some(decision_price)) = (holding.side(), self.market(at).last_price()) else {
             return;
         };
         let is_closing = |order: &Order| order.purpose.reduces() && is_at_market(order);
-        if self.orders().find(is_closing).is_some() {
+        if self.market(at).orders.find(is_closing).is_some() {
             return;
         }
         let draft = Draft {
+            instrument: at,
             side: held.entry().opposite(),
             kind: OrderKind::Market,
-            quantity: Quantity(self.holding().quantity().abs()),
+            quantity: Quantity(holding.quantity().abs()),
             time_in_force: TimeInForce::Gtc,
             purpose,
             reason,

@@ -162,7 +162,9 @@ impl Engine {
     /// Tells the account the last prices, where they decide what it may still do.
     pub(super) fn mark_account(&mut self) {
         for at in self.places() {
-            if let Some(price) = self.market(at).last_price() {
+            // A venue's mark price comes before what was traded.
+            let market = self.market(at);
+            if let Some(price) = market.mark_price.or_else(|| market.last_price()) {
                 self.account.mark(at, price);
             }
             // What covers a sold option depends on its underlying.

@@ -30,8 +30,8 @@ impl Arrival<'_> {
     pub fn objection(&self, order: &Order) -> Option<RejectReason> {
         self.objection_to_terms(order)
             .or_else(|| self.of_time(order))
-            .or_else(|| self.of_limits(order))
             .or_else(|| self.of_position(order))
+            .or_else(|| self.of_limits(order))
     }
 
     /// What it objects to in the order's own quantity and prices, whenever it arrives.
@@ -83,6 +83,8 @@ impl Arrival<'_> {
         let stop_price = order.kind.stop_price()?;
         let on_wrong_side = match (order.kind, order.awaits()) {
             (OrderKind::TrailingStop { .. }, _) => false,
+            // One that was attached protects what its parent has opened: beyond its trigger it is set off.
+            _ if order.parent.is_some() => false,
             (_, Awaits::RiseTo(_)) => stop_price <= market,
             (_, Awaits::FallTo(_)) => stop_price >= market,
             _ => false,
@@ -113,6 +115,10 @@ impl Arrival<'_> {
     }
 
     fn of_limits(&self, order: &Order) -> Option<RejectReason> {
+        // What closes a position for the engine (an exit, a stop, a liquidation) must not be kept from it.
+        if order.purpose.reduces() {
+            return None;
+        }
         let limits = self.instrument.limits();
         let quantity = order.quantity;
         if let Some(maximum) = limits

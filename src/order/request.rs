@@ -1,7 +1,7 @@
 //! What a person or a program asks for: orders as the wire writes them.
 
 use super::{Instructions, OrderKind, PostOnly, RejectReason, TimeInForce, Trail};
-use crate::model::{Instrument, OrderId, Price, Quantity, Side, Symbol, Timestamp};
+use crate::model::{Instrument, Money, OrderId, Price, Quantity, Side, Symbol, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -392,7 +392,7 @@ impl TrailRequest {
             _ => return Err(contradiction("a trail has an amount or a percent")),
         };
         let usable = match trail {
-            Trail::Amount(amount) => amount > Decimal::ZERO,
+            Trail::Amount(amount) => amount > Decimal::ZERO && amount < Money::EXACT_BELOW,
             Trail::Share(share) => share > Decimal::ZERO && share < Decimal::ONE,
         };
         if usable {

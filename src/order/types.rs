@@ -23,6 +23,9 @@ pub struct Order {
     pub kind: OrderKind,
     /// Quantity ordered, in units of the instrument.
     pub quantity: Quantity,
+    /// Quantity asked for when it was placed; an attached order has as much of it as its parent has filled.
+    #[serde(default)]
+    pub asked: Quantity,
     /// Iceberg: how much of it is shown at once; each slice that fills is followed by the next one, at the end of the
     /// queue.
     #[serde(default)]
