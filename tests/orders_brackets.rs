@@ -358,7 +358,7 @@ fn nonsense_is_refused_with_a_code_and_moves_nothing() {
                 reduce_only: true,
                 ..limit(huge, "90")
             },
-            "would_increase",
+            "above_maximum_quantity",
         ),
         (
             OrderRequest {
