@@ -3,7 +3,7 @@
 use super::orders::advance;
 use super::{Engine, EventKind, RefusalMemory, Sink};
 use crate::exchange::{DataTier, Explanation, FeeInputs, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
-use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp, decimal};
+use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp, decimal};
 use crate::order::{CancelReason, Order, OrderEvent, OrderPurpose, OrderStatus, TimeInForce};
 use crate::portfolio::{Claim, FillEffect, Trade};
 use rust_decimal::Decimal;

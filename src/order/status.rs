@@ -103,8 +103,6 @@ impl OrderStatus {
             // Withdrawn, or out of time, while still under way to the exchange.
             (S::Submitted, E::Cancel) => Ok(S::Canceled),
             (S::Submitted, E::Expire) => Ok(S::Expired),
-            // Another order of its group filled in part while it was under way.
-            (S::Submitted, E::Amend) => Ok(S::Submitted),
 
             (S::Accepted, E::Trigger) => Ok(S::Triggered),
             (S::Accepted, E::Amend) => Ok(S::Accepted),
