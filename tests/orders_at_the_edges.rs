@@ -503,7 +503,7 @@ fn an_order_on_its_way_loses_what_another_of_its_group_fills() {
 }
 
 #[test]
-fn an_order_for_the_close_that_was_never_set_off_ends_with_it() {
+fn an_order_that_has_to_be_set_off_first_is_none_for_an_auction() {
     let mut tape = Tape::with(|config| {
         config.instrument = config.instrument.clone().with_calendar(CalendarId::UsEquities);
     });
@@ -516,11 +516,8 @@ fn an_order_for_the_close_that_was_never_set_off_ends_with_it() {
             stop(OrderType::StopLimit, Side::Sell, "1", "98"),
         )
     };
-    tape.quote(close - 60, 99.0, 100.0, 5.0)
-        .place(close - 60, order)
-        .quote(close - 30, 99.0, 100.0, 5.0)
-        .quote(close, 98.5, 99.0, 5.0);
-    assert_eq!(tape.said(), ["#1 accepted", "#1 canceled: auction_over"]);
+    tape.quote(close - 60, 99.0, 100.0, 5.0).place(close - 60, order);
+    assert_eq!(tape.said(), ["#1 rejected: contradiction"]);
 }
 
 #[test]

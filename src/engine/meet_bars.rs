@@ -157,7 +157,7 @@ impl Engine {
     fn walk_leg<S: Sink>(&mut self, walk: &mut Walk, leg: Leg, number: usize, sink: &mut S) {
         let mut from = leg.from;
         loop {
-            let landing = self.next_arrival(walk, leg, number);
+            let landing = self.next_landing(walk, leg, number);
             let to = landing.map_or(leg.to, |(price, _)| price);
             let rest = Leg { from, to };
             let orders = &self.market(walk.at).orders;
@@ -185,22 +185,30 @@ impl Engine {
             from = price.to_f64();
             self.market_mut(walk.at).last_price = Some(from);
             walk.now = walk.now.max(time);
+            self.expire_orders(walk.at, walk.now, sink);
             self.arrive(walk, walk.point(price), sink);
         }
     }
 
-    /// Where on the leg, and when, the next order that is on its way arrives, the three legs taking a third of the bar
-    /// each.
-    fn next_arrival(&self, walk: &Walk, leg: Leg, number: usize) -> Option<(f64, Timestamp)> {
-        if self.models.latency.is_zero() {
+    /// Where on the leg, and when, the next order arrives that is on its way, or ends whose time is over, the three legs
+    /// taking a third of the bar each.
+    fn next_landing(&self, walk: &Walk, leg: Leg, number: usize) -> Option<(f64, Timestamp)> {
+        let market = self.market(walk.at);
+        if self.models.latency.is_zero() && !market.orders.expire_before(walk.close_time) {
             return None;
         }
         let span = walk.close_time.nanos() - walk.open_time.nanos();
         let begin = walk.open_time.nanos() + span / 3 * i64::try_from(number).unwrap_or(0);
-        let orders = self.market(walk.at).orders.as_slice().iter();
+        let landing = |order: &Order| match order.status {
+            OrderStatus::Submitted => Some(order.arrives_at),
+            OrderStatus::Waiting => None,
+            // One that was over before the bar had its chance to be told so.
+            _ => order.expires_at.filter(|end| *end > walk.open_time),
+        };
+        let orders = market.orders.as_slice().iter();
         let next = orders
-            .filter(|order| order.status == OrderStatus::Submitted)
-            .map(|order| order.arrives_at.nanos())
+            .filter_map(landing)
+            .map(Timestamp::nanos)
             // What arrives at the bar's very end meets the next one's open.
             .filter(|arrival| *arrival <= begin + span / 3 && *arrival < walk.close_time.nanos())
             .min()?;
@@ -329,7 +337,7 @@ impl Engine {
     fn meet_auction<S: Sink>(&mut self, walk: &mut Walk, which: TimeInForce, point: Point, sink: &mut S) {
         let at = walk.at;
         let calendar = Calendar::of(self.instrument(at).calendar());
-        let close_time = walk.close_time;
+        let (open_time, close_time) = (walk.open_time, walk.close_time);
         let is_due = move |order: &Order| {
             let auction = match which {
                 TimeInForce::Opg => calendar.next_open(order.submitted_at),
@@ -341,7 +349,13 @@ impl Engine {
                 _ => auction <= close_time,
             };
             let is_out = order.status != OrderStatus::Waiting;
-            is_out && order.time_in_force == which && order.arrives_at <= auction && is_reached
+            // An order is not met by a price from before it was there.
+            // The closing price is that of the bar with the close in it, not of one after it.
+            let is_there = match which {
+                TimeInForce::Opg => order.arrives_at <= open_time,
+                _ => open_time < auction,
+            };
+            is_out && is_there && order.time_in_force == which && order.arrives_at <= auction && is_reached
         };
         let mut seen = OrderId(0);
         while let Some(index) = self

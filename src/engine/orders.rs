@@ -155,16 +155,25 @@ impl Engine {
         time_in_force: TimeInForce,
         time: Timestamp,
     ) -> Option<Timestamp> {
+        let hours = self.instrument(at).calendar();
+        let calendar = Calendar::of(hours);
         match time_in_force {
             TimeInForce::Gtd { expires_at } => Some(expires_at),
-            TimeInForce::Day => Some(match self.instrument(at).calendar() {
+            TimeInForce::Day => Some(match hours {
                 CalendarId::Always => Timeframe::DAY.close_of(Timeframe::DAY.floor(time)),
-                calendar => Calendar::of(calendar).day_end(time),
+                _ => calendar.day_end(time),
             }),
-            TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok | TimeInForce::Opg | TimeInForce::Cls => {
-                None
-            }
+            // The first price of a session stands for its opening auction, however late it comes.
+            TimeInForce::Opg => Some(calendar.next_close(calendar.next_open(time))),
+            TimeInForce::Cls => Some(self.end_of_auction(calendar.next_close(time))),
+            TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => None,
         }
+    }
+
+    /// When it is certain that nothing told of a closing auction: a while after it, and after the bar that it is in.
+    fn end_of_auction(&self, auction: Timestamp) -> Timestamp {
+        const HALF_AN_HOUR: i64 = 30 * 60 * 1_000_000_000;
+        auction.plus_nanos(self.config.base_timeframe.nanos().max(HALF_AN_HOUR))
     }
 
     /// The exchange takes the order at `index` in, or refuses it; says whether it rests now.

@@ -2,7 +2,7 @@
 
 use crate::market::{CalendarId, Phase};
 use crate::model::{Instrument, Money, Price, Quantity};
-use crate::order::{Awaits, Order, OrderKind, OrderPurpose, RejectReason, TimeInForce};
+use crate::order::{Awaits, Order, OrderKind, OrderPurpose, OrderStatus, RejectReason, TimeInForce};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::TradingStatus;
@@ -84,7 +84,7 @@ impl Arrival<'_> {
         let on_wrong_side = match (order.kind, order.awaits()) {
             (OrderKind::TrailingStop { .. }, _) => false,
             // One that was attached protects what its parent has opened: beyond its trigger it is set off.
-            _ if order.parent.is_some() => false,
+            _ if order.parent.is_some() && order.status != OrderStatus::Initialized => false,
             (_, Awaits::RiseTo(_)) => stop_price <= market,
             (_, Awaits::FallTo(_)) => stop_price >= market,
             _ => false,
@@ -105,6 +105,11 @@ impl Arrival<'_> {
         }
         if order.is_for_auction() && self.instrument.calendar() == CalendarId::Always {
             return Some(RejectReason::NoAuction);
+        }
+        if order.is_for_auction() && order.kind.stop_price().is_some() {
+            return Some(RejectReason::Contradiction {
+                what: "only market and limit orders are for an auction".to_owned(),
+            });
         }
         let is_open = self.phase == Phase::Regular
             || (self.phase != Phase::Closed && order.instructions.extended_hours);

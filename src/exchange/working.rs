@@ -164,6 +164,12 @@ impl WorkingOrders {
         self.orders.push(order);
     }
 
+    /// Whether the time of any of them ends before `time`.
+    #[must_use]
+    pub fn expire_before(&self, time: Timestamp) -> bool {
+        self.band.expiry < time
+    }
+
     /// Sends an order that the risk check approved; one that waited goes out from its place.
     pub fn send(&mut self, order: Approved) {
         let order = order.into_inner();
