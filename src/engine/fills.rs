@@ -215,11 +215,7 @@ impl Engine {
             quantity,
             decision: order.decision_price,
             reference: terms.reference,
-            // What took the market on arrival: the way there is all that lay between.
-            on_its_way: order.arrives_at > order.submitted_at
-                && terms.liquidity == Liquidity::Taker
-                && order.kind.stop_price().is_none()
-                && order.filled.0.is_zero(),
+            on_its_way: is_on_arrival(order, terms.liquidity, time),
             half_spread: terms.half_spread,
             impact: terms.impact,
             price: terms.price,
@@ -247,9 +243,18 @@ impl Engine {
                 impact,
                 fee,
                 met: terms.met,
-                tape: self.inputs,
+                tape: self.told_by(at, terms),
                 queue: terms.queue,
             },
+        }
+    }
+
+    /// The input that brought what a fill meets: the present one, or, for an order that arrived in between, that of the
+    /// book as it stood.
+    fn told_by(&self, at: InstrumentId, terms: &Terms) -> u64 {
+        match terms.met {
+            Met::Quote { .. } | Met::Level { .. } => self.market(at).told_by,
+            _ => self.inputs,
         }
     }
 
@@ -312,6 +317,17 @@ impl Engine {
             self.cooldown_left = self.config.strategy.risk.cooldown;
         }
     }
+}
+
+/// Whether a fill is what an order took when it arrived, so that the way there is all that lay between. What it finds
+/// later, after a night or a silence, it has waited for.
+fn is_on_arrival(order: &Order, liquidity: Liquidity, time: Timestamp) -> bool {
+    const AT_ONCE: i64 = 1_000_000_000;
+    order.arrives_at > order.submitted_at
+        && liquidity == Liquidity::Taker
+        && order.kind.stop_price().is_none()
+        && order.updated_at == time
+        && time.since(order.arrives_at) <= AT_ONCE
 }
 
 /// Takes a fill into an order: quantity, average price, fees, hold, status. The hold is for what opens: what closes leaves

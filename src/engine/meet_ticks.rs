@@ -30,6 +30,7 @@ impl Engine {
         if !self.markets[at.index()].on_quote(quote, &model) {
             return;
         }
+        self.markets[at.index()].told_by = self.inputs;
         self.meet_quoted(at, quote, sink);
     }
 
@@ -49,6 +50,7 @@ impl Engine {
         let model = self.models.fill.queue;
         let status = self.market(at).status();
         let changed = self.markets[at.index()].on_depth(update, &model);
+        self.markets[at.index()].told_by = self.inputs;
         if self.market(at).status() != status {
             let status = self.market(at).status();
             let instrument = at;

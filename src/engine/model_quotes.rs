@@ -47,6 +47,7 @@ impl Engine {
             if let Some(quote) = self.model_quote(at, underlying, spot, model, time) {
                 let queue = self.models.fill.queue;
                 if self.market_mut(at).on_model_quote(&quote, &queue) {
+                    self.markets[at.index()].told_by = self.inputs;
                     self.meet_quoted(at, &quote, sink);
                 }
             }

@@ -50,6 +50,8 @@ pub struct Market {
     tier: Option<DataTier>,
     /// When the last tick came.
     tick_time: Option<Timestamp>,
+    /// The number of the input that brought the book as it stands.
+    pub told_by: u64,
     /// Volume and volatility, for the models that want them.
     pub conditions: Conditions,
     status: TradingStatus,
@@ -100,6 +102,7 @@ impl Market {
             own: OwnLiquidity::default(),
             tier: None,
             tick_time: None,
+            told_by: 0,
             conditions,
             status: TradingStatus::default(),
             scratch: empty_update(),

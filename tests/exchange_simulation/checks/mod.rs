@@ -167,7 +167,11 @@ impl Observer {
             format!("{expected} {fill:?}")
         })?;
         ensure(
-            explanation.tape == self.inputs,
+            match explanation.met {
+                // What arrives between two ticks meets the book as the earlier one left it.
+                Met::Quote { .. } | Met::Level { .. } => (1..=self.inputs).contains(&explanation.tape),
+                _ => explanation.tape == self.inputs,
+            },
             "a fill names the input that brought it",
             || format!("input {}: {fill:?}", self.inputs),
         )?;
