@@ -208,6 +208,21 @@ impl Engine {
         self.account.hold_for_order(id, hold.amount);
     }
 
+    /// What an order has lost to the others of its group.
+    pub(super) fn lost_to_group(&self, order: &Order) -> Decimal {
+        if order.group.is_none() {
+            return Decimal::ZERO;
+        }
+        if order.parent.is_none() {
+            // Also to one that has ended since.
+            return (order.asked.0 - order.quantity.0).max(Decimal::ZERO);
+        }
+        let others = self
+            .open_orders()
+            .filter(|other| order.group.is_some() && other.group == order.group && other.id != order.id);
+        others.map(|other| other.filled.0).sum()
+    }
+
     /// The orders of all markets that `wanted` picks, oldest first in each.
     fn ids_of(&self, wanted: impl Fn(&Order) -> bool) -> Vec<(InstrumentId, OrderId)> {
         let mut ids = Vec::new();

@@ -344,11 +344,13 @@ impl Engine {
             return Err(knows_not("stop price").into());
         }
         if let Some(quantity) = amendment.quantity.map(Quantity) {
-            if quantity <= order.filled {
-                let filled = order.filled;
+            // What others of its group have filled is not there to be filled again.
+            let lost = self.lost_to_group(order);
+            let filled = Quantity(order.filled.0 + lost);
+            if quantity <= filled {
                 return Err(RejectReason::BelowFilled { quantity, filled }.into());
             }
-            changed.quantity = quantity;
+            changed.quantity = Quantity(quantity.0 - lost);
             changed.asked = quantity;
         }
         changed.decision_price = self.market(at).last_price().unwrap_or(order.decision_price);

@@ -131,7 +131,7 @@ fn the_records_of_a_session_agree_with_each_other_and_come_in_pages_and_as_csv()
     assert_eq!(equity.lines().count(), 1 + 129_600, "one row a bar");
     assert_eq!(
         equity.lines().next(),
-        Some("time,equity,cash,position_value,drawdown")
+        Some("time,equity,cash,position_value,drawdown,optimistic,pessimistic")
     );
 }
 

@@ -12,6 +12,8 @@ struct Group {
     /// The largest quantity that one of its members ever had.
     most: Decimal,
     filled: Decimal,
+    /// Whether a member closes the position, whatever that is: its quantity is not the group's.
+    follows_position: bool,
 }
 
 /// All that happened to orders.
@@ -98,8 +100,9 @@ impl Lifecycle {
             || format!("{order:?}"),
         )?;
         if let Some(group) = order.group {
-            let most = &mut self.groups.entry(group).or_default().most;
-            *most = (*most).max(order.quantity.0);
+            let sum = self.groups.entry(group).or_default();
+            sum.most = sum.most.max(order.quantity.0);
+            sum.follows_position |= order.instructions.close_position;
         }
         self.open.insert(order.id, order.clone());
         Ok(())
@@ -189,9 +192,11 @@ impl Lifecycle {
             let sum = self.groups.entry(group).or_default();
             sum.filled += quantity.0;
             let sum = *sum;
-            ensure(sum.filled <= sum.most, "of a group one fills", || {
-                format!("{sum:?}: {told:?}")
-            })?;
+            ensure(
+                sum.filled <= sum.most || sum.follows_position,
+                "of a group one fills",
+                || format!("{sum:?}: {told:?}"),
+            )?;
         }
         if told.time_in_force == TimeInForce::Fok {
             self.killers.push((told.id, told.only_reduces()));

@@ -56,7 +56,10 @@ fn on_book(order: &Order, market: &MarketModel, now: Timestamp) -> Verdict {
     let left = market.best_left(order.side.opposite());
     let touch = market.best(order.side.opposite());
     let moves = match order.awaits() {
-        Awaits::Anything => left.is_none(),
+        // What closes a position waits where price protection would withdraw another order.
+        Awaits::Anything => {
+            left.is_none() || (order.only_reduces() && market.execution().fill.protection.is_some())
+        }
         Awaits::Limit(limit) if !matches!(market.execution().fill.limit, LimitFill::ThroughByTicks(_)) => {
             left.is_none_or(|price| !is_through(order.side, limit, price))
         }
