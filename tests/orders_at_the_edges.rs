@@ -600,3 +600,29 @@ fn a_fill_of_ours_at_its_limit_is_not_where_the_market_is() {
         Some(Price(decimal("89.5")))
     );
 }
+
+#[test]
+fn an_entry_that_follows_a_fill_waits_until_the_strategy_has_heard_of_it() {
+    let yaml = "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > 100, short: close < 100}\n\
+                risk: {size: {method: fixed_quantity, value: 1}}\n";
+    let mut config = config(yaml);
+    config.execution.latency = LatencyModel::Fixed {
+        entry: 1_000_000_000,
+        response: 9_000_000_000,
+    };
+    let mut bench = Bench::with(config);
+    bench
+        .bar(100.0, 102.0, 99.0, 101.0)
+        .bar(101.0, 101.0, 99.0, 99.0)
+        .bar(99.0, 99.0, 98.0, 98.0);
+    let fills: Vec<_> = bench
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::OrderFilled { fill, .. } => Some(fill.explanation.arrived_at.secs()),
+            _ => None,
+        })
+        .collect();
+    // In a second after the first close; out a second after the next; round ten seconds after that.
+    assert_eq!(fills, [61, 121, 131]);
+}

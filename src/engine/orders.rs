@@ -29,6 +29,8 @@ pub(super) struct Draft {
     pub(super) combo: Option<GroupId>,
     pub(super) reason: Cow<'static, str>,
     pub(super) decision_price: Price,
+    /// Nanoseconds until whoever orders knows of the fill that it follows: the way of the answer.
+    pub(super) known_after: i64,
 }
 
 impl Draft {
@@ -48,6 +50,7 @@ impl Draft {
         combo: None,
         reason: Cow::Borrowed(""),
         decision_price: Price::ZERO,
+        known_after: 0,
     };
 }
 
@@ -133,7 +136,7 @@ impl Engine {
             combo: draft.combo,
             decision_price: draft.decision_price,
             submitted_at: time,
-            arrives_at: time.plus_nanos(delay),
+            arrives_at: time.plus_nanos(draft.known_after).plus_nanos(delay),
             updated_at: time,
             // The time of an attached order begins when it goes out.
             expires_at: if draft.parent.is_none() {

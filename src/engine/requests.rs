@@ -165,6 +165,7 @@ impl Engine {
             combo: None,
             reason: Cow::Borrowed(if waits { "attached" } else { "manual" }),
             decision_price,
+            known_after: 0,
         };
         let over = match (&time_in_force, self.market_time) {
             (Ok(TimeInForce::Gtd { expires_at }), Some(now)) if *expires_at <= now => {

@@ -282,7 +282,7 @@ impl Engine {
 
     fn enter<S: Sink>(&mut self, side: TradeSide, decision_price: Price, time: Timestamp, sink: &mut S) {
         match self.plan_entry(side, decision_price, time) {
-            Ok(entry) => self.enter_planned(entry, time, sink),
+            Ok(entry) => self.enter_planned(entry, 0, time, sink),
             Err(reason) => self.deny_entry(side, decision_price, reason, time, sink),
         }
     }
@@ -330,11 +330,13 @@ impl Engine {
             && self.state == SessionState::Running
             && self.cooldown_left == 0
         {
-            self.enter_planned(reversal, time, sink);
+            // The strategy has to hear first that it is flat.
+            let answer = self.models.latency.response(time, self.counters.fills);
+            self.enter_planned(reversal, answer, time, sink);
         }
     }
 
-    fn enter_planned<S: Sink>(&mut self, entry: Reversal, time: Timestamp, sink: &mut S) {
+    fn enter_planned<S: Sink>(&mut self, entry: Reversal, known_after: i64, time: Timestamp, sink: &mut S) {
         let Reversal {
             side,
             terms,
@@ -351,11 +353,14 @@ impl Engine {
         };
         let sized = size(&self.config.strategy.risk.size, &inputs);
         let quantity = *sized.as_ref().unwrap_or(&Quantity::ZERO);
-        let draft = entry_draft(
-            terms.draft(&self.config.instrument, quantity),
-            side,
-            decision_price,
-        );
+        let draft = Draft {
+            known_after,
+            ..entry_draft(
+                terms.draft(&self.config.instrument, quantity),
+                side,
+                decision_price,
+            )
+        };
         match sized {
             Ok(_) => {
                 if self.place(draft, time, sink).is_some() {
