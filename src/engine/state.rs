@@ -2,13 +2,13 @@
 
 use super::{Engine, EngineConfig, EventKind, Mark, SessionState, Sink};
 use crate::analytics::Metrics;
-use crate::exchange::Market;
+use crate::exchange::{Market, rests};
 use crate::ledger::{Ledger, LedgerError};
 use crate::market::{Bar, Quote};
 use crate::model::{
-    Instrument, InstrumentId, InstrumentKind, Money, OrderId, Price, Quantity, Symbol, Timestamp,
+    Instrument, InstrumentId, InstrumentKind, Money, OrderId, Price, Quantity, Side, Symbol, Timestamp,
 };
-use crate::order::{ClientOrderId, Order, OrderPurpose};
+use crate::order::{ClientOrderId, Order, OrderKind, OrderPurpose};
 use crate::portfolio::{Holding, Position, Trade};
 
 impl Engine {
@@ -207,20 +207,16 @@ impl Engine {
         let holding = self.account.holding(at);
         let mut position = holding.position(market.instrument(), market.last_price()?)?;
         for order in market.orders.as_slice() {
-            match order.purpose {
-                OrderPurpose::StopLoss | OrderPurpose::TrailingStop => {
+            match protects(order) {
+                Some(Protects::Stop) => {
                     let nearer = |other: Price| match order.side {
-                        crate::model::Side::Sell => order.kind.price().map(|price| price.max(other)),
-                        crate::model::Side::Buy => order.kind.price().map(|price| price.min(other)),
+                        Side::Sell => order.kind.price().map(|price| price.max(other)),
+                        Side::Buy => order.kind.price().map(|price| price.min(other)),
                     };
                     position.stop_price = position.stop_price.map_or(order.kind.price(), nearer);
                 }
-                OrderPurpose::TakeProfit => position.target_price = order.kind.price(),
-                OrderPurpose::Entry
-                | OrderPurpose::Exit
-                | OrderPurpose::Flatten
-                | OrderPurpose::Manual
-                | OrderPurpose::Liquidation => {}
+                Some(Protects::Target) => position.target_price = order.kind.price(),
+                None => {}
             }
         }
         Some(position)
@@ -325,5 +321,27 @@ impl Engine {
         if let Some(breach) = self.protection.on_mark(bar.open_time, equity) {
             self.on_breach(breach, time, sink);
         }
+    }
+}
+
+/// How an order protects a position.
+enum Protects {
+    Stop,
+    Target,
+}
+
+/// How the order protects the position, whether the strategy placed it or a person attached it.
+fn protects(order: &Order) -> Option<Protects> {
+    match (order.purpose, order.kind) {
+        (OrderPurpose::StopLoss | OrderPurpose::TrailingStop, _) => Some(Protects::Stop),
+        (OrderPurpose::TakeProfit, _) => Some(Protects::Target),
+        (OrderPurpose::Manual, _) if !order.only_reduces() || !rests(order) => None,
+        (OrderPurpose::Manual, OrderKind::Stop { .. } | OrderKind::TrailingStop { .. }) => {
+            Some(Protects::Stop)
+        }
+        (OrderPurpose::Manual, OrderKind::Limit { .. } | OrderKind::TakeProfit { .. }) => {
+            Some(Protects::Target)
+        }
+        _ => None,
     }
 }
