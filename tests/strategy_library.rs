@@ -1,7 +1,7 @@
 //! The strategy library in `strategies/` and the examples of the documentation compile.
 
 use papertape::alert::AlertRules;
-use papertape::backtest;
+use papertape::backtest::{self, Outcome};
 use papertape::engine::{EngineConfig, ExecutionConfig};
 use papertape::market::{SimulatedMarket, SimulatedMarketConfig};
 use papertape::model::{Money, Symbol, Timeframe, Timestamp};
@@ -47,7 +47,7 @@ fn library() -> BTreeMap<String, String> {
 #[test]
 fn every_strategy_of_the_library_compiles_and_says_what_it_is() {
     let library = library();
-    assert!(library.len() >= 7, "{} strategies", library.len());
+    assert!(library.len() >= 15, "{} strategies", library.len());
     for (name, yaml) in library {
         let strategy = compile(&name, &yaml);
         assert!(!strategy.description.is_empty(), "{name}");
@@ -91,36 +91,68 @@ fn every_example_of_the_documentation_compiles() {
     assert!(examples >= 8, "{examples} examples");
 }
 
-#[test]
-fn every_strategy_of_the_library_trades_a_reasonable_number_of_times() {
+/// A strategy over 90 days of the simulated market, from one seed.
+fn run(name: &str, yaml: &str) -> Outcome {
     let symbol: Symbol = "BTC/USDT".parse().expect("a symbol");
-    let config = SimulatedMarketConfig {
-        symbol: symbol.clone(),
-        seed: 7,
-        start: Timestamp::parse("2024-06-01").expect("a time"),
+    let bars = SimulatedMarket::bars(
+        SimulatedMarketConfig {
+            symbol: symbol.clone(),
+            seed: 7,
+            start: Timestamp::parse("2024-06-01").expect("a time"),
+        },
+        90 * 24 * 60,
+    );
+    let config = EngineConfig {
+        strategy: compile(name, yaml),
+        instrument: SimulatedMarket::instrument(&symbol),
+        others: Vec::new(),
+        account: papertape::portfolio::AccountConfig::default(),
+        option_model: None,
+        base_timeframe: Timeframe::MINUTE,
+        initial_capital: Money::new(Decimal::from(100_000), symbol.quote()),
+        execution: ExecutionConfig::default(),
+        alerts: AlertRules::default(),
     };
-    let bars = SimulatedMarket::bars(config, 90 * 24 * 60);
+    backtest::run(config, &bars, &mut |_| true).expect("nobody cancels")
+}
+
+/// What a run is pinned by: a line of `tests/data/library_statistics.csv`.
+fn statistics(name: &str, outcome: &Outcome) -> String {
+    let metrics = &outcome.metrics;
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.6}"));
+    [
+        name.to_owned(),
+        metrics.trades.to_string(),
+        outcome.final_equity.amount.to_string(),
+        number(metrics.sharpe),
+        number(Some(metrics.max_drawdown)),
+        number(metrics.win_rate),
+        number(Some(metrics.exposure)),
+    ]
+    .join(",")
+}
+
+#[test]
+fn every_strategy_of_the_library_trades_as_it_always_has() {
+    const HEADER: &str = "strategy,trades,final_equity,sharpe,max_drawdown,win_rate,exposure";
+    let pinned = read("tests/data/library_statistics.csv");
+    let mut now = vec![HEADER.to_owned()];
     for (name, yaml) in library() {
-        let config = EngineConfig {
-            strategy: compile(&name, &yaml),
-            instrument: SimulatedMarket::instrument(&symbol),
-            others: Vec::new(),
-            account: papertape::portfolio::AccountConfig::default(),
-            option_model: None,
-            base_timeframe: Timeframe::MINUTE,
-            initial_capital: Money::new(Decimal::from(100_000), symbol.quote()),
-            execution: ExecutionConfig::default(),
-            alerts: AlertRules::default(),
-        };
-        let outcome = backtest::run(config, &bars, &mut |_| true).expect("nobody cancels");
-        let trades = outcome.trades.len();
-        println!(
-            "{name}: {trades} trades, {}, denied {}",
-            outcome.final_equity, outcome.denied
-        );
+        let outcome = run(&name, &yaml);
+        let trades = outcome.metrics.trades;
         assert!(
             (10..=2_000).contains(&trades),
             "{name}: {trades} trades in 90 days"
         );
+        now.push(statistics(&name, &outcome));
     }
+    let differences: Vec<&String> = now
+        .iter()
+        .filter(|line| !pinned.lines().any(|known| known == line.as_str()))
+        .collect();
+    assert!(
+        differences.is_empty() && pinned.lines().count() == now.len(),
+        "not as pinned: {differences:#?}\nIf that is meant, the table is now:\n{}",
+        now.join("\n")
+    );
 }
