@@ -118,6 +118,7 @@ fn config(market: &SimulatedMarketConfig) -> EngineConfig {
     EngineConfig {
         initial_capital: Money::new(Decimal::from(CAPITAL), instrument.quote()),
         instrument,
+        peers: Vec::new(),
         others: Vec::new(),
         account: papertape::portfolio::AccountConfig::default(),
         option_model: None,

@@ -105,6 +105,7 @@ fn run(name: &str, yaml: &str) -> Outcome {
     let config = EngineConfig {
         strategy: compile(name, yaml),
         instrument: SimulatedMarket::instrument(&symbol),
+        peers: Vec::new(),
         others: Vec::new(),
         account: papertape::portfolio::AccountConfig::default(),
         option_model: None,

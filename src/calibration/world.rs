@@ -165,6 +165,7 @@ fn engine(instrument: &Instrument, feed: Feed, model: &FillModel) -> Engine {
         // More than any capture's sizes are worth.
         initial_capital: Money::new(Decimal::from(1_000_000_000_000_u64), instrument.quote()),
         instrument: instrument.clone(),
+        peers: Vec::new(),
         others: Vec::new(),
         base_timeframe: timeframe,
         execution: ExecutionConfig {

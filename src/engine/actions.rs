@@ -74,9 +74,8 @@ impl Engine {
             }
             CorporateAction::SymbolChange { to } => {
                 if let Some(renamed) = self.instrument(at).clone().with_symbol(to.clone()) {
-                    match at.index().checked_sub(1) {
-                        None => self.config.instrument = renamed.clone(),
-                        Some(other) => self.config.others[other] = renamed.clone(),
+                    if let Some(instrument) = self.config.instrument_mut(at) {
+                        *instrument = renamed.clone();
                     }
                     self.market_mut(at).become_instrument(renamed);
                 }
@@ -98,8 +97,8 @@ impl Engine {
         self.adjust_orders(at, time, sink, |instrument, order| {
             divided(instrument, order, ratio)
         });
-        if at == InstrumentId::PRIMARY {
-            self.split_plans(ratio);
+        if self.is_traded(at) {
+            self.split_plans(at, ratio);
         }
         let Some(effect) = effect else { return };
         self.tell_flow(effect.cash_in_lieu, sink);
@@ -267,7 +266,7 @@ impl Engine {
 
     fn liquidate<S: Sink>(&mut self, liquidation: &Liquidation, time: Timestamp, sink: &mut S) {
         let at = liquidation.id;
-        self.reversal = None;
+        self.forget_reversals();
         self.cancel_where(at, |_| true, CancelReason::Liquidated, time, sink);
         let message = format!(
             "The margin of {} gave out: {} covers it, {} is asked for; {} are closed at the market.",

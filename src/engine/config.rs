@@ -3,7 +3,7 @@
 use super::{ExecutionConfig, OptionModel};
 use crate::alert::AlertRules;
 use crate::market::Calendar;
-use crate::model::{Instrument, Money, Timeframe};
+use crate::model::{Instrument, InstrumentId, Money, Timeframe};
 use crate::portfolio::AccountConfig;
 use crate::strategy::Strategy;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ pub struct EngineConfig {
     pub strategy: Strategy,
     /// What it trades.
     pub instrument: Instrument,
+    /// What it trades besides, by the same rules and with the same money.
+    pub peers: Vec<Instrument>,
     /// What else the account may hold and orders may name: the legs of a combination, the next contract, a hedge.
     pub others: Vec<Instrument>,
     /// Timeframe of [`super::Input::Bar`] inputs; divides the strategy's.
@@ -34,7 +36,20 @@ pub struct EngineConfig {
 impl EngineConfig {
     /// All instruments, in the order of their ids.
     pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
-        std::iter::once(&self.instrument).chain(&self.others)
+        self.traded().chain(&self.others)
+    }
+
+    /// Those that the strategy's rules run on, in the order of their ids, which is the order in which they come first.
+    pub fn traded(&self) -> impl Iterator<Item = &Instrument> {
+        std::iter::once(&self.instrument).chain(&self.peers)
+    }
+
+    /// The instrument at a place in [`EngineConfig::instruments`].
+    pub(super) fn instrument_mut(&mut self, at: InstrumentId) -> Option<&mut Instrument> {
+        let mut instruments = std::iter::once(&mut self.instrument)
+            .chain(&mut self.peers)
+            .chain(&mut self.others);
+        instruments.nth(at.index())
     }
 
     /// Periods a year by which daily returns are annualised: 365 for instruments that trade every day, and 252 for those

@@ -268,17 +268,17 @@ impl Engine {
         (price, time): (Price, Timestamp),
         sink: &mut S,
     ) {
-        let is_strategy_s = at == InstrumentId::PRIMARY;
+        let is_strategy_s = self.is_traded(at);
         if let Some(trade) = effect.opened {
             if is_strategy_s {
-                self.bars_in_trade = 0;
+                self.desk_mut(at).bars_in_trade = 0;
             }
             self.emit(time, EventKind::TradeOpened { trade }, sink);
         }
         if order.purpose.reduces() {
             self.end_entry(at, time, sink);
         } else if order.purpose == OrderPurpose::Entry {
-            self.protect(order.side, price, time, sink);
+            self.protect(at, order.side, price, time, sink);
         }
         self.after_fill(order, quantity, time, sink);
         if let Some(trade) = effect.closed {
@@ -286,8 +286,8 @@ impl Engine {
         }
         let position = self.position_in(at);
         self.emit(time, EventKind::PositionChanged { position }, sink);
-        if is_strategy_s && self.holding().is_flat() {
-            self.reverse(time, sink);
+        if is_strategy_s && self.account.holding(at).is_flat() {
+            self.reverse(at, time, sink);
         }
     }
 
@@ -312,9 +312,11 @@ impl Engine {
             time,
             sink,
         );
-        if at == InstrumentId::PRIMARY {
-            self.plan = None;
-            self.cooldown_left = self.config.strategy.risk.cooldown;
+        if self.is_traded(at) {
+            let cooldown = self.config.strategy.risk.cooldown;
+            let desk = self.desk_mut(at);
+            desk.plan = None;
+            desk.cooldown_left = cooldown;
         }
     }
 }

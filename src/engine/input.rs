@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Input {
     /// A closed bar of the base timeframe from before the session, which only warms the indicators up.
-    History(Bar),
+    History(InstrumentId, Bar),
     /// Something happened in an instrument's market.
     Market(InstrumentId, MarketEvent),
     /// A person or program wants something, at this market time.

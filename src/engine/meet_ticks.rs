@@ -120,8 +120,11 @@ impl Engine {
     /// When the next of the bars in the making is over.
     fn next_close(&self) -> Option<Timestamp> {
         let close_of = |bars: &BarAggregator| Some(bars.timeframe().close_of(bars.current()?.open_time));
-        let closes = [close_of(&self.base_bars), close_of(&self.strategy_bars)];
-        closes.into_iter().flatten().min()
+        let bars = self
+            .desks
+            .iter()
+            .flat_map(|desk| [&desk.base_bars, &desk.strategy_bars]);
+        bars.filter_map(close_of).min()
     }
 
     /// Orders and requests that reached the exchange before `now` met the markets as they stood then, in the order in

@@ -23,9 +23,9 @@ impl Engine {
             0.0
         };
         self.before_tick(trade.time, sink);
-        if at == InstrumentId::PRIMARY {
+        if let Some(desk) = self.desks.get_mut(at.index()) {
             // The bar before this trade's is closed already.
-            self.base_bars.push_trade(trade.time, trade.price, volume);
+            desk.base_bars.push_trade(trade.time, trade.price, volume);
         }
         let market = self.market_mut(at);
         market.last_price = Some(trade.price);

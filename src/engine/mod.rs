@@ -14,6 +14,7 @@ mod combos;
 mod config;
 mod contingency;
 mod control;
+mod desk;
 mod essence;
 mod event;
 mod execution;
@@ -47,16 +48,16 @@ pub use snapshot::SnapshotError;
 use crate::alert::Watch;
 use crate::analytics::MetricsAccumulator;
 use crate::exchange::{ClientIds, Market, Models, TradingStatus};
-use crate::market::{Bar, BarAggregator, MarketEvent};
+use crate::market::{Bar, MarketEvent};
 use crate::model::{InstrumentId, Timestamp};
 use crate::order::CancelReason;
-use crate::portfolio::{Account, ValueModel};
+use crate::portfolio::Account;
 use crate::risk::Protection;
-use crate::strategy::Program;
+use crate::strategy::PositionView;
 use chain::Chain;
 use combos::WorkingCombo;
+use desk::Desk;
 use requests::OnItsWay;
-use rules::{EntryPlan, Reversal};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -65,13 +66,10 @@ use std::borrow::Cow;
 pub struct Engine {
     config: EngineConfig,
     models: Models,
-    program: Program,
     /// By the instrument's place in the session's list.
     markets: Vec<Market>,
-    /// Ticks to base bars.
-    base_bars: BarAggregator,
-    /// Base bars to the strategy's.
-    strategy_bars: BarAggregator,
+    /// By the instrument's place too: one for each that the strategy trades.
+    desks: Vec<Desk>,
 
     state: SessionState,
     state_reason: Cow<'static, str>,
@@ -87,12 +85,8 @@ pub struct Engine {
     protection: Protection,
     metrics: MetricsAccumulator,
     watch: Watch,
-    plan: Option<EntryPlan>,
-    reversal: Option<Reversal>,
-    cooldown_left: u32,
-    bars_in_trade: u32,
     counters: Counters,
-    /// Cash, quantity and entry price as `f64`, so that a bar without a fill needs no decimal arithmetic.
+    /// What the account is worth as `f64`, so that a bar without a fill needs no decimal arithmetic.
     cached: Cached,
     #[serde(skip)]
     scratch: Vec<u8>,
@@ -119,9 +113,6 @@ enum RefusalMemory {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Cached {
     cash: f64,
-    quantity: f64,
-    entry_price: f64,
-    value: ValueModel,
     /// What is held of all other instruments.
     others: f64,
     /// The prices between which the position in the strategy's instrument is covered.
@@ -144,9 +135,10 @@ impl Engine {
                 .map(|instrument| Market::new(instrument.clone(), models.conditions()))
                 .collect(),
             models,
-            program: config.strategy.program.clone(),
-            base_bars: BarAggregator::new(config.base_timeframe),
-            strategy_bars: BarAggregator::new(config.strategy.timeframe),
+            desks: config
+                .traded()
+                .map(|_| Desk::new(config.base_timeframe, config.strategy.program.clone()))
+                .collect(),
             state: SessionState::Starting,
             state_reason: Cow::Borrowed(""),
             inputs: 0,
@@ -163,16 +155,9 @@ impl Engine {
             protection: Protection::new(risk.max_drawdown, risk.max_daily_loss, capital.to_f64()),
             metrics: MetricsAccumulator::new(capital.to_f64(), config.periods_per_year()),
             watch: Watch::new(config.alerts, capital.to_f64()),
-            plan: None,
-            reversal: None,
-            cooldown_left: 0,
-            bars_in_trade: 0,
             counters: Counters::default(),
             cached: Cached {
                 cash: capital.to_f64(),
-                quantity: 0.0,
-                entry_price: f64::NAN,
-                value: ValueModel::default(),
                 others: 0.0,
                 covered: (f64::NEG_INFINITY, f64::INFINITY),
             },
@@ -192,7 +177,7 @@ impl Engine {
         self.inputs += 1;
         match input {
             Input::Market(at, event) => self.on_market(*at, event, sink),
-            Input::History(bar) => self.on_history(bar, sink),
+            Input::History(at, bar) => self.on_history(*at, bar, sink),
             Input::Command(time, command) => self.on_command(*time, command, sink),
         }
         debug_assert_eq!(self.check(), Ok(()), "after input {}", self.inputs);
@@ -216,16 +201,17 @@ impl Engine {
     }
 
     /// A closed bar from before the session: the indicators see it, the account does not.
-    fn on_history<S: Sink>(&mut self, bar: &Bar, sink: &mut S) {
-        if self.state != SessionState::Starting {
+    fn on_history<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
+        if self.state != SessionState::Starting || at.index() >= self.desks.len() {
             return;
         }
-        self.markets[0].last_price = Some(bar.close);
+        self.market_mut(at).last_price = Some(bar.close);
         self.market_time = Some(self.config.base_timeframe.close_of(bar.open_time));
-        let closed = self.strategy_bars.push_bar(bar, self.config.base_timeframe);
+        let base = self.config.base_timeframe;
+        let closed = self.desk_mut(at).strategy_bars.push_bar(bar, base);
         for bar in [closed.earlier, closed.completed].into_iter().flatten() {
             let time = self.config.strategy.timeframe.close_of(bar.open_time);
-            self.program.on_bar(&bar, &crate::strategy::PositionView::FLAT);
+            self.desk_mut(at).program.on_bar(&bar, &PositionView::FLAT);
             self.emit_market(time, sink, || EventKind::Bar { bar, history: true });
         }
     }
@@ -264,13 +250,17 @@ impl Engine {
     /// Closes the bars that are over at `now`, before anything later is told.
     #[inline]
     fn close_bars_before<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
-        if let Some(bar) = self.base_bars.advance(now) {
-            let base = self.config.base_timeframe;
-            self.markets[0].conditions.on_bar(&bar, base);
-            self.close_base_bar(InstrumentId::PRIMARY, &bar, sink);
+        for at in self.desk_places() {
+            if let Some(bar) = self.desk_mut(at).base_bars.advance(now) {
+                let base = self.config.base_timeframe;
+                self.market_mut(at).conditions.on_bar(&bar, base);
+                self.close_base_bar(at, &bar, sink);
+            }
         }
-        if let Some(bar) = self.strategy_bars.advance(now) {
-            self.close_strategy_bar(&bar, sink);
+        for at in self.desk_places() {
+            if let Some(bar) = self.desk_mut(at).strategy_bars.advance(now) {
+                self.close_strategy_bar(at, &bar, sink);
+            }
         }
     }
 
@@ -288,12 +278,13 @@ impl Engine {
         }
         self.mark(bar, time, sink);
         self.watch_cover(bar.close, time, sink);
-        let closed = self.strategy_bars.push_bar(bar, self.config.base_timeframe);
+        let base = self.config.base_timeframe;
+        let closed = self.desk_mut(at).strategy_bars.push_bar(bar, base);
         if let Some(earlier) = closed.earlier {
-            self.close_strategy_bar(&earlier, sink);
+            self.close_strategy_bar(at, &earlier, sink);
         }
         if let Some(completed) = closed.completed {
-            self.close_strategy_bar(&completed, sink);
+            self.close_strategy_bar(at, &completed, sink);
         }
     }
 

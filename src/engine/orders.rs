@@ -343,17 +343,37 @@ impl Engine {
 
     /// Withdraws everything.
     pub(super) fn cancel_all<S: Sink>(&mut self, reason: CancelReason, time: Timestamp, sink: &mut S) {
-        self.reversal = None;
+        self.forget_reversals();
         for at in self.places() {
             self.cancel_where(at, |_| true, reason, time, sink);
         }
     }
 
+    /// Forgets the entries that wait for a position to be closed.
+    pub(super) fn forget_reversals(&mut self) {
+        for desk in &mut self.desks {
+            desk.reversal = None;
+        }
+    }
+
     /// Withdraws what would open a position for the strategy.
     pub(super) fn cancel_entries<S: Sink>(&mut self, reason: CancelReason, time: Timestamp, sink: &mut S) {
-        self.reversal = None;
+        for at in self.desk_places() {
+            self.cancel_entries_in(at, reason, time, sink);
+        }
+    }
+
+    /// Withdraws what would open a position for the strategy in one instrument.
+    pub(super) fn cancel_entries_in<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        reason: CancelReason,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        self.desk_mut(at).reversal = None;
         self.cancel_where(
-            InstrumentId::PRIMARY,
+            at,
             |order| order.purpose == OrderPurpose::Entry,
             reason,
             time,
@@ -382,8 +402,10 @@ impl Engine {
 
     /// An exit that ends with the position still open takes the entry that waits for it along.
     pub(super) fn forget_reversal(&mut self, at: InstrumentId, index: usize) {
-        if self.market(at).orders.at(index).purpose == OrderPurpose::Exit {
-            self.reversal = None;
+        if self.market(at).orders.at(index).purpose == OrderPurpose::Exit
+            && let Some(desk) = self.desks.get_mut(at.index())
+        {
+            desk.reversal = None;
         }
     }
 

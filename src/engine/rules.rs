@@ -1,9 +1,9 @@
 //! What the strategy wants at the close of a bar, and how it becomes orders.
 
+use super::desk::{Desk, Held};
 use super::orders::Draft;
 use super::terms::{OrderTerms, takes_next_price};
-use super::{Cached, Engine, EventKind, SessionState, Sink};
-use crate::exchange::WorkingOrders;
+use super::{Engine, EventKind, SessionState, Sink};
 use crate::market::Bar;
 use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp};
 use crate::order::{
@@ -74,48 +74,14 @@ struct Wishes {
     exit_short: bool,
 }
 
-impl Engine {
-    /// Our orders in the instrument that the strategy trades.
-    fn orders(&self) -> &WorkingOrders {
-        &self.market(InstrumentId::PRIMARY).orders
-    }
-
-    /// A bar of the strategy's timeframe closed: the rules see it and say what they want.
-    #[inline]
-    pub(super) fn close_strategy_bar<S: Sink>(&mut self, bar: &Bar, sink: &mut S) {
-        let time = self.config.strategy.timeframe.close_of(bar.open_time);
-        self.reach(time);
-        let view = if self.cached.quantity == 0.0 {
-            PositionView::FLAT
-        } else {
-            self.view(bar.close)
-        };
-        self.program.on_bar(bar, &view);
-        self.emit_market(time, sink, || EventKind::Bar {
-            bar: *bar,
-            history: false,
-        });
-        if let Some(finding) = self.watch.on_close(bar.close) {
-            self.alert_finding(finding, time, sink);
-        }
-        let cooling = self.cooldown_left > 0;
-        self.cooldown_left = self.cooldown_left.saturating_sub(1);
-        if !matches!(self.state, SessionState::Running | SessionState::Paused) {
-            return;
-        }
-        let wishes = self.wishes(cooling);
-        if wishes.enter.is_some() || wishes.exit_long || wishes.exit_short {
-            self.follow(wishes, bar.close, time, sink);
-        }
-    }
-
+impl Desk {
     fn view(&mut self, close: f64) -> PositionView {
         self.bars_in_trade += 1;
-        let Cached {
+        let Held {
             quantity: size,
             entry_price,
             ..
-        } = self.cached;
+        } = self.held;
         PositionView {
             size,
             entry_price,
@@ -123,11 +89,45 @@ impl Engine {
             unrealized_return: size.signum() * (close / entry_price - 1.0),
         }
     }
+}
+
+impl Engine {
+    /// A bar of the strategy's timeframe closed: the rules see it and say what they want.
+    #[inline]
+    pub(super) fn close_strategy_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
+        let time = self.config.strategy.timeframe.close_of(bar.open_time);
+        self.reach(time);
+        let desk = self.desk_mut(at);
+        let view = if desk.held.quantity == 0.0 {
+            PositionView::FLAT
+        } else {
+            desk.view(bar.close)
+        };
+        desk.program.on_bar(bar, &view);
+        self.emit_market(time, sink, || EventKind::Bar {
+            bar: *bar,
+            history: false,
+        });
+        if let Some(finding) = self.watch.on_close(bar.close) {
+            self.alert_finding(finding, time, sink);
+        }
+        let desk = self.desk_mut(at);
+        let cooling = desk.cooldown_left > 0;
+        desk.cooldown_left = desk.cooldown_left.saturating_sub(1);
+        if !matches!(self.state, SessionState::Running | SessionState::Paused) {
+            return;
+        }
+        let wishes = self.wishes(at, cooling);
+        if wishes.enter.is_some() || wishes.exit_long || wishes.exit_short {
+            self.follow(at, wishes, bar.close, time, sink);
+        }
+    }
 
     #[inline]
-    fn wishes(&self, cooling: bool) -> Wishes {
+    fn wishes(&self, at: InstrumentId, cooling: bool) -> Wishes {
         let rules = &self.config.strategy.rules;
-        let holds = |slot: Option<ConditionSlot>| slot.is_some_and(|slot| self.program.condition(slot));
+        let holds =
+            |slot: Option<ConditionSlot>| slot.is_some_and(|slot| self.desk(at).program.condition(slot));
         let may_enter = self.state == SessionState::Running && !cooling && !self.protection.blocks_entries();
         let enter = match (
             may_enter && holds(rules.entry_long),
@@ -145,31 +145,38 @@ impl Engine {
         }
     }
 
-    fn follow<S: Sink>(&mut self, wishes: Wishes, close: f64, time: Timestamp, sink: &mut S) {
+    fn follow<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        wishes: Wishes,
+        close: f64,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
         let exits = |side: TradeSide| match side {
             TradeSide::Long => wishes.exit_long,
             TradeSide::Short => wishes.exit_short,
         };
-        let Some(decision_price) = self.config.instrument.price_from_f64(close) else {
+        let Some(decision_price) = self.instrument(at).price_from_f64(close) else {
             return;
         };
         // An order whose time ends with this bar does not stand in the way of the next one.
-        self.expire_orders(InstrumentId::PRIMARY, time, sink);
-        if let Some(held) = self.holding().side() {
+        self.expire_orders(at, time, sink);
+        if let Some(held) = self.account.holding(at).side() {
             if wishes.enter == Some(held) {
-                self.reversal = None;
+                self.desk_mut(at).reversal = None;
             }
             let turn = wishes.enter.filter(|side| *side != held);
             if exits(held) || turn.is_some() {
-                self.exit(held, turn.is_some(), decision_price, time, sink);
+                self.exit(at, held, turn.is_some(), decision_price, time, sink);
             }
             if let Some(side) = turn {
-                self.turn(side, decision_price, time, sink);
+                self.turn(at, side, decision_price, time, sink);
             }
             // A partly filled entry goes on only while its side is wanted.
             if exits(held) || turn.is_some() {
                 self.cancel_where(
-                    InstrumentId::PRIMARY,
+                    at,
                     |order| order.purpose == OrderPurpose::Entry,
                     CancelReason::Replaced,
                     time,
@@ -178,10 +185,10 @@ impl Engine {
             }
             return;
         }
-        let working = self
-            .orders()
+        let orders = &self.market(at).orders;
+        let working = orders
             .find(|order| order.purpose == OrderPurpose::Entry)
-            .map(|index| self.orders().at(index).side);
+            .map(|index| orders.at(index).side);
         if let Some(order_side) = working {
             let side = if order_side == Side::Buy {
                 TradeSide::Long
@@ -192,16 +199,17 @@ impl Engine {
             if !unwanted {
                 return;
             }
-            self.cancel_entries(CancelReason::Replaced, time, sink);
+            self.cancel_entries_in(at, CancelReason::Replaced, time, sink);
         }
         if let Some(side) = wishes.enter {
-            self.enter(side, decision_price, time, sink);
+            self.enter(at, side, decision_price, time, sink);
         }
     }
 
     /// Places the exit of the strategy's exit rule, or a market order when the position is to be turned around.
     fn exit<S: Sink>(
         &mut self,
+        at: InstrumentId,
         held: TradeSide,
         turns: bool,
         decision_price: Price,
@@ -219,32 +227,28 @@ impl Engine {
             // The entry in the other direction waits for this one, so it has to end the position.
             Ok(OrderTerms::MARKET)
         } else {
-            self.order_terms(&rule, side, decision_price, time)
+            self.order_terms(at, &rule, side, decision_price, time)
         };
         let Ok(terms) = terms else {
             // An exit must not fail for want of a number: it goes to the market instead.
-            return self.close_position(
-                InstrumentId::PRIMARY,
-                OrderPurpose::Exit,
-                Cow::Borrowed(reason),
-                time,
-                sink,
-            );
+            return self.close_position(at, OrderPurpose::Exit, Cow::Borrowed(reason), time, sink);
         };
-        if let Some(index) = self.orders().find(is_exit) {
-            let upgrade = terms.takes_next_price() && !is_at_market(self.orders().at(index));
+        let orders = &self.market(at).orders;
+        if let Some(index) = orders.find(is_exit) {
+            let upgrade = terms.takes_next_price() && !is_at_market(orders.at(index));
             if !upgrade {
                 return;
             }
-            self.cancel(InstrumentId::PRIMARY, index, CancelReason::Replaced, time, sink);
+            self.cancel(at, index, CancelReason::Replaced, time, sink);
         }
-        let quantity = Quantity(self.holding().quantity().abs());
+        let quantity = Quantity(self.account.holding(at).quantity().abs());
         let draft = Draft {
+            instrument: at,
             side,
             purpose: OrderPurpose::Exit,
             reason: Cow::Borrowed(reason),
             decision_price,
-            ..terms.draft(&self.config.instrument, quantity)
+            ..terms.draft(self.instrument(at), quantity)
         };
         self.place(draft, time, sink);
     }
@@ -280,24 +284,39 @@ impl Engine {
         self.place(draft, time, sink);
     }
 
-    fn enter<S: Sink>(&mut self, side: TradeSide, decision_price: Price, time: Timestamp, sink: &mut S) {
-        match self.plan_entry(side, decision_price, time) {
-            Ok(entry) => self.enter_planned(entry, 0, time, sink),
-            Err(reason) => self.deny_entry(side, decision_price, reason, time, sink),
+    fn enter<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        side: TradeSide,
+        decision_price: Price,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        match self.plan_entry(at, side, decision_price, time) {
+            Ok(entry) => self.enter_planned(at, entry, 0, time, sink),
+            Err(reason) => self.deny_entry(at, side, decision_price, reason, time, sink),
         }
     }
 
     /// Remembers an entry in the other direction for when the position is closed.
-    fn turn<S: Sink>(&mut self, side: TradeSide, decision_price: Price, time: Timestamp, sink: &mut S) {
-        match self.plan_entry(side, decision_price, time) {
-            Ok(entry) => self.reversal = Some(entry),
-            Err(reason) => self.deny_entry(side, decision_price, reason, time, sink),
+    fn turn<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        side: TradeSide,
+        decision_price: Price,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        match self.plan_entry(at, side, decision_price, time) {
+            Ok(entry) => self.desk_mut(at).reversal = Some(entry),
+            Err(reason) => self.deny_entry(at, side, decision_price, reason, time, sink),
         }
     }
 
     /// What an entry comes to at this close: its order's terms, and how the position will be protected.
     fn plan_entry(
         &self,
+        at: InstrumentId,
         side: TradeSide,
         decision_price: Price,
         time: Timestamp,
@@ -305,8 +324,8 @@ impl Engine {
         let rule = self.config.strategy.orders.entry;
         Ok(Reversal {
             side,
-            terms: self.order_terms(&rule, side.entry(), decision_price, time)?,
-            plan: self.plan_protection()?,
+            terms: self.order_terms(at, &rule, side.entry(), decision_price, time)?,
+            plan: self.plan_protection(at)?,
             decision_price,
         })
     }
@@ -314,29 +333,37 @@ impl Engine {
     /// Tells of an entry that the rule wanted and whose numbers gave out.
     fn deny_entry<S: Sink>(
         &mut self,
+        at: InstrumentId,
         side: TradeSide,
         decision_price: Price,
         reason: DenyReason,
         time: Timestamp,
         sink: &mut S,
     ) {
-        let nothing = OrderTerms::MARKET.draft(&self.config.instrument, Quantity::ZERO);
-        self.deny(entry_draft(nothing, side, decision_price), reason, time, sink);
+        let nothing = OrderTerms::MARKET.draft(self.instrument(at), Quantity::ZERO);
+        self.deny(entry_draft(at, nothing, side, decision_price), reason, time, sink);
     }
 
     /// The position is closed: the entry in the other direction, if one is waiting, goes out, unless a cooldown begins.
-    pub(super) fn reverse<S: Sink>(&mut self, time: Timestamp, sink: &mut S) {
-        if let Some(reversal) = self.reversal.take()
+    pub(super) fn reverse<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        if let Some(reversal) = self.desk_mut(at).reversal.take()
             && self.state == SessionState::Running
-            && self.cooldown_left == 0
+            && self.desk(at).cooldown_left == 0
         {
             // The strategy has to hear first that it is flat.
             let answer = self.models.latency.response(time, self.counters.fills);
-            self.enter_planned(reversal, answer, time, sink);
+            self.enter_planned(at, reversal, answer, time, sink);
         }
     }
 
-    fn enter_planned<S: Sink>(&mut self, entry: Reversal, known_after: i64, time: Timestamp, sink: &mut S) {
+    fn enter_planned<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        entry: Reversal,
+        known_after: i64,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
         let Reversal {
             side,
             terms,
@@ -345,10 +372,10 @@ impl Engine {
         } = entry;
         let price = terms.kind.price().unwrap_or(decision_price);
         let inputs = SizingInputs {
-            instrument: &self.config.instrument,
+            instrument: self.instrument(at),
             equity: self.equity(),
             price,
-            reach: self.reach_of_entry(side.entry(), price),
+            reach: self.reach_of_entry(at, side.entry(), price),
             stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
         };
         let sized = size(&self.config.strategy.risk.size, &inputs);
@@ -356,7 +383,8 @@ impl Engine {
         let draft = Draft {
             known_after,
             ..entry_draft(
-                terms.draft(&self.config.instrument, quantity),
+                at,
+                terms.draft(self.instrument(at), quantity),
                 side,
                 decision_price,
             )
@@ -364,7 +392,7 @@ impl Engine {
         match sized {
             Ok(_) => {
                 if self.place(draft, time, sink).is_some() {
-                    self.plan = Some(plan);
+                    self.desk_mut(at).plan = Some(plan);
                 }
             }
             Err(reason) => self.deny(draft, reason, time, sink),
@@ -372,8 +400,8 @@ impl Engine {
     }
 
     /// What the free funds carry of an entry at a price, slippage and fee included.
-    fn reach_of_entry(&self, side: Side, price: Price) -> Quantity {
-        let instrument = &self.config.instrument;
+    fn reach_of_entry(&self, at: InstrumentId, side: Side, price: Price) -> Quantity {
+        let instrument = self.instrument(at);
         let claim = Claim {
             side,
             price,
@@ -382,16 +410,15 @@ impl Engine {
             rate: self.models.worst_rate(),
         };
         let cost = |quantity| self.models.worst_cost(instrument, price, quantity);
-        self.account
-            .reach(InstrumentId::PRIMARY, instrument, &claim, cost)
+        self.account.reach(at, instrument, &claim, cost)
     }
 
     /// Brings what is planned but not yet ordered in step with a split.
-    pub(super) fn split_plans(&mut self, ratio: Decimal) {
+    pub(super) fn split_plans(&mut self, at: InstrumentId, ratio: Decimal) {
         let by = Price(ratio).to_f64();
-        self.plan = self.plan.map(|plan| plan.after_split(by));
-        let instrument = &self.config.instrument;
-        if let Some(reversal) = &mut self.reversal {
+        let (desk, instrument) = (&mut self.desks[at.index()], self.markets[at.index()].instrument());
+        desk.plan = desk.plan.map(|plan| plan.after_split(by));
+        if let Some(reversal) = &mut desk.reversal {
             let exact = (reversal.decision_price.0 / ratio).round_dp(Money::SCALE);
             reversal.decision_price = Price(exact.normalize());
             reversal.terms = reversal
@@ -401,20 +428,25 @@ impl Engine {
         }
     }
 
-    fn plan_protection(&self) -> Result<EntryPlan, DenyReason> {
+    fn plan_protection(&self, at: InstrumentId) -> Result<EntryPlan, DenyReason> {
         let risk = &self.config.strategy.risk;
         Ok(EntryPlan {
-            stop_loss: self.span("stop loss", risk.stop_loss)?,
-            take_profit: self.span("take profit", risk.take_profit)?,
-            trailing_stop: self.span("trailing stop", risk.trailing_stop)?,
+            stop_loss: self.span(at, "stop loss", risk.stop_loss)?,
+            take_profit: self.span(at, "take profit", risk.take_profit)?,
+            trailing_stop: self.span(at, "trailing stop", risk.trailing_stop)?,
         })
     }
 
-    fn span(&self, what: &str, distance: Option<Distance>) -> Result<Option<Span>, DenyReason> {
+    fn span(
+        &self,
+        at: InstrumentId,
+        what: &str,
+        distance: Option<Distance>,
+    ) -> Result<Option<Span>, DenyReason> {
         let span = match distance {
             None => return Ok(None),
             Some(Distance::Percent(share)) => Span::Share(share),
-            Some(Distance::Price(slot)) => Span::Price(self.program.number(slot)),
+            Some(Distance::Price(slot)) => Span::Price(self.desk(at).program.number(slot)),
         };
         let (Span::Price(value) | Span::Share(value)) = span;
         if value.is_finite() && value > 0.0 {
@@ -428,9 +460,18 @@ impl Engine {
     }
 
     /// Places the protective orders of an entry that filled, or lets them grow with it.
-    pub(super) fn protect<S: Sink>(&mut self, entry_side: Side, price: Price, time: Timestamp, sink: &mut S) {
-        let Some(plan) = self.plan else { return };
-        let quantity = Quantity(self.holding().quantity().abs());
+    pub(super) fn protect<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        entry_side: Side,
+        price: Price,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let Some(plan) = self.desks.get(at.index()).and_then(|desk| desk.plan) else {
+            return;
+        };
+        let quantity = Quantity(self.account.holding(at).quantity().abs());
         let purposes = [
             OrderPurpose::StopLoss,
             OrderPurpose::TakeProfit,
@@ -438,14 +479,15 @@ impl Engine {
         ];
         let mut grown = false;
         for purpose in purposes {
-            let Some(index) = self.orders().find(|order| order.purpose == purpose) else {
+            let orders = &self.market(at).orders;
+            let Some(index) = orders.find(|order| order.purpose == purpose) else {
                 continue;
             };
-            let order = self.orders().at(index);
+            let order = orders.at(index);
             let kind = order.kind;
             if matches!(order.status, OrderStatus::Accepted | OrderStatus::PartiallyFilled) {
                 let total = Quantity(quantity.0 + order.filled.0);
-                self.amend(InstrumentId::PRIMARY, index, kind, total, time, sink);
+                self.amend(at, index, kind, total, time, sink);
             }
             grown = true;
         }
@@ -454,7 +496,8 @@ impl Engine {
         }
         let spans = [plan.stop_loss, plan.take_profit, plan.trailing_stop];
         for (purpose, span) in purposes.into_iter().zip(spans) {
-            let Some(kind) = span.and_then(|span| self.protective(purpose, entry_side, price, span)) else {
+            let Some(kind) = span.and_then(|span| self.protective(at, purpose, entry_side, price, span))
+            else {
                 continue;
             };
             let reason = match purpose {
@@ -463,6 +506,7 @@ impl Engine {
                 _ => "trailing stop",
             };
             let draft = Draft {
+                instrument: at,
                 side: entry_side.opposite(),
                 kind,
                 quantity,
@@ -473,9 +517,9 @@ impl Engine {
                 ..Draft::BLANK
             };
             if let Some(id) = self.place(draft, time, sink)
-                && let Some(index) = self.orders().position(id)
+                && let Some(index) = self.market(at).orders.position(id)
             {
-                self.accept(InstrumentId::PRIMARY, index, time, sink);
+                self.accept(at, index, time, sink);
             }
         }
     }
@@ -484,12 +528,13 @@ impl Engine {
     /// (a stop below zero can never be met).
     fn protective(
         &self,
+        at: InstrumentId,
         purpose: OrderPurpose,
         entry_side: Side,
         entry: Price,
         span: Span,
     ) -> Option<OrderKind> {
-        let instrument = &self.config.instrument;
+        let instrument = self.instrument(at);
         let distance = span.from(entry.to_f64()).max(Price(instrument.tick()).to_f64());
         let up = (entry_side == Side::Buy) == (purpose == OrderPurpose::TakeProfit);
         let level = if up {
@@ -516,12 +561,13 @@ fn is_at_market(order: &Order) -> bool {
     takes_next_price(order.kind, order.time_in_force)
 }
 
-fn entry_draft(draft: Draft, side: TradeSide, decision_price: Price) -> Draft {
+fn entry_draft(at: InstrumentId, draft: Draft, side: TradeSide, decision_price: Price) -> Draft {
     let reason = match side {
         TradeSide::Long => "entry.long",
         TradeSide::Short => "entry.short",
     };
     Draft {
+        instrument: at,
         side: side.entry(),
         purpose: OrderPurpose::Entry,
         reason: Cow::Borrowed(reason),

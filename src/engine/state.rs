@@ -1,5 +1,6 @@
 //! What the account is worth, and what others may ask the engine.
 
+use super::desk::{Desk, Held};
 use super::{Engine, EngineConfig, EventKind, Mark, SessionState, Sink};
 use crate::analytics::Metrics;
 use crate::exchange::{Market, rests};
@@ -67,6 +68,27 @@ impl Engine {
     #[inline]
     pub(super) fn market_mut(&mut self, at: InstrumentId) -> &mut Market {
         &mut self.markets[at.index()]
+    }
+
+    #[inline]
+    pub(super) fn desk(&self, at: InstrumentId) -> &Desk {
+        &self.desks[at.index()]
+    }
+
+    #[inline]
+    pub(super) fn desk_mut(&mut self, at: InstrumentId) -> &mut Desk {
+        &mut self.desks[at.index()]
+    }
+
+    /// Whether the strategy's rules run on an instrument.
+    pub(super) const fn is_traded(&self, at: InstrumentId) -> bool {
+        at.index() < self.desks.len()
+    }
+
+    /// The places of the instruments that the strategy trades.
+    #[inline]
+    pub(super) fn desk_places(&self) -> impl Iterator<Item = InstrumentId> + use<> {
+        (0..u16::try_from(self.desks.len()).unwrap_or(u16::MAX)).map(InstrumentId)
     }
 
     pub(super) fn instrument(&self, at: InstrumentId) -> &Instrument {
@@ -263,7 +285,7 @@ impl Engine {
     /// Equity at a price, from the cached floats.
     #[inline]
     pub(super) fn equity_at(&self, price: f64) -> (f64, f64) {
-        let value = self.cached.value.at(price) + self.cached.others;
+        let value = self.desks[0].held.value.at(price) + self.cached.others;
         (self.cached.cash + value, value)
     }
 
@@ -280,9 +302,14 @@ impl Engine {
     /// Brings the cached floats in step with the books.
     pub(super) fn refresh_cache(&mut self) {
         self.cached.cash = self.account.cash().to_f64();
-        self.cached.value = self.account.value_model(InstrumentId::PRIMARY);
-        self.cached.quantity = Quantity(self.holding().quantity()).to_f64();
-        self.cached.entry_price = self.holding().entry_price().map_or(f64::NAN, Price::to_f64);
+        for at in self.desk_places() {
+            let holding = self.account.holding(at);
+            self.desk_mut(at).held = Held {
+                quantity: Quantity(holding.quantity()).to_f64(),
+                entry_price: holding.entry_price().map_or(f64::NAN, Price::to_f64),
+                value: self.account.value_model(at),
+            };
+        }
         self.revalue();
     }
 
@@ -296,7 +323,7 @@ impl Engine {
     #[inline]
     pub(super) fn mark<S: Sink>(&mut self, bar: &Bar, time: Timestamp, sink: &mut S) {
         let (equity, position_value) = self.equity_at(bar.close);
-        let holds_position = self.cached.quantity != 0.0;
+        let holds_position = self.desks.iter().any(|desk| desk.held.quantity != 0.0);
         self.metrics.on_mark(time, equity, bar.close, holds_position);
         if S::READS_JOURNAL {
             self.chain.fold(bar.close, equity);

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::actions::kind_after_split;
 use super::orders::Draft;
-use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side, Timestamp};
 use crate::order::{DenyReason, Instructions, OrderKind, TimeInForce, Trail};
 use crate::strategy::{DisplayRule, Distance, NumberSlot, OrderRule, OrderRuleKind, TimeInForceRule};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
@@ -82,26 +82,33 @@ impl Engine {
     /// What a rule comes to for an order on `side` that is decided on `now` at `market`.
     pub(super) fn order_terms(
         &self,
+        at: InstrumentId,
         rule: &OrderRule,
         side: Side,
         market: Price,
         now: Timestamp,
     ) -> Result<OrderTerms, DenyReason> {
         Ok(OrderTerms {
-            kind: self.kind_of(rule.kind, side, market)?,
+            kind: self.kind_of(at, rule.kind, side, market)?,
             time_in_force: self.time_in_force_of(rule.time_in_force, now),
             instructions: Instructions {
                 post_only: rule.post_only,
                 extended_hours: rule.extended_hours,
                 ..Instructions::NONE
             },
-            display: rule.display.map(|display| self.shown(display)).transpose()?,
+            display: rule.display.map(|display| self.shown(at, display)).transpose()?,
         })
     }
 
-    fn kind_of(&self, rule: OrderRuleKind, side: Side, market: Price) -> Result<OrderKind, DenyReason> {
-        let price = |slot| self.price_of("limit price", slot);
-        let stop_price = |slot| self.price_of("stop price", slot);
+    fn kind_of(
+        &self,
+        at: InstrumentId,
+        rule: OrderRuleKind,
+        side: Side,
+        market: Price,
+    ) -> Result<OrderKind, DenyReason> {
+        let price = |slot| self.price_of(at, "limit price", slot);
+        let stop_price = |slot| self.price_of(at, "stop price", slot);
         Ok(match rule {
             OrderRuleKind::Market => OrderKind::Market,
             OrderRuleKind::Limit { price: limit } => OrderKind::Limit { price: price(limit)? },
@@ -126,36 +133,35 @@ impl Engine {
                 price: price(limit)?,
             },
             OrderRuleKind::TrailingStop { trail } => {
-                let trail = self.trail_of(trail)?;
+                let trail = self.trail_of(at, trail)?;
                 OrderKind::TrailingStop {
-                    stop_price: trail.stop(side, market, &self.config.instrument),
+                    stop_price: trail.stop(side, market, self.instrument(at)),
                     trail,
                 }
             }
         })
     }
 
-    fn price_of(&self, what: &str, slot: NumberSlot) -> Result<Price, DenyReason> {
-        let value = self.program.number(slot);
-        self.config
-            .instrument
+    fn price_of(&self, at: InstrumentId, what: &str, slot: NumberSlot) -> Result<Price, DenyReason> {
+        let value = self.desk(at).program.number(slot);
+        self.instrument(at)
             .price_from_f64(value)
             .ok_or_else(|| undefined(what, value))
     }
 
-    fn trail_of(&self, trail: Distance) -> Result<Trail, DenyReason> {
+    fn trail_of(&self, at: InstrumentId, trail: Distance) -> Result<Trail, DenyReason> {
         let (value, trail): (f64, fn(Decimal) -> Trail) = match trail {
-            Distance::Price(slot) => (self.program.number(slot), Trail::Amount),
+            Distance::Price(slot) => (self.desk(at).program.number(slot), Trail::Amount),
             Distance::Percent(share) => (share, Trail::Share),
         };
         positive("trail", value).map(trail)
     }
 
-    fn shown(&self, display: DisplayRule) -> Result<Shown, DenyReason> {
+    fn shown(&self, at: InstrumentId, display: DisplayRule) -> Result<Shown, DenyReason> {
         match display {
             DisplayRule::Share(share) => positive("display", share).map(Shown::Share),
             DisplayRule::Quantity(slot) => {
-                positive("display", self.program.number(slot)).map(Shown::Quantity)
+                positive("display", self.desk(at).program.number(slot)).map(Shown::Quantity)
             }
         }
     }

@@ -94,6 +94,7 @@ pub fn config(yaml: &str) -> EngineConfig {
     EngineConfig {
         initial_capital: Money::new(Decimal::from(10_000), instrument.quote()),
         instrument,
+        peers: Vec::new(),
         others: Vec::new(),
         account: crate::portfolio::AccountConfig::default(),
         option_model: None,

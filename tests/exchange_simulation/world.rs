@@ -50,6 +50,7 @@ pub(crate) fn draw(draw: &mut Draw) -> EngineConfig {
             primary.quote(),
         ),
         instrument: primary,
+        peers: Vec::new(),
         others: instruments,
         option_model: None,
         account: AccountConfig {

@@ -179,6 +179,7 @@ fn configure(
     }
     Ok(EngineConfig {
         strategy,
+        peers: Vec::new(),
         others: Vec::new(),
         account: papertape::portfolio::AccountConfig::default(),
         option_model: None,

@@ -47,6 +47,7 @@ impl SessionSpec {
         Ok(EngineConfig {
             strategy: Strategy::compile(&self.source, &self.overrides, self.timeframe)?,
             instrument: self.instrument.clone(),
+            peers: Vec::new(),
             others: Vec::new(),
             account: papertape::portfolio::AccountConfig::default(),
             option_model: None,

@@ -154,6 +154,7 @@ impl Services {
         let config = EngineConfig {
             strategy,
             instrument: dataset.instrument.clone(),
+            peers: Vec::new(),
             others: Vec::new(),
             account: papertape::portfolio::AccountConfig::default(),
             option_model: None,

@@ -3,7 +3,7 @@
 use super::{Tape, TapeItem, World};
 use papertape::engine::Input;
 use papertape::market::{Bar, MarketEvent, SimulatedMarket};
-use papertape::model::Timestamp;
+use papertape::model::{InstrumentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -49,7 +49,7 @@ impl Tape for SimulatedTape {
         if let Some(bar) = self.history.front() {
             return Some(TapeItem {
                 due: None,
-                input: Input::History(*bar),
+                input: Input::History(InstrumentId::PRIMARY, *bar),
             });
         }
         if self.next.is_none() {
