@@ -228,7 +228,7 @@ fn funding_is_paid_and_shown() {
         &mut bench,
         MarketAction::Funding {
             rate: decimal("0.0001"),
-            mark: Price(decimal("101")),
+            mark: Some(Price(decimal("101"))),
         },
     );
     assert_eq!(bench.journal(), ["cash flow Funding: -0.101"]);

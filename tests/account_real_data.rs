@@ -3,9 +3,9 @@
 
 use papertape::engine::{Command, Engine, EventKind, Input};
 use papertape::ledger::{HoldKey, LedgerAccount};
-use papertape::market::{Bar, CorporateAction, MarketAction, MarketEvent};
+use papertape::market::{Bar, MarketAction, MarketEvent};
 use papertape::model::{
-    Instrument, InstrumentId, InstrumentKind, MarginRule, Money, Price, Quantity, Side, Timeframe, Timestamp,
+    Instrument, InstrumentId, InstrumentKind, MarginRule, Money, Price, Quantity, Side, Timestamp,
 };
 use papertape::portfolio::{Account, AccountConfig, MarginMode};
 use papertape::testkit::{config, decimal, fill};
@@ -90,10 +90,9 @@ impl Desk {
 
 // ── Shares through splits and dividends ───────────────────────────────────────────────────────────────────────────────
 
-/// A day of an equity's files: its open and close, and what happened before its open.
+/// A day of an equity's files: its close, and what happened before its open.
 struct Day {
     date: String,
-    open: Decimal,
     close: Decimal,
     split: Option<Decimal>,
     dividend: Option<Decimal>,
@@ -132,7 +131,6 @@ fn equity(name: &str) -> Option<Equity> {
     };
     let days = bars.iter().map(|row| Day {
         date: row[0].clone(),
-        open: decimal(&row[1]),
         close: decimal(&row[4]),
         // 2.00001 and the like: the file's ratios carry the rounding of the factors; the real ones are whole.
         split: of(&row[0], "split", 2).map(|ratio| ratio.round()),
@@ -272,64 +270,6 @@ fn held_shares_and_paid_dividends_equal_an_independent_sum() {
                 "{average} {exact}"
             );
         }
-    }
-}
-
-/// The same through the engine: daily bars, with what happened before each open as inputs.
-#[test]
-fn a_session_holds_shares_through_real_years() {
-    let yaml = "name: hold\nsymbols: [AAPL]\ntimeframe: 1d\nentry: {long: close > 0}\n\
-                risk: {size: {method: fixed_quantity, value: 300}}\n";
-    for (name, splits) in [("AAPL", 112), ("SPY", 1)] {
-        let Some(equity) = equity(name) else { return };
-        let mut config = config(yaml);
-        config.instrument = shares("1");
-        config.base_timeframe = Timeframe::DAY;
-        config.initial_capital = usd(Decimal::from(100_000));
-        let mut engine = Engine::new(config);
-        let mut events = Vec::new();
-        let start = time(&equity.days[0].date);
-        engine.process(&Input::Command(start, Command::Start), &mut events);
-        let (mut held, mut dividends) = (300_i64, Decimal::ZERO);
-        for day in &equity.days {
-            let at = time(&day.date);
-            let mut act = |action| {
-                let action = MarketAction::Corporate(action);
-                engine.process(&Input::market(MarketEvent::Action(at, action)), &mut events);
-            };
-            if let Some(ratio) = day.split {
-                act(CorporateAction::Split { ratio });
-                held *= ratio.to_string().parse::<i64>().expect("a whole ratio");
-            }
-            if let Some(per_share) = day.dividend {
-                act(CorporateAction::Dividend { per_share });
-                dividends += per_share * Decimal::from(held);
-            }
-            let bar = Bar {
-                open_time: at,
-                open: float(day.open),
-                high: float(day.open.max(day.close)),
-                low: float(day.open.min(day.close)),
-                close: float(day.close),
-                volume: 1e6,
-            };
-            engine.process(&Input::market(MarketEvent::Bar(bar)), &mut events);
-        }
-        assert_eq!(held, 300 * splits);
-        let position = engine.position().expect("it is held");
-        assert_eq!(position.quantity.0, Decimal::from(held));
-        // Decided on at the first close, bought at the second open.
-        let bought = Decimal::from(300) * equity.days[1].open;
-        let last = equity.days.last().expect("days").close;
-        let exact = Decimal::from(100_000) - bought + dividends + Decimal::from(held) * last;
-        assert_eq!(engine.equity().amount, exact, "{name}");
-        // And the curve that the backtest draws ends there, too.
-        let marked = events.iter().rev().find_map(|event| match event.kind {
-            EventKind::Mark { equity, .. } => Some(equity),
-            _ => None,
-        });
-        let marked = marked.expect("marks");
-        assert!((marked / float(exact) - 1.0).abs() < 1e-12, "{marked} {exact}");
     }
 }
 

@@ -38,7 +38,10 @@ pub struct MetricsAccumulator {
     last_time: Option<Timestamp>,
     equity: f64,
     first_close: Option<f64>,
+    /// What one unit bought at the first close is worth: [`MetricsAccumulator::units`] at the last close.
     close: f64,
+    /// Units that it has become by splits and reinvested dividends.
+    units: f64,
     marks: u64,
     marks_in_position: u64,
     equity_sum: f64,
@@ -76,6 +79,7 @@ impl MetricsAccumulator {
             equity: initial_capital,
             first_close: None,
             close: 0.0,
+            units: 1.0,
             marks: 0,
             marks_in_position: 0,
             equity_sum: 0.0,
@@ -101,6 +105,7 @@ impl MetricsAccumulator {
     #[inline]
     pub fn on_mark(&mut self, time: Timestamp, equity: f64, close: f64, in_position: bool) {
         debug_assert!(equity.is_finite() && close.is_finite(), "a mark is a number");
+        let close = close * self.units;
         if self.days.is_over(time) {
             self.begin_day(time, close);
         }
@@ -121,6 +126,20 @@ impl MetricsAccumulator {
         self.days.begin(time);
         self.start.get_or_insert(time);
         self.first_close.get_or_insert(close);
+    }
+
+    /// Each unit of what is traded has become `ratio` units.
+    pub fn on_split(&mut self, ratio: f64) {
+        self.units *= ratio;
+    }
+
+    /// Each unit pays so much from now on to who held it before. Who bought and holds reinvests it at the last close less
+    /// the dividend: the convention of adjustment factors, 1 − dividend ÷ last close.
+    pub fn on_dividend(&mut self, per_unit: f64) {
+        let ex_price = self.close / self.units - per_unit;
+        if ex_price > 0.0 {
+            self.units *= 1.0 + per_unit / ex_price;
+        }
     }
 
     /// Takes a fill: its value without sign and its fee, in the account's currency.
@@ -196,8 +215,8 @@ impl MetricsAccumulator {
     /// | `expectancy` | Σ P&L / closed trades | |
     /// | `exposure` | marks in position / marks | |
     /// | `turnover` | Σ fill values / mean equity over the marks | |
-    /// | `buy_and_hold_return` | last close / first close − 1 | |
-    /// | `beta` | cov(r, b)/var(b), b = daily return of one who bought at the first close | Sharpe, J. of Finance 19 (1964) |
+    /// | `buy_and_hold_return` | last close / first close − 1; splits followed, dividends reinvested | |
+    /// | `beta` | cov(r, b)/var(b), b = daily return of one who bought at the first close and holds | Sharpe, J. of Finance 19 (1964) |
     /// | `alpha` | N·(mean r − β·mean b) | Jensen, J. of Finance 23 (1968) |
     ///
     /// Daily statistics need two days, and none at which equity was gone.

@@ -5,7 +5,7 @@ use crate::analytics::Metrics;
 use crate::engine::ExecutionConfig;
 use crate::market::Bar;
 use crate::model::{BacktestId, Symbol, Timeframe, Timestamp};
-use crate::portfolio::Trade;
+use crate::portfolio::{CashFlow, CashFlowKind, Trade};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -117,6 +117,12 @@ pub struct BacktestReport {
     pub execution: ExecutionConfig,
     /// All round trips, oldest first; one still open at the end has no exit.
     pub trades: Vec<TradeReport>,
+    /// Actions of the market that the run took in: splits, dividends, funding and others.
+    #[serde(default)]
+    pub actions: u64,
+    /// Cash that came or went without a fill, by what it was for; it is part of the equity and of no trade.
+    #[serde(default)]
+    pub cash_flows: Vec<CashFlowSum>,
     /// How good it was.
     pub metrics: Metrics,
     /// What was wrong with the data.
@@ -128,6 +134,36 @@ pub struct BacktestReport {
     pub event_hash: String,
     /// How long it took.
     pub timing: Timing,
+}
+
+/// Cash that came or went for one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CashFlowSum {
+    /// What for.
+    pub kind: CashFlowKind,
+    /// How often.
+    pub count: u64,
+    /// What was received in all; negative when more was paid.
+    #[serde(with = "crate::model::decimal")]
+    pub amount: Decimal,
+}
+
+impl CashFlowSum {
+    /// The sums of flows in one currency, by kind.
+    #[must_use]
+    pub fn of(flows: &[CashFlow]) -> Vec<Self> {
+        let mut sums: BTreeMap<CashFlowKind, (u64, Decimal)> = BTreeMap::new();
+        for flow in flows {
+            let sum = sums.entry(flow.kind).or_default();
+            *sum = (sum.0 + 1, sum.1 + flow.amount.amount);
+        }
+        let sum = |(kind, (count, amount)): (_, (_, Decimal))| Self {
+            kind,
+            count,
+            amount: amount.normalize(),
+        };
+        sums.into_iter().map(sum).collect()
+    }
 }
 
 /// What came of the runs beside a backtest: three assumptions, not bounds.

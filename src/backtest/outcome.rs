@@ -3,13 +3,14 @@
 use super::recorder::Recorder;
 use crate::analytics::Metrics;
 use crate::api::{
-    BacktestReport, BandReport, DataQuality, EquityPoint, ShadowReport, StrategyRun, Timing, TradeReport,
+    BacktestReport, BandReport, CashFlowSum, DataQuality, EquityPoint, ShadowReport, StrategyRun, Timing,
+    TradeReport,
 };
 use crate::engine::{Band, BandCurve, Engine};
 use crate::exchange::Fill;
 use crate::market::Bars;
 use crate::model::{Money, Quantity, float};
-use crate::portfolio::Trade;
+use crate::portfolio::{CashFlow, Trade};
 use rust_decimal::Decimal;
 
 /// What came of a backtest.
@@ -19,6 +20,10 @@ pub struct Outcome {
     pub trades: Vec<Trade>,
     /// All fills, oldest first.
     pub fills: Vec<Fill>,
+    /// Cash that came or went without a fill, oldest first: dividends, funding, interest, settlements.
+    pub cash_flows: Vec<CashFlow>,
+    /// Actions of the market that the run took in: splits, dividends, funding and others.
+    pub actions: u64,
     /// Orders that the risk check denied.
     pub denied: u64,
     /// How good it was.
@@ -95,12 +100,19 @@ pub struct ReportContext {
 }
 
 impl Outcome {
-    pub(super) fn new(engine: Engine, mut recorder: Recorder, band: Option<BandOutcome>) -> Self {
+    pub(super) fn new(
+        engine: Engine,
+        mut recorder: Recorder,
+        band: Option<BandOutcome>,
+        actions: u64,
+    ) -> Self {
         let mut trades = std::mem::take(&mut recorder.trades);
         trades.extend(engine.open_trade());
         Self {
             trades,
             fills: std::mem::take(&mut recorder.fills),
+            cash_flows: std::mem::take(&mut recorder.cash_flows),
+            actions,
             denied: recorder.denied,
             metrics: engine.metrics(),
             final_equity: engine.equity(),
@@ -180,6 +192,8 @@ impl Outcome {
             final_equity: self.final_equity.amount.normalize(),
             execution: config.execution.clone(),
             trades: self.trades.iter().map(TradeReport::from).collect(),
+            actions: self.actions,
+            cash_flows: CashFlowSum::of(&self.cash_flows),
             metrics: self.metrics.clone(),
             data_quality: context.data_quality,
             band: self.band.as_ref().map(BandOutcome::report),

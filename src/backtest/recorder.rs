@@ -3,7 +3,7 @@
 use crate::engine::{Event, EventKind, Mark, Sink};
 use crate::exchange::Fill;
 use crate::model::Timestamp;
-use crate::portfolio::Trade;
+use crate::portfolio::{CashFlow, Trade};
 use rust_decimal::Decimal;
 
 /// Keeps trades, fills, and the equity curve: one `f64` a bar, and the exact account from each fill on.
@@ -12,6 +12,7 @@ pub(super) struct Recorder {
     pub(super) trades: Vec<Trade>,
     pub(super) fills: Vec<Fill>,
     pub(super) denied: u64,
+    pub(super) cash_flows: Vec<CashFlow>,
     pub(super) equity: Vec<f64>,
     pub(super) holdings: Vec<Holdings>,
 }
@@ -32,6 +33,7 @@ impl Recorder {
             trades: Vec::new(),
             fills: Vec::new(),
             denied: 0,
+            cash_flows: Vec::new(),
             equity: Vec::with_capacity(bars),
             holdings: vec![Holdings {
                 from_mark: 0,
@@ -48,6 +50,7 @@ impl Sink for Recorder {
         match event.kind {
             EventKind::OrderFilled { fill, .. } => self.fills.push(fill),
             EventKind::TradeClosed { trade } => self.trades.push(trade),
+            EventKind::CashFlow { flow, .. } => self.cash_flows.push(flow),
             EventKind::OrderDenied { .. } => self.denied += 1,
             _ => {}
         }

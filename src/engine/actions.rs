@@ -29,11 +29,7 @@ impl Engine {
         self.reach(time);
         self.accrue(time, sink);
         match action {
-            MarketAction::Funding { rate, mark } => {
-                self.market_mut(at).mark_price = Some(*mark);
-                let flow = self.account.fund(at, *rate, *mark, time);
-                self.tell_flow(flow, sink);
-            }
+            MarketAction::Funding { rate, mark } => self.fund(at, *rate, *mark, time, sink),
             MarketAction::MarkPrice(price) => self.market_mut(at).mark_price = Some(*price),
             MarketAction::Underlying(price) => self.account.mark_underlying(at, *price),
             MarketAction::Corporate(action) => self.on_corporate_action(at, action, time, sink),
@@ -41,6 +37,26 @@ impl Engine {
         }
         self.refresh_cover();
         self.call_margin(time, sink);
+    }
+
+    fn fund<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        rate: Decimal,
+        mark: Option<Price>,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let market = self.market_mut(at);
+        // A mark that comes with the funding alone would be hours old when the cover is next looked at.
+        if market.mark_price.is_some() {
+            market.mark_price = mark.or(market.mark_price);
+        }
+        let Some(mark) = mark.or(market.mark_price).or_else(|| market.last_price()) else {
+            return;
+        };
+        let flow = self.account.fund(at, rate, mark, time);
+        self.tell_flow(flow, sink);
     }
 
     fn on_corporate_action<S: Sink>(
@@ -66,6 +82,9 @@ impl Engine {
         match action {
             CorporateAction::Split { ratio } => self.split(at, *ratio, time, sink),
             CorporateAction::Dividend { per_share } => {
+                if at == InstrumentId::PRIMARY {
+                    self.metrics.on_dividend(Price(*per_share).to_f64());
+                }
                 let flow = self.account.dividend(at, *per_share, time);
                 self.tell_flow(flow, sink);
                 self.adjust_orders(at, time, sink, |instrument, order| {
@@ -97,6 +116,9 @@ impl Engine {
         self.adjust_orders(at, time, sink, |instrument, order| {
             divided(instrument, order, ratio)
         });
+        if at == InstrumentId::PRIMARY {
+            self.metrics.on_split(Price(ratio).to_f64());
+        }
         if self.is_traded(at) {
             self.split_plans(at, ratio);
         }

@@ -14,8 +14,8 @@ pub enum MarketAction {
         /// Share of the position's value: longs pay a positive rate, shorts a negative one.
         #[serde(with = "crate::model::decimal")]
         rate: Decimal,
-        /// The price at which positions are valued for it.
-        mark: Price,
+        /// The price at which positions are valued for it; `None` for the last price.
+        mark: Option<Price>,
     },
     /// The venue's mark price, by which positions are liquidated from now on instead of by the last price.
     MarkPrice(Price),

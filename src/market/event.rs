@@ -1,6 +1,6 @@
 //! One thing that a market says.
 
-use super::{Bar, DepthUpdate, MarketAction, Quote, TradeTick};
+use super::{Bar, DatedAction, DepthUpdate, MarketAction, Quote, TradeTick};
 use crate::exchange::TradingStatus;
 use crate::model::{Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,12 @@ pub enum MarketEvent {
     Action(Timestamp, MarketAction),
     /// From this time on the instrument is halted, trades again, has a gap in its data, or has ended.
     Status(Timestamp, TradingStatus),
+}
+
+impl From<DatedAction> for MarketEvent {
+    fn from(dated: DatedAction) -> Self {
+        Self::Action(dated.time, dated.action)
+    }
 }
 
 impl MarketEvent {

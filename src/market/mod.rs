@@ -1,6 +1,7 @@
 //! What the market says: quotes, trades, bars, and how the finer become the coarser; and when it is open.
 
 mod action;
+mod action_file;
 mod aggregation;
 mod bar;
 mod bar_file;
@@ -16,6 +17,7 @@ mod synthetic;
 mod tick;
 
 pub use action::MarketAction;
+pub use action_file::{ActionFileError, DatedAction, actions_within, read_actions};
 pub use aggregation::{Aggregated, BarAggregator};
 pub use bar::{Bar, BarError, Bars};
 pub use bar_file::{BarFile, BarFileError, infer_instrument, write_bars_csv};

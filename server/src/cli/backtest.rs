@@ -7,7 +7,7 @@ use crate::tape::select;
 use clap::Args;
 use papertape::alert::AlertRules;
 use papertape::api::{BacktestReport, Timing};
-use papertape::backtest::{self, Outcome, ReportContext};
+use papertape::backtest::{self, MarketData, Outcome, ReportContext};
 use papertape::engine::{EngineConfig, ExecutionConfig, Fees};
 use papertape::exchange::{FeePresetName, SlippageModel};
 use papertape::market::{Bars, infer_instrument};
@@ -30,6 +30,10 @@ pub(super) struct BacktestArguments {
     /// A bar file; several of one bar length are joined in order of time.
     #[arg(long, value_name = "FILE", required = true)]
     bars: Vec<PathBuf>,
+    /// A file of splits, dividends, funding and the like (`ex_date,kind,split_ratio,cash_amount`); may be given several
+    /// times.
+    #[arg(long, value_name = "FILE")]
+    actions: Vec<PathBuf>,
     /// What the bars are of [default: the strategy's first symbol]
     #[arg(long, value_name = "SYMBOL")]
     symbol: Option<Symbol>,
@@ -99,6 +103,17 @@ pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
     let config = configure(arguments, strategy, timeframe, |symbol| {
         infer_instrument(symbol, price_digits, &bars)
     })?;
+    let hours = config.instrument.calendar();
+    let actions = super::actions::load(&arguments.actions, hours, timeframe)?;
+    let data = MarketData {
+        bars: &bars,
+        actions: &actions,
+    };
+    let outside = actions.len() - data.actions_within(timeframe).len();
+    if outside > 0 {
+        let all = actions.len();
+        eprintln!("note: {outside} of {all} actions lie outside the bars and are left out");
+    }
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let began = Instant::now();
     let run = if arguments.band {
@@ -106,7 +121,7 @@ pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
     } else {
         backtest::run
     };
-    let outcome = run(config, &bars, &mut |_| true)
+    let outcome = run(config, data, &mut |_| true)
         .map_err(|_| CliError::problem("the backtest ended before its end"))?;
     let run = began.elapsed().as_secs_f64();
     let report = outcome.report(

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the work found a problem, 2 wrong usage. Errors go to stderr in one readable sentence.
 
+mod actions;
 mod backtest;
 mod bars;
 mod calibrate;

@@ -33,6 +33,17 @@ pub(super) fn report(report: &BacktestReport) -> String {
             )
         },
     );
+    let flows = report
+        .cash_flows
+        .iter()
+        .map(|sum| format!("{} {} ({})", sum.kind, sum.amount.round_dp(2), sum.count))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let actions = match report.actions {
+        0 => "none (--actions)".to_owned(),
+        actions if flows.is_empty() => actions.to_string(),
+        actions => format!("{actions}: {flows}"),
+    };
     let rows = [
         ("Strategy", report.strategy.name.clone()),
         ("Parameters", params),
@@ -42,6 +53,7 @@ pub(super) fn report(report: &BacktestReport) -> String {
         ),
         ("Bars", format!("{} ({span})", report.bars)),
         ("Gaps", gaps),
+        ("Actions", actions),
         ("Initial capital", report.initial_capital.to_string()),
         ("Final equity", report.final_equity.round_dp(2).to_string()),
         ("Total return", percent(Some(metrics.total_return))),

@@ -73,7 +73,7 @@ struct Frozen {
 
 impl Frozen {
     /// What a frozen machine begins with; rises with every change of what it holds.
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
 
     fn to_bytes(&self) -> Result<Vec<u8>, MachineError> {
         postcard::to_extend(self, vec![Self::FORMAT])

@@ -131,7 +131,7 @@ fn plain_number(text: &[u8]) -> Option<(f64, u32)> {
 /// # Errors
 /// When it is no time, or so far away that it must be a mistake.
 #[inline]
-pub(super) fn time(text: &str) -> Result<Timestamp, String> {
+pub(in crate::market) fn time(text: &str) -> Result<Timestamp, String> {
     const EARLIEST: Timestamp = Timestamp::from_secs(-2_208_988_800);
     const LATEST: Timestamp = Timestamp::from_secs(7_258_118_400);
     let time = match plain_time(text.as_bytes()) {
