@@ -1,8 +1,10 @@
 //! What must hold for every market and every text: no look-ahead, snapshots that continue, no panics.
 
-use papertape::market::Bar;
+use papertape::market::{Bar, Bars};
 use papertape::model::{Timeframe, Timestamp};
-use papertape::strategy::{NumberSlot, PositionView, Program, Strategy, StrategySpec, compile_expressions};
+use papertape::strategy::{
+    Columns, NumberSlot, PositionView, Program, Strategy, StrategySpec, compile_expressions,
+};
 use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 use proptest::strategy::Strategy as Generator;
 use std::collections::BTreeMap;
@@ -166,6 +168,31 @@ proptest! {
         prop_assert_eq!(&run(&mut second, &slots, &bars[cut..], cut)[..], &expected[cut..]);
         // The states are the same too, undefined numbers included.
         prop_assert_eq!(postcard::to_stdvec(&second), postcard::to_stdvec(&whole));
+    }
+
+    #[test]
+    fn many_bars_at_once_give_what_they_give_one_by_one(bars in market(1..200), part in 1..70_usize) {
+        let (mut one_by_one, slots) = program();
+        let (mut at_once, _) = program();
+        let mut columns = Columns::new(&at_once).expect("no expression remembers the position");
+        let all: Bars = bars.iter().copied().collect();
+        let flat = |program: &mut Program, bar: &Bar| {
+            program.on_bar(bar, &PositionView::FLAT);
+            slots.iter().map(|slot| program.number(*slot).to_bits()).collect::<Vec<_>>()
+        };
+        for from in (0..bars.len()).step_by(part) {
+            let some = all.slice(from..bars.len().min(from + part));
+            at_once.on_bars(some, &mut columns);
+            for (row, bar) in some.iter().enumerate() {
+                let expected = flat(&mut one_by_one, &bar);
+                let found: Vec<_> = slots.iter().map(|slot| columns.number(*slot)[row].to_bits()).collect();
+                for ((found, expected), text) in found.iter().zip(&expected).zip(EVERYTHING) {
+                    prop_assert_eq!(found, expected, "{} at bar {}", text, from + row);
+                }
+            }
+            // What they remember is the same, too.
+            prop_assert_eq!(postcard::to_stdvec(&at_once), postcard::to_stdvec(&one_by_one));
+        }
     }
 
     #[test]

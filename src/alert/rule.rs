@@ -49,7 +49,7 @@ pub struct Finding {
 }
 
 /// Applies the rules to what the engine sees, and remembers what it said.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
     rules: AlertRules,
     last_close: Option<f64>,
@@ -77,15 +77,7 @@ impl Watch {
         let last = self.last_close.replace(close)?;
         let change = close / last - 1.0;
         let limit = self.rules.price_move?;
-        (change.abs() >= limit).then(|| Finding {
-            severity: Severity::Info,
-            kind: AlertKind::Price,
-            code: "price_move",
-            message: format!(
-                "The price moved {:+.2} % in one bar, from {last} to {close}.",
-                change * 100.0
-            ),
-        })
+        (change.abs() >= limit).then(|| price_moved(last, close, change))
     }
 
     /// The account was valued.
@@ -101,15 +93,7 @@ impl Watch {
             return None;
         }
         self.drawdown_said = true;
-        Some(Finding {
-            severity: Severity::Warning,
-            kind: AlertKind::Performance,
-            code: "drawdown",
-            message: format!(
-                "Equity is {:.2} % below its peak.",
-                (1.0 - equity / self.peak) * 100.0
-            ),
-        })
+        Some(fell(1.0 - equity / self.peak))
     }
 
     /// A round trip ended with this profit or loss after fees.
@@ -121,6 +105,29 @@ impl Watch {
             code: "losing_streak",
             message: format!("The last {} trades all lost.", self.losses),
         })
+    }
+}
+
+#[cold]
+fn price_moved(last: f64, close: f64, change: f64) -> Finding {
+    Finding {
+        severity: Severity::Info,
+        kind: AlertKind::Price,
+        code: "price_move",
+        message: format!(
+            "The price moved {:+.2} % in one bar, from {last} to {close}.",
+            change * 100.0
+        ),
+    }
+}
+
+#[cold]
+fn fell(drawdown: f64) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        kind: AlertKind::Performance,
+        code: "drawdown",
+        message: format!("Equity is {:.2} % below its peak.", drawdown * 100.0),
     }
 }
 

@@ -35,21 +35,55 @@ pub struct MetricsAccumulator {
     periods_per_year: f64,
     /// When the first bar opened.
     start: Option<Timestamp>,
-    last_time: Option<Timestamp>,
-    equity: f64,
     first_close: Option<f64>,
-    /// What one unit bought at the first close is worth: [`MetricsAccumulator::units`] at the last close.
-    close: f64,
-    /// Units that it has become by splits and reinvested dividends.
-    units: f64,
-    marks: u64,
-    marks_in_position: u64,
-    equity_sum: f64,
+    marks: MarkSums,
     days: Days,
-    drawdown: DrawdownTracker,
     notional: f64,
     fees: f64,
     trades: TradeSums,
+}
+
+/// Sums over marks: what every bar changes, small enough to be kept out of memory while many bars pass.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MarkSums {
+    last_time: Option<Timestamp>,
+    equity: f64,
+    /// What one unit bought at the first close is worth: `units` at the last close.
+    close: f64,
+    /// Units that it has become by splits and reinvested dividends.
+    units: f64,
+    count: u64,
+    in_position: u64,
+    equity_sum: f64,
+    drawdown: DrawdownTracker,
+}
+
+impl MarkSums {
+    const fn new(initial_capital: f64) -> Self {
+        Self {
+            last_time: None,
+            equity: initial_capital,
+            close: 0.0,
+            units: 1.0,
+            count: 0,
+            in_position: 0,
+            equity_sum: 0.0,
+            drawdown: DrawdownTracker::new(initial_capital),
+        }
+    }
+
+    /// Takes a mark of the day under way.
+    #[inline]
+    pub(crate) fn on_mark(&mut self, time: Timestamp, equity: f64, close: f64, in_position: bool) {
+        debug_assert!(equity.is_finite() && close.is_finite(), "a mark is a number");
+        self.last_time = Some(time);
+        self.equity = equity;
+        self.close = close * self.units;
+        self.count += 1;
+        self.in_position += u64::from(in_position);
+        self.equity_sum += equity;
+        self.drawdown.on_mark(time, equity);
+    }
 }
 
 /// Sums over closed trades.
@@ -75,16 +109,9 @@ impl MetricsAccumulator {
             initial_capital,
             periods_per_year,
             start: None,
-            last_time: None,
-            equity: initial_capital,
             first_close: None,
-            close: 0.0,
-            units: 1.0,
-            marks: 0,
-            marks_in_position: 0,
-            equity_sum: 0.0,
+            marks: MarkSums::new(initial_capital),
             days: Days::default(),
-            drawdown: DrawdownTracker::new(initial_capital),
             notional: 0.0,
             fees: 0.0,
             trades: TradeSums::default(),
@@ -94,9 +121,9 @@ impl MetricsAccumulator {
     /// Says when the first bar opened, from which growth rates and the first drawdown count; without it they count from
     /// the first mark. Without effect after the first mark.
     pub fn start(&mut self, time: Timestamp) {
-        if self.last_time.is_none() {
+        if self.marks.last_time.is_none() {
             self.start = Some(time);
-            self.drawdown.start(time);
+            self.marks.drawdown.start(time);
         }
     }
 
@@ -104,24 +131,26 @@ impl MetricsAccumulator {
     /// Times rise.
     #[inline]
     pub fn on_mark(&mut self, time: Timestamp, equity: f64, close: f64, in_position: bool) {
-        debug_assert!(equity.is_finite() && close.is_finite(), "a mark is a number");
-        let close = close * self.units;
         if self.days.is_over(time) {
-            self.begin_day(time, close);
+            self.begin_day(time, close * self.marks.units);
         }
-        self.last_time = Some(time);
-        self.equity = equity;
-        self.close = close;
-        self.marks += 1;
-        self.marks_in_position += u64::from(in_position);
-        self.equity_sum += equity;
-        self.drawdown.on_mark(time, equity);
+        self.marks.on_mark(time, equity, close, in_position);
+    }
+
+    /// The sums over marks and the end of the day that they are in, for many marks at once.
+    pub(crate) const fn marks(&self) -> (MarkSums, Timestamp) {
+        (self.marks, self.days.end())
+    }
+
+    /// Puts the sums back after marks of the day under way.
+    pub(crate) const fn set_marks(&mut self, marks: MarkSums) {
+        self.marks = marks;
     }
 
     #[cold]
     fn begin_day(&mut self, time: Timestamp, close: f64) {
-        if self.marks > 0 {
-            self.days.push(self.equity, self.close);
+        if self.marks.count > 0 {
+            self.days.push(self.marks.equity, self.marks.close);
         }
         self.days.begin(time);
         self.start.get_or_insert(time);
@@ -130,15 +159,15 @@ impl MetricsAccumulator {
 
     /// Each unit of what is traded has become `ratio` units.
     pub fn on_split(&mut self, ratio: f64) {
-        self.units *= ratio;
+        self.marks.units *= ratio;
     }
 
     /// Each unit pays so much from now on to who held it before. Who bought and holds reinvests it at the last close less
     /// the dividend: the convention of adjustment factors, 1 − dividend ÷ last close.
     pub fn on_dividend(&mut self, per_unit: f64) {
-        let ex_price = self.close / self.units - per_unit;
+        let ex_price = self.marks.close / self.marks.units - per_unit;
         if ex_price > 0.0 {
-            self.units *= 1.0 + per_unit / ex_price;
+            self.marks.units *= 1.0 + per_unit / ex_price;
         }
     }
 
@@ -168,19 +197,19 @@ impl MetricsAccumulator {
     /// The highest equity so far, the initial capital included.
     #[must_use]
     pub const fn peak(&self) -> f64 {
-        self.drawdown.peak()
+        self.marks.drawdown.peak()
     }
 
     /// How far equity is below its peak at the last mark, as a positive share of the peak.
     #[must_use]
     pub fn drawdown(&self) -> f64 {
-        self.drawdown.drawdown()
+        self.marks.drawdown.drawdown()
     }
 
     /// The largest such share at any mark so far.
     #[must_use]
     pub const fn max_drawdown(&self) -> f64 {
-        self.drawdown.max_drawdown()
+        self.marks.drawdown.max_drawdown()
     }
 
     /// Mean return of a closed trade as a share of its entry's value; `None` without trades.
@@ -197,7 +226,7 @@ impl MetricsAccumulator {
     }
 
     fn equity_today(&self) -> Option<f64> {
-        (self.marks > 0).then_some(self.equity)
+        (self.marks.count > 0).then_some(self.marks.equity)
     }
 
     /// The metrics as they stand. All numbers are finite.
@@ -222,7 +251,7 @@ impl MetricsAccumulator {
     /// Daily statistics need two days, and none at which equity was gone.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let growth = ratio(self.equity, self.initial_capital);
+        let growth = ratio(self.marks.equity, self.initial_capital);
         let cagr = growth.and_then(|growth| self.annual_growth(growth));
         let returns = self.daily_returns();
         let statistics = daily::Statistics::of(&returns, self.periods_per_year);
@@ -238,11 +267,11 @@ impl MetricsAccumulator {
             sortino: statistics.sortino,
             calmar: cagr.and_then(|cagr| ratio(cagr, max_drawdown)),
             max_drawdown,
-            max_drawdown_duration_s: self.drawdown.max_duration_secs(),
-            exposure: ratio(self.marks_in_position as f64, self.marks as f64).unwrap_or(0.0),
+            max_drawdown_duration_s: self.marks.drawdown.max_duration_secs(),
+            exposure: ratio(self.marks.in_position as f64, self.marks.count as f64).unwrap_or(0.0),
             turnover: self.turnover(),
             total_fees: self.fees,
-            buy_and_hold_return: ratio(self.close, first_close).map(|growth| growth - 1.0),
+            buy_and_hold_return: ratio(self.marks.close, first_close).map(|growth| growth - 1.0),
             alpha: regression.map(|regression| regression.alpha),
             beta: regression.map(|regression| regression.beta),
             ..Metrics::default()
@@ -252,7 +281,7 @@ impl MetricsAccumulator {
     }
 
     fn annual_growth(&self, growth: f64) -> Option<f64> {
-        let seconds = self.last_time?.since(self.start?) as f64 / NANOS_A_SECOND;
+        let seconds = self.marks.last_time?.since(self.start?) as f64 / NANOS_A_SECOND;
         let years = seconds / DAY_SECONDS / DAYS_A_YEAR;
         if seconds < DAY_SECONDS || growth < 0.0 {
             return None;
@@ -262,12 +291,12 @@ impl MetricsAccumulator {
 
     /// Daily returns of an account that held the instrument from the first close on.
     fn benchmark_returns(&self) -> Vec<f64> {
-        let today = (self.marks > 0).then_some(self.close);
+        let today = (self.marks.count > 0).then_some(self.marks.close);
         daily::returns(self.first_close.unwrap_or(0.0), self.days.close(), today)
     }
 
     fn turnover(&self) -> f64 {
-        let mean_equity = ratio(self.equity_sum, self.marks as f64).filter(|mean| *mean > 0.0);
+        let mean_equity = ratio(self.marks.equity_sum, self.marks.count as f64).filter(|mean| *mean > 0.0);
         mean_equity
             .and_then(|mean| ratio(self.notional, mean))
             .unwrap_or(0.0)

@@ -31,6 +31,11 @@ impl Days {
         time.nanos() > self.end
     }
 
+    /// End of the day under way.
+    pub(super) const fn end(&self) -> Timestamp {
+        Timestamp::from_nanos(self.end)
+    }
+
     /// Makes the day of this time the one under way.
     pub(super) fn begin(&mut self, time: Timestamp) {
         // A bar that closes at midnight is the last of the day before it.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// The drawdown is `(peak − equity) / peak`, a positive share of the highest equity so far. A span under water lasts
 /// from the last mark at the peak until the mark at which the peak is reached again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DrawdownTracker {
     peak: f64,
     equity: f64,

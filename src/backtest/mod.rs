@@ -6,10 +6,9 @@ mod recorder;
 pub use outcome::{BandOutcome, Outcome, ReportContext, ShadowOutcome};
 
 use crate::engine::{Band, BandCurve, Command, Engine, EngineConfig, Input};
-use crate::market::{BarAggregator, Bars, DatedAction, MarketEvent, actions_within};
-use crate::model::Timeframe;
+use crate::market::{BarAggregator, BarSlice, Bars, DatedAction, MarketEvent, actions_within};
+use crate::model::{Timeframe, Timestamp};
 use recorder::Recorder;
-use std::mem::ManuallyDrop;
 
 /// How many bars pass between two calls of the progress function.
 const PROGRESS_EVERY: usize = 8_192;
@@ -80,63 +79,80 @@ pub fn run_with_band<'a>(
 fn drive<C: Company>(
     config: EngineConfig,
     data: MarketData<'_>,
-    mut company: C,
+    company: C,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Outcome, Canceled> {
     let base_timeframe = config.base_timeframe;
-    let capital = config.initial_capital;
     let (bars, mut actions) = (data.bars, data.actions_within(base_timeframe));
     let taken_in = actions.len() as u64;
-    let mut engine = Engine::new(config);
-    let mut recorder = Recorder::new(bars.len(), capital.amount);
-    let mut process = |input: &Input| {
-        company.process(&engine, input);
-        engine.process_into(input, &mut recorder);
+    let mut run = Run {
+        recorder: Recorder::new(bars.len(), config.initial_capital.amount),
+        engine: Engine::new(config),
+        company,
     };
     if let Some(first) = bars.open_time.first() {
-        process(&Input::Command(*first, Command::Start));
+        run.process(&Input::Command(*first, Command::Start));
     }
-    let mut next_action = due(actions);
-    for (index, bar) in bars.iter().enumerate() {
-        if index % PROGRESS_EVERY == 0 && !progress(index as u64) {
+    let mut from = 0;
+    while from < bars.len() {
+        if !progress(from as u64) {
             return Err(Canceled);
         }
-        while next_action <= bar.open_time.nanos() {
-            actions = act(actions, &mut process);
-            next_action = due(actions);
+        // What is due at a bar's open comes before the bar.
+        while let Some((action, later)) = actions.split_first()
+            && action.time <= bars.open_time[from]
+        {
+            run.process(&Input::market(MarketEvent::from(action.clone())));
+            actions = later;
         }
-        // A bar has nothing to drop, which the compiler cannot see through the other events.
-        process(&ManuallyDrop::new(Input::market(MarketEvent::Bar(bar))));
+        let most = bars.len().min(from + PROGRESS_EVERY);
+        let is_before = |open: &Timestamp| actions.first().is_none_or(|next| *open < next.time);
+        let to = from + bars.open_time[from..most].partition_point(is_before);
+        run.process_bars(bars.slice(from..to));
+        from = to;
     }
-    while !actions.is_empty() {
-        actions = act(actions, &mut process);
+    for action in actions {
+        run.process(&Input::market(MarketEvent::from(action.clone())));
     }
     if let Some(last) = bars.open_time.last() {
-        process(&Input::Command(base_timeframe.close_of(*last), Command::Finish));
+        let end = base_timeframe.close_of(*last);
+        run.process(&Input::Command(end, Command::Finish));
     }
     progress(bars.len() as u64);
-    Ok(Outcome::new(engine, recorder, company.band(), taken_in))
+    Ok(Outcome::new(
+        run.engine,
+        run.recorder,
+        run.company.band(),
+        taken_in,
+    ))
 }
 
-/// When the first action is due, in nanoseconds; later than everything when there is none.
-fn due(actions: &[DatedAction]) -> i64 {
-    actions.first().map_or(i64::MAX, |next| next.time.nanos())
+/// A backtest under way.
+struct Run<C> {
+    engine: Engine,
+    recorder: Recorder,
+    company: C,
 }
 
-/// Takes in the first action; gives the others.
-#[cold]
-fn act<'a>(actions: &'a [DatedAction], process: &mut impl FnMut(&Input)) -> &'a [DatedAction] {
-    let Some((next, later)) = actions.split_first() else {
-        return actions;
-    };
-    process(&Input::market(MarketEvent::from(next.clone())));
-    later
+impl<C: Company> Run<C> {
+    fn process(&mut self, input: &Input) {
+        self.company.process(&self.engine, input);
+        self.engine.process_into(input, &mut self.recorder);
+    }
+
+    fn process_bars(&mut self, bars: BarSlice<'_>) {
+        self.company.process_bars(bars);
+        self.engine.process_bars(bars, &mut self.recorder);
+    }
 }
 
 /// What runs beside the engine.
 trait Company {
     /// Takes in what the engine is about to take in.
     fn process(&mut self, engine: &Engine, input: &Input);
+
+    /// Takes in many bars, which the engine takes in, too.
+    fn process_bars(&mut self, bars: BarSlice<'_>);
 
     fn band(self) -> Option<BandOutcome>;
 }
@@ -145,8 +161,9 @@ trait Company {
 struct Alone;
 
 impl Company for Alone {
-    #[inline]
     fn process(&mut self, _engine: &Engine, _input: &Input) {}
+
+    fn process_bars(&mut self, _bars: BarSlice<'_>) {}
 
     fn band(self) -> Option<BandOutcome> {
         None
@@ -159,9 +176,12 @@ struct Shadows {
 }
 
 impl Company for Shadows {
-    #[inline]
     fn process(&mut self, engine: &Engine, input: &Input) {
         self.band.process(engine, input, &mut self.curve);
+    }
+
+    fn process_bars(&mut self, bars: BarSlice<'_>) {
+        self.band.process_bars(bars, &mut self.curve);
     }
 
     fn band(self) -> Option<BandOutcome> {

@@ -2,6 +2,7 @@
 
 use super::{Command, Engine, EngineConfig, Event, EventKind, FillPreset, Input, Mark, Sink};
 use crate::alert::AlertRules;
+use crate::market::BarSlice;
 use crate::model::{OrderId, Timestamp};
 use crate::order::{Amendment, Order, OrderList, OrderPurpose};
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,16 @@ impl Band {
     pub fn process(&mut self, expected: &Engine, input: &Input, curve: &mut BandCurve) {
         self.optimistic.process(expected, input, &mut curve.optimistic);
         self.pessimistic.process(expected, input, &mut curve.pessimistic);
+    }
+
+    /// Takes many bars in, as [`Engine::process_bars`] does.
+    pub fn process_bars(&mut self, bars: BarSlice<'_>, curve: &mut BandCurve) {
+        self.optimistic
+            .engine
+            .process_bars(bars, &mut Marks(&mut curve.optimistic));
+        self.pessimistic
+            .engine
+            .process_bars(bars, &mut Marks(&mut curve.pessimistic));
     }
 
     /// The run with kind fills.

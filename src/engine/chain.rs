@@ -14,7 +14,26 @@ use std::fmt::Write as _;
 pub(super) struct Chain {
     seq: u64,
     head: [u8; 32],
-    marks: u64,
+    marks: Marks,
+}
+
+/// A digest of all marks so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Marks(u64);
+
+impl Marks {
+    /// Folds a mark in: two multiplications, so that it can be done for every bar (the mixing step of FxHash; it guards
+    /// against accidents, the links against intent).
+    #[inline]
+    pub(super) const fn fold(&mut self, price: f64, equity: f64) {
+        const K: u64 = 0x517c_c1b7_2722_0a95;
+        self.0 = (self.0.rotate_left(5) ^ price.to_bits()).wrapping_mul(K);
+        self.0 = (self.0.rotate_left(5) ^ equity.to_bits()).wrapping_mul(K);
+    }
+
+    const fn to_le_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
 }
 
 impl Chain {
@@ -22,7 +41,7 @@ impl Chain {
         Self {
             seq: 0,
             head: [0; 32],
-            marks: 0,
+            marks: Marks(0),
         }
     }
 
@@ -51,13 +70,21 @@ impl Chain {
         Event { seq, time, kind }
     }
 
-    /// Folds a mark into the digest that the next link takes in: one multiplication, so that it can be done for every
-    /// bar (the mixing step of FxHash; it guards against accidents, the links against intent).
+    /// The digest of all marks so far, which the next link takes in.
+    pub(super) const fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    /// Folds a mark into the digest.
     #[inline]
     pub(super) const fn fold(&mut self, price: f64, equity: f64) {
-        const K: u64 = 0x517c_c1b7_2722_0a95;
-        self.marks = (self.marks.rotate_left(5) ^ price.to_bits()).wrapping_mul(K);
-        self.marks = (self.marks.rotate_left(5) ^ equity.to_bits()).wrapping_mul(K);
+        self.marks.fold(price, equity);
+    }
+
+    /// Takes in many market events at once: the number of the last, and the digest after their marks.
+    pub(super) const fn pass(&mut self, seq: u64, marks: Marks) {
+        self.seq = seq;
+        self.marks = marks;
     }
 
     /// The head in hexadecimal, with all marks so far.

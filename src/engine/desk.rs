@@ -1,10 +1,11 @@
 //! What the engine keeps for each instrument that the strategy's rules run on.
 
+use super::ahead::Ahead;
 use super::rules::{EntryPlan, Reversal};
-use crate::market::BarAggregator;
+use crate::market::{Bar, BarAggregator};
 use crate::model::Timeframe;
 use crate::portfolio::ValueModel;
-use crate::strategy::Program;
+use crate::strategy::{PositionView, Program};
 use serde::{Deserialize, Serialize};
 
 /// One instrument's desk: its bars in the making, the rules with all that they remember, and what is planned for it.
@@ -21,6 +22,9 @@ pub(super) struct Desk {
     pub(super) cooldown_left: u32,
     pub(super) bars_in_trade: u32,
     pub(super) held: Held,
+    /// Room for what is computed of many bars at once; between two calls it says nothing.
+    #[serde(skip)]
+    pub(super) ahead: Option<Box<Ahead>>,
 }
 
 /// What is held, as `f64`, so that a bar without a fill needs no decimal arithmetic.
@@ -46,6 +50,19 @@ impl Desk {
                 entry_price: f64::NAN,
                 value: ValueModel::default(),
             },
+            ahead: None,
+        }
+    }
+
+    /// The rules see a bar that closed: their program takes it in, or shows what it computed of it.
+    #[inline]
+    pub(super) fn see(&mut self, bar: &Bar, position: &PositionView) {
+        let Self { ahead, program, .. } = self;
+        let is_computed = ahead
+            .as_mut()
+            .is_some_and(|ahead| ahead.show_next(program, bar, position));
+        if !is_computed {
+            program.on_bar(bar, position);
         }
     }
 }

@@ -8,6 +8,7 @@
 //! want goes through sizing and the risk check to the exchange, where it can only meet later data.
 
 mod actions;
+mod ahead;
 mod band;
 mod chain;
 mod combos;
@@ -21,6 +22,7 @@ mod execution;
 mod explain;
 mod fills;
 mod input;
+mod many_bars;
 mod meet_bars;
 mod meet_levels;
 mod meet_ticks;

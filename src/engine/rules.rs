@@ -103,7 +103,7 @@ impl Engine {
         } else {
             desk.view(bar.close)
         };
-        desk.program.on_bar(bar, &view);
+        desk.see(bar, &view);
         self.emit_market(time, sink, || EventKind::Bar {
             bar: *bar,
             history: false,

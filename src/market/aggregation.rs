@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A bar closes when its last part has arrived, when something later arrives, or when [`BarAggregator::advance`] is
 /// told that its time is over. A span without data has no bar.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BarAggregator {
     timeframe: Timeframe,
     current: Option<Bar>,

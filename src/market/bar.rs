@@ -2,6 +2,7 @@
 
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// One bar. Prices are in quote currency, volume in units of the instrument. All finite, `low ≤ open, close ≤ high`,
 /// prices positive, volume not negative: [`Bar::check`] says so.
@@ -169,6 +170,101 @@ impl Bars {
     /// All bars, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Bar> + '_ {
         (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// Forgets all bars and keeps the room.
+    pub fn clear(&mut self) {
+        self.open_time.clear();
+        self.open.clear();
+        self.high.clear();
+        self.low.clear();
+        self.close.clear();
+        self.volume.clear();
+    }
+
+    /// A run of bars.
+    ///
+    /// # Panics
+    /// When `range` is not inside the columns.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> BarSlice<'_> {
+        BarSlice {
+            open_time: &self.open_time[range.clone()],
+            open: &self.open[range.clone()],
+            high: &self.high[range.clone()],
+            low: &self.low[range.clone()],
+            close: &self.close[range.clone()],
+            volume: &self.volume[range],
+        }
+    }
+}
+
+/// A run of [`Bars`]: columns of equal length.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BarSlice<'a> {
+    /// Open times, strictly rising.
+    pub open_time: &'a [Timestamp],
+    /// First prices.
+    pub open: &'a [f64],
+    /// Highest prices.
+    pub high: &'a [f64],
+    /// Lowest prices.
+    pub low: &'a [f64],
+    /// Last prices.
+    pub close: &'a [f64],
+    /// Quantities traded.
+    pub volume: &'a [f64],
+}
+
+impl<'a> BarSlice<'a> {
+    /// How many bars.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.open_time.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.open_time.is_empty()
+    }
+
+    /// The bar at `index`, counted from the oldest.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[inline]
+    #[must_use]
+    pub fn bar(&self, index: usize) -> Bar {
+        Bar {
+            open_time: self.open_time[index],
+            open: self.open[index],
+            high: self.high[index],
+            low: self.low[index],
+            close: self.close[index],
+            volume: self.volume[index],
+        }
+    }
+
+    /// All bars, oldest first.
+    pub fn iter(self) -> impl Iterator<Item = Bar> + 'a {
+        (0..self.len()).map(move |index| self.bar(index))
+    }
+
+    /// Those of the run in `range`.
+    ///
+    /// # Panics
+    /// When `range` is not inside the run.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        Self {
+            open_time: &self.open_time[range.clone()],
+            open: &self.open[range.clone()],
+            high: &self.high[range.clone()],
+            low: &self.low[range.clone()],
+            close: &self.close[range.clone()],
+            volume: &self.volume[range],
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Watches equity and says when a limit is broken.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Protection {
     max_drawdown: Option<f64>,
     max_daily_loss: Option<f64>,

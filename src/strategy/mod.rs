@@ -31,7 +31,7 @@ mod yaml;
 
 pub use compile::compile_expressions;
 pub use problem::Problem;
-pub use program::{ConditionSlot, NumberSlot, PositionView, Program};
+pub use program::{Columns, ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{
     DisplayRule, Distance, OrderRule, OrderRuleKind, OrderRules, RiskRules, Rules, SizeRule, Strategy,
     TimeInForceRule,

@@ -53,6 +53,15 @@ pub struct Rules {
     pub exit_short: Option<ConditionSlot>,
 }
 
+impl Rules {
+    /// All conditions: while none of them holds, the rules want nothing.
+    pub fn conditions(&self) -> impl Iterator<Item = ConditionSlot> + use<> {
+        [self.entry_long, self.entry_short, self.exit_long, self.exit_short]
+            .into_iter()
+            .flatten()
+    }
+}
+
 /// By which orders a strategy enters and leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderRules {

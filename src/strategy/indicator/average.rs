@@ -23,6 +23,12 @@ impl Sma {
     pub(crate) fn next(&mut self, x: f64) -> f64 {
         self.sum.next(x) / self.period
     }
+
+    /// [`Self::next`] for many rows, undefined where a row is.
+    pub(crate) fn next_rows(&mut self, rows: &[f64], mut write: impl FnMut(usize, f64)) {
+        let period = self.period;
+        self.sum.next_rows(rows, |row, sum| write(row, sum / period));
+    }
 }
 
 /// Exponential moving average: a simple average of the first n values, then `k = 2 / (n + 1)` of the way to each new

@@ -8,6 +8,7 @@ mod average;
 pub(crate) mod catalogue;
 mod momentum;
 mod oscillator;
+mod rows;
 mod statistics;
 mod trend;
 mod volatility;
@@ -15,13 +16,15 @@ mod volume;
 mod volume_profile;
 mod window;
 
-use crate::market::Bar;
+use crate::market::{Bar, BarSlice};
 use serde::{Deserialize, Serialize};
 pub(crate) use window::Window;
 
 /// An enum of indicators that are stepped alike.
 macro_rules! shape {
-    ($(#[$doc:meta])* $name:ident($input:ty) -> $output:ty { $($variant:ident($state:ty)),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident($input:ty; $rows:ty, $each:ident) -> $output:ty {
+        $($variant:ident($state:ty)),+ $(,)?
+    }) => {
         $(#[$doc])*
         // Operations box the whole enum, so one size for all costs nothing.
         #[allow(clippy::large_enum_variant)]
@@ -37,6 +40,13 @@ macro_rules! shape {
                     $(Self::$variant(state) => state.next(input),)+
                 }
             }
+
+            /// Steps over many rows: on each whose input is defined what [`Self::next`] does, and undefined on the others.
+            pub(crate) fn next_rows(&mut self, rows: $rows, write: impl FnMut(usize, $output)) {
+                match self {
+                    $(Self::$variant(state) => rows::$each(rows, |input| state.next(input), write),)+
+                }
+            }
         }
 
         $(impl From<$state> for $name {
@@ -49,7 +59,7 @@ macro_rules! shape {
 
 shape! {
     /// One series to one number.
-    Single(f64) -> f64 {
+    Single(f64; &[f64], each_number) -> f64 {
         Sma(average::Sma),
         Ema(average::Ema),
         Wma(average::Wma),
@@ -76,7 +86,7 @@ shape! {
 
 shape! {
     /// Two series to one number.
-    Pair((f64, f64)) -> f64 {
+    Pair((f64, f64); rows::Two<'_>, each_pair) -> f64 {
         Correlation(statistics::Correlation),
         Beta(statistics::Beta),
     }
@@ -84,7 +94,7 @@ shape! {
 
 shape! {
     /// Bars to one number.
-    Price(&Bar) -> f64 {
+    Price(&Bar; BarSlice<'_>, each_bar) -> f64 {
         TrueRange(volatility::TrueRange),
         Atr(volatility::Atr),
         Natr(volatility::Natr),
@@ -108,7 +118,7 @@ shape! {
 
 shape! {
     /// One series to three numbers.
-    SingleTriple(f64) -> [f64; 3] {
+    SingleTriple(f64; &[f64], each_number) -> [f64; 3] {
         Macd(momentum::Macd),
         Bbands(volatility::Bbands),
     }
@@ -116,14 +126,14 @@ shape! {
 
 shape! {
     /// One series to two numbers.
-    SinglePair(f64) -> [f64; 2] {
+    SinglePair(f64; &[f64], each_number) -> [f64; 2] {
         StochRsi(momentum::StochRsi),
     }
 }
 
 shape! {
     /// Bars to two numbers.
-    PricePair(&Bar) -> [f64; 2] {
+    PricePair(&Bar; BarSlice<'_>, each_bar) -> [f64; 2] {
         Stoch(oscillator::Stoch),
         Aroon(oscillator::Aroon),
         Supertrend(trend::Supertrend),
@@ -132,7 +142,7 @@ shape! {
 
 shape! {
     /// Bars to three numbers.
-    PriceTriple(&Bar) -> [f64; 3] {
+    PriceTriple(&Bar; BarSlice<'_>, each_bar) -> [f64; 3] {
         Donchian(volatility::Donchian),
         Keltner(volatility::Keltner),
         VolumeProfile(volume_profile::VolumeProfile),

@@ -112,6 +112,47 @@ impl RollingSum {
         self.total -= self.window.oldest();
         total
     }
+
+    /// [`Self::next`] for many rows, undefined where a row is. What changes is kept out of memory meanwhile, which the
+    /// compiler cannot know to be allowed.
+    pub(crate) fn next_rows(&mut self, rows: &[f64], mut write: impl FnMut(usize, f64)) {
+        let period = self.window.period();
+        let Self {
+            window,
+            total: sum,
+            last: latest,
+            run: equal,
+        } = self;
+        let (mut total, mut last, mut run) = (*sum, *latest, *equal);
+        let (mut next, mut full) = (window.next, window.full);
+        let values = window.values.as_mut_slice();
+        for (row, x) in rows.iter().copied().enumerate() {
+            if !x.is_finite() {
+                write(row, f64::NAN);
+                continue;
+            }
+            values[next] = x;
+            next += 1;
+            if next == period {
+                next = 0;
+                full = true;
+            }
+            total += x;
+            run = if x == last { run.saturating_add(1) } else { 1 };
+            last = x;
+            if !full {
+                write(row, f64::NAN);
+                continue;
+            }
+            if run >= period {
+                total = x * period as f64;
+            }
+            write(row, total);
+            total -= values[next];
+        }
+        (*sum, *latest, *equal) = (total, last, run);
+        (window.next, window.full) = (next, full);
+    }
 }
 
 /// The highest (or lowest) of the last n values and its age, in amortised constant time: a queue of the values that

@@ -1,6 +1,10 @@
 //! A compiled set of expressions, stepped once a bar.
 
+mod columns;
 pub(crate) mod op;
+mod rows;
+
+pub use columns::Columns;
 
 use crate::market::{Bar, BarAggregator};
 use crate::model::Timeframe;

@@ -187,7 +187,7 @@ impl Streak {
         }
     }
 
-    fn next(&mut self, x: f64) -> f64 {
+    pub(super) fn next(&mut self, x: f64) -> f64 {
         if !x.is_finite() {
             return f64::NAN;
         }
@@ -202,13 +202,13 @@ impl Streak {
     }
 }
 
-const fn truth(value: bool) -> f64 {
+pub(super) const fn truth(value: bool) -> f64 {
     if value { TRUE } else { FALSE }
 }
 
 /// A number that is not finite is undefined: no infinity enters an indicator.
 #[inline]
-fn finite(x: f64) -> f64 {
+pub(super) fn finite(x: f64) -> f64 {
     if x.is_finite() { x } else { f64::NAN }
 }
 
@@ -306,6 +306,41 @@ impl Op {
         values[out] = result;
     }
 
+    /// The slots that it reads.
+    pub(crate) fn operands(&self) -> impl Iterator<Item = Slot> + use<> {
+        let (first, second, third) = match self {
+            Self::Bar(_) | Self::Position(_) | Self::Price(_) | Self::PricePair(_) | Self::PriceTriple(_) => {
+                (None, None, None)
+            }
+            Self::Negate(x)
+            | Self::Not(x)
+            | Self::Math(_, x)
+            | Self::Truth(x)
+            | Self::History(x, _)
+            | Self::Streak(_, x)
+            | Self::BarsSince(x, _)
+            | Self::Single(x, _)
+            | Self::SinglePair(x, _)
+            | Self::SingleTriple(x, _) => (Some(*x), None, None),
+            Self::Binary(_, x, y)
+            | Self::Math2(_, x, y)
+            | Self::Cross(_, x, y, _)
+            | Self::ValueWhen(x, y, _)
+            | Self::Pair(x, y, _) => (Some(*x), Some(*y), None),
+            Self::Choice(x, y, z) => (Some(*x), Some(*y), Some(*z)),
+        };
+        [first, second, third].into_iter().flatten()
+    }
+
+    /// How many results it gives.
+    pub(crate) const fn outputs(&self) -> usize {
+        match self {
+            Self::SinglePair(..) | Self::PricePair(_) => 2,
+            Self::SingleTriple(..) | Self::PriceTriple(_) => 3,
+            _ => 1,
+        }
+    }
+
     /// Whether the result depends on nothing but this bar's operands, so that constants can be folded through it.
     pub(crate) const fn is_pure(&self) -> bool {
         matches!(
@@ -327,7 +362,7 @@ fn write<const N: usize>(values: &mut [f64], out: usize, results: [f64; N]) {
 }
 
 #[inline]
-fn binary(operator: BinaryOp, a: f64, b: f64) -> f64 {
+pub(super) fn binary(operator: BinaryOp, a: f64, b: f64) -> f64 {
     let compare = |holds: bool| {
         if a.is_nan() || b.is_nan() {
             f64::NAN
@@ -357,7 +392,7 @@ fn binary(operator: BinaryOp, a: f64, b: f64) -> f64 {
 }
 
 #[inline]
-fn crossing(cross: Cross, a: f64, b: f64, before: &mut Option<Relation>) -> f64 {
+pub(super) fn crossing(cross: Cross, a: f64, b: f64, before: &mut Option<Relation>) -> f64 {
     let now = a.partial_cmp(&b).map(|ordering| match ordering {
         std::cmp::Ordering::Less => Relation::Below,
         std::cmp::Ordering::Equal => Relation::Equal,
@@ -377,7 +412,7 @@ fn crossing(cross: Cross, a: f64, b: f64, before: &mut Option<Relation>) -> f64 
 }
 
 impl Math {
-    fn apply(self, x: f64) -> f64 {
+    pub(super) fn apply(self, x: f64) -> f64 {
         finite(match self {
             Self::Abs => x.abs(),
             Self::Sqrt => x.sqrt(),
@@ -392,7 +427,8 @@ impl Math {
 }
 
 impl Math2 {
-    fn apply(self, x: f64, y: f64) -> f64 {
+    #[inline]
+    pub(super) fn apply(self, x: f64, y: f64) -> f64 {
         match self {
             Self::Default => {
                 if x.is_nan() {
@@ -423,7 +459,7 @@ impl Math2 {
 
 impl BarValue {
     #[inline]
-    fn read(self, bar: &Bar) -> f64 {
+    pub(super) fn read(self, bar: &Bar) -> f64 {
         match self {
             Self::Open => bar.open,
             Self::High => bar.high,
@@ -444,7 +480,7 @@ impl BarValue {
 }
 
 impl PositionValue {
-    const fn read(self, position: &PositionView) -> f64 {
+    pub(super) const fn read(self, position: &PositionView) -> f64 {
         match self {
             Self::Size => position.size,
             Self::EntryPrice => position.entry_price,

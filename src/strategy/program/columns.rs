@@ -1,0 +1,249 @@
+//! A program over many bars at once.
+
+use super::op::{Context, Op, Slot, TRUE};
+use super::rows::Rows;
+use super::{Block, ConditionSlot, Frame, NumberSlot, PositionView, Program};
+use crate::market::{Bar, BarSlice, Bars};
+use crate::model::Timeframe;
+
+/// Most rows that are computed at once: few enough that the columns in use stay in the processor's cache.
+const MOST_ROWS: usize = 1_024;
+/// Most numbers in a program's columns, however many operations it has.
+const MOST_NUMBERS: usize = 1 << 18;
+
+/// What a program gives for a run of bars, as columns: one a slot, a row a bar.
+///
+/// Conditions and numbers that depend on the market alone are computed for many bars at once, operation by operation. What
+/// reads the position is computed as for an account that holds nothing, and again at each bar on which it holds something.
+///
+/// ```
+/// use papertape::market::{Bar, Bars};
+/// use papertape::model::{Timeframe, Timestamp};
+/// use papertape::strategy::{Columns, compile_expressions};
+///
+/// let (mut program, slots) = compile_expressions(&["sma(close, 2)".to_owned()], Timeframe::MINUTE)?;
+/// let bar = |minute: i64, price: f64| Bar {
+///     open_time: Timestamp::from_secs(60 * minute),
+///     open: price,
+///     high: price,
+///     low: price,
+///     close: price,
+///     volume: 1.0,
+/// };
+/// let bars: Bars = [bar(0, 1.0), bar(1, 3.0), bar(2, 7.0)].into_iter().collect();
+/// let mut columns = Columns::new(&program).expect("nothing of it remembers the position");
+/// program.on_bars(bars.slice(0..3), &mut columns);
+/// assert_eq!(columns.number(slots[0])[1..3], [2.0, 5.0]);
+/// # Ok::<(), Vec<papertape::strategy::Problem>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Columns {
+    root: BlockColumns,
+    /// The steps, by their place in the root block, whose results follow from the position.
+    of_position: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct BlockColumns {
+    stride: usize,
+    values: Vec<f64>,
+    frames: Vec<FrameColumns>,
+}
+
+#[derive(Clone, Debug)]
+struct FrameColumns {
+    /// The bars of the higher timeframe that closed in the run.
+    bars: Bars,
+    /// For each row of the outer block how many of them had closed by then.
+    closed: Vec<usize>,
+    columns: BlockColumns,
+}
+
+impl Columns {
+    /// Columns for a program; `None` when it remembers what became of the position, so that it has to go bar by bar.
+    #[must_use]
+    pub fn new(program: &Program) -> Option<Self> {
+        let root = &program.root;
+        let mut is_of_position = vec![false; root.values.len()];
+        let mut of_position = Vec::new();
+        if root.frames.iter().any(Frame::reads_position) {
+            return None;
+        }
+        for (index, (out, op)) in root.steps.iter().enumerate() {
+            let reads =
+                matches!(op, Op::Position(_)) || op.operands().any(|slot| is_of_position[slot as usize]);
+            if reads && !(matches!(op, Op::Position(_)) || op.is_pure()) {
+                return None;
+            }
+            if reads {
+                of_position.push(index);
+                is_of_position[*out as usize..][..op.outputs()].fill(true);
+            }
+        }
+        let rows = (MOST_NUMBERS / root.size().max(1)).clamp(1, MOST_ROWS);
+        Some(Self {
+            root: BlockColumns::new(root, rows),
+            of_position,
+        })
+    }
+
+    /// How many rows fit.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.root.stride
+    }
+
+    /// A number at each bar that was taken last, the oldest first; NaN where it is undefined. Rows past those bars say
+    /// nothing.
+    #[must_use]
+    pub fn number(&self, slot: NumberSlot) -> &[f64] {
+        self.root.column(slot.0)
+    }
+
+    /// Whether nothing follows from the position.
+    pub(crate) const fn is_of_market(&self) -> bool {
+        self.of_position.is_empty()
+    }
+
+    /// For `rows` rows whether any of the conditions holds, for an account that holds nothing.
+    pub(crate) fn any_holds(
+        &self,
+        conditions: impl Iterator<Item = ConditionSlot>,
+        rows: usize,
+        out: &mut Vec<bool>,
+    ) {
+        out.clear();
+        out.resize(rows, false);
+        for condition in conditions {
+            for (out, value) in out.iter_mut().zip(self.root.column(condition.0)) {
+                *out |= *value == TRUE;
+            }
+        }
+    }
+}
+
+impl BlockColumns {
+    fn new(block: &Block, rows: usize) -> Self {
+        let column = |value: &f64| std::iter::repeat_n(*value, rows);
+        Self {
+            stride: rows,
+            // Constants stay; all else is written over.
+            values: block.values.iter().flat_map(column).collect(),
+            frames: block
+                .frames
+                .iter()
+                .map(|frame| FrameColumns::new(frame, rows))
+                .collect(),
+        }
+    }
+
+    fn column(&self, slot: Slot) -> &[f64] {
+        &self.values[slot as usize * self.stride..][..self.stride]
+    }
+}
+
+impl FrameColumns {
+    fn new(frame: &Frame, rows: usize) -> Self {
+        Self {
+            bars: Bars::with_capacity(rows + 1),
+            closed: Vec::with_capacity(rows),
+            // The bar that the first row finds in the making may close before the one that it completes.
+            columns: BlockColumns::new(&frame.block, rows + 1),
+        }
+    }
+}
+
+impl Program {
+    /// Takes many closed bars and fills the columns. Afterwards the program is where [`Program::on_bar`] for each of
+    /// them, with nothing held, would have brought it. Does not allocate.
+    ///
+    /// # Panics
+    /// When there are more bars than rows, or the columns are another program's.
+    pub fn on_bars(&mut self, bars: BarSlice<'_>, columns: &mut Columns) {
+        if !bars.is_empty() {
+            self.root.step_rows(bars, &mut columns.root);
+        }
+    }
+
+    /// Shows what a row of the columns says, as [`Program::on_bar`] would have with this bar and this position.
+    #[inline]
+    pub(crate) fn show_row(&mut self, columns: &Columns, row: usize, bar: &Bar, position: &PositionView) {
+        let rows = columns.root.values.chunks_exact(columns.root.stride);
+        for (value, column) in self.root.values.iter_mut().zip(rows) {
+            *value = column[row];
+        }
+        // Columns know the account that holds nothing.
+        if position.size != 0.0 {
+            let context = Context { bar, position };
+            for index in &columns.of_position {
+                let (out, op) = &mut self.root.steps[*index];
+                op.step(&mut self.root.values, *out as usize, &context);
+            }
+        }
+    }
+}
+
+impl Block {
+    /// How many numbers a row has, with all that is inside.
+    fn size(&self) -> usize {
+        let inner: usize = self.frames.iter().map(|frame| frame.block.size()).sum();
+        self.values.len() + inner
+    }
+
+    fn reads_position(&self) -> bool {
+        self.steps.iter().any(|(_, op)| matches!(op, Op::Position(_)))
+            || self.frames.iter().any(Frame::reads_position)
+    }
+
+    fn step_rows(&mut self, bars: BarSlice<'_>, into: &mut BlockColumns) {
+        let stride = into.stride;
+        for (frame, inner) in self.frames.iter_mut().zip(&mut into.frames) {
+            frame.step_rows(self.timeframe, bars, inner);
+            for (inner_slot, slot) in &frame.exports {
+                let told = inner.columns.column(*inner_slot);
+                let held = self.values[*slot as usize];
+                let column = &mut into.values[*slot as usize * stride..][..bars.len()];
+                for (value, closed) in column.iter_mut().zip(&inner.closed) {
+                    *value = if *closed == 0 { held } else { told[*closed - 1] };
+                }
+            }
+        }
+        for (out, op) in &mut self.steps {
+            let (columns, out) = into.values.split_at_mut(*out as usize * stride);
+            op.step_rows(
+                &Rows {
+                    bars,
+                    columns,
+                    stride,
+                },
+                out,
+            );
+        }
+        for (value, column) in self.values.iter_mut().zip(into.values.chunks_exact(stride)) {
+            *value = column[bars.len() - 1];
+        }
+    }
+}
+
+impl Frame {
+    fn reads_position(&self) -> bool {
+        self.block.reads_position()
+    }
+
+    fn step_rows(&mut self, from: Timeframe, bars: BarSlice<'_>, into: &mut FrameColumns) {
+        into.bars.clear();
+        into.closed.clear();
+        for bar in bars.iter() {
+            let closed = self.aggregator.push_bar(&bar, from);
+            [closed.earlier, closed.completed]
+                .into_iter()
+                .flatten()
+                .for_each(|bar| into.bars.push(bar));
+            into.closed.push(into.bars.len());
+        }
+        if !into.bars.is_empty() {
+            self.block
+                .step_rows(into.bars.slice(0..into.bars.len()), &mut into.columns);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What an operation does with many bars at once: the operation is looked up once, then a loop runs over its columns.
+//! Row by row it is [`Op::step`], the same operations on the same numbers in the same order.
+
+use super::super::indicator::Single;
+use super::PositionView;
+use super::op::{BarValue, BinaryOp, Op, Slot, TRUE, binary, crossing, finite, truth};
+use crate::market::BarSlice;
+
+/// What operations read: bars, and the columns before their own.
+pub(super) struct Rows<'a> {
+    pub(super) bars: BarSlice<'a>,
+    /// Columns of `stride` numbers each, one a slot.
+    pub(super) columns: &'a [f64],
+    pub(super) stride: usize,
+}
+
+impl Rows<'_> {
+    fn read(&self, slot: Slot) -> &[f64] {
+        &self.columns[slot as usize * self.stride..][..self.bars.len()]
+    }
+}
+
+impl Op {
+    /// Steps the operation over all rows, as if the account held nothing, and writes its results into the columns that
+    /// `out` begins with.
+    pub(super) fn step_rows(&mut self, rows: &Rows<'_>, out: &mut [f64]) {
+        let stride = rows.stride;
+        let count = rows.bars.len();
+        match self {
+            Self::Negate(x) => map(rows.read(*x), out, |x| -x),
+            Self::Not(x) => map(rows.read(*x), out, |x| TRUE - x),
+            Self::Binary(operator, a, b) => binary_rows(*operator, rows.read(*a), rows.read(*b), out),
+            Self::Choice(condition, yes, no) => {
+                let (yes, no) = (rows.read(*yes), rows.read(*no));
+                for (row, (condition, out)) in rows.read(*condition).iter().zip(out).enumerate() {
+                    *out = if condition.is_nan() {
+                        f64::NAN
+                    } else if *condition == TRUE {
+                        yes[row]
+                    } else {
+                        no[row]
+                    };
+                }
+            }
+            Self::Math(function, x) => map(rows.read(*x), out, |x| function.apply(x)),
+            Self::Math2(function, x, y) => {
+                zip(rows.read(*x), rows.read(*y), out, |x, y| function.apply(x, y))
+            }
+            Self::Truth(x) => map(rows.read(*x), out, |x| truth(x == TRUE)),
+            Self::Bar(value) => bar_rows(*value, rows.bars, &mut out[..count]),
+            Self::Position(value) => out[..count].fill(value.read(&PositionView::FLAT)),
+            Self::History(x, window) => map(rows.read(*x), out, |x| {
+                window.push(x);
+                if window.is_full() {
+                    window.oldest()
+                } else {
+                    f64::NAN
+                }
+            }),
+            Self::Cross(cross, a, b, before) => {
+                let cross = *cross;
+                zip(rows.read(*a), rows.read(*b), out, |a, b| {
+                    crossing(cross, a, b, before)
+                });
+            }
+            Self::Streak(streak, x) => map(rows.read(*x), out, |x| streak.next(x)),
+            Self::BarsSince(condition, since) => map(rows.read(*condition), out, |condition| {
+                *since = if condition == TRUE {
+                    Some(0)
+                } else {
+                    since.map(|bars| bars + 1)
+                };
+                since.map_or(f64::NAN, |bars| bars as f64)
+            }),
+            Self::ValueWhen(condition, x, value) => {
+                zip(rows.read(*condition), rows.read(*x), out, |condition, x| {
+                    if condition == TRUE {
+                        *value = x;
+                    }
+                    *value
+                })
+            }
+            Self::Single(x, indicator) => {
+                let out = &mut out[..count];
+                match &mut **indicator {
+                    Single::Sma(average) => {
+                        average.next_rows(rows.read(*x), |row, value| out[row] = finite(value))
+                    }
+                    Single::Sum(sum) => sum.next_rows(rows.read(*x), |row, value| out[row] = finite(value)),
+                    other => other.next_rows(rows.read(*x), |row, value| out[row] = finite(value)),
+                }
+            }
+            Self::Pair(x, y, indicator) => {
+                indicator.next_rows((rows.read(*x), rows.read(*y)), |row, value| {
+                    out[row] = finite(value)
+                });
+            }
+            Self::Price(indicator) => {
+                indicator.next_rows(rows.bars, |row, value| out[row] = finite(value));
+            }
+            Self::SinglePair(x, indicator) => indicator.next_rows(rows.read(*x), spread(out, stride)),
+            Self::SingleTriple(x, indicator) => indicator.next_rows(rows.read(*x), spread(out, stride)),
+            Self::PricePair(indicator) => indicator.next_rows(rows.bars, spread(out, stride)),
+            Self::PriceTriple(indicator) => indicator.next_rows(rows.bars, spread(out, stride)),
+        }
+    }
+}
+
+/// Writes several results a row, each into its own column.
+fn spread<const N: usize>(out: &mut [f64], stride: usize) -> impl FnMut(usize, [f64; N]) {
+    move |row, results| {
+        for (column, value) in results.into_iter().enumerate() {
+            out[column * stride + row] = finite(value);
+        }
+    }
+}
+
+#[inline]
+fn map(xs: &[f64], out: &mut [f64], mut apply: impl FnMut(f64) -> f64) {
+    for (x, out) in xs.iter().zip(out) {
+        *out = apply(*x);
+    }
+}
+
+#[inline]
+fn zip(xs: &[f64], ys: &[f64], out: &mut [f64], mut apply: impl FnMut(f64, f64) -> f64) {
+    for ((x, y), out) in xs.iter().zip(ys).zip(out) {
+        *out = apply(*x, *y);
+    }
+}
+
+/// One loop for each operator, so that none is asked for inside.
+fn binary_rows(operator: BinaryOp, xs: &[f64], ys: &[f64], out: &mut [f64]) {
+    macro_rules! each {
+        ($($operator:ident),+) => {
+            match operator {
+                $(BinaryOp::$operator => zip(xs, ys, out, |x, y| binary(BinaryOp::$operator, x, y)),)+
+            }
+        };
+    }
+    each!(
+        Add,
+        Subtract,
+        Multiply,
+        Divide,
+        Remainder,
+        Less,
+        LessOrEqual,
+        Greater,
+        GreaterOrEqual,
+        Equal,
+        NotEqual,
+        And,
+        Or
+    );
+}
+
+fn bar_rows(value: BarValue, bars: BarSlice<'_>, out: &mut [f64]) {
+    match value {
+        BarValue::Open => out.copy_from_slice(bars.open),
+        BarValue::High => out.copy_from_slice(bars.high),
+        BarValue::Low => out.copy_from_slice(bars.low),
+        BarValue::Close => out.copy_from_slice(bars.close),
+        BarValue::Volume => out.copy_from_slice(bars.volume),
+        _ => {
+            for (row, out) in out.iter_mut().enumerate() {
+                *out = value.read(&bars.bar(row));
+            }
+        }
+    }
+}
