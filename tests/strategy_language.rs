@@ -43,14 +43,27 @@ fn the_whole_example_compiles() {
     let strategy = Strategy::compile(EXAMPLE, &BTreeMap::new(), None).expect("compiles");
     assert_eq!(strategy.name, "SMA cross");
     assert_eq!(strategy.timeframe.to_string(), "5m");
-    assert!(strategy.rules.entry_long.is_some() && strategy.rules.exit_long.is_some());
-    assert!(strategy.rules.entry_short.is_none() && strategy.rules.exit_short.is_none());
-    assert!(matches!(strategy.orders.entry.kind, OrderRuleKind::Limit { .. }));
-    assert_eq!(strategy.orders.entry.time_in_force, TimeInForceRule::Bars(10));
-    assert_eq!(strategy.risk.size, SizeRule::PercentOfEquity(95.0));
-    assert!(matches!(strategy.risk.stop_loss, Some(Distance::Price(_))));
-    assert_eq!(strategy.risk.take_profit, Some(Distance::Percent(0.03)));
-    assert_eq!(strategy.risk.trailing_stop, Some(Distance::Percent(0.015)));
+    let (entry, exit) = (&strategy.rules.entries[0], &strategy.rules.exits[0]);
+    assert!(entry.long.is_some() && exit.long.is_some());
+    assert!(entry.short.is_none() && exit.short.is_none());
+    assert!(matches!(
+        strategy.rules.entries[0].order.kind,
+        OrderRuleKind::Limit { .. }
+    ));
+    assert_eq!(
+        strategy.rules.entries[0].order.time_in_force,
+        TimeInForceRule::Bars(10)
+    );
+    assert_eq!(strategy.rules.entries[0].size, SizeRule::PercentOfEquity(95.0));
+    assert!(matches!(
+        strategy.rules.entries[0].protection.stop_loss,
+        Some(Distance::Price(_))
+    ));
+    assert_eq!(entry.protection.take_profit[0].at, Distance::Percent(0.03));
+    assert_eq!(
+        strategy.rules.entries[0].protection.trailing_stop,
+        Some(Distance::Percent(0.015))
+    );
     assert_eq!(strategy.risk.max_drawdown, Some(0.2));
     assert_eq!(strategy.risk.max_daily_loss, Some(0.05));
     assert_eq!(strategy.risk.cooldown, 10);
@@ -411,6 +424,7 @@ fn parameters_take_the_place_of_constants() {
 name: x
 params: {length: 3, share: 2, part: 0.25}
 entry: {long: 'close > sma(close, $length * 2)'}
+exit: {long: close < 1}
 orders:
   exit: {type: stop, stop_price: close - $share, time_in_force: day}
 risk:
@@ -428,15 +442,24 @@ risk:
     };
     let strategy = compile(&[]);
     assert_eq!(strategy.warm_up(), 6);
-    assert_eq!(strategy.risk.stop_loss, Some(Distance::Percent(0.02)));
+    assert_eq!(
+        strategy.rules.entries[0].protection.stop_loss,
+        Some(Distance::Percent(0.02))
+    );
     assert_eq!(strategy.risk.cooldown, 3);
     assert_eq!(
-        strategy.risk.size,
+        strategy.rules.entries[0].size,
         SizeRule::FixedQuantity("0.25".parse().expect("a number"))
     );
-    assert!(matches!(strategy.risk.trailing_stop, Some(Distance::Price(_))));
-    assert!(matches!(strategy.orders.exit.kind, OrderRuleKind::Stop { .. }));
-    assert_eq!(strategy.orders.exit.time_in_force, TimeInForceRule::Day);
+    assert!(matches!(
+        strategy.rules.entries[0].protection.trailing_stop,
+        Some(Distance::Price(_))
+    ));
+    assert!(matches!(
+        strategy.rules.exits[0].order.kind,
+        OrderRuleKind::Stop { .. }
+    ));
+    assert_eq!(strategy.rules.exits[0].order.time_in_force, TimeInForceRule::Day);
     let other = compile(&[("length", 10.0), ("part", 1.0)]);
     assert_eq!((other.warm_up(), other.params["share"]), (20, 2.0));
 }
@@ -447,9 +470,9 @@ fn what_a_file_leaves_out_has_a_default() {
         .expect("compiles");
     assert_eq!(strategy.timeframe, Timeframe::MINUTE);
     assert!(strategy.symbols.is_empty() && strategy.params.is_empty());
-    assert_eq!(strategy.risk.size, SizeRule::PercentOfEquity(95.0));
+    assert_eq!(strategy.rules.entries[0].size, SizeRule::PercentOfEquity(95.0));
     assert_eq!((strategy.risk.max_open_positions, strategy.risk.cooldown), (1, 0));
-    assert_eq!(strategy.orders.entry.kind, OrderRuleKind::Market);
+    assert_eq!(strategy.rules.entries[0].order.kind, OrderRuleKind::Market);
     assert_eq!(strategy.warm_up(), 1);
 }
 
@@ -462,8 +485,9 @@ fn every_type_of_order_is_written_with_its_prices() {
         let compiled = Strategy::compile(&yaml, &BTreeMap::new(), None);
         compiled
             .unwrap_or_else(|problems| panic!("{problems:?}"))
-            .orders
-            .entry
+            .rules
+            .entries[0]
+            .order
     };
     type Is = fn(&OrderRuleKind) -> bool;
     let kinds: [(&str, Is); 8] = [
@@ -548,5 +572,5 @@ fn sizes_keep_the_digits_of_the_file() {
         "name: x\nentry: {long: true}\nrisk: {size: {method: fixed_notional, value: 1234567.123456789}}\n";
     let strategy = Strategy::compile(yaml, &BTreeMap::new(), None).expect("compiles");
     let exact = "1234567.123456789".parse().expect("a number");
-    assert_eq!(strategy.risk.size, SizeRule::FixedNotional(exact));
+    assert_eq!(strategy.rules.entries[0].size, SizeRule::FixedNotional(exact));
 }

@@ -52,7 +52,10 @@ fn every_strategy_of_the_library_compiles_and_says_what_it_is() {
         let strategy = compile(&name, &yaml);
         assert!(!strategy.description.is_empty(), "{name}");
         assert_eq!(strategy.symbols.len(), 1, "{name}");
-        assert!(strategy.rules.exit_long.is_some(), "{name}");
+        assert!(
+            strategy.rules.exits.iter().any(|exit| exit.long.is_some()),
+            "{name}"
+        );
         assert!(strategy.warm_up() > 1, "{name}");
         // Both ends of every range compile as well.
         let spec = StrategySpec::parse(&yaml).expect("parses");

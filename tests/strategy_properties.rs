@@ -260,6 +260,6 @@ fn a_whole_strategy_survives_a_snapshot() {
     let bytes = postcard::to_stdvec(&strategy).expect("a strategy is plain data");
     let back: Strategy = postcard::from_bytes(&bytes).expect("reads back");
     assert_eq!(postcard::to_stdvec(&back), Ok(bytes));
-    let json = serde_json::to_string(&strategy.risk).expect("JSON as well");
+    let json = serde_json::to_string(&strategy.rules).expect("JSON as well");
     assert!(json.contains("RiskPercent"), "{json}");
 }

@@ -58,7 +58,7 @@ fn nanoseconds_a_bar() {
     for (name, yaml) in files {
         let one_minute = "1m".parse().ok();
         let mut strategy = Strategy::compile(&yaml, &BTreeMap::new(), one_minute).expect("compiles");
-        let rules = [strategy.rules.entry_long, strategy.rules.exit_long];
+        let rules = [strategy.rules.entries[0].long, strategy.rules.exits[0].long];
         let started = Instant::now();
         let mut held = 0_u32;
         for bar in &bars {

@@ -1,7 +1,8 @@
 //! What the engine keeps for each instrument that the strategy's rules run on.
 
 use super::ahead::Ahead;
-use super::rules::{EntryPlan, Reversal};
+use super::entries::PlannedEntry;
+use super::stakes::Stakes;
 use crate::market::{Bar, BarAggregator};
 use crate::model::Timeframe;
 use crate::portfolio::ValueModel;
@@ -17,8 +18,10 @@ pub(super) struct Desk {
     /// Base bars to the strategy's.
     pub(super) strategy_bars: BarAggregator,
     pub(super) program: Program,
-    pub(super) plan: Option<EntryPlan>,
-    pub(super) reversal: Option<Reversal>,
+    /// Which part of the position came from which entry.
+    pub(super) stakes: Stakes,
+    /// An entry in the other direction, to be placed when the position is closed.
+    pub(super) reversal: Option<PlannedEntry>,
     pub(super) cooldown_left: u32,
     pub(super) bars_in_trade: u32,
     pub(super) held: Held,
@@ -41,7 +44,7 @@ impl Desk {
             base_bars: BarAggregator::new(base),
             strategy_bars: BarAggregator::new(program.timeframe()),
             program,
-            plan: None,
+            stakes: Stakes::default(),
             reversal: None,
             cooldown_left: 0,
             bars_in_trade: 0,

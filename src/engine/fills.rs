@@ -277,8 +277,14 @@ impl Engine {
         }
         if order.purpose.reduces() {
             self.end_entry(at, time, sink);
-        } else if order.purpose == OrderPurpose::Entry {
-            self.protect(at, order.side, price, time, sink);
+        }
+        if is_strategy_s {
+            let adds = self.account.holding(at).quantity() * order.side.sign() > Decimal::ZERO;
+            if !adds {
+                self.leave_stakes(at, order.id, quantity, time, sink);
+            } else if order.purpose == OrderPurpose::Entry {
+                self.protect(at, order.id, order.side, (price, quantity), time, sink);
+            }
         }
         self.after_fill(order, quantity, time, sink);
         if let Some(trade) = effect.closed {
@@ -315,7 +321,7 @@ impl Engine {
         if self.is_traded(at) {
             let cooldown = self.config.strategy.risk.cooldown;
             let desk = self.desk_mut(at);
-            desk.plan = None;
+            desk.stakes.end_position();
             desk.cooldown_left = cooldown;
         }
     }

@@ -5,73 +5,39 @@ use super::orders::Draft;
 use super::terms::{OrderTerms, takes_next_price};
 use super::{Engine, EventKind, SessionState, Sink};
 use crate::market::Bar;
-use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp};
-use crate::order::{
-    CancelReason, DenyReason, Order, OrderKind, OrderPurpose, OrderStatus, TimeInForce, Trail,
-};
-use crate::portfolio::{Claim, TradeSide};
-use crate::risk::{SizingInputs, size};
-use crate::strategy::{ConditionSlot, Distance, PositionView};
+use crate::model::{InstrumentId, OrderId, Price, Quantity, Timestamp};
+use crate::order::{CancelReason, Order, OrderKind, OrderPurpose, TimeInForce};
+use crate::portfolio::TradeSide;
+use crate::strategy::{ConditionSlot, ExitRule, PartRule, PositionView};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-
-/// Distances from the entry price at which a position is protected, fixed when the entry was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct EntryPlan {
-    stop_loss: Option<Span>,
-    take_profit: Option<Span>,
-    trailing_stop: Option<Span>,
-}
-
-/// A distance in price, or as a share of the entry price.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-enum Span {
-    Price(f64),
-    Share(f64),
-}
-
-impl EntryPlan {
-    /// The plan after a split: distances in price are divided by it.
-    fn after_split(self, ratio: f64) -> Self {
-        let divide = |span: Option<Span>| {
-            span.map(|span| match span {
-                Span::Price(distance) => Span::Price(distance / ratio),
-                Span::Share(_) => span,
-            })
-        };
-        Self {
-            stop_loss: divide(self.stop_loss),
-            take_profit: divide(self.take_profit),
-            trailing_stop: divide(self.trailing_stop),
-        }
-    }
-}
-
-impl Span {
-    fn from(self, price: f64) -> f64 {
-        match self {
-            Self::Price(distance) => distance,
-            Self::Share(share) => share * price,
-        }
-    }
-}
-
-/// An entry in the other direction, to be placed when the position is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Reversal {
-    side: TradeSide,
-    terms: OrderTerms,
-    plan: EntryPlan,
-    decision_price: Price,
-}
 
 /// What the rules say at one close.
 #[derive(Clone, Copy, Debug)]
 struct Wishes {
+    /// The direction in which an entry rule holds.
     enter: Option<TradeSide>,
+    /// Whether a rule that adds to what is held does.
+    add: bool,
     exit_long: bool,
     exit_short: bool,
+}
+
+/// How much of the position an exit is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Extent {
+    Nothing,
+    Part(Quantity),
+    Whole,
+}
+
+/// The close at which is decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Close {
+    /// The instrument whose bar closed.
+    pub(super) at: InstrumentId,
+    pub(super) price: Price,
+    pub(super) time: Timestamp,
 }
 
 impl Desk {
@@ -117,32 +83,54 @@ impl Engine {
         if !matches!(self.state, SessionState::Running | SessionState::Paused) {
             return;
         }
-        let wishes = self.wishes(at, cooling);
-        if wishes.enter.is_some() || wishes.exit_long || wishes.exit_short {
-            self.follow(at, wishes, bar.close, time, sink);
+        let (rules, program) = (&self.config.strategy.rules, &self.desk(at).program);
+        if rules.conditions().any(|slot| program.condition(slot)) {
+            let wishes = self.wishes(at, cooling);
+            if wishes.enter.is_some() || wishes.add || wishes.exit_long || wishes.exit_short {
+                self.follow(at, wishes, bar.close, time, sink);
+            }
         }
     }
 
-    #[inline]
+    /// Whether a condition held at this close.
+    pub(super) fn holds(&self, at: InstrumentId, slot: Option<ConditionSlot>) -> bool {
+        slot.is_some_and(|slot| self.desk(at).program.condition(slot))
+    }
+
     fn wishes(&self, at: InstrumentId, cooling: bool) -> Wishes {
-        let rules = &self.config.strategy.rules;
-        let holds =
-            |slot: Option<ConditionSlot>| slot.is_some_and(|slot| self.desk(at).program.condition(slot));
         let may_enter = self.state == SessionState::Running && !cooling && !self.protection.blocks_entries();
-        let enter = match (
-            may_enter && holds(rules.entry_long),
-            may_enter && holds(rules.entry_short),
-        ) {
+        let entries = |side| may_enter && self.first_entry(at, side).is_some();
+        let enter = match (entries(TradeSide::Long), entries(TradeSide::Short)) {
             (true, false) => Some(TradeSide::Long),
             (false, true) => Some(TradeSide::Short),
             // Both at once contradict each other: nothing is the safe reading.
             _ => None,
         };
+        let rules = &self.config.strategy.rules;
+        let adds = |side| {
+            let mut additions = rules.entries.iter().filter(|rule| rule.adds_to.is_some());
+            additions.any(|rule| self.holds(at, rule.condition(side)))
+        };
+        let exits = |side| {
+            rules
+                .exits
+                .iter()
+                .any(|rule| self.holds(at, rule.condition(side)))
+        };
         Wishes {
             enter,
-            exit_long: holds(rules.exit_long),
-            exit_short: holds(rules.exit_short),
+            add: may_enter && self.account.holding(at).side().is_some_and(adds),
+            exit_long: exits(TradeSide::Long),
+            exit_short: exits(TradeSide::Short),
         }
+    }
+
+    /// The first rule in the file that would open a position in this direction.
+    pub(super) fn first_entry(&self, at: InstrumentId, side: TradeSide) -> Option<u16> {
+        let rules = (0..).zip(&self.config.strategy.rules.entries);
+        let mut opening = rules.filter(|(_, rule)| rule.adds_to.is_none());
+        let found = opening.find(|(_, rule)| self.holds(at, rule.condition(side)));
+        found.map(|(number, _)| number)
     }
 
     fn follow<S: Sink>(
@@ -153,89 +141,213 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
-        let exits = |side: TradeSide| match side {
-            TradeSide::Long => wishes.exit_long,
-            TradeSide::Short => wishes.exit_short,
-        };
-        let Some(decision_price) = self.instrument(at).price_from_f64(close) else {
+        let Some(price) = self.instrument(at).price_from_f64(close) else {
             return;
         };
+        let close = Close { at, price, time };
         // An order whose time ends with this bar does not stand in the way of the next one.
         self.expire_orders(at, time, sink);
-        if let Some(held) = self.account.holding(at).side() {
-            if wishes.enter == Some(held) {
-                self.desk_mut(at).reversal = None;
-            }
-            let turn = wishes.enter.filter(|side| *side != held);
-            if exits(held) || turn.is_some() {
-                self.exit(at, held, turn.is_some(), decision_price, time, sink);
-            }
+        self.tidy_stakes(at);
+        match self.account.holding(at).side() {
+            Some(held) => self.follow_in_position(held, wishes, close, sink),
+            None => self.follow_flat(wishes, close, sink),
+        }
+    }
+
+    fn follow_in_position<S: Sink>(&mut self, held: TradeSide, wishes: Wishes, close: Close, sink: &mut S) {
+        let Close { at, time, .. } = close;
+        if wishes.enter == Some(held) {
+            self.desk_mut(at).reversal = None;
+        }
+        let turn = wishes.enter.filter(|side| *side != held);
+        let whole = self.first_exit(at, held, |extent| extent == Extent::Whole);
+        if whole.is_some() || turn.is_some() {
+            self.exit(held, whole, turn.is_some(), close, sink);
             if let Some(side) = turn {
-                self.turn(at, side, decision_price, time, sink);
+                self.turn(side, close, sink);
             }
             // A partly filled entry goes on only while its side is wanted.
-            if exits(held) || turn.is_some() {
-                self.cancel_where(
+            self.cancel_where(
+                at,
+                |order| order.purpose == OrderPurpose::Entry,
+                CancelReason::Replaced,
+                time,
+                sink,
+            );
+            return;
+        }
+        if self
+            .market(at)
+            .orders
+            .find(|order| self.is_whole_exit(at, order))
+            .is_some()
+        {
+            // What is being closed is neither closed in parts nor added to.
+            return;
+        }
+        let exits = self.config.strategy.rules.exits.len() as u16;
+        for number in (0..exits).filter(|_| wishes.exit_long || wishes.exit_short) {
+            let rule = self.exit_rule(number);
+            if self.holds(at, rule.condition(held))
+                && let Extent::Part(quantity) = self.extent(at, rule)
+            {
+                self.exit_part(number, held, quantity, close, sink);
+            }
+        }
+        if wishes.enter == Some(held) || wishes.add {
+            self.enter_all(held, close, sink);
+        }
+    }
+
+    fn follow_flat<S: Sink>(&mut self, wishes: Wishes, close: Close, sink: &mut S) {
+        let Close { at, time, .. } = close;
+        for side in [TradeSide::Long, TradeSide::Short] {
+            if wishes.enter.is_some_and(|wanted| wanted != side) {
+                self.withdraw_entries(at, side, |_| true, time, sink);
+            } else {
+                self.withdraw_exited(at, side, time, sink);
+            }
+        }
+        if let Some(side) = wishes.enter {
+            self.enter_all(side, close, sink);
+        }
+    }
+
+    /// Withdraws the entries in a direction for which an exit holds.
+    fn withdraw_exited<S: Sink>(&mut self, at: InstrumentId, side: TradeSide, time: Timestamp, sink: &mut S) {
+        for number in 0..self.config.strategy.rules.exits.len() as u16 {
+            let rule = self.exit_rule(number);
+            if rule.close.is_none() && self.holds(at, rule.condition(side)) {
+                let of = rule.of.clone();
+                self.withdraw_entries(
                     at,
-                    |order| order.purpose == OrderPurpose::Entry,
-                    CancelReason::Replaced,
+                    side,
+                    |family| of.is_empty() || of.contains(&family),
                     time,
                     sink,
                 );
             }
+        }
+    }
+
+    /// Withdraws the entry orders on the way in a direction whose entry `wanted` picks.
+    fn withdraw_entries<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        side: TradeSide,
+        wanted: impl Fn(u16) -> bool,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let is_waiting = |order: &Order| order.purpose == OrderPurpose::Entry && order.side == side.entry();
+        if self.market(at).orders.find(is_waiting).is_none() {
             return;
         }
-        let orders = &self.market(at).orders;
-        let working = orders
-            .find(|order| order.purpose == OrderPurpose::Entry)
-            .map(|index| orders.at(index).side);
-        if let Some(order_side) = working {
-            let side = if order_side == Side::Buy {
-                TradeSide::Long
-            } else {
-                TradeSide::Short
-            };
-            let unwanted = exits(side) || wishes.enter.is_some_and(|wanted| wanted != side);
-            if !unwanted {
-                return;
-            }
-            self.cancel_entries_in(at, CancelReason::Replaced, time, sink);
+        self.desk_mut(at).reversal = None;
+        let rules = &self.config.strategy.rules;
+        let stakes = self.desk(at).stakes.as_slice().iter();
+        let picked: Vec<OrderId> = stakes
+            .filter(|stake| wanted(rules.family(stake.rule)))
+            .map(|stake| stake.order)
+            .collect();
+        self.cancel_where(
+            at,
+            |order| is_waiting(order) && picked.contains(&order.id),
+            CancelReason::Replaced,
+            time,
+            sink,
+        );
+        self.tidy_stakes(at);
+    }
+
+    fn exit_rule(&self, number: u16) -> &ExitRule {
+        &self.config.strategy.rules.exits[usize::from(number)]
+    }
+
+    /// The first exit in the file that holds and is about so much of the position.
+    fn first_exit(&self, at: InstrumentId, held: TradeSide, wanted: impl Fn(Extent) -> bool) -> Option<u16> {
+        let rules = (0..).zip(&self.config.strategy.rules.exits);
+        let mut holding = rules.filter(|(_, rule)| self.holds(at, rule.condition(held)));
+        let found = holding.find(|(_, rule)| wanted(self.extent(at, rule)));
+        found.map(|(number, _)| number)
+    }
+
+    /// How much of the position an exit is about, in whole lots; of a part that is less than one lot, one.
+    fn extent(&self, at: InstrumentId, rule: &ExitRule) -> Extent {
+        if rule.is_whole() {
+            return Extent::Whole;
         }
-        if let Some(side) = wishes.enter {
-            self.enter(at, side, decision_price, time, sink);
+        let held = self.account.holding(at).quantity().abs();
+        let base = if rule.of.is_empty() {
+            held
+        } else {
+            self.held_of(at, &rule.of)
+        };
+        let wanted = match rule.close {
+            None => Some(base),
+            Some(PartRule::Share(share)) => Decimal::from_f64(share).map(|share| base * share),
+            Some(PartRule::Quantity(slot)) => Decimal::from_f64(self.desk(at).program.number(slot)),
+        };
+        let instrument = self.instrument(at);
+        match wanted.filter(|wanted| *wanted > Decimal::ZERO) {
+            Some(_) if base.is_zero() => Extent::Nothing,
+            // All that is held, and no promise to close it in parts.
+            Some(_) if rule.close.is_none() && base == held => Extent::Whole,
+            Some(wanted) => {
+                let lots = instrument.floor_to_lot(wanted).0.max(instrument.lot());
+                Extent::Part(Quantity(lots.min(base)))
+            }
+            None => Extent::Nothing,
+        }
+    }
+
+    /// What is left of the stakes of some entries.
+    fn held_of(&self, at: InstrumentId, entries: &[u16]) -> Decimal {
+        let rules = &self.config.strategy.rules;
+        let stakes = self.desk(at).stakes.as_slice().iter();
+        let of = stakes.filter(|stake| entries.contains(&rules.family(stake.rule)));
+        of.map(|stake| stake.left).sum()
+    }
+
+    /// Whether an order on its way closes the whole position at a rule's or a person's wish.
+    fn is_whole_exit(&self, at: InstrumentId, order: &Order) -> bool {
+        matches!(order.purpose, OrderPurpose::Exit | OrderPurpose::Flatten)
+            && self.desk(at).stakes.partial_of(order.id).is_none()
+    }
+
+    /// Withdraws the orders that close parts of the position: all of it is to be closed.
+    fn withdraw_partials<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        for partial in self.desk(at).stakes.partials().to_vec() {
+            if let Some(index) = self.market(at).orders.position(partial.order) {
+                self.cancel(at, index, CancelReason::Replaced, time, sink);
+            }
         }
     }
 
     /// Places the exit of the strategy's exit rule, or a market order when the position is to be turned around.
-    fn exit<S: Sink>(
-        &mut self,
-        at: InstrumentId,
-        held: TradeSide,
-        turns: bool,
-        decision_price: Price,
-        time: Timestamp,
-        sink: &mut S,
-    ) {
-        let rule = self.config.strategy.orders.exit;
-        let reason = match held {
-            TradeSide::Long => "exit.long",
-            TradeSide::Short => "exit.short",
-        };
-        let is_exit = |order: &Order| matches!(order.purpose, OrderPurpose::Exit | OrderPurpose::Flatten);
+    fn exit<S: Sink>(&mut self, held: TradeSide, rule: Option<u16>, turns: bool, close: Close, sink: &mut S) {
+        let Close { at, price, time } = close;
+        self.withdraw_partials(at, time, sink);
+        let rule = rule.map(|number| self.exit_rule(number));
+        let reason = rule.map_or(
+            Cow::Borrowed(match held {
+                TradeSide::Long => "exit.long",
+                TradeSide::Short => "exit.short",
+            }),
+            |rule| rule.reason(held),
+        );
         let side = held.entry().opposite();
-        let terms = if turns {
+        let terms = match rule {
+            Some(rule) if !turns => self.order_terms(at, &rule.order, side, price, time),
             // The entry in the other direction waits for this one, so it has to end the position.
-            Ok(OrderTerms::MARKET)
-        } else {
-            self.order_terms(at, &rule, side, decision_price, time)
+            _ => Ok(OrderTerms::MARKET),
         };
         let Ok(terms) = terms else {
             // An exit must not fail for want of a number: it goes to the market instead.
-            return self.close_position(at, OrderPurpose::Exit, Cow::Borrowed(reason), time, sink);
+            return self.close_position(at, OrderPurpose::Exit, reason, time, sink);
         };
-        let orders = &self.market(at).orders;
-        if let Some(index) = orders.find(is_exit) {
-            let upgrade = terms.takes_next_price() && !is_at_market(orders.at(index));
+        if let Some(index) = self.market(at).orders.find(|order| self.is_whole_exit(at, order)) {
+            let upgrade = terms.takes_next_price() && !is_at_market(self.market(at).orders.at(index));
             if !upgrade {
                 return;
             }
@@ -246,11 +358,49 @@ impl Engine {
             instrument: at,
             side,
             purpose: OrderPurpose::Exit,
-            reason: Cow::Borrowed(reason),
-            decision_price,
+            reason,
+            decision_price: price,
             ..terms.draft(self.instrument(at), quantity)
         };
         self.place(draft, time, sink);
+    }
+
+    /// Closes a part of the position by an exit rule, unless it has done so as often as it may or is about to.
+    fn exit_part<S: Sink>(
+        &mut self,
+        number: u16,
+        held: TradeSide,
+        quantity: Quantity,
+        close: Close,
+        sink: &mut S,
+    ) {
+        let Close { at, price, time } = close;
+        let rule = self.exit_rule(number);
+        let is_spent = rule.close.is_some() && self.desk(at).stakes.exits_of(number) >= rule.max_exits;
+        let is_under_way = self
+            .desk(at)
+            .stakes
+            .partials()
+            .iter()
+            .any(|partial| partial.rule == number);
+        if is_spent || is_under_way {
+            return;
+        }
+        let (side, reason) = (held.entry().opposite(), rule.reason(held));
+        let terms = self.order_terms(at, &rule.order, side, price, time);
+        // An exit must not fail for want of a number: it goes to the market instead.
+        let terms = terms.unwrap_or(OrderTerms::MARKET);
+        let draft = Draft {
+            instrument: at,
+            side,
+            purpose: OrderPurpose::Exit,
+            reason,
+            decision_price: price,
+            ..terms.draft(self.instrument(at), quantity)
+        };
+        if let Some(order) = self.place(draft, time, sink) {
+            self.desk_mut(at).stakes.begin_partial(order, number);
+        }
     }
 
     /// Closes the position at the market, unless an order that does so is under way.
@@ -284,294 +434,40 @@ impl Engine {
         self.place(draft, time, sink);
     }
 
-    fn enter<S: Sink>(
+    /// Forgets stakes and partial exits that are over.
+    fn tidy_stakes(&mut self, at: InstrumentId) {
+        let (desk, orders) = (&mut self.desks[at.index()], &self.markets[at.index()].orders);
+        desk.stakes.tidy(|order| orders.position(order).is_some());
+    }
+
+    /// Something of the strategy's position was closed: it leaves its stakes, and what protects them shrinks.
+    pub(super) fn leave_stakes<S: Sink>(
         &mut self,
         at: InstrumentId,
-        side: TradeSide,
-        decision_price: Price,
+        order: OrderId,
+        quantity: Quantity,
         time: Timestamp,
         sink: &mut S,
     ) {
-        match self.plan_entry(at, side, decision_price, time) {
-            Ok(entry) => self.enter_planned(at, entry, 0, time, sink),
-            Err(reason) => self.deny_entry(at, side, decision_price, reason, time, sink),
-        }
-    }
-
-    /// Remembers an entry in the other direction for when the position is closed.
-    fn turn<S: Sink>(
-        &mut self,
-        at: InstrumentId,
-        side: TradeSide,
-        decision_price: Price,
-        time: Timestamp,
-        sink: &mut S,
-    ) {
-        match self.plan_entry(at, side, decision_price, time) {
-            Ok(entry) => self.desk_mut(at).reversal = Some(entry),
-            Err(reason) => self.deny_entry(at, side, decision_price, reason, time, sink),
-        }
-    }
-
-    /// What an entry comes to at this close: its order's terms, and how the position will be protected.
-    fn plan_entry(
-        &self,
-        at: InstrumentId,
-        side: TradeSide,
-        decision_price: Price,
-        time: Timestamp,
-    ) -> Result<Reversal, DenyReason> {
-        let rule = self.config.strategy.orders.entry;
-        Ok(Reversal {
-            side,
-            terms: self.order_terms(at, &rule, side.entry(), decision_price, time)?,
-            plan: self.plan_protection(at)?,
-            decision_price,
-        })
-    }
-
-    /// Tells of an entry that the rule wanted and whose numbers gave out.
-    fn deny_entry<S: Sink>(
-        &mut self,
-        at: InstrumentId,
-        side: TradeSide,
-        decision_price: Price,
-        reason: DenyReason,
-        time: Timestamp,
-        sink: &mut S,
-    ) {
-        let nothing = OrderTerms::MARKET.draft(self.instrument(at), Quantity::ZERO);
-        self.deny(entry_draft(at, nothing, side, decision_price), reason, time, sink);
-    }
-
-    /// The position is closed: the entry in the other direction, if one is waiting, goes out, unless a cooldown begins.
-    pub(super) fn reverse<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
-        if let Some(reversal) = self.desk_mut(at).reversal.take()
-            && self.state == SessionState::Running
-            && self.desk(at).cooldown_left == 0
-        {
-            // The strategy has to hear first that it is flat.
-            let answer = self.models.latency.response(time, self.counters.fills);
-            self.enter_planned(at, reversal, answer, time, sink);
-        }
-    }
-
-    fn enter_planned<S: Sink>(
-        &mut self,
-        at: InstrumentId,
-        entry: Reversal,
-        known_after: i64,
-        time: Timestamp,
-        sink: &mut S,
-    ) {
-        let Reversal {
-            side,
-            terms,
-            plan,
-            decision_price,
-        } = entry;
-        let price = terms.kind.price().unwrap_or(decision_price);
-        let inputs = SizingInputs {
-            instrument: self.instrument(at),
-            equity: self.equity(),
-            price,
-            reach: self.reach_of_entry(at, side.entry(), price),
-            stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
-        };
-        let sized = size(&self.config.strategy.risk.size, &inputs);
-        let quantity = *sized.as_ref().unwrap_or(&Quantity::ZERO);
-        let draft = Draft {
-            known_after,
-            ..entry_draft(
-                at,
-                terms.draft(self.instrument(at), quantity),
-                side,
-                decision_price,
-            )
-        };
-        match sized {
-            Ok(_) => {
-                if self.place(draft, time, sink).is_some() {
-                    self.desk_mut(at).plan = Some(plan);
-                }
-            }
-            Err(reason) => self.deny(draft, reason, time, sink),
-        }
-    }
-
-    /// What the free funds carry of an entry at a price, slippage and fee included.
-    fn reach_of_entry(&self, at: InstrumentId, side: Side, price: Price) -> Quantity {
-        let instrument = self.instrument(at);
-        let claim = Claim {
-            side,
-            price,
-            wanted: Quantity(Decimal::MAX),
-            released: Money::zero(instrument.quote()),
-            rate: self.models.worst_rate(),
-        };
-        let cost = |quantity| self.models.worst_cost(instrument, price, quantity);
-        self.account.reach(at, instrument, &claim, cost)
-    }
-
-    /// Brings what is planned but not yet ordered in step with a split.
-    pub(super) fn split_plans(&mut self, at: InstrumentId, ratio: Decimal) {
-        let by = Price(ratio).to_f64();
-        let (desk, instrument) = (&mut self.desks[at.index()], self.markets[at.index()].instrument());
-        desk.plan = desk.plan.map(|plan| plan.after_split(by));
-        if let Some(reversal) = &mut desk.reversal {
-            let exact = (reversal.decision_price.0 / ratio).round_dp(Money::SCALE);
-            reversal.decision_price = Price(exact.normalize());
-            reversal.terms = reversal
-                .terms
-                .after_split(instrument, reversal.side.entry(), ratio);
-            reversal.plan = reversal.plan.after_split(by);
-        }
-    }
-
-    fn plan_protection(&self, at: InstrumentId) -> Result<EntryPlan, DenyReason> {
-        let risk = &self.config.strategy.risk;
-        Ok(EntryPlan {
-            stop_loss: self.span(at, "stop loss", risk.stop_loss)?,
-            take_profit: self.span(at, "take profit", risk.take_profit)?,
-            trailing_stop: self.span(at, "trailing stop", risk.trailing_stop)?,
-        })
-    }
-
-    fn span(
-        &self,
-        at: InstrumentId,
-        what: &str,
-        distance: Option<Distance>,
-    ) -> Result<Option<Span>, DenyReason> {
-        let span = match distance {
-            None => return Ok(None),
-            Some(Distance::Percent(share)) => Span::Share(share),
-            Some(Distance::Price(slot)) => Span::Price(self.desk(at).program.number(slot)),
-        };
-        let (Span::Price(value) | Span::Share(value)) = span;
-        if value.is_finite() && value > 0.0 {
-            Ok(Some(span))
-        } else {
-            Err(DenyReason::Undefined {
-                what: what.to_owned(),
-                value: value.to_string(),
-            })
-        }
-    }
-
-    /// Places the protective orders of an entry that filled, or lets them grow with it.
-    pub(super) fn protect<S: Sink>(
-        &mut self,
-        at: InstrumentId,
-        entry_side: Side,
-        price: Price,
-        time: Timestamp,
-        sink: &mut S,
-    ) {
-        let Some(plan) = self.desks.get(at.index()).and_then(|desk| desk.plan) else {
-            return;
-        };
-        let quantity = Quantity(self.account.holding(at).quantity().abs());
-        let purposes = [
-            OrderPurpose::StopLoss,
-            OrderPurpose::TakeProfit,
-            OrderPurpose::TrailingStop,
-        ];
-        let mut grown = false;
-        for purpose in purposes {
-            let orders = &self.market(at).orders;
-            let Some(index) = orders.find(|order| order.purpose == purpose) else {
-                continue;
-            };
-            let order = orders.at(index);
-            let kind = order.kind;
-            if matches!(order.status, OrderStatus::Accepted | OrderStatus::PartiallyFilled) {
-                let total = Quantity(quantity.0 + order.filled.0);
-                self.amend(at, index, kind, total, time, sink);
-            }
-            grown = true;
-        }
-        if grown {
+        if self.desk(at).stakes.as_slice().is_empty() {
             return;
         }
-        let spans = [plan.stop_loss, plan.take_profit, plan.trailing_stop];
-        for (purpose, span) in purposes.into_iter().zip(spans) {
-            let Some(kind) = span.and_then(|span| self.protective(at, purpose, entry_side, price, span))
-            else {
-                continue;
-            };
-            let reason = match purpose {
-                OrderPurpose::StopLoss => "stop loss",
-                OrderPurpose::TakeProfit => "take profit",
-                _ => "trailing stop",
-            };
-            let draft = Draft {
-                instrument: at,
-                side: entry_side.opposite(),
-                kind,
-                quantity,
-                time_in_force: TimeInForce::Gtc,
-                purpose,
-                reason: Cow::Borrowed(reason),
-                decision_price: price,
-                ..Draft::BLANK
-            };
-            if let Some(id) = self.place(draft, time, sink)
-                && let Some(index) = self.market(at).orders.position(id)
-            {
-                self.accept(at, index, time, sink);
-            }
+        let exit = self.desk(at).stakes.partial_of(order);
+        let of = exit
+            .map(|number| self.exit_rule(number).of.clone())
+            .unwrap_or_default();
+        let held = self.account.holding(at).quantity().abs();
+        let (desk, rules) = (&mut self.desks[at.index()], &self.config.strategy.rules);
+        desk.stakes.leave(order, quantity.0, held, |stake| {
+            of.is_empty() || of.contains(&rules.family(stake.rule))
+        });
+        self.desk_mut(at).stakes.count_partial(order);
+        if !held.is_zero() {
+            self.shrink_guards(at, time, sink);
         }
-    }
-
-    /// A protective order at a distance from the entry price, at least one tick away; `None` when there is no such price
-    /// (a stop below zero can never be met).
-    fn protective(
-        &self,
-        at: InstrumentId,
-        purpose: OrderPurpose,
-        entry_side: Side,
-        entry: Price,
-        span: Span,
-    ) -> Option<OrderKind> {
-        let instrument = self.instrument(at);
-        let distance = span.from(entry.to_f64()).max(Price(instrument.tick()).to_f64());
-        let up = (entry_side == Side::Buy) == (purpose == OrderPurpose::TakeProfit);
-        let level = if up {
-            entry.to_f64() + distance
-        } else {
-            entry.to_f64() - distance
-        };
-        let price = instrument.price_from_f64(level)?;
-        Some(match purpose {
-            OrderPurpose::TakeProfit => OrderKind::Limit { price },
-            OrderPurpose::TrailingStop => OrderKind::TrailingStop {
-                stop_price: price,
-                trail: match span {
-                    Span::Price(amount) => Trail::Amount(Decimal::from_f64(amount)?),
-                    Span::Share(share) => Trail::Share(Decimal::from_f64(share)?),
-                },
-            },
-            _ => OrderKind::Stop { stop_price: price },
-        })
     }
 }
 
 fn is_at_market(order: &Order) -> bool {
     takes_next_price(order.kind, order.time_in_force)
-}
-
-fn entry_draft(at: InstrumentId, draft: Draft, side: TradeSide, decision_price: Price) -> Draft {
-    let reason = match side {
-        TradeSide::Long => "entry.long",
-        TradeSide::Short => "entry.short",
-    };
-    Draft {
-        instrument: at,
-        side: side.entry(),
-        purpose: OrderPurpose::Entry,
-        reason: Cow::Borrowed(reason),
-        decision_price,
-        ..draft
-    }
 }

@@ -26,6 +26,7 @@ mod indicator;
 mod problem;
 mod program;
 mod rules;
+mod schema;
 mod spec;
 mod yaml;
 
@@ -33,7 +34,8 @@ pub use compile::compile_expressions;
 pub use problem::Problem;
 pub use program::{Columns, ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{
-    DisplayRule, Distance, OrderRule, OrderRuleKind, OrderRules, RiskRules, Rules, SizeRule, Strategy,
-    TimeInForceRule,
+    DisplayRule, Distance, EntryRule, ExitRule, OrderRule, OrderRuleKind, PartRule, ProtectionRule,
+    RiskRules, Rules, SizeRule, Spacing, Strategy, TargetRule, TimeInForceRule,
 };
+pub use schema::json_schema;
 pub use spec::{ParamSpec, StrategySpec};

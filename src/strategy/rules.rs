@@ -3,9 +3,10 @@
 use super::program::{ConditionSlot, NumberSlot, Program};
 use crate::model::{Symbol, Timeframe};
 use crate::order::PostOnly;
+use crate::portfolio::TradeSide;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// A compiled strategy: rules that point into a program, and the program with everything it remembers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,11 +21,9 @@ pub struct Strategy {
     pub timeframe: Timeframe,
     /// The parameters' values: the file's defaults with the overrides on top.
     pub params: BTreeMap<String, f64>,
-    /// When to enter and leave.
+    /// When to enter and leave, by which orders, and how much.
     pub rules: Rules,
-    /// By which orders.
-    pub orders: OrderRules,
-    /// How much, and how it is protected.
+    /// What limits all of it.
     pub risk: RiskRules,
     /// What computes all of it.
     pub program: Program,
@@ -40,35 +39,159 @@ impl Strategy {
     }
 }
 
-/// When to enter and leave. A rule that the file leaves out, or sets to `false`, is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// When to enter and leave, and by what: every rule brings its own order, size and protection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
-    /// Buy to open.
-    pub entry_long: Option<ConditionSlot>,
+    /// What opens a position or adds to it, in the file's order: of several that hold at one close, the first goes first.
+    pub entries: Vec<EntryRule>,
+    /// What closes it or a part of it, in the file's order.
+    pub exits: Vec<ExitRule>,
+    /// Most entries of one direction that may be held or on their way at once; 1 is no scaling in.
+    pub max_entries: u32,
+}
+
+/// A rule that opens a position, or adds to one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntryRule {
+    /// As the file names it; empty for the only entry of a file that names none.
+    pub name: String,
+    /// Buy to open; `None` when the file leaves it out or sets it to `false`.
+    pub long: Option<ConditionSlot>,
     /// Sell to open.
-    pub entry_short: Option<ConditionSlot>,
-    /// Sell to close.
-    pub exit_long: Option<ConditionSlot>,
+    pub short: Option<ConditionSlot>,
+    /// By which order.
+    pub order: OrderRule,
+    /// How much.
+    pub size: SizeRule,
+    /// How what it buys is protected.
+    pub protection: ProtectionRule,
+    /// Most times that it may be in a position at once.
+    pub max_entries: u32,
+    /// For a rule that only adds: the entry to which, as its place in the list.
+    pub adds_to: Option<u16>,
+    /// For a rule that only adds: how far the market must have gone since the last fill.
+    pub spacing: Option<Spacing>,
+}
+
+/// How far the market must have gone from the price of the last entry before the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Spacing {
+    /// In favour of the position.
+    Gain(Distance),
+    /// Against it.
+    Loss(Distance),
+}
+
+/// At which distances from its entry price a part of a position is closed; fixed when the entry is decided.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProtectionRule {
+    /// Loss at which it is closed.
+    pub stop_loss: Option<Distance>,
+    /// Gains at which it is closed, or a part of it; nearest first as the file has them.
+    pub take_profit: Vec<TargetRule>,
+    /// Distance at which a stop follows the best price since the entry; a percentage is one of that price.
+    pub trailing_stop: Option<Distance>,
+}
+
+/// One step of taking profit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetRule {
+    /// The gain.
+    pub at: Distance,
+    /// How much of the entry's quantity it closes, as a ratio; `None` for all that is left.
+    pub close: Option<f64>,
+}
+
+/// A rule that closes a position or a part of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExitRule {
+    /// As the file names it; empty for the only exit of a file that names none.
+    pub name: String,
+    /// Sell to close; `None` when the file leaves it out or sets it to `false`.
+    pub long: Option<ConditionSlot>,
     /// Buy to close.
-    pub exit_short: Option<ConditionSlot>,
+    pub short: Option<ConditionSlot>,
+    /// By which order.
+    pub order: OrderRule,
+    /// The entries whose part of the position it closes, as their places in the list; empty for the whole position.
+    pub of: Vec<u16>,
+    /// How much of that; `None` for all of it.
+    pub close: Option<PartRule>,
+    /// How often in one position it may close a part.
+    pub max_exits: u32,
+}
+
+/// A part of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PartRule {
+    /// A ratio of what is held when the exit is decided: 0.5 is 50 %.
+    Share(f64),
+    /// Units of the instrument.
+    Quantity(NumberSlot),
 }
 
 impl Rules {
-    /// All conditions: while none of them holds, the rules want nothing.
-    pub fn conditions(&self) -> impl Iterator<Item = ConditionSlot> + use<> {
-        [self.entry_long, self.entry_short, self.exit_long, self.exit_short]
-            .into_iter()
-            .flatten()
+    /// Every condition that the rules read. Where none of them holds at a close, there is nothing to decide.
+    pub fn conditions(&self) -> impl Iterator<Item = ConditionSlot> {
+        let entries = self.entries.iter().flat_map(|rule| [rule.long, rule.short]);
+        let exits = self.exits.iter().flat_map(|rule| [rule.long, rule.short]);
+        entries.chain(exits).flatten()
+    }
+
+    /// The entry that a rule's part of a position is counted under: what adds to an entry belongs to it.
+    #[must_use]
+    pub fn family(&self, entry: u16) -> u16 {
+        let rule = self.entries.get(usize::from(entry));
+        rule.and_then(|rule| rule.adds_to).unwrap_or(entry)
     }
 }
 
-/// By which orders a strategy enters and leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OrderRules {
-    /// For entries.
-    pub entry: OrderRule,
-    /// For exits by rule; protective stops and targets have orders of their own.
-    pub exit: OrderRule,
+impl EntryRule {
+    /// Its condition for one direction.
+    #[must_use]
+    pub const fn condition(&self, side: TradeSide) -> Option<ConditionSlot> {
+        match side {
+            TradeSide::Long => self.long,
+            TradeSide::Short => self.short,
+        }
+    }
+
+    /// What its orders and trades say: its name, or `entry.long` and `entry.short` without one.
+    #[must_use]
+    pub fn reason(&self, side: TradeSide) -> Cow<'static, str> {
+        reason(&self.name, side, ["entry.long", "entry.short"])
+    }
+}
+
+impl ExitRule {
+    /// Its condition for one direction.
+    #[must_use]
+    pub const fn condition(&self, side: TradeSide) -> Option<ConditionSlot> {
+        match side {
+            TradeSide::Long => self.long,
+            TradeSide::Short => self.short,
+        }
+    }
+
+    /// What its orders and trades say: its name, or `exit.long` and `exit.short` without one.
+    #[must_use]
+    pub fn reason(&self, side: TradeSide) -> Cow<'static, str> {
+        reason(&self.name, side, ["exit.long", "exit.short"])
+    }
+
+    /// Whether it closes all that is held.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.of.is_empty() && self.close.is_none()
+    }
+}
+
+fn reason(name: &str, side: TradeSide, [long, short]: [&'static str; 2]) -> Cow<'static, str> {
+    match side {
+        _ if !name.is_empty() => Cow::Owned(name.to_owned()),
+        TradeSide::Long => Cow::Borrowed(long),
+        TradeSide::Short => Cow::Borrowed(short),
+    }
 }
 
 /// One kind of order.
@@ -156,17 +279,9 @@ pub enum DisplayRule {
     Quantity(NumberSlot),
 }
 
-/// How much to trade, and how it is protected.
+/// Limits of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RiskRules {
-    /// Size of an entry.
-    pub size: SizeRule,
-    /// Loss at which the position is closed, measured from the entry price and fixed there.
-    pub stop_loss: Option<Distance>,
-    /// Gain at which the position is closed, measured from the entry price and fixed there.
-    pub take_profit: Option<Distance>,
-    /// Distance at which a stop follows the best price since the entry; a percentage is one of that price.
-    pub trailing_stop: Option<Distance>,
     /// Most positions at the same time.
     pub max_open_positions: u32,
     /// Loss from the highest equity at which everything is closed and the strategy halts, as a ratio: 0.2 is 20 %.

@@ -28,6 +28,13 @@ pub(crate) enum Content {
     Mapping(Vec<(Text, Node)>),
 }
 
+impl Node {
+    /// Whether it is the word `none`, by which a rule does without what the file says for all.
+    pub(crate) fn is_none_word(&self) -> bool {
+        matches!(&self.content, Content::Scalar(text) if text.text.trim() == "none")
+    }
+}
+
 /// A scalar as written, not yet taken for a number or a word.
 #[derive(Clone, Debug)]
 pub(crate) struct Text {

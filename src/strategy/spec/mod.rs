@@ -2,7 +2,10 @@
 
 mod order;
 mod reader;
-mod trading;
+mod risk;
+mod rules;
+pub(crate) mod shape;
+mod size;
 
 use super::expression::elaborate::{Definition, Script};
 use super::problem::{Position, Problem};
@@ -25,8 +28,6 @@ pub struct StrategySpec {
     pub(super) param_positions: Vec<Position>,
     pub(super) definitions: Vec<Definition>,
     pub(super) rules: RuleSpecs,
-    pub(super) entry_order: OrderSpec,
-    pub(super) exit_order: OrderSpec,
     pub(super) risk: RiskSpec,
 }
 
@@ -47,13 +48,66 @@ pub struct ParamSpec {
     pub description: String,
 }
 
-/// The rules as written.
+/// The rules as written, with what the file says for all of them in place of what they leave open.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RuleSpecs {
-    pub(super) entry_long: Option<Script>,
-    pub(super) entry_short: Option<Script>,
-    pub(super) exit_long: Option<Script>,
-    pub(super) exit_short: Option<Script>,
+    pub(super) entries: Vec<EntrySpec>,
+    pub(super) exits: Vec<ExitSpec>,
+}
+
+/// An entry as written.
+#[derive(Clone, Debug)]
+pub(super) struct EntrySpec {
+    /// Empty when it has none.
+    pub(super) name: String,
+    pub(super) long: Option<Script>,
+    pub(super) short: Option<Script>,
+    pub(super) order: OrderSpec,
+    /// `None` for the usual share of the equity.
+    pub(super) size: Option<SizeSpec>,
+    pub(super) protection: ProtectionSpec,
+    pub(super) max_entries: Option<Script>,
+    pub(super) add: Option<AddSpec>,
+}
+
+/// How an entry's position is added to, as written.
+#[derive(Clone, Debug)]
+pub(super) struct AddSpec {
+    pub(super) long: Option<Script>,
+    pub(super) short: Option<Script>,
+    pub(super) after_gain: Option<Amount>,
+    pub(super) after_loss: Option<Amount>,
+    pub(super) max: Option<Script>,
+    pub(super) size: Option<SizeSpec>,
+}
+
+/// Stop, targets and trailing stop as written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProtectionSpec {
+    pub(super) stop_loss: Option<Amount>,
+    pub(super) take_profit: Vec<TargetSpec>,
+    pub(super) trailing_stop: Option<Amount>,
+}
+
+/// One step of taking profit, as written.
+#[derive(Clone, Debug)]
+pub(super) struct TargetSpec {
+    pub(super) at: Amount,
+    pub(super) close: Option<Amount>,
+}
+
+/// An exit as written.
+#[derive(Clone, Debug)]
+pub(super) struct ExitSpec {
+    /// Empty when it has none.
+    pub(super) name: String,
+    pub(super) long: Option<Script>,
+    pub(super) short: Option<Script>,
+    pub(super) order: OrderSpec,
+    /// Places in the list of entries.
+    pub(super) of: Vec<u16>,
+    pub(super) close: Option<Amount>,
+    pub(super) max_exits: Option<Script>,
 }
 
 /// An order as written.
@@ -97,13 +151,10 @@ impl Default for OrderSpec {
     }
 }
 
-/// The risk section as written.
+/// The limits of the risk section as written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RiskSpec {
-    pub(super) size: Option<SizeSpec>,
-    pub(super) stop_loss: Option<Amount>,
-    pub(super) take_profit: Option<Amount>,
-    pub(super) trailing_stop: Option<Amount>,
+    pub(super) max_entries: Option<Script>,
     pub(super) max_open_positions: Option<Script>,
     pub(super) max_drawdown: Option<Amount>,
     pub(super) max_daily_loss: Option<Amount>,

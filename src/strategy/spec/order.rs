@@ -1,33 +1,20 @@
 //! The section that says by which orders to trade: `orders`.
 
 use super::reader::{Reader, Section};
-use super::{Amount, OrderKindSpec, OrderSpec, TimeInForceSpec};
+use super::{Amount, OrderKindSpec, OrderSpec, TimeInForceSpec, shape};
 use crate::order::PostOnly;
 use crate::strategy::expression::elaborate::Script;
 use crate::strategy::rules::TimeInForceRule;
 use crate::strategy::yaml::Node;
 
-/// What an order section may say.
-const KEYS: [&str; 9] = [
-    "type",
-    "price",
-    "stop_price",
-    "trail",
-    "time_in_force",
-    "expire_after",
-    "post_only",
-    "display",
-    "extended_hours",
-];
-
 /// A type of order by its name, with the keys that it needs; it has no others of these three.
 #[derive(Clone, Copy, Debug)]
-struct Form {
-    name: &'static str,
+pub(super) struct Form {
+    pub(super) name: &'static str,
     needs: &'static [&'static str],
 }
 
-const FORMS: [Form; 7] = [
+pub(super) const FORMS: [Form; 7] = [
     Form::new("market", &[]),
     Form::new("limit", &["price"]),
     Form::new("stop", &["stop_price"]),
@@ -37,7 +24,7 @@ const FORMS: [Form; 7] = [
     Form::new("trailing_stop", &["trail"]),
 ];
 
-const TIMES_IN_FORCE: [(&str, TimeInForceRule); 6] = [
+pub(super) const TIMES_IN_FORCE: [(&str, TimeInForceRule); 6] = [
     ("gtc", TimeInForceRule::Gtc),
     ("ioc", TimeInForceRule::Ioc),
     ("fok", TimeInForceRule::Fok),
@@ -46,14 +33,14 @@ const TIMES_IN_FORCE: [(&str, TimeInForceRule); 6] = [
     ("cls", TimeInForceRule::Cls),
 ];
 
-const POST_ONLY: [(&str, Option<PostOnly>); 4] = [
+pub(super) const POST_ONLY: [(&str, Option<PostOnly>); 4] = [
     ("true", Some(PostOnly::Reject)),
     ("reject", Some(PostOnly::Reject)),
     ("slide", Some(PostOnly::Slide)),
     ("false", None),
 ];
 
-const FLAG: [(&str, bool); 2] = [("true", true), ("false", false)];
+pub(super) const FLAG: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 impl Form {
     const fn new(name: &'static str, needs: &'static [&'static str]) -> Self {
@@ -106,7 +93,7 @@ impl Prices {
 
 impl Reader {
     pub(super) fn order(&mut self, node: &Node, path: &str) -> Option<OrderSpec> {
-        let section = self.section(node, path, &KEYS)?;
+        let section = self.section(node, path, &shape::ORDER)?;
         let form = self.choice(&section, "type", &FORMS.map(|form| (form.name, form)), FORMS[0])?;
         let kind = self.prices(&section, node, form).into_kind(form);
         let time_in_force = self.choice(&section, "time_in_force", &TIMES_IN_FORCE, TimeInForceRule::Gtc)?;

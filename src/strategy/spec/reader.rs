@@ -1,5 +1,6 @@
 //! YAML to [`StrategySpec`]: what every key must hold.
 
+use super::shape::{self, Shape};
 use super::{Amount, ParamSpec, StrategySpec};
 use crate::model::{Symbol, Timeframe};
 use crate::strategy::expression::elaborate::{Definition, Script};
@@ -44,6 +45,11 @@ impl<'a> Section<'a> {
             .map(|(_, node)| node)
     }
 
+    /// Whether nothing is written in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(super) fn path(&self, key: &str) -> String {
         join(&self.path, key)
     }
@@ -62,20 +68,16 @@ impl Reader {
         self.problems.push(position.problem(path, message));
     }
 
+    /// The same, unless it has been said.
+    pub(super) fn problem_once(&mut self, position: Position, path: &str, message: &str) {
+        let problem = position.problem(path, message);
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
     fn strategy(&mut self, root: &Node) -> Option<StrategySpec> {
-        const KEYS: [&str; 10] = [
-            "name",
-            "description",
-            "symbols",
-            "timeframe",
-            "params",
-            "let",
-            "entry",
-            "exit",
-            "orders",
-            "risk",
-        ];
-        let top = self.section(root, "", &KEYS)?;
+        let top = self.section(root, "", &shape::STRATEGY)?;
         let name = match top.get("name") {
             Some(node) => self.text(node, "name").unwrap_or_default(),
             None => {
@@ -99,19 +101,8 @@ impl Reader {
             .get("let")
             .map(|node| self.definitions(node))
             .unwrap_or_default();
-        let rules = self.rules(&top);
-        let orders = top
-            .get("orders")
-            .and_then(|node| self.section(node, "orders", &["entry", "exit"]));
-        let mut order = |key| {
-            let section = orders.as_ref()?;
-            self.order(section.get(key)?, &section.path(key))
-        };
-        let (entry_order, exit_order) = (
-            order("entry").unwrap_or_default(),
-            order("exit").unwrap_or_default(),
-        );
-        let risk = top.get("risk").map(|node| self.risk(node)).unwrap_or_default();
+        let (usual, risk) = top.get("risk").map(|node| self.risk(node)).unwrap_or_default();
+        let rules = self.rules(&top, &usual);
         Some(StrategySpec {
             name,
             description: description.unwrap_or_default(),
@@ -121,22 +112,21 @@ impl Reader {
             param_positions,
             definitions,
             rules,
-            entry_order,
-            exit_order,
             risk,
         })
     }
 
-    /// A mapping of which only `keys` are allowed.
-    pub(super) fn section<'a>(&mut self, node: &'a Node, path: &str, keys: &[&str]) -> Option<Section<'a>> {
+    /// A mapping of which only the shape's keys are allowed.
+    pub(super) fn section<'a>(&mut self, node: &'a Node, path: &str, shape: &Shape) -> Option<Section<'a>> {
         let section = self.mapping(node, path)?;
         for (key, _) in section.entries {
-            if !keys.contains(&key.text.as_str()) {
+            if !shape.names().any(|name| name == key.text) {
+                let names: Vec<&str> = shape.names().collect();
                 let message = format!(
                     "unknown key '{}'{}",
                     short(&key.text),
-                    match hint(&key.text, keys.iter().copied()) {
-                        none if none.is_empty() => format!("; known here: {}", keys.join(", ")),
+                    match hint(&key.text, names.iter().copied()) {
+                        none if none.is_empty() => format!("; known here: {}", names.join(", ")),
                         hint => hint,
                     }
                 );
@@ -185,7 +175,7 @@ impl Reader {
         }
     }
 
-    fn text(&mut self, node: &Node, path: &str) -> Option<String> {
+    pub(super) fn text(&mut self, node: &Node, path: &str) -> Option<String> {
         self.scalar(node, path).map(|text| text.text.trim().to_owned())
     }
 
@@ -253,6 +243,35 @@ impl Reader {
         valid
     }
 
+    /// One of some words; `default` when the key is absent.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        words: &[(&str, T)],
+        default: T,
+    ) -> Option<T> {
+        let Some(node) = section.get(key) else {
+            return Some(default);
+        };
+        let path = section.path(key);
+        let text = self.scalar(node, &path)?;
+        let found = words
+            .iter()
+            .find(|(word, _)| word.eq_ignore_ascii_case(text.text.trim()));
+        if found.is_none() {
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let hint = hint(&text.text, names.iter().copied());
+            let message = format!(
+                "'{}' is not a {key}: one of {}{hint}",
+                short(&text.text),
+                names.join(", ")
+            );
+            self.problem(node.position, &path, message);
+        }
+        found.map(|(_, value)| *value)
+    }
+
     fn count(&mut self, section: &Section<'_>) {
         if section.entries.len() > MAXIMUM_NAMES {
             let message = format!("more than {MAXIMUM_NAMES} names");
@@ -290,7 +309,7 @@ impl Reader {
                 description: String::new(),
             });
         }
-        let section = self.section(node, path, &["default", "min", "max", "step", "description"])?;
+        let section = self.section(node, path, &shape::PARAMETER)?;
         let mut number = |key| self.number(section.get(key)?, &section.path(key));
         let (default, min, max, step) = (number("default"), number("min"), number("max"), number("step"));
         let description = section

@@ -1,21 +1,18 @@
 //! From the file to a strategy that runs: parameters resolved, expressions lowered, numbers checked.
 
+mod amounts;
+mod orders;
+mod rules;
+
 use super::expression::Graph;
 use super::expression::elaborate::{Elaborator, Operand, Reported, Script, Value};
 use super::problem::{Problem, hint};
 use super::program::{ConditionSlot, NumberSlot, Program, op::FALSE};
-use super::rules::{
-    DisplayRule, Distance, OrderRule, OrderRuleKind, OrderRules, RiskRules, Rules, SizeRule, Strategy,
-    TimeInForceRule,
-};
-use super::spec::{Amount, OrderKindSpec, OrderSpec, SizeMethod, SizeSpec, StrategySpec, TimeInForceSpec};
+use super::rules::{RiskRules, Strategy};
+use super::spec::StrategySpec;
 use super::yaml::Text;
-use crate::model::{Timeframe, decimal};
-use rust_decimal::Decimal;
+use crate::model::Timeframe;
 use std::collections::BTreeMap;
-
-/// Size of an entry when the file does not say: percent of the equity.
-const DEFAULT_SIZE: f64 = 95.0;
 
 impl Strategy {
     /// Compiles a file with the parameters in `overrides` in place of its defaults, for its own timeframe or another.
@@ -50,10 +47,6 @@ impl StrategySpec {
         };
         let series = compiler.series(self);
         let rules = compiler.rules(self);
-        let orders = OrderRules {
-            entry: compiler.order(&self.entry_order),
-            exit: compiler.order(&self.exit_order),
-        };
         let risk = compiler.risk(self);
         let Compiler { elaborator, warm_up } = compiler;
         let Elaborator {
@@ -70,7 +63,6 @@ impl StrategySpec {
             symbols: self.symbols.clone(),
             timeframe,
             rules,
-            orders,
             risk,
             program: Program::new(graph.into_block(), series),
             warm_up,
@@ -174,16 +166,6 @@ impl Compiler<'_> {
         series
     }
 
-    fn rules(&mut self, spec: &StrategySpec) -> Rules {
-        let rules = &spec.rules;
-        Rules {
-            entry_long: self.rule(rules.entry_long.as_ref()),
-            entry_short: self.rule(rules.entry_short.as_ref()),
-            exit_long: self.rule(rules.exit_long.as_ref()),
-            exit_short: self.rule(rules.exit_short.as_ref()),
-        }
-    }
-
     fn rule(&mut self, script: Option<&Script>) -> Option<ConditionSlot> {
         let script = script?;
         let condition = match self.elaborator.condition(script).ok()? {
@@ -207,95 +189,9 @@ impl Compiler<'_> {
         self.warm_up = self.warm_up.max(bars);
     }
 
-    fn order(&mut self, spec: &OrderSpec) -> OrderRule {
-        OrderRule {
-            kind: self.order_kind(&spec.kind).unwrap_or(OrderRuleKind::Market),
-            time_in_force: match &spec.time_in_force {
-                TimeInForceSpec::Word(word) => *word,
-                TimeInForceSpec::Bars(script) => self
-                    .count(script, 1)
-                    .map_or(TimeInForceRule::Gtc, TimeInForceRule::Bars),
-            },
-            post_only: spec.post_only,
-            display: spec.display.as_ref().and_then(|amount| self.display(amount)),
-            extended_hours: spec.extended_hours,
-        }
-    }
-
-    fn order_kind(&mut self, spec: &OrderKindSpec) -> Option<OrderRuleKind> {
-        Some(match spec {
-            OrderKindSpec::Market => OrderRuleKind::Market,
-            OrderKindSpec::Limit { price } => OrderRuleKind::Limit {
-                price: self.number(price)?,
-            },
-            OrderKindSpec::Stop { stop_price } => OrderRuleKind::Stop {
-                stop_price: self.number(stop_price)?,
-            },
-            OrderKindSpec::StopLimit { stop_price, price } => {
-                let (stop_price, price) = (self.number(stop_price), self.number(price));
-                OrderRuleKind::StopLimit {
-                    stop_price: stop_price?,
-                    price: price?,
-                }
-            }
-            OrderKindSpec::TakeProfit { stop_price } => OrderRuleKind::TakeProfit {
-                stop_price: self.number(stop_price)?,
-            },
-            OrderKindSpec::TakeProfitLimit { stop_price, price } => {
-                let (stop_price, price) = (self.number(stop_price), self.number(price));
-                OrderRuleKind::TakeProfitLimit {
-                    stop_price: stop_price?,
-                    price: price?,
-                }
-            }
-            OrderKindSpec::TrailingStop { trail } => OrderRuleKind::TrailingStop {
-                trail: self.trail(trail)?,
-            },
-        })
-    }
-
-    /// A distance that the market can come back by: less than all of the price.
-    fn trail(&mut self, amount: &Amount) -> Option<Distance> {
-        match self.distance(amount)? {
-            Distance::Percent(share) if share >= 1.0 => {
-                let message = format!("a trail must be below 100 %; it is {} %", share * 100.0);
-                self.problem(&amount.script, message);
-                None
-            }
-            distance => Some(distance),
-        }
-    }
-
-    /// A part of the order's quantity, or a quantity.
-    fn display(&mut self, amount: &Amount) -> Option<DisplayRule> {
-        if !amount.percent {
-            return self.number(&amount.script).map(DisplayRule::Quantity);
-        }
-        let percent = self.elaborator.constant(&amount.script).ok()?;
-        if percent > 0.0 && percent < 100.0 {
-            return Some(DisplayRule::Share(percent / 100.0));
-        }
-        self.problem(
-            &amount.script,
-            format!("an iceberg shows more than 0 % and less than 100 %; this is {percent} %"),
-        );
-        None
-    }
-
     fn risk(&mut self, spec: &StrategySpec) -> RiskRules {
         let risk = &spec.risk;
         RiskRules {
-            size: risk
-                .size
-                .as_ref()
-                .and_then(|size| self.size(size))
-                .unwrap_or(SizeRule::PercentOfEquity(DEFAULT_SIZE)),
-            stop_loss: risk.stop_loss.as_ref().and_then(|amount| self.distance(amount)),
-            take_profit: risk.take_profit.as_ref().and_then(|amount| self.distance(amount)),
-            trailing_stop: risk
-                .trailing_stop
-                .as_ref()
-                .and_then(|amount| self.distance(amount)),
             max_open_positions: risk
                 .max_open_positions
                 .as_ref()
@@ -330,65 +226,4 @@ impl Compiler<'_> {
         );
         None
     }
-
-    /// A distance in price that may change from bar to bar, or a percentage that may not.
-    fn distance(&mut self, amount: &Amount) -> Option<Distance> {
-        if !amount.percent {
-            return self.number(&amount.script).map(Distance::Price);
-        }
-        let value = self.elaborator.constant(&amount.script).ok()?;
-        if value > 0.0 && value <= 1_000.0 {
-            return Some(Distance::Percent(value / 100.0));
-        }
-        self.problem(
-            &amount.script,
-            format!("a distance must be above 0 %; it is {value} %"),
-        );
-        None
-    }
-
-    /// A share of the equity, as a ratio: `20%` or `0.2`.
-    fn share(&mut self, amount: &Amount) -> Option<f64> {
-        let value = self.elaborator.constant(&amount.script).ok()?;
-        let ratio = if amount.percent { value / 100.0 } else { value };
-        if ratio > 0.0 && ratio <= 1.0 {
-            return Some(ratio);
-        }
-        let message = if amount.percent || value <= 0.0 {
-            format!("this must be above 0 % and at most 100 %; it is {value}")
-        } else {
-            format!("write a percent sign: '{value}%' (or a ratio such as 0.2)")
-        };
-        self.problem(&amount.script, message);
-        None
-    }
-
-    fn size(&mut self, size: &SizeSpec) -> Option<SizeRule> {
-        let script = &size.value;
-        let value = self.elaborator.constant(script).ok()?;
-        if value <= 0.0 {
-            self.problem(script, format!("a size must be above 0; it is {value}"));
-            return None;
-        }
-        let exact = exact(script, value);
-        match (size.method, exact) {
-            (SizeMethod::PercentOfEquity, _) => Some(SizeRule::PercentOfEquity(value)),
-            (SizeMethod::RiskPercent, _) if value > 100.0 => {
-                self.problem(script, format!("the risk must be at most 100 %; it is {value}"));
-                None
-            }
-            (SizeMethod::RiskPercent, _) => Some(SizeRule::RiskPercent(value)),
-            (SizeMethod::FixedQuantity, Some(value)) => Some(SizeRule::FixedQuantity(value)),
-            (SizeMethod::FixedNotional, Some(value)) => Some(SizeRule::FixedNotional(value)),
-            (SizeMethod::FixedQuantity | SizeMethod::FixedNotional, None) => {
-                self.problem(script, format!("{value} is out of the range of exact numbers"));
-                None
-            }
-        }
-    }
-}
-
-/// The number as written if it is a plain number, else the shortest decimal of its value.
-fn exact(script: &Script, value: f64) -> Option<Decimal> {
-    decimal::parse(&script.text.text).or_else(|| decimal::parse(&value.to_string()))
 }

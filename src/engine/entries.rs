@@ -1,0 +1,220 @@
+//! Entries: planned at the close that decides, sized, placed; one in the other direction waits for the position's end.
+
+use super::orders::Draft;
+use super::protect::EntryPlan;
+use super::rules::Close;
+use super::terms::OrderTerms;
+use super::{Engine, SessionState, Sink};
+use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp};
+use crate::order::{DenyReason, OrderPurpose};
+use crate::portfolio::{Claim, TradeSide};
+use crate::risk::{SizingInputs, size};
+use crate::strategy::{EntryRule, Spacing};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// An entry that is decided: its order's terms, and how what it buys will be protected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct PlannedEntry {
+    /// The rule, as its place in the list.
+    pub(super) rule: u16,
+    pub(super) side: TradeSide,
+    pub(super) terms: OrderTerms,
+    pub(super) plan: EntryPlan,
+    pub(super) decision_price: Price,
+}
+
+impl Engine {
+    /// Enters by every rule that wants to, in the file's order, as far as the limits on entries let it.
+    pub(super) fn enter_all<S: Sink>(&mut self, side: TradeSide, close: Close, sink: &mut S) {
+        for rule in 0..self.config.strategy.rules.entries.len() as u16 {
+            if self.may_enter_by(rule, side, close) {
+                match self.plan_entry(rule, side, close) {
+                    Ok(entry) => self.enter_planned(close.at, entry, 0, close.time, sink),
+                    Err(reason) => self.deny_entry(rule, side, reason, close, sink),
+                }
+            }
+        }
+    }
+
+    pub(super) fn entry_rule(&self, rule: u16) -> &EntryRule {
+        &self.config.strategy.rules.entries[usize::from(rule)]
+    }
+
+    /// Whether an entry rule holds, and neither the limits nor an order of its own that waits stand in its way.
+    fn may_enter_by(&self, number: u16, side: TradeSide, close: Close) -> bool {
+        let at = close.at;
+        let rule = self.entry_rule(number);
+        if !self.holds(at, rule.condition(side)) {
+            return false;
+        }
+        let stakes = self.desk(at).stakes.as_slice();
+        let own = || stakes.iter().filter(|stake| stake.rule == number);
+        let waits = |order| self.market(at).orders.position(order).is_some();
+        stakes.len() < self.config.strategy.rules.max_entries as usize
+            && own().count() < rule.max_entries as usize
+            && !own().any(|stake| waits(stake.order))
+            && rule
+                .adds_to
+                .is_none_or(|parent| self.may_add(parent, rule, side, close))
+    }
+
+    /// Whether there is something to add to, and the market has gone as far as it must have.
+    fn may_add(&self, parent: u16, rule: &EntryRule, side: TradeSide, close: Close) -> bool {
+        let Close { at, price, .. } = close;
+        let rules = &self.config.strategy.rules;
+        let family = self
+            .desk(at)
+            .stakes
+            .as_slice()
+            .iter()
+            .filter(|stake| stake.left > Decimal::ZERO && rules.family(stake.rule) == parent);
+        let Some(last) = family.last() else {
+            return false;
+        };
+        let went = |distance, sign: f64| {
+            let last = last.price.to_f64();
+            let gone = (price.to_f64() - last) * side.sign() * sign;
+            self.span(at, "distance", distance)
+                .is_ok_and(|span| gone >= span.from(last))
+        };
+        match rule.spacing {
+            None => true,
+            Some(Spacing::Gain(distance)) => went(distance, 1.0),
+            Some(Spacing::Loss(distance)) => went(distance, -1.0),
+        }
+    }
+
+    /// Remembers an entry in the other direction for when the position is closed.
+    pub(super) fn turn<S: Sink>(&mut self, side: TradeSide, close: Close, sink: &mut S) {
+        let at = close.at;
+        let Some(rule) = self.first_entry(at, side) else {
+            return;
+        };
+        match self.plan_entry(rule, side, close) {
+            Ok(entry) => self.desk_mut(at).reversal = Some(entry),
+            Err(reason) => self.deny_entry(rule, side, reason, close, sink),
+        }
+    }
+
+    /// What an entry comes to at this close.
+    fn plan_entry(&self, number: u16, side: TradeSide, close: Close) -> Result<PlannedEntry, DenyReason> {
+        let rule = self.entry_rule(number);
+        let Close { at, price, time } = close;
+        Ok(PlannedEntry {
+            rule: number,
+            side,
+            terms: self.order_terms(at, &rule.order, side.entry(), price, time)?,
+            plan: self.plan_protection(at, &rule.protection)?,
+            decision_price: price,
+        })
+    }
+
+    /// Tells of an entry that the rule wanted and whose numbers gave out.
+    fn deny_entry<S: Sink>(
+        &mut self,
+        rule: u16,
+        side: TradeSide,
+        reason: DenyReason,
+        close: Close,
+        sink: &mut S,
+    ) {
+        let nothing = OrderTerms::MARKET.draft(self.instrument(close.at), Quantity::ZERO);
+        let draft = Draft {
+            instrument: close.at,
+            ..self.entry_draft(rule, nothing, side, close.price)
+        };
+        self.deny(draft, reason, close.time, sink);
+    }
+
+    /// The position is closed: the entry in the other direction, if one is waiting, goes out, unless a cooldown begins.
+    pub(super) fn reverse<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        if let Some(reversal) = self.desk_mut(at).reversal.take()
+            && self.state == SessionState::Running
+            && self.desk(at).cooldown_left == 0
+        {
+            // The strategy has to hear first that it is flat.
+            let answer = self.models.latency.response(time, self.counters.fills);
+            self.enter_planned(at, reversal, answer, time, sink);
+        }
+    }
+
+    fn enter_planned<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        entry: PlannedEntry,
+        known_after: i64,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let PlannedEntry {
+            rule,
+            side,
+            terms,
+            plan,
+            decision_price,
+        } = entry;
+        let price = terms.kind.price().unwrap_or(decision_price);
+        let inputs = SizingInputs {
+            instrument: self.instrument(at),
+            equity: self.equity(),
+            price,
+            reach: self.reach_of_entry(at, side.entry(), price),
+            stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
+        };
+        let sized = size(&self.entry_rule(rule).size, &inputs);
+        let quantity = *sized.as_ref().unwrap_or(&Quantity::ZERO);
+        let terms = terms.draft(self.instrument(at), quantity);
+        let draft = Draft {
+            instrument: at,
+            known_after,
+            ..self.entry_draft(rule, terms, side, decision_price)
+        };
+        match sized {
+            Ok(_) => {
+                if let Some(order) = self.place(draft, time, sink) {
+                    self.desk_mut(at).stakes.begin(order, rule, plan);
+                }
+            }
+            Err(reason) => self.deny(draft, reason, time, sink),
+        }
+    }
+
+    fn entry_draft(&self, rule: u16, draft: Draft, side: TradeSide, decision_price: Price) -> Draft {
+        Draft {
+            side: side.entry(),
+            purpose: OrderPurpose::Entry,
+            reason: self.entry_rule(rule).reason(side),
+            decision_price,
+            ..draft
+        }
+    }
+
+    /// What the free funds carry of an entry at a price, slippage and fee included.
+    fn reach_of_entry(&self, at: InstrumentId, side: Side, price: Price) -> Quantity {
+        let instrument = self.instrument(at);
+        let claim = Claim {
+            side,
+            price,
+            wanted: Quantity(Decimal::MAX),
+            released: Money::zero(instrument.quote()),
+            rate: self.models.worst_rate(),
+        };
+        let cost = |quantity| self.models.worst_cost(instrument, price, quantity);
+        self.account.reach(at, instrument, &claim, cost)
+    }
+
+    /// Brings what is planned but not yet ordered in step with a split.
+    pub(super) fn split_plans(&mut self, at: InstrumentId, ratio: Decimal) {
+        let (desk, instrument) = (&mut self.desks[at.index()], self.markets[at.index()].instrument());
+        desk.stakes.split(ratio);
+        if let Some(reversal) = &mut desk.reversal {
+            let exact = (reversal.decision_price.0 / ratio).round_dp(Money::SCALE);
+            reversal.decision_price = Price(exact.normalize());
+            reversal.terms = reversal
+                .terms
+                .after_split(instrument, reversal.side.entry(), ratio);
+            reversal.plan.split(Price(ratio).to_f64());
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The section that says how much to risk: `risk`. Size and protection in it are for all entries that say nothing else.
+
+use super::reader::Reader;
+use super::{OrderSpec, ProtectionSpec, RiskSpec, SizeSpec, shape};
+use crate::strategy::yaml::Node;
+
+/// What the file says for all rules.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Usual {
+    pub(super) entry_order: OrderSpec,
+    pub(super) exit_order: OrderSpec,
+    pub(super) size: Option<SizeSpec>,
+    pub(super) protection: ProtectionSpec,
+    /// Whether there is a stop loss that could not be read, which has been said.
+    pub(super) stop_loss_failed: bool,
+}
+
+impl Reader {
+    pub(super) fn risk(&mut self, node: &Node) -> (Usual, RiskSpec) {
+        let Some(section) = self.section(node, "risk", &shape::RISK) else {
+            return Default::default();
+        };
+        let size = section
+            .get("size")
+            .and_then(|node| self.size(node, &section.path("size")));
+        let protection = self.protection(&section, &ProtectionSpec::default());
+        let mut amount = |key| self.amount(section.get(key)?, &section.path(key));
+        let max_drawdown = amount("max_drawdown");
+        let max_daily_loss = amount("max_daily_loss");
+        let mut script = |key| self.script(section.get(key)?, &section.path(key));
+        let max_entries = script("max_entries");
+        let max_open_positions = script("max_open_positions");
+        let cooldown = script("cooldown");
+        let usual = Usual {
+            stop_loss_failed: protection.stop_loss.is_none()
+                && section.get("stop_loss").is_some_and(|node| !node.is_none_word()),
+            size,
+            protection,
+            ..Usual::default()
+        };
+        let risk = RiskSpec {
+            max_entries,
+            max_open_positions,
+            max_drawdown,
+            max_daily_loss,
+            cooldown,
+        };
+        (usual, risk)
+    }
+}

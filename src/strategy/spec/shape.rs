@@ -1,0 +1,371 @@
+//! What a strategy file may hold: every key, what belongs to it, and what it is for.
+//!
+//! The reader knows no other keys, and the JSON Schema for editors is made of the same table, so the two cannot differ.
+
+use super::order::{FORMS, POST_ONLY, TIMES_IN_FORCE};
+use super::size::METHODS;
+
+/// A mapping with known keys.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// What the schema calls it.
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'static [Key],
+    /// Those that must be there.
+    pub(crate) required: &'static [&'static str],
+}
+
+/// One key of a mapping.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) holds: Holds,
+    /// For people, in one sentence.
+    pub(crate) about: &'static str,
+}
+
+/// What belongs to a key.
+#[derive(Debug)]
+pub(crate) enum Holds {
+    /// Any text.
+    Text,
+    /// A number as written, without calculation.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// An expression that gives a number.
+    Expression,
+    /// An expression that gives a condition.
+    Condition,
+    /// An expression, or a constant with a percent sign.
+    Amount,
+    /// One of some words.
+    Words(fn() -> Vec<&'static str>),
+    /// A mapping with known keys.
+    Shape(&'static Shape),
+    /// A mapping of names that the file chooses.
+    Names(&'static Holds),
+    /// A list.
+    List(&'static Holds),
+    /// Any of these.
+    Either(&'static [Holds]),
+}
+
+impl Shape {
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
+        self.keys.iter().map(|key| key.name)
+    }
+}
+
+const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {
+    Key { name, holds, about }
+}
+
+/// One of several forms of which the first is the usual one.
+const fn one_or_list(one: &'static [Holds]) -> Holds {
+    Holds::Either(one)
+}
+
+/// The whole file.
+pub(crate) static STRATEGY: Shape = Shape {
+    name: "strategy",
+    keys: &[
+        key("name", Holds::Text, "What the strategy is called."),
+        key("description", Holds::Text, "For people."),
+        key(
+            "symbols",
+            one_or_list(&[Holds::Text, Holds::List(&Holds::Text)]),
+            "Instruments that the start form proposes, such as BTC/USDT.",
+        ),
+        key(
+            "timeframe",
+            Holds::Text,
+            "The bar at whose close rules run: a count and s, m, h, d or w, such as 5m. Default: 1m.",
+        ),
+        key(
+            "params",
+            Holds::Names(&Holds::Either(&[Holds::Number, Holds::Shape(&PARAMETER)])),
+            "Numbers that can be changed without touching the rules; $name is their value.",
+        ),
+        key(
+            "let",
+            Holds::Names(&Holds::Expression),
+            "Names for expressions, in any order.",
+        ),
+        key(
+            "entry",
+            one_or_list(&[Holds::Shape(&ENTRY), Holds::List(&Holds::Shape(&ENTRY))]),
+            "When to open a position: one rule, or a list of rules with names.",
+        ),
+        key(
+            "exit",
+            one_or_list(&[Holds::Shape(&EXIT), Holds::List(&Holds::Shape(&EXIT))]),
+            "When to close it: one rule, or a list of rules with names.",
+        ),
+        key(
+            "orders",
+            Holds::Shape(&ORDERS),
+            "Kinds of order for entries and exits.",
+        ),
+        key("risk", Holds::Shape(&RISK), "Size, protection and limits."),
+    ],
+    required: &["name", "entry"],
+};
+
+/// One parameter.
+pub(crate) static PARAMETER: Shape = Shape {
+    name: "parameter",
+    keys: &[
+        key("default", Holds::Number, "Its value unless it is overridden."),
+        key("min", Holds::Number, "Smallest value."),
+        key("max", Holds::Number, "Largest value."),
+        key("step", Holds::Number, "What forms and sweeps propose."),
+        key("description", Holds::Text, "What it does."),
+    ],
+    required: &["default"],
+};
+
+static TARGETS: [Holds; 2] = [Holds::Amount, Holds::List(&Holds::Shape(&TARGET))];
+
+const STOP_LOSS: Key = key(
+    "stop_loss",
+    Holds::Amount,
+    "Loss at which the entry is closed: a distance in price, or a percentage of the entry price.",
+);
+const TAKE_PROFIT: Key = key(
+    "take_profit",
+    Holds::Either(&TARGETS),
+    "Gain at which the entry is closed, or steps of which each closes a part.",
+);
+const TRAILING_STOP: Key = key(
+    "trailing_stop",
+    Holds::Amount,
+    "Distance at which a stop follows the best price since the entry.",
+);
+const SIZE: Key = key(
+    "size",
+    Holds::Shape(&SIZE_SHAPE),
+    "How much an entry buys or sells.",
+);
+
+/// A rule that opens a position.
+pub(crate) static ENTRY: Shape = Shape {
+    name: "entry",
+    keys: &[
+        key("name", Holds::Text, "What orders and trades call it."),
+        key("long", Holds::Condition, "Buys when it holds."),
+        key("short", Holds::Condition, "Sells short when it holds."),
+        key(
+            "order",
+            Holds::Shape(&ORDER),
+            "By which order, in place of orders.entry.",
+        ),
+        SIZE,
+        STOP_LOSS,
+        TAKE_PROFIT,
+        TRAILING_STOP,
+        key(
+            "max_entries",
+            Holds::Expression,
+            "Most times that the rule may be in a position at once. Default: 1.",
+        ),
+        key(
+            "add",
+            Holds::Shape(&ADD),
+            "How the position that the rule opened is added to.",
+        ),
+    ],
+    required: &[],
+};
+
+/// How an entry's position is added to.
+pub(crate) static ADD: Shape = Shape {
+    name: "add",
+    keys: &[
+        key("long", Holds::Condition, "Adds to a long position when it holds."),
+        key(
+            "short",
+            Holds::Condition,
+            "Adds to a short position when it holds.",
+        ),
+        key(
+            "after_gain",
+            Holds::Amount,
+            "How far the market must have gone in favour since the last fill.",
+        ),
+        key(
+            "after_loss",
+            Holds::Amount,
+            "How far the market must have gone against the position since the last fill.",
+        ),
+        key("max", Holds::Expression, "Most additions. Default: 1."),
+        SIZE,
+    ],
+    required: &[],
+};
+
+/// One step of taking profit.
+pub(crate) static TARGET: Shape = Shape {
+    name: "target",
+    keys: &[
+        key(
+            "at",
+            Holds::Amount,
+            "The gain: a distance in price, or a percentage of the entry price.",
+        ),
+        key(
+            "close",
+            Holds::Amount,
+            "How much of the entry it closes, in percent. Default: all that is left.",
+        ),
+    ],
+    required: &["at"],
+};
+
+/// A rule that closes a position or a part of it.
+pub(crate) static EXIT: Shape = Shape {
+    name: "exit",
+    keys: &[
+        key("name", Holds::Text, "What orders and trades call it."),
+        key("long", Holds::Condition, "Closes a long position when it holds."),
+        key(
+            "short",
+            Holds::Condition,
+            "Closes a short position when it holds.",
+        ),
+        key(
+            "of",
+            one_or_list(&[Holds::Text, Holds::List(&Holds::Text)]),
+            "Names of the entries whose part of the position it closes. Default: all of it.",
+        ),
+        key(
+            "close",
+            Holds::Amount,
+            "How much of that: a percentage, or units of the instrument. Default: all of it.",
+        ),
+        key(
+            "max_exits",
+            Holds::Expression,
+            "How often in one position it closes a part. Default: 1.",
+        ),
+        key(
+            "order",
+            Holds::Shape(&ORDER),
+            "By which order, in place of orders.exit.",
+        ),
+    ],
+    required: &[],
+};
+
+/// Kinds of order.
+pub(crate) static ORDERS: Shape = Shape {
+    name: "orders",
+    keys: &[
+        key("entry", Holds::Shape(&ORDER), "Of entries. Default: market."),
+        key("exit", Holds::Shape(&ORDER), "Of exits by rule. Default: market."),
+    ],
+    required: &[],
+};
+
+/// One kind of order.
+pub(crate) static ORDER: Shape = Shape {
+    name: "order",
+    keys: &[
+        key(
+            "type",
+            Holds::Words(|| FORMS.iter().map(|form| form.name).collect()),
+            "What it waits for. Default: market.",
+        ),
+        key(
+            "price",
+            Holds::Expression,
+            "The worst price that a limit order accepts.",
+        ),
+        key("stop_price", Holds::Expression, "The price that sets it off."),
+        key(
+            "trail",
+            Holds::Amount,
+            "How far a trailing stop stays behind the best price.",
+        ),
+        key(
+            "time_in_force",
+            Holds::Words(|| TIMES_IN_FORCE.iter().map(|(word, _)| *word).collect()),
+            "How long it stands. Default: gtc.",
+        ),
+        key(
+            "expire_after",
+            Holds::Expression,
+            "Cancels it after so many bars.",
+        ),
+        key(
+            "post_only",
+            Holds::Either(&[
+                Holds::Flag,
+                Holds::Words(|| POST_ONLY.iter().map(|(word, _)| *word).collect()),
+            ]),
+            "What becomes of it when it would take instead of resting.",
+        ),
+        key(
+            "display",
+            Holds::Amount,
+            "An iceberg: what the book shows of it at once, a percentage or a quantity.",
+        ),
+        key(
+            "extended_hours",
+            Holds::Flag,
+            "Whether a limit order also fills before the open and after the close.",
+        ),
+    ],
+    required: &[],
+};
+
+/// Size, protection and limits.
+pub(crate) static RISK: Shape = Shape {
+    name: "risk",
+    keys: &[
+        SIZE,
+        STOP_LOSS,
+        TAKE_PROFIT,
+        TRAILING_STOP,
+        key(
+            "max_entries",
+            Holds::Expression,
+            "Most entries of one direction at once. Default: what the entries allow.",
+        ),
+        key(
+            "max_open_positions",
+            Holds::Expression,
+            "Most positions at the same time. Default: 1.",
+        ),
+        key(
+            "max_drawdown",
+            Holds::Amount,
+            "Loss from the highest equity at which everything is closed and the strategy halts.",
+        ),
+        key(
+            "max_daily_loss",
+            Holds::Amount,
+            "Loss of a UTC day at which everything is closed; no entries before the next day.",
+        ),
+        key(
+            "cooldown",
+            Holds::Expression,
+            "Bars after an exit without entries.",
+        ),
+    ],
+    required: &[],
+};
+
+/// How much an entry buys.
+pub(crate) static SIZE_SHAPE: Shape = Shape {
+    name: "size",
+    keys: &[
+        key(
+            "method",
+            Holds::Words(|| METHODS.iter().map(|(word, _)| *word).collect()),
+            "How the size is found.",
+        ),
+        key("value", Holds::Amount, "What the method works with."),
+    ],
+    required: &["method", "value"],
+};
