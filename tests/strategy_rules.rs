@@ -133,7 +133,7 @@ fn an_entry_is_repeated_as_often_as_the_file_allows() {
         [
             "#9 accepted",
             "#9 filled 3 @ 101.00",
-            "long closed: 6",
+            "long closed: -1",
             "#4 canceled: position_closed",
             "#6 canceled: position_closed",
             "#8 canceled: position_closed",
