@@ -63,13 +63,13 @@ impl Engine {
     fn may_add(&self, parent: u16, rule: &EntryRule, side: TradeSide, close: Close) -> bool {
         let Close { at, price, .. } = close;
         let rules = &self.config.strategy.rules;
-        let family = self
+        let mut family = self
             .desk(at)
             .stakes
             .as_slice()
             .iter()
             .filter(|stake| stake.left > Decimal::ZERO && rules.family(stake.rule) == parent);
-        let Some(last) = family.last() else {
+        let Some(last) = family.next_back() else {
             return false;
         };
         let went = |distance, sign: f64| {
