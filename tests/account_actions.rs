@@ -271,15 +271,45 @@ fn a_future_is_settled_at_its_expiry() {
 #[test]
 fn a_position_whose_margin_gave_out_is_closed_at_the_next_price() {
     let mut bench = Bench::with(perpetual(LONG, 150));
-    bench.flat(2, 100.0).forget().bar(100.0, 100.0, 90.0, 89.48);
+    bench.flat(2, 100.0).forget().bar(100.0, 100.0, 89.48, 89.48);
     assert_eq!(bench.journal(), Vec::<String>::new());
-    bench.bar(89.48, 89.5, 89.0, 89.4).forget();
-    bench.bar(89.3, 89.3, 89.3, 89.3);
+    // It opens beyond the price at which the cover gives out.
+    bench.bar(89.3, 95.0, 89.3, 95.0);
     assert_eq!(
-        bench.journal()[..4],
-        ["#2 accepted", "#2 filled 10 @ 89.30", "long closed: -107", "flat"]
+        bench.journal()[1..6],
+        [
+            "#2 sell 10 market (liquidation)",
+            "#2 accepted",
+            "#2 filled 10 @ 89.30",
+            "long closed: -107",
+            "flat"
+        ]
     );
     assert_eq!(bench.engine.cash().amount, decimal("43"));
+}
+
+#[test]
+fn a_low_inside_a_bar_takes_the_position_at_the_first_price_beyond() {
+    let mut bench = Bench::with(perpetual(LONG, 150));
+    bench.flat(2, 100.0).forget().bar(100.0, 101.0, 80.0, 100.0);
+    assert_eq!(bench.journal()[3], "#2 filled 10 @ 89.47");
+    assert!(bench.engine.equity().amount > Decimal::ZERO, "nothing is owed");
+}
+
+#[test]
+fn a_stop_on_the_way_saves_what_a_liquidation_would_have_taken() {
+    let with_stop = LONG.replace("}}\n", "}, stop_loss: 8}\n");
+    let mut bench = Bench::with(perpetual(&with_stop, 150));
+    bench.flat(2, 100.0).forget().bar(100.0, 101.0, 80.0, 100.0);
+    let journal = bench.journal();
+    assert!(
+        journal.iter().any(|line| line.ends_with("filled 10 @ 92.00")),
+        "{journal:?}"
+    );
+    assert!(
+        !journal.iter().any(|line| line.contains("liquidation")),
+        "{journal:?}"
+    );
 }
 
 #[test]

@@ -174,7 +174,7 @@ impl Engine {
     }
 
     /// The instrument trades no more: its orders are withdrawn, its position is settled.
-    fn end_instrument<S: Sink>(
+    pub(super) fn end_instrument<S: Sink>(
         &mut self,
         at: InstrumentId,
         price: Price,

@@ -34,6 +34,8 @@ impl Engine {
                 self.refuse_all_requests(time, sink);
             }
             (Command::Finish, State::Starting | State::Running | State::Paused | State::Halted) => {
+                // What ends at this very moment has its last price.
+                self.keep_appointments(time.plus_nanos(1), sink);
                 self.cancel_all(CancelReason::SessionStopped, time, sink);
                 self.change_state(State::Finished, "the data is at its end", time, sink);
                 self.refuse_all_requests(time, sink);

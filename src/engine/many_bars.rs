@@ -90,6 +90,8 @@ impl Engine {
         }
         let (base, holds) = (self.config.base_timeframe, self.desks[0].held.quantity != 0.0);
         let (lower, upper) = self.cached.covered;
+        // A bar that opens at an expiry comes after it.
+        let due_from = self.due_at.plus_nanos(-1);
         let (sums, day_end) = self.metrics.marks();
         let mut quiet = Quiet {
             sums,
@@ -105,8 +107,9 @@ impl Engine {
             let bar = block.bar(index);
             let time = base.close_of(bar.open_time);
             let sleeps = self.market(InstrumentId::PRIMARY).orders.sleeps_through(&bar);
-            let is_uncovered = bar.close < lower || bar.close > upper;
-            if !sleeps || is_uncovered || time > day_end || self.account.accrues_at(time) {
+            let is_uncovered = bar.low < lower || bar.high > upper;
+            let is_due = bar.open_time >= due_from;
+            if !sleeps || is_uncovered || is_due || time > day_end || self.account.accrues_at(time) {
                 break;
             }
             let (equity, position_value) = self.equity_at(bar.close);

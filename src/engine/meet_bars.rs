@@ -70,13 +70,18 @@ impl Engine {
     pub(super) fn meet_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
         // After a gap, the strategy's bar that ended before this one is told so first; what it orders meets this bar.
         self.pass_time_until(bar.open_time, sink);
+        // A bar that opens at an expiry tells of what came after it.
+        let inside = bar.open_time.plus_nanos(1);
+        if inside >= self.due_at {
+            self.keep_appointments(inside, sink);
+        }
         let base = self.config.base_timeframe;
         let market = self.market_mut(at);
         // What the bar trades counts for those who meet it.
         market.conditions.on_bar(bar, base);
         // Where ticks told of this time already, the bar that they make tells nothing new.
         let is_finer_known = market.tick_time().is_some_and(|last| last >= bar.open_time);
-        if !is_finer_known && !market.orders.sleeps_through(bar) {
+        if !is_finer_known && (!market.orders.sleeps_through(bar) || self.gives_out_in(at, bar)) {
             self.walk(at, bar, sink);
         }
         self.close_base_bar(at, bar, sink);
@@ -106,6 +111,9 @@ impl Engine {
         self.meet_auction(&mut walk, TimeInForce::Opg, at_open, sink);
         // Those that rest already are met before those that only now arrive.
         self.meet_gap(&mut walk, at_open, sink);
+        if at == InstrumentId::PRIMARY {
+            self.watch_cover(bar.open, time, sink);
+        }
         self.arrive(&mut walk, at_open, sink);
         self.trail(at, None, bar.open, time, sink);
         for (number, leg) in self.path(at, bar).into_iter().enumerate() {
@@ -158,6 +166,8 @@ impl Engine {
         let mut from = leg.from;
         loop {
             let landing = self.next_landing(walk, leg, number);
+            let given_out = self.cover_gives_out(walk, from, landing.map_or(leg.to, |(price, _)| price));
+            let landing = given_out.map(|price| (price, walk.now)).or(landing);
             let to = landing.map_or(leg.to, |(price, _)| price);
             let rest = Leg { from, to };
             let orders = &self.market(walk.at).orders;
@@ -186,8 +196,39 @@ impl Engine {
             self.market_mut(walk.at).last_price = Some(from);
             walk.now = walk.now.max(time);
             self.expire_orders(walk.at, walk.now, sink);
+            if given_out.is_some() {
+                self.call_margin(walk.now, sink);
+            }
             self.arrive(walk, walk.point(price), sink);
         }
+    }
+
+    /// Whether the cover of the strategy's position may give out inside the bar.
+    fn gives_out_in(&self, at: InstrumentId, bar: &Bar) -> bool {
+        let (lower, upper) = self.cached.covered;
+        at == InstrumentId::PRIMARY && (bar.low < lower || bar.high > upper)
+    }
+
+    /// The first price on the way at which the cover of the strategy's position has given out. Where the venue tells a mark
+    /// price, that decides, and a bar of trades does not show it.
+    fn cover_gives_out(&self, walk: &Walk, from: f64, to: f64) -> Option<f64> {
+        let (lower, upper) = self.cached.covered;
+        if walk.at != InstrumentId::PRIMARY || !(to < lower && from >= lower || to > upper && from <= upper) {
+            return None;
+        }
+        let instrument = self.instrument(walk.at);
+        let (bound, step) = if to < lower { (lower, -1) } else { (upper, 1) };
+        // The first tick beyond it, or where the way ends.
+        let nearest = instrument.price_from_f64(bound)?;
+        let is_beyond = |price: f64| if to < lower { price < lower } else { price > upper };
+        let beyond = (0..=2)
+            .map(|ticks| Price(nearest.0 + instrument.tick() * Decimal::from(step * ticks)).to_f64())
+            .find(|price| is_beyond(*price))?;
+        Some(if to < lower {
+            beyond.max(to)
+        } else {
+            beyond.min(to)
+        })
     }
 
     /// Where on the leg, and when, the next order arrives that is on its way, or ends whose time is over, the three legs

@@ -107,6 +107,9 @@ impl Engine {
     /// Lets happen, each at its time, what was to happen up to `now`: bars close, requests and orders arrive.
     #[inline]
     pub(super) fn pass_time_until<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
+        if now >= self.due_at {
+            self.keep_appointments(now, sink);
+        }
         if !self.models.latency.is_zero() {
             while let Some(close) = self.next_close().filter(|close| *close <= now) {
                 self.arrive_before(close, sink);
@@ -364,7 +367,7 @@ impl Engine {
         auction <= time && time < calendar.next_close(auction)
     }
 
-    /// An order for an auction that is over ends. The closing auction shows on ticks as the last prices before the close.
+    /// An order for an auction that is over ends.
     pub(super) fn end_missed_auction<S: Sink>(
         &mut self,
         at: InstrumentId,
@@ -385,15 +388,7 @@ impl Engine {
         if !is_over {
             return;
         }
-        let order_is_for_close = order.time_in_force == TimeInForce::Cls;
-        let can_fill = self.market(at).is_open_to_fills() && !self.is_stale(at, time);
-        let awaits = self.market(at).orders.at(index).awaits();
-        if order_is_for_close && can_fill && !awaits.is_trigger() {
-            self.take(at, id, awaits.price(), time, sink);
-        }
-        if let Some(index) = self.market(at).orders.position(id) {
-            self.cancel(at, index, CancelReason::AuctionOver, time, sink);
-        }
+        self.cancel(at, index, CancelReason::AuctionOver, time, sink);
     }
 
     /// Whether an order that would take at `price` may: a post-only one is rejected, or slides to where it rests.

@@ -22,6 +22,10 @@ impl Engine {
         } else {
             0.0
         };
+        let mut lots = self.market(at).grid().lots(trade.size).unwrap_or(0);
+        if trade.time >= self.due_at {
+            lots -= self.print_auction(at, trade, lots, sink);
+        }
         self.before_tick(trade.time, sink);
         if let Some(desk) = self.desks.get_mut(at.index()) {
             // The bar before this trade's is closed already.
@@ -32,6 +36,7 @@ impl Engine {
         let is_alone = matches!(market.tier(), None | Some(DataTier::Trades));
         if is_alone {
             market.on_trade_only(trade.time);
+            market.last_trade = Some((*trade, lots));
         }
         let half = market.half_tick();
         if market
@@ -42,10 +47,10 @@ impl Engine {
             return;
         }
         self.expire_orders(at, trade.time, sink);
-        let lots = self.market(at).grid().lots(trade.size).unwrap_or(0);
         let left = self.give_to_trade(at, trade, price, lots, sink);
         if is_alone {
-            self.take_of_trade(at, trade, price, left, sink);
+            let left = self.take_of_trade(at, trade, price, left, sink);
+            self.market_mut(at).last_trade = Some((*trade, left));
         }
         self.market_mut(at).last_price = Some(trade.price);
     }
@@ -167,7 +172,8 @@ impl Engine {
         orders.filter(meets).min_by_key(better).map(|order| order.id)
     }
 
-    /// Where only trades are known, those that arrive or were set off take of the trade, at its price.
+    /// Where only trades are known, those that arrive or were set off take of the trade, at its price; says how many of
+    /// its lots are left.
     fn take_of_trade<S: Sink>(
         &mut self,
         at: InstrumentId,
@@ -175,7 +181,7 @@ impl Engine {
         price: Price,
         mut left: i64,
         sink: &mut S,
-    ) {
+    ) -> i64 {
         let time = trade.time;
         let mut seen = OrderId(0);
         self.trail(at, None, trade.price, time, sink);
@@ -190,6 +196,7 @@ impl Engine {
             left -= self.take_part(at, seen, trade, price, left, sink);
             self.cancel_rest(at, seen, time, sink);
         }
+        left
     }
 
     /// Takes what one order wants of a trade; says how many lots that was.
@@ -235,8 +242,25 @@ impl Engine {
                 return 0;
             }
         }
+        self.fill_of_trade(at, index, trade, (price, limit), left, time, sink)
+    }
+
+    /// Fills the order at `index` from a trade, at its price, moved by the slippage as far as the limit lets it; says how
+    /// many lots that was.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn fill_of_trade<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        index: usize,
+        trade: &TradeTick,
+        (price, limit): (Price, Option<Price>),
+        left: i64,
+        time: Timestamp,
+        sink: &mut S,
+    ) -> i64 {
         let market = self.market(at);
         let order = market.orders.at(index);
+        let side = order.side;
         let quantity = market.grid().quantity(left);
         let slip = self.models.slip(&SlipInputs {
             instrument: market.instrument(),

@@ -9,6 +9,7 @@
 
 mod actions;
 mod ahead;
+mod appointments;
 mod band;
 mod chain;
 mod combos;
@@ -82,6 +83,8 @@ pub struct Engine {
     chain: Chain,
     market_time: Option<Timestamp>,
 
+    /// When an instrument next expires or an auction is held, at the earliest.
+    due_at: Timestamp,
     /// Requests about orders that have not reached the exchange yet.
     on_their_way: Vec<OnItsWay>,
     client_ids: ClientIds,
@@ -134,7 +137,7 @@ impl Engine {
         let capital = config.initial_capital;
         let risk = &config.strategy.risk;
         let models = Models::from(&config.execution);
-        Self {
+        let mut engine = Self {
             markets: config
                 .instruments()
                 .map(|instrument| Market::new(instrument.clone(), models.conditions()))
@@ -149,6 +152,7 @@ impl Engine {
             inputs: 0,
             chain: Chain::new(),
             market_time: None,
+            due_at: Self::NEVER,
             on_their_way: Vec::new(),
             client_ids: ClientIds::default(),
             combos: Vec::new(),
@@ -168,7 +172,9 @@ impl Engine {
             },
             scratch: Vec::new(),
             config,
-        }
+        };
+        engine.note_expiries();
+        engine
     }
 
     /// Takes one input in and appends what happened to `out`.

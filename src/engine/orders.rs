@@ -78,6 +78,7 @@ impl Engine {
                 let order = approved.order().clone();
                 let id = order.id;
                 self.account.hold_for_order(id, order.hold.amount);
+                self.note_auction(&order);
                 self.market_mut(at).orders.send(approved);
                 self.emit(time, EventKind::OrderSubmitted { order }, sink);
                 Some(id)

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::market::{
     BookCondition, CalendarId, DepthKind, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, Quote,
+    TradeTick,
 };
 use crate::model::{Instrument, Money, OrderId, Price, Side, Timestamp};
 use crate::order::{Awaits, Order};
@@ -39,6 +40,8 @@ pub struct Market {
     queues: Vec<QueueEntry>,
     /// The last price seen: a bar's close, a trade, or a quote's mid.
     pub last_price: Option<f64>,
+    /// The last trade where only trades are known, and how many of its lots our orders have left.
+    pub last_trade: Option<(TradeTick, i64)>,
     /// The venue's mark price, where it tells one: by it positions are covered.
     pub mark_price: Option<Price>,
     /// The best bid and ask, as the finest data has them.
@@ -96,6 +99,7 @@ impl Market {
             orders: WorkingOrders::default(),
             queues: Vec::new(),
             last_price: None,
+            last_trade: None,
             mark_price: None,
             quote: None,
             book: OrderBook::default(),
@@ -199,6 +203,7 @@ impl Market {
         self.queues.clear();
         self.tier = None;
         self.quote = None;
+        self.last_trade = None;
     }
 
     /// Takes in a quote; says whether it is one (not crossed, not empty, finite, on its ticks). Where the order book is
