@@ -592,7 +592,7 @@ fn a_fill_of_ours_at_its_limit_is_not_where_the_market_is() {
         (Price(decimal("99")), Price(decimal("89.5")))
     );
     let told = tape.0.events.iter().find_map(|event| match &event.kind {
-        EventKind::PositionChanged { position } => position.clone(),
+        EventKind::PositionChanged { position, .. } => position.clone(),
         _ => None,
     });
     assert_eq!(

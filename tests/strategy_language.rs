@@ -471,7 +471,10 @@ fn what_a_file_leaves_out_has_a_default() {
     assert_eq!(strategy.timeframe, Timeframe::MINUTE);
     assert!(strategy.symbols.is_empty() && strategy.params.is_empty());
     assert_eq!(strategy.rules.entries[0].size, SizeRule::PercentOfEquity(95.0));
-    assert_eq!((strategy.risk.max_open_positions, strategy.risk.cooldown), (1, 0));
+    assert_eq!(
+        (strategy.risk.max_open_positions, strategy.risk.cooldown),
+        (None, 0)
+    );
     assert_eq!(strategy.rules.entries[0].order.kind, OrderRuleKind::Market);
     assert_eq!(strategy.warm_up(), 1);
 }

@@ -108,8 +108,12 @@ fn a_mistake_in_an_expression_is_placed_inside_it() {
             "4:15: this gives one value only: leave '.upper' out",
         ),
         (
-            "close of ETH/USDT > 1",
-            "4:18: reading another instrument ('of ETH/USDT') is not supported yet: a strategy sees the instrument that it trades",
+            "(close of ETH/USDT) of BTC/USDT > 1",
+            "4:18: this is of BTC/USDT already: leave 'of ETH/USDT' out",
+        ),
+        (
+            "position_size of ETH/USDT > 1",
+            "4:9: position_size belongs to no timeframe and to no other instrument: take it out of the '@' or 'of'",
         ),
         (
             "close @ 7m > 1",
@@ -130,7 +134,7 @@ fn a_mistake_in_an_expression_is_placed_inside_it() {
         ),
         (
             "position_size @ 1h > 1",
-            "4:9: position_size belongs to no timeframe: take it out of the '@'",
+            "4:9: position_size belongs to no timeframe and to no other instrument: take it out of the '@' or 'of'",
         ),
         (
             "supertrend(10, -1).line > 1",

@@ -92,6 +92,7 @@ pub(crate) fn fill(number: u64) -> Fill {
     let fee = usdt("48.22");
     Fill {
         order_id: OrderId(1),
+        instrument: papertape::model::InstrumentId::PRIMARY,
         number,
         time: minute(6),
         side: Side::Buy,

@@ -97,8 +97,14 @@ pub struct BacktestProgress {
 pub struct BacktestReport {
     /// What ran.
     pub strategy: StrategyRun,
-    /// On what.
-    pub symbol: Symbol,
+    /// On what; of several instruments a list with commas.
+    pub symbol: String,
+    /// What was traded, in the order in which it comes first.
+    #[serde(default)]
+    pub symbols: Vec<Symbol>,
+    /// What each instrument whose bars went in had to do with it.
+    #[serde(default)]
+    pub by_symbol: Vec<SymbolReport>,
     /// At which timeframe.
     pub timeframe: Timeframe,
     /// Bars that went in.
@@ -164,6 +170,28 @@ impl CashFlowSum {
         };
         sums.into_iter().map(sum).collect()
     }
+}
+
+/// One instrument's part in a backtest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SymbolReport {
+    /// Which.
+    pub symbol: Symbol,
+    /// Whether it was traded, and not only read by the rules.
+    pub traded: bool,
+    /// Its bars.
+    pub bars: u64,
+    /// Open time of the first.
+    pub from: Option<Timestamp>,
+    /// Close time of the last.
+    pub to: Option<Timestamp>,
+    /// What was wrong with its data.
+    pub data_quality: DataQuality,
+    /// Its closed round trips.
+    pub trades: u64,
+    /// Their profit or loss after fees, and what is realised so far of an open one.
+    #[serde(with = "crate::model::decimal")]
+    pub pnl: Decimal,
 }
 
 /// What came of the runs beside a backtest: three assumptions, not bounds.

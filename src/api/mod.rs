@@ -10,7 +10,7 @@ mod strategy;
 
 pub use backtest::{
     BacktestProgress, BacktestReport, BacktestRequest, BacktestState, BacktestStatus, BandReport,
-    CashFlowSum, DataQuality, ShadowReport, StrategyRun, Timing, TradeReport,
+    CashFlowSum, DataQuality, ShadowReport, StrategyRun, SymbolReport, Timing, TradeReport,
 };
 pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitStory};
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};

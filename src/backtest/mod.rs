@@ -2,8 +2,10 @@
 
 mod outcome;
 mod recorder;
+mod together;
 
 pub use outcome::{BandOutcome, Outcome, ReportContext, ShadowOutcome};
+pub use together::{run_together, run_together_with_band};
 
 use crate::engine::{Band, BandCurve, Command, Engine, EngineConfig, Input};
 use crate::market::{BarAggregator, BarSlice, Bars, DatedAction, MarketEvent, actions_within};

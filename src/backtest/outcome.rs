@@ -3,13 +3,13 @@
 use super::recorder::Recorder;
 use crate::analytics::Metrics;
 use crate::api::{
-    BacktestReport, BandReport, CashFlowSum, DataQuality, EquityPoint, ShadowReport, StrategyRun, Timing,
-    TradeReport,
+    BacktestReport, BandReport, CashFlowSum, DataQuality, EquityPoint, ShadowReport, StrategyRun,
+    SymbolReport, Timing, TradeReport,
 };
 use crate::engine::{Band, BandCurve, Engine};
 use crate::exchange::Fill;
-use crate::market::Bars;
-use crate::model::{Money, Quantity, float};
+use crate::market::{BarMerge, Bars};
+use crate::model::{Instrument, Money, Quantity, Symbol, float};
 use crate::portfolio::{CashFlow, Trade};
 use rust_decimal::Decimal;
 
@@ -107,7 +107,7 @@ impl Outcome {
         actions: u64,
     ) -> Self {
         let mut trades = std::mem::take(&mut recorder.trades);
-        trades.extend(engine.open_trade());
+        trades.extend(engine.open_trades());
         Self {
             trades,
             fills: std::mem::take(&mut recorder.fills),
@@ -132,34 +132,45 @@ impl Outcome {
 
     /// The equity curve, exact, one point a bar. `bars` are those that were run.
     pub fn equity_points<'a>(&'a self, bars: &'a Bars) -> impl Iterator<Item = EquityPoint> + 'a {
+        self.equity_points_together(std::slice::from_ref(bars))
+    }
+
+    /// The same for several instruments: one point for each time at which bars close.
+    pub fn equity_points_together<'a>(&'a self, bars: &'a [Bars]) -> impl Iterator<Item = EquityPoint> + 'a {
         let config = self.engine.config();
-        let (instrument, timeframe) = (&config.instrument, config.base_timeframe);
+        let (currency, timeframe) = (config.instrument.quote(), config.base_timeframe);
+        let mut worth: Vec<Worth<'a>> = config.instruments().take(bars.len()).map(Worth::new).collect();
+        let mut merge = BarMerge::default();
         let mut holdings = self.recorder.holdings.iter().peekable();
         let shadow = |side: fn(&BandCurve) -> &Vec<f64>, index: usize| {
             let equity = side(&self.band.as_ref()?.curve).get(index)?;
             Some(float::to_decimal(*equity, SHADOW_DIGITS)?.normalize())
         };
         let mut peak = config.initial_capital.amount;
-        let (mut cash, mut quantity, mut base) = (peak, Decimal::ZERO, Decimal::ZERO);
-        bars.iter()
+        let mut cash = peak;
+        BarMerge::open_times(bars)
             .take(self.equity.len())
             .enumerate()
-            .map(move |(index, bar)| {
+            .map(move |(index, open_time)| {
                 while let Some(next) = holdings.next_if(|next| next.from_mark <= index) {
-                    (cash, quantity, base) = (next.cash, next.quantity, next.base);
-                }
-                let position_value = match instrument.price_from_f64(bar.close) {
-                    Some(price) if !quantity.is_zero() => {
-                        instrument.notional(price, Quantity(quantity)).amount - base
+                    cash = next.cash;
+                    if let Some(worth) = worth.get_mut(next.at.index()) {
+                        (worth.quantity, worth.base) = (next.quantity, next.base);
                     }
-                    _ => Decimal::ZERO,
-                };
+                }
+                while let Some((place, bar)) = merge.peek(bars).filter(|(_, bar)| bar.open_time <= open_time)
+                {
+                    merge.next(bars);
+                    if let Some(worth) = worth.get_mut(place) {
+                        worth.close = bar.close;
+                    }
+                }
+                let position_value = worth.iter().map(Worth::amount).sum();
                 let equity = cash + position_value;
                 peak = peak.max(equity);
-                let drawdown =
-                    Money::new(peak - equity, instrument.quote()).ratio(Money::new(peak, instrument.quote()));
+                let drawdown = Money::new(peak - equity, currency).ratio(Money::new(peak, currency));
                 EquityPoint {
-                    time: timeframe.close_of(bar.open_time),
+                    time: timeframe.close_of(open_time),
                     equity,
                     cash,
                     position_value,
@@ -173,19 +184,35 @@ impl Outcome {
     /// The outcome as `papertape backtest --json` prints it. `bars` are those that were run.
     #[must_use]
     pub fn report(&self, bars: &Bars, context: ReportContext) -> BacktestReport {
+        let quality = [context.data_quality];
+        self.report_together(std::slice::from_ref(bars), &quality, context.timing)
+    }
+
+    /// The same for several instruments, with what was wrong with the data of each.
+    #[must_use]
+    pub fn report_together(&self, bars: &[Bars], quality: &[DataQuality], timing: Timing) -> BacktestReport {
         let config = self.engine.config();
+        let symbols: Vec<Symbol> = config
+            .traded()
+            .map(|instrument| instrument.symbol().clone())
+            .collect();
+        let names: Vec<String> = symbols.iter().map(Symbol::to_string).collect();
+        let ends = bars
+            .iter()
+            .flat_map(|bars| [bars.open_time.first(), bars.open_time.last()]);
+        let (first, last) = (ends.clone().flatten().min(), ends.flatten().max());
         BacktestReport {
             strategy: StrategyRun {
                 name: config.strategy.name.clone(),
                 params: config.strategy.params.clone(),
             },
-            symbol: config.instrument.symbol().clone(),
+            symbol: names.join(","),
+            by_symbol: self.by_symbol(bars, quality),
+            symbols,
             timeframe: config.strategy.timeframe,
-            bars: bars.len() as u64,
-            from: bars.open_time.first().copied().unwrap_or_default(),
-            to: bars
-                .open_time
-                .last()
+            bars: bars.iter().map(|bars| bars.len() as u64).sum(),
+            from: first.copied().unwrap_or_default(),
+            to: last
                 .map(|last| config.base_timeframe.close_of(*last))
                 .unwrap_or_default(),
             initial_capital: config.initial_capital.amount,
@@ -195,10 +222,71 @@ impl Outcome {
             actions: self.actions,
             cash_flows: CashFlowSum::of(&self.cash_flows),
             metrics: self.metrics.clone(),
-            data_quality: context.data_quality,
+            data_quality: quality
+                .iter()
+                .fold(DataQuality::default(), |sum, one| DataQuality {
+                    gaps: sum.gaps + one.gaps,
+                    missing_bars: sum.missing_bars + one.missing_bars,
+                }),
             band: self.band.as_ref().map(BandOutcome::report),
             event_hash: self.event_hash.clone(),
-            timing: context.timing,
+            timing,
+        }
+    }
+
+    /// What each instrument whose bars were run had to do with it.
+    fn by_symbol(&self, bars: &[Bars], quality: &[DataQuality]) -> Vec<SymbolReport> {
+        let config = self.engine.config();
+        let traded = config.traded().count();
+        let instruments = config.instruments().enumerate().zip(bars);
+        instruments
+            .map(|((place, instrument), bars)| {
+                let trades = self
+                    .trades
+                    .iter()
+                    .filter(|trade| &trade.symbol == instrument.symbol());
+                SymbolReport {
+                    symbol: instrument.symbol().clone(),
+                    traded: place < traded,
+                    bars: bars.len() as u64,
+                    from: bars.open_time.first().copied(),
+                    to: bars
+                        .open_time
+                        .last()
+                        .map(|last| config.base_timeframe.close_of(*last)),
+                    data_quality: quality.get(place).copied().unwrap_or_default(),
+                    trades: trades.clone().filter(|trade| trade.is_closed()).count() as u64,
+                    pnl: trades.map(|trade| trade.pnl.amount).sum(),
+                }
+            })
+            .collect()
+    }
+}
+
+/// What is held of one instrument, and its last close.
+struct Worth<'a> {
+    instrument: &'a Instrument,
+    close: f64,
+    quantity: Decimal,
+    base: Decimal,
+}
+
+impl<'a> Worth<'a> {
+    const fn new(instrument: &'a Instrument) -> Self {
+        Self {
+            instrument,
+            close: f64::NAN,
+            quantity: Decimal::ZERO,
+            base: Decimal::ZERO,
+        }
+    }
+
+    fn amount(&self) -> Decimal {
+        match self.instrument.price_from_f64(self.close) {
+            Some(price) if !self.quantity.is_zero() => {
+                self.instrument.notional(price, Quantity(self.quantity)).amount - self.base
+            }
+            _ => Decimal::ZERO,
         }
     }
 }

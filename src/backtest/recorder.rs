@@ -2,7 +2,7 @@
 
 use crate::engine::{Event, EventKind, Mark, Sink};
 use crate::exchange::Fill;
-use crate::model::Timestamp;
+use crate::model::{InstrumentId, Timestamp};
 use crate::portfolio::{CashFlow, Trade};
 use rust_decimal::Decimal;
 
@@ -21,6 +21,8 @@ pub(super) struct Recorder {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holdings {
     pub(super) from_mark: usize,
+    /// Whose quantity and base these are.
+    pub(super) at: InstrumentId,
     pub(super) cash: Decimal,
     pub(super) quantity: Decimal,
     /// What is taken off the position's value to get its worth.
@@ -37,6 +39,7 @@ impl Recorder {
             equity: Vec::with_capacity(bars),
             holdings: vec![Holdings {
                 from_mark: 0,
+                at: InstrumentId::PRIMARY,
                 cash: capital,
                 quantity: Decimal::ZERO,
                 base: Decimal::ZERO,
@@ -64,16 +67,21 @@ impl Sink for Recorder {
         self.equity.push(mark.equity);
     }
 
-    fn account(&mut self, cash: Decimal, quantity: Decimal, base: Decimal) {
+    fn account(&mut self, at: InstrumentId, cash: Decimal, quantity: Decimal, base: Decimal) {
         let holdings = Holdings {
             from_mark: self.equity.len(),
+            at,
             cash,
             quantity,
             base,
         };
-        match self.holdings.last_mut() {
-            Some(last) if last.from_mark == holdings.from_mark => *last = holdings,
-            _ => self.holdings.push(holdings),
+        let mut present = self.holdings.iter_mut().rev();
+        let present = present
+            .by_ref()
+            .take_while(|told| told.from_mark == holdings.from_mark);
+        match present.into_iter().find(|told| told.at == at) {
+            Some(told) => *told = holdings,
+            None => self.holdings.push(holdings),
         }
     }
 }

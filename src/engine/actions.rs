@@ -362,7 +362,14 @@ impl Engine {
         self.refresh_cache();
         self.tell_account(sink);
         let position = self.position_in(at);
-        self.emit(time, EventKind::PositionChanged { position }, sink);
+        self.emit(
+            time,
+            EventKind::PositionChanged {
+                instrument: at,
+                position,
+            },
+            sink,
+        );
     }
 }
 

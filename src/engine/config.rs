@@ -3,7 +3,7 @@
 use super::{ExecutionConfig, OptionModel};
 use crate::alert::AlertRules;
 use crate::market::Calendar;
-use crate::model::{Instrument, InstrumentId, Money, Timeframe};
+use crate::model::{Instrument, InstrumentId, Money, Symbol, Timeframe};
 use crate::portfolio::AccountConfig;
 use crate::strategy::Strategy;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,15 @@ impl EngineConfig {
     /// Those that the strategy's rules run on, in the order of their ids, which is the order in which they come first.
     pub fn traded(&self) -> impl Iterator<Item = &Instrument> {
         std::iter::once(&self.instrument).chain(&self.peers)
+    }
+
+    /// The place of the instrument with this symbol.
+    #[must_use]
+    pub fn place_of(&self, symbol: &Symbol) -> Option<InstrumentId> {
+        let index = self
+            .instruments()
+            .position(|instrument| instrument.symbol() == symbol)?;
+        Some(InstrumentId(u16::try_from(index).ok()?))
     }
 
     /// The instrument at a place in [`EngineConfig::instruments`].

@@ -11,6 +11,10 @@ use std::borrow::Cow;
 impl Engine {
     pub(super) fn on_command<S: Sink>(&mut self, time: Timestamp, command: &Command, sink: &mut S) {
         use SessionState as State;
+        if matches!(command, Command::Start | Command::Stop | Command::Finish) {
+            // Nothing more comes of the present moment.
+            self.complete(sink);
+        }
         if self.market_time.is_none_or(|last| last < time) {
             self.market_time = Some(time);
         }

@@ -1,4 +1,4 @@
-//! What the engine keeps for each instrument that the strategy's rules run on.
+//! What the engine keeps for each instrument that the strategy's rules run on or read.
 
 use super::ahead::Ahead;
 use super::entries::PlannedEntry;
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 /// Cash, margin and protections are the account's, which all desks share.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Desk {
+    /// Whether its bars are of use to the rules: they run on it, or read it.
+    pub(super) is_followed: bool,
     /// Ticks to base bars.
     pub(super) base_bars: BarAggregator,
     /// Base bars to the strategy's.
@@ -28,6 +30,8 @@ pub(super) struct Desk {
     /// Room for what is computed of many bars at once; between two calls it says nothing.
     #[serde(skip)]
     pub(super) ahead: Option<Box<Ahead>>,
+    /// The first close that the session was valued at.
+    pub(super) first_close: Option<f64>,
 }
 
 /// What is held, as `f64`, so that a bar without a fill needs no decimal arithmetic.
@@ -39,8 +43,9 @@ pub(super) struct Held {
 }
 
 impl Desk {
-    pub(super) fn new(base: Timeframe, program: Program) -> Self {
+    pub(super) fn new(base: Timeframe, program: Program, is_followed: bool) -> Self {
         Self {
+            is_followed,
             base_bars: BarAggregator::new(base),
             strategy_bars: BarAggregator::new(program.timeframe()),
             program,
@@ -53,6 +58,7 @@ impl Desk {
                 entry_price: f64::NAN,
                 value: ValueModel::default(),
             },
+            first_close: None,
             ahead: None,
         }
     }

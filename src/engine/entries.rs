@@ -29,7 +29,10 @@ impl Engine {
     pub(super) fn enter_all<S: Sink>(&mut self, side: TradeSide, close: Close, sink: &mut S) {
         for rule in 0..self.config.strategy.rules.entries.len() as u16 {
             if self.may_enter_by(rule, side, close) {
-                match self.plan_entry(rule, side, close) {
+                let planned = self
+                    .may_hold(close.at)
+                    .and_then(|()| self.plan_entry(rule, side, close));
+                match planned {
                     Ok(entry) => self.enter_planned(close.at, entry, 0, close.time, sink),
                     Err(reason) => self.deny_entry(rule, side, reason, close, sink),
                 }

@@ -196,10 +196,16 @@ impl EventKind {
             Self::OrderExpired { order_id } => bytes.tag(12).number(order_id.0),
             Self::TradeOpened { trade } => bytes.tag(13).number(trade.id.0),
             Self::TradeClosed { trade } => bytes.tag(14).trade(trade),
-            Self::PositionChanged { position } => match position {
-                Some(position) => bytes.tag(15).decimal(position.quantity.0),
-                None => bytes.tag(16),
-            },
+            Self::PositionChanged { instrument, position } => {
+                match position {
+                    Some(position) => bytes.tag(15).decimal(position.quantity.0),
+                    None => bytes.tag(16),
+                };
+                match instrument {
+                    &crate::model::InstrumentId::PRIMARY => &mut bytes,
+                    other => bytes.number(u64::from(other.0)),
+                }
+            }
             Self::MarketStatusChanged { instrument, status } => {
                 bytes.tag(17).number(u64::from(instrument.0)).tag(*status as u8)
             }

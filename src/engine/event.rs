@@ -137,8 +137,11 @@ pub enum EventKind {
         /// The whole trade.
         trade: Trade,
     },
-    /// The position changed; `None` is flat.
+    /// The position in an instrument changed; `None` is flat.
     PositionChanged {
+        /// Which instrument.
+        #[serde(default)]
+        instrument: InstrumentId,
         /// The position now.
         position: Option<Position>,
     },
@@ -170,6 +173,8 @@ pub enum EventKind {
     },
     /// A bar of the strategy's timeframe closed (a market event): one candle of the chart.
     Bar {
+        /// Which instrument.
+        instrument: InstrumentId,
         /// The bar.
         bar: Bar,
         /// Whether the bar is from before the session.
@@ -178,7 +183,7 @@ pub enum EventKind {
     /// A bar of the base timeframe closed and the account was valued at it (a market event): one point of the equity
     /// curve. Comes before the [`EventKind::Bar`] that the same close completes.
     Mark {
-        /// The close.
+        /// The close; of several instruments that of the first.
         price: f64,
         /// Cash and position together.
         equity: f64,
@@ -196,6 +201,8 @@ pub enum EventKind {
     },
     /// The best bid and ask changed (a market event).
     Quote {
+        /// Which instrument.
+        instrument: InstrumentId,
         /// The quote.
         quote: Quote,
         /// Equity at its mid price.

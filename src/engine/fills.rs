@@ -224,6 +224,7 @@ impl Engine {
         Fill {
             order_id: order.id,
             number: self.counters.fills,
+            instrument: at,
             time,
             side: order.side,
             quantity,
@@ -291,7 +292,14 @@ impl Engine {
             self.end_trade(at, trade, time, sink);
         }
         let position = self.position_in(at);
-        self.emit(time, EventKind::PositionChanged { position }, sink);
+        self.emit(
+            time,
+            EventKind::PositionChanged {
+                instrument: at,
+                position,
+            },
+            sink,
+        );
         if is_strategy_s && self.account.holding(at).is_flat() {
             self.reverse(at, time, sink);
         }

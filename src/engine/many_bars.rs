@@ -18,10 +18,11 @@ impl Engine {
     /// Takes many bars of the strategy's instrument in, one after the other: what [`Engine::process_into`] would do with
     /// [`MarketEvent::Bar`] for each, bit for bit, in a fraction of the time.
     pub fn process_bars<S: Sink>(&mut self, bars: BarSlice<'_>, sink: &mut S) {
-        let takes_bars = matches!(
-            self.state,
-            SessionState::Running | SessionState::Paused | SessionState::Halted
-        );
+        let takes_bars = self.together.is_none()
+            && matches!(
+                self.state,
+                SessionState::Running | SessionState::Paused | SessionState::Halted
+            );
         let [desk] = &mut self.desks[..] else {
             return bars.iter().for_each(|bar| self.process_bar(bar, sink));
         };
@@ -238,7 +239,15 @@ impl Quiet {
     fn tell_bar<S: Sink>(&mut self, bar: Option<Bar>, sink: &mut S) {
         if let Some(bar) = bar {
             let time = self.strategy_bars.timeframe().close_of(bar.open_time);
-            self.tell(time, || EventKind::Bar { bar, history: false }, sink);
+            self.tell(
+                time,
+                || EventKind::Bar {
+                    instrument: InstrumentId::PRIMARY,
+                    bar,
+                    history: false,
+                },
+                sink,
+            );
         }
     }
 }

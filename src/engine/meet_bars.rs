@@ -68,6 +68,7 @@ impl Engine {
     /// A bar of the base timeframe: our orders meet it, then it closes.
     #[inline]
     pub(super) fn meet_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
+        self.complete_other(at, bar, sink);
         // After a gap, the strategy's bar that ended before this one is told so first; what it orders meets this bar.
         self.pass_time_until(bar.open_time, sink);
         // A bar that opens at an expiry tells of what came after it.
@@ -85,7 +86,7 @@ impl Engine {
             self.walk(at, bar, sink);
         }
         self.close_base_bar(at, bar, sink);
-        if !self.on_their_way.is_empty() {
+        if !self.on_their_way.is_empty() && self.together.is_none() {
             // Inside the bar the order of things is not known: what it was to withdraw could be met all through it.
             self.carry_out_arrived(base.close_of(bar.open_time), sink);
         }

@@ -8,7 +8,7 @@
 use super::combos::is_leg;
 use super::{Engine, EventKind, Sink};
 use crate::exchange::{DataTier, LimitFill, rests};
-use crate::market::{BarAggregator, DepthUpdate, Phase, Quote};
+use crate::market::{DepthUpdate, Phase, Quote};
 use crate::model::{InstrumentId, OrderId, Price, Side, Timestamp};
 use crate::order::{Awaits, CancelReason, Order, OrderKind, OrderStatus, TimeInForce};
 use rust_decimal::Decimal;
@@ -84,13 +84,21 @@ impl Engine {
 
     fn tell_quote<S: Sink>(&mut self, at: InstrumentId, quote: &Quote, sink: &mut S) {
         self.quote_options_on(at, quote.time, sink);
-        if at != InstrumentId::PRIMARY {
-            self.revalue();
-            return self.call_margin(quote.time, sink);
+        if at == InstrumentId::PRIMARY {
+            self.watch_cover(quote.mid(), quote.time, sink);
+        } else {
+            self.price_moved(at, quote.time, sink);
+            if !self.is_traded(at) {
+                return;
+            }
         }
-        self.watch_cover(quote.mid(), quote.time, sink);
-        let (equity, _) = self.equity_at(quote.mid());
+        let equity = if at == InstrumentId::PRIMARY {
+            self.equity_at(quote.mid()).0
+        } else {
+            self.equity_now().0
+        };
         self.emit_market(quote.time, sink, || EventKind::Quote {
+            instrument: at,
             quote: *quote,
             equity,
         });
@@ -118,16 +126,6 @@ impl Engine {
             return self.arrive_before(now, sink);
         }
         self.close_bars_before(now, sink);
-    }
-
-    /// When the next of the bars in the making is over.
-    fn next_close(&self) -> Option<Timestamp> {
-        let close_of = |bars: &BarAggregator| Some(bars.timeframe().close_of(bars.current()?.open_time));
-        let bars = self
-            .desks
-            .iter()
-            .flat_map(|desk| [&desk.base_bars, &desk.strategy_bars]);
-        bars.filter_map(close_of).min()
     }
 
     /// Orders and requests that reached the exchange before `now` met the markets as they stood then, in the order in

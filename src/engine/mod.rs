@@ -39,6 +39,7 @@ mod snapshot;
 mod stakes;
 mod state;
 mod terms;
+mod together;
 
 pub use band::{Band, BandCurve};
 pub use combos::{ComboRequest, LegRequest};
@@ -59,13 +60,14 @@ use crate::model::{InstrumentId, Timestamp};
 use crate::order::CancelReason;
 use crate::portfolio::Account;
 use crate::risk::Protection;
-use crate::strategy::PositionView;
+use crate::strategy::Program;
 use chain::Chain;
 use combos::WorkingCombo;
 use desk::Desk;
 use requests::OnItsWay;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use together::Together;
 
 /// One session's or backtest's engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,8 +76,10 @@ pub struct Engine {
     models: Models,
     /// By the instrument's place in the session's list.
     markets: Vec<Market>,
-    /// By the instrument's place too: one for each that the strategy trades.
+    /// By the instrument's place too: one for each that the strategy trades, and up to the last that it reads.
     desks: Vec<Desk>,
+    /// Where the rules see several instruments: what waits for the rest of its moment.
+    together: Option<Together>,
 
     state: SessionState,
     state_reason: Cow<'static, str>,
@@ -137,16 +141,28 @@ impl Engine {
         let capital = config.initial_capital;
         let risk = &config.strategy.risk;
         let models = Models::from(&config.execution);
+        let program = &config.strategy.program;
+        let traded = 1 + config.peers.len();
+        let together = Together::new(program, traded, |symbol| config.place_of(symbol));
+        let followed = together.as_ref().map_or(1, |together| together.followed(traded));
+        let desks = (0..followed).map(|index| {
+            let at = InstrumentId(u16::try_from(index).unwrap_or(u16::MAX));
+            let is_read = together.as_ref().is_some_and(|together| together.reads(at));
+            let program = if index < traded {
+                program.clone()
+            } else {
+                Program::idle(program.timeframe())
+            };
+            Desk::new(config.base_timeframe, program, index < traded || is_read)
+        });
         let mut engine = Self {
+            desks: desks.collect(),
+            together,
             markets: config
                 .instruments()
                 .map(|instrument| Market::new(instrument.clone(), models.conditions()))
                 .collect(),
             models,
-            desks: config
-                .traded()
-                .map(|_| Desk::new(config.base_timeframe, config.strategy.program.clone()))
-                .collect(),
             state: SessionState::Starting,
             state_reason: Cow::Borrowed(""),
             inputs: 0,
@@ -218,12 +234,16 @@ impl Engine {
         }
         self.market_mut(at).last_price = Some(bar.close);
         self.market_time = Some(self.config.base_timeframe.close_of(bar.open_time));
+        if self.together.is_some() {
+            self.complete_other(at, bar, sink);
+            self.close_together_before(bar.open_time, sink);
+            return self.gather(at, bar, sink);
+        }
         let base = self.config.base_timeframe;
         let closed = self.desk_mut(at).strategy_bars.push_bar(bar, base);
         for bar in [closed.earlier, closed.completed].into_iter().flatten() {
             let time = self.config.strategy.timeframe.close_of(bar.open_time);
-            self.desk_mut(at).program.on_bar(&bar, &PositionView::FLAT);
-            self.emit_market(time, sink, || EventKind::Bar { bar, history: true });
+            self.warm_up(at, &bar, time, sink);
         }
     }
 
@@ -261,17 +281,17 @@ impl Engine {
     /// Closes the bars that are over at `now`, before anything later is told.
     #[inline]
     fn close_bars_before<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
-        for at in self.desk_places() {
-            if let Some(bar) = self.desk_mut(at).base_bars.advance(now) {
-                let base = self.config.base_timeframe;
-                self.market_mut(at).conditions.on_bar(&bar, base);
-                self.close_base_bar(at, &bar, sink);
-            }
+        if self.together.is_some() {
+            return self.close_together_before(now, sink);
         }
-        for at in self.desk_places() {
-            if let Some(bar) = self.desk_mut(at).strategy_bars.advance(now) {
-                self.close_strategy_bar(at, &bar, sink);
-            }
+        let at = InstrumentId::PRIMARY;
+        if let Some(bar) = self.desk_mut(at).base_bars.advance(now) {
+            let base = self.config.base_timeframe;
+            self.market_mut(at).conditions.on_bar(&bar, base);
+            self.close_base_bar(at, &bar, sink);
+        }
+        if let Some(bar) = self.desk_mut(at).strategy_bars.advance(now) {
+            self.close_strategy_bar(at, &bar, sink);
         }
     }
 
@@ -279,13 +299,15 @@ impl Engine {
     #[inline]
     fn close_base_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
         let time = self.config.base_timeframe.close_of(bar.open_time);
-        self.reach(time);
         self.market_mut(at).last_price = Some(bar.close);
+        if self.together.is_some() && self.desks.get(at.index()).is_some_and(|desk| desk.is_followed) {
+            return self.gather(at, bar, sink);
+        }
+        self.reach(time);
         self.accrue(time, sink);
         self.quote_options_on(at, time, sink);
         if at != InstrumentId::PRIMARY {
-            self.revalue();
-            return self.call_margin(time, sink);
+            return self.price_moved(at, time, sink);
         }
         self.mark(bar, time, sink);
         self.watch_cover(bar.close, time, sink);

@@ -3,7 +3,7 @@
 use super::desk::{Desk, Held};
 use super::orders::Draft;
 use super::terms::{OrderTerms, takes_next_price};
-use super::{Engine, EventKind, SessionState, Sink};
+use super::{Engine, SessionState, Sink};
 use crate::market::Bar;
 use crate::model::{InstrumentId, OrderId, Price, Quantity, Timestamp};
 use crate::order::{CancelReason, Order, OrderKind, OrderPurpose, TimeInForce};
@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 /// What the rules say at one close.
 #[derive(Clone, Copy, Debug)]
-struct Wishes {
+pub(super) struct Wishes {
     /// The direction in which an entry rule holds.
     enter: Option<TradeSide>,
     /// Whether a rule that adds to what is held does.
@@ -63,6 +63,20 @@ impl Engine {
     pub(super) fn close_strategy_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
         let time = self.config.strategy.timeframe.close_of(bar.open_time);
         self.reach(time);
+        if let Some(wishes) = self.decide(at, bar, time, sink) {
+            self.follow(at, wishes, bar.close, time, sink);
+        }
+    }
+
+    /// The rules see a closed bar; gives what they want, if anything.
+    #[inline]
+    pub(super) fn decide<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        bar: &Bar,
+        time: Timestamp,
+        sink: &mut S,
+    ) -> Option<Wishes> {
         let desk = self.desk_mut(at);
         let view = if desk.held.quantity == 0.0 {
             PositionView::FLAT
@@ -70,26 +84,25 @@ impl Engine {
             desk.view(bar.close)
         };
         desk.see(bar, &view);
-        self.emit_market(time, sink, || EventKind::Bar {
-            bar: *bar,
-            history: false,
-        });
-        if let Some(finding) = self.watch.on_close(bar.close) {
+        self.tell_bar(at, bar, time, sink);
+        if at == InstrumentId::PRIMARY
+            && let Some(finding) = self.watch.on_close(bar.close)
+        {
             self.alert_finding(finding, time, sink);
         }
         let desk = self.desk_mut(at);
         let cooling = desk.cooldown_left > 0;
         desk.cooldown_left = desk.cooldown_left.saturating_sub(1);
         if !matches!(self.state, SessionState::Running | SessionState::Paused) {
-            return;
+            return None;
         }
         let (rules, program) = (&self.config.strategy.rules, &self.desk(at).program);
-        if rules.conditions().any(|slot| program.condition(slot)) {
-            let wishes = self.wishes(at, cooling);
-            if wishes.enter.is_some() || wishes.add || wishes.exit_long || wishes.exit_short {
-                self.follow(at, wishes, bar.close, time, sink);
-            }
+        if !rules.conditions().any(|slot| program.condition(slot)) {
+            return None;
         }
+        let wishes = self.wishes(at, cooling);
+        let are_some = wishes.enter.is_some() || wishes.add || wishes.exit_long || wishes.exit_short;
+        are_some.then_some(wishes)
     }
 
     /// Whether a condition held at this close.
@@ -133,7 +146,7 @@ impl Engine {
         found.map(|(number, _)| number)
     }
 
-    fn follow<S: Sink>(
+    pub(super) fn follow<S: Sink>(
         &mut self,
         at: InstrumentId,
         wishes: Wishes,

@@ -1,7 +1,7 @@
 //! Where events go.
 
 use super::{Event, EventKind};
-use crate::model::Timestamp;
+use crate::model::{InstrumentId, Timestamp};
 use rust_decimal::Decimal;
 
 /// One point of the equity curve.
@@ -30,9 +30,9 @@ pub trait Sink {
     /// A point of the equity curve.
     fn mark(&mut self, _mark: Mark) {}
 
-    /// What the account holds from now on: cash, the signed quantity of the instrument, and what is taken off its value to
-    /// get what it is worth (the cost of what is margined, else 0).
-    fn account(&mut self, _cash: Decimal, _quantity: Decimal, _base: Decimal) {}
+    /// What the account holds from now on: cash, the signed quantity of an instrument, and what is taken off its value to
+    /// get what it is worth (the cost of what is margined, else 0). Told of every instrument that the rules see.
+    fn account(&mut self, _at: InstrumentId, _cash: Decimal, _quantity: Decimal, _base: Decimal) {}
 }
 
 impl Sink for Vec<Event> {

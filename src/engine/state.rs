@@ -82,10 +82,10 @@ impl Engine {
 
     /// Whether the strategy's rules run on an instrument.
     pub(super) const fn is_traded(&self, at: InstrumentId) -> bool {
-        at.index() < self.desks.len()
+        at.index() <= self.config.peers.len()
     }
 
-    /// The places of the instruments that the strategy trades.
+    /// The places of the instruments that have a desk: those that the strategy trades come first.
     #[inline]
     pub(super) fn desk_places(&self) -> impl Iterator<Item = InstrumentId> + use<> {
         (0..u16::try_from(self.desks.len()).unwrap_or(u16::MAX)).map(InstrumentId)
@@ -249,16 +249,21 @@ impl Engine {
         self.markets.iter().flat_map(|market| market.orders.as_slice())
     }
 
-    /// The round trip under way.
+    /// The round trips under way, one for each instrument that is held, oldest first.
     #[must_use]
-    pub fn open_trade(&self) -> Option<Trade> {
-        self.holding().open_trade(&self.config.instrument)
+    pub fn open_trades(&self) -> Vec<Trade> {
+        let open = |at| self.account.holding(at).open_trade(self.instrument(at));
+        let mut trades: Vec<Trade> = self.places().filter_map(open).collect();
+        trades.sort_by_key(|trade| trade.id);
+        trades
     }
 
     /// How many round trips have ended.
     #[must_use]
     pub fn closed_trades(&self) -> u64 {
-        self.holding().closed_trades()
+        self.places()
+            .map(|at| self.account.holding(at).closed_trades())
+            .sum()
     }
 
     /// How good it is so far.
@@ -289,10 +294,33 @@ impl Engine {
         (self.cached.cash + value, value)
     }
 
-    /// Values what is held of another instrument at its last price.
+    /// Cash and all positions at the last prices, and the positions alone, from the cached floats.
+    pub(super) fn equity_now(&self) -> (f64, f64) {
+        let price = self.market(InstrumentId::PRIMARY).last_price;
+        let held = price.map_or(0.0, |price| self.desks[0].held.value.at(price));
+        let value = held + self.cached.others;
+        (self.cached.cash + value, value)
+    }
+
+    /// The price of an instrument other than the first moved: the account is valued anew where that makes a difference.
+    pub(super) fn price_moved<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        if self.account.holding(at).is_flat() && !self.account.needs_cover() {
+            return;
+        }
+        self.revalue();
+        self.call_margin(time, sink);
+    }
+
+    /// Values what is held of all instruments but the first at their last prices.
     pub(super) fn revalue(&mut self) {
         let others = self.places().skip(1).map(|at| {
-            let value = self.account.value_model(at);
+            if self.account.holding(at).is_flat() {
+                return 0.0;
+            }
+            let value = match self.desks.get(at.index()) {
+                Some(desk) => desk.held.value,
+                None => self.account.value_model(at),
+            };
             self.market(at).last_price.map_or(0.0, |price| value.at(price))
         });
         self.cached.others = others.sum();
@@ -315,40 +343,71 @@ impl Engine {
 
     /// Tells what the account holds from now on.
     pub(super) fn tell_account<S: Sink>(&self, sink: &mut S) {
-        let base = self.account.value_base(InstrumentId::PRIMARY);
-        sink.account(self.cash().amount, self.holding().quantity(), base);
+        for at in self.desk_places() {
+            let quantity = self.account.holding(at).quantity();
+            sink.account(at, self.cash().amount, quantity, self.account.value_base(at));
+        }
     }
 
     /// Values the account at a bar's close.
     #[inline]
     pub(super) fn mark<S: Sink>(&mut self, bar: &Bar, time: Timestamp, sink: &mut S) {
         let (equity, position_value) = self.equity_at(bar.close);
+        let valuation = Valuation {
+            price: bar.close,
+            benchmark: bar.close,
+            equity,
+            position_value,
+            open_time: bar.open_time,
+        };
+        self.mark_at(valuation, time, sink);
+    }
+
+    /// Takes note of what the account is worth, tells it, and looks whether a limit of the account is broken.
+    #[inline]
+    pub(super) fn mark_at<S: Sink>(&mut self, valuation: Valuation, time: Timestamp, sink: &mut S) {
+        let Valuation {
+            price,
+            benchmark,
+            equity,
+            position_value,
+            open_time,
+        } = valuation;
         let holds_position = self.desks.iter().any(|desk| desk.held.quantity != 0.0);
-        self.metrics.on_mark(time, equity, bar.close, holds_position);
+        self.metrics.on_mark(time, equity, benchmark, holds_position);
         if S::READS_JOURNAL {
-            self.chain.fold(bar.close, equity);
+            self.chain.fold(benchmark, equity);
         }
         let cash = self.cached.cash;
         self.emit_market(time, sink, || EventKind::Mark {
-            price: bar.close,
+            price,
             equity,
             cash,
             position_value,
             optimistic: None,
             pessimistic: None,
         });
-        sink.mark(Mark {
-            time,
-            price: bar.close,
-            equity,
-        });
+        sink.mark(Mark { time, price, equity });
         if let Some(finding) = self.watch.on_mark(equity) {
             self.alert_finding(finding, time, sink);
         }
-        if let Some(breach) = self.protection.on_mark(bar.open_time, equity) {
+        if let Some(breach) = self.protection.on_mark(open_time, equity) {
             self.on_breach(breach, time, sink);
         }
     }
+}
+
+/// What the account is worth at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Valuation {
+    /// The price of what the strategy trades, the first of them.
+    pub(super) price: f64,
+    /// What buying and holding is measured by: the same price, or, of several instruments, their mean growth.
+    pub(super) benchmark: f64,
+    pub(super) equity: f64,
+    pub(super) position_value: f64,
+    /// When the bar opened at whose close this is.
+    pub(super) open_time: Timestamp,
 }
 
 /// How an order protects a position.

@@ -1,6 +1,6 @@
 //! Fills, and why they are what they are.
 
-use crate::model::{Instrument, Money, OrderId, Price, Quantity, Side, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,6 +12,9 @@ pub struct Fill {
     pub order_id: OrderId,
     /// Its number in the session, counted from 1.
     pub number: u64,
+    /// What was traded.
+    #[serde(default)]
+    pub instrument: InstrumentId,
     /// When it happened.
     pub time: Timestamp,
     /// Buy or sell.

@@ -10,6 +10,7 @@ mod capture;
 mod corporate_action;
 mod event;
 mod listing;
+mod merge;
 mod order_book;
 mod random;
 mod roll;
@@ -31,6 +32,7 @@ pub use corporate_action::{
     quantity_after_split,
 };
 pub use event::MarketEvent;
+pub use merge::{BarMerge, Misaligned};
 pub use order_book::{
     BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, Grid, GridError, JoinError,
     Level, LevelChange, OrderBook,

@@ -2,7 +2,7 @@
 //!
 //! *Denied* is the risk check's word, *rejected* the exchange's.
 
-use crate::model::{Money, OrderId, Price, Quantity, Timestamp};
+use crate::model::{Money, OrderId, Price, Quantity, Symbol, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,22 @@ pub enum DenyReason {
         /// Which protection halted it.
         because: String,
     },
+    /// As many positions are open, or about to be, as the strategy allows.
+    #[error("{most} positions are open or ordered already, which is the most")]
+    MaxOpenPositions {
+        /// The limit.
+        most: u32,
+    },
+    /// Its returns move too much like those of what is held.
+    #[error("its returns correlate {correlation:.2} with those of {with}, which is held; the most is {most}")]
+    Correlated {
+        /// What is held.
+        with: Symbol,
+        /// Pearson's correlation of the returns.
+        correlation: f64,
+        /// The limit.
+        most: f64,
+    },
 }
 
 impl DenyReason {
@@ -62,6 +78,8 @@ impl DenyReason {
             Self::Undefined { .. } => "undefined_value",
             Self::NothingToReduce => "nothing_to_reduce",
             Self::Halted { .. } => "halted",
+            Self::MaxOpenPositions { .. } => "max_open_positions",
+            Self::Correlated { .. } => "max_correlation",
         }
     }
 }

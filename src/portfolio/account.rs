@@ -8,7 +8,7 @@ use super::margin::{Terms, rounded};
 use super::{AccountConfig, FillEffect, Holding, MarginMode};
 use crate::exchange::Fill;
 use crate::ledger::{HoldKey, Ledger, LedgerAccount, LedgerError};
-use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Side};
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Side, TradeId};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -20,6 +20,8 @@ pub struct Account {
     pub(super) config: AccountConfig,
     /// By the instrument's place in the session's list.
     pub(super) slots: Vec<Slot>,
+    /// Round trips begun in all instruments, which numbers them.
+    pub(super) trades: u64,
     /// The UTC day up to which borrow fees and interest are paid.
     pub(super) accrued: Option<i64>,
 }
@@ -137,6 +139,7 @@ impl Account {
             ledger: Ledger::open(capital),
             slots: slots.collect(),
             config,
+            trades: 0,
             accrued: None,
         }
     }
@@ -240,7 +243,10 @@ impl Account {
         reason: Cow<'static, str>,
     ) -> FillEffect {
         let before = self.slots[id.index()].holding.quantity();
-        let effect = self.slots[id.index()].holding.apply(fill, instrument, reason);
+        let next = TradeId(self.trades + 1);
+        let effect = self.slots[id.index()]
+            .holding
+            .apply(fill, next, instrument, reason);
         self.slots[id.index()].mark.get_or_insert(fill.price);
         self.book(id, &effect, before);
         effect
@@ -249,6 +255,7 @@ impl Account {
     /// Books what a trade did to a holding that had `before`, and holds what the position needs now.
     pub(super) fn book(&mut self, id: InstrumentId, effect: &FillEffect, before: Decimal) {
         self.ledger.post_fill(effect.posting);
+        self.trades += u64::from(effect.opened.is_some());
         let slot = &mut self.slots[id.index()];
         let after = slot.holding.quantity();
         if !slot.drawn.is_zero() && after.abs() < before.abs() {

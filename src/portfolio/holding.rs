@@ -141,12 +141,18 @@ impl Holding {
         })
     }
 
-    /// Takes a fill in. A fill either adds to the position or reduces it: one that would turn it around is two orders
+    /// Takes a fill in; a round trip that it begins is numbered `next`. A fill either adds to the position or reduces it: one that would turn it around is two orders
     /// (the engine sees to that).
     ///
     /// # Panics
     /// When the fill would turn the position around: a bug.
-    pub fn apply(&mut self, fill: &Fill, instrument: &Instrument, reason: Cow<'static, str>) -> FillEffect {
+    pub fn apply(
+        &mut self,
+        fill: &Fill,
+        next: TradeId,
+        instrument: &Instrument,
+        reason: Cow<'static, str>,
+    ) -> FillEffect {
         let change = Change {
             side: fill.side,
             quantity: fill.quantity.0,
@@ -154,20 +160,21 @@ impl Holding {
             fee: fill.fee.amount,
             time: fill.time,
         };
-        self.change(&change, instrument, reason)
+        self.change(&change, next, instrument, reason)
     }
 
     /// Takes any change of the quantity at a price in, as [`Holding::apply`] does a fill.
     pub(super) fn change(
         &mut self,
         change: &Change,
+        next: TradeId,
         instrument: &Instrument,
         reason: Cow<'static, str>,
     ) -> FillEffect {
         let signed = change.quantity * change.side.sign();
         let adds = self.quantity.is_zero() || self.quantity.is_sign_negative() == signed.is_sign_negative();
         if adds {
-            return self.add(change, instrument, reason);
+            return self.add(change, next, instrument, reason);
         }
         assert!(
             change.quantity <= self.quantity.abs(),
@@ -177,7 +184,13 @@ impl Holding {
         self.reduce(change, instrument, reason)
     }
 
-    fn add(&mut self, change: &Change, instrument: &Instrument, reason: Cow<'static, str>) -> FillEffect {
+    fn add(
+        &mut self,
+        change: &Change,
+        next: TradeId,
+        instrument: &Instrument,
+        reason: Cow<'static, str>,
+    ) -> FillEffect {
         let signed = change.quantity * change.side.sign();
         let value = instrument.notional(change.price, Quantity(signed)).amount;
         let opens = self.round_trip.is_none();
@@ -185,7 +198,7 @@ impl Holding {
             self.trades += 1;
         }
         let round_trip = self.round_trip.get_or_insert_with(|| RoundTrip {
-            id: TradeId(self.trades),
+            id: next,
             side: if change.side == Side::Buy {
                 TradeSide::Long
             } else {

@@ -3,7 +3,9 @@
 use super::account::Account;
 use super::holding::Change;
 use super::{CashFlow, CashFlowKind, FillEffect, Trade};
-use crate::model::{Instrument, InstrumentId, InstrumentKind, Money, Price, Quantity, Side, Timestamp};
+use crate::model::{
+    Instrument, InstrumentId, InstrumentKind, Money, Price, Quantity, Side, Timestamp, TradeId,
+};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
@@ -197,9 +199,10 @@ impl Account {
         change: &Change,
         reason: Cow<'static, str>,
     ) -> FillEffect {
+        let next = TradeId(self.trades + 1);
         let holding = &mut self.slots[id.index()].holding;
         let before = holding.quantity();
-        let effect = holding.change(change, instrument, reason);
+        let effect = holding.change(change, next, instrument, reason);
         self.book(id, &effect, before);
         effect
     }

@@ -25,6 +25,8 @@ pub struct Strategy {
     pub rules: Rules,
     /// What limits all of it.
     pub risk: RiskRules,
+    /// Of several instruments that want to enter at one close, the one for which this is highest comes first.
+    pub rank: Option<NumberSlot>,
     /// What computes all of it.
     pub program: Program,
     pub(crate) warm_up: usize,
@@ -282,8 +284,8 @@ pub enum DisplayRule {
 /// Limits of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RiskRules {
-    /// Most positions at the same time.
-    pub max_open_positions: u32,
+    /// Most instruments in which something is held or about to be; `None` for all of them.
+    pub max_open_positions: Option<u32>,
     /// Loss from the highest equity at which everything is closed and the strategy halts, as a ratio: 0.2 is 20 %.
     pub max_drawdown: Option<f64>,
     /// Loss of one UTC day at which everything is closed and no entry is made before the next day, as a ratio of the

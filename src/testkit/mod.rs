@@ -11,7 +11,7 @@ use crate::api::{FeedInfo, FeedKind, SessionSummary};
 use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input, SessionState};
 use crate::exchange::{DataTier, Explanation, Fill, Liquidity, Met};
 use crate::market::{Bar, MarketEvent};
-use crate::model::{Instrument, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
 use crate::strategy::Strategy;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -42,6 +42,18 @@ pub fn instrument() -> Instrument {
     .unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Another instrument with the same rules, quoted in the same currency.
+///
+/// # Panics
+/// When the text is no symbol.
+#[must_use]
+pub fn instrument_of(symbol: &str) -> Instrument {
+    let symbol = symbol.parse().unwrap_or_else(|error| panic!("{error}"));
+    instrument()
+        .with_symbol(symbol)
+        .unwrap_or_else(|| panic!("another currency"))
+}
+
 /// A fill at a bar's open, decided on at the very price it met: what an account's tests feed it.
 #[must_use]
 pub fn fill(
@@ -57,6 +69,7 @@ pub fn fill(
     Fill {
         order_id: OrderId(number),
         number,
+        instrument: InstrumentId::PRIMARY,
         time,
         side,
         quantity,
@@ -305,7 +318,7 @@ fn line(kind: &EventKind) -> String {
         EventKind::TradeClosed { trade } => {
             format!("{} closed: {}", trade.side, trade.pnl.amount.normalize())
         }
-        EventKind::PositionChanged { position } => position.as_ref().map_or_else(
+        EventKind::PositionChanged { position, .. } => position.as_ref().map_or_else(
             || "flat".to_owned(),
             |position| format!("{} {}", position.side, position.quantity.0.normalize()),
         ),

@@ -4,7 +4,7 @@
 use papertape::analytics::thin_minmax;
 use papertape::api::{EquityPoint, LastEvent, LiveEvent, SessionDetail};
 use papertape::engine::EventKind;
-use papertape::model::{Money, OrderId, Price, Timestamp};
+use papertape::model::{InstrumentId, Money, OrderId, Price, Timestamp};
 use papertape::order::{Order, OrderEvent};
 use papertape::portfolio::Trade;
 use rust_decimal::{Decimal, prelude::FromPrimitive};
@@ -98,7 +98,13 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             note(detail, event.time, format!("Now {to}{because}"));
             Parts::SUMMARY
         }
-        EventKind::Bar { bar, history } => {
+        // The page draws the first instrument; what the others do shows in the account.
+        EventKind::Bar { instrument, .. } | EventKind::Quote { instrument, .. }
+            if *instrument != InstrumentId::PRIMARY =>
+        {
+            Parts::default()
+        }
+        EventKind::Bar { bar, history, .. } => {
             detail.bars.push(*bar);
             if *history {
                 detail.history_bars += 1;
@@ -127,7 +133,7 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             );
             Parts::SUMMARY.with(Parts::EQUITY)
         }
-        EventKind::Quote { quote, equity } => {
+        EventKind::Quote { quote, equity, .. } => {
             detail.quote = Some(*quote);
             value(detail, quote.mid(), *equity);
             Parts::SUMMARY
@@ -141,8 +147,10 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             note(detail, event.time, alert.message.clone());
             Parts::SUMMARY.with(Parts::ALERTS)
         }
-        EventKind::PositionChanged { position } => {
-            detail.summary.position.clone_from(position);
+        EventKind::PositionChanged { instrument, position } => {
+            if *instrument == InstrumentId::PRIMARY {
+                detail.summary.position.clone_from(position);
+            }
             Parts::SUMMARY
         }
         EventKind::CashFlow { flow, cash } => {

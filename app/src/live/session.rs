@@ -8,6 +8,7 @@ use papertape::api::{EquityPoint, LiveEvent, SessionDetail, SessionSummary};
 use papertape::engine::EventKind;
 use papertape::exchange::Fill;
 use papertape::market::{Bar, Quote};
+use papertape::model::InstrumentId;
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 
@@ -152,7 +153,9 @@ impl Followed {
     /// Builds the candle in the making from quotes; a closed one takes its place.
     fn form(&mut self, kind: &EventKind) {
         match kind {
-            EventKind::Quote { quote, .. } => {
+            EventKind::Quote {
+                instrument, quote, ..
+            } if *instrument == InstrumentId::PRIMARY => {
                 let price = quote.mid();
                 let open_time = self.detail.summary.timeframe.floor(quote.time);
                 match &mut self.forming {
@@ -178,10 +181,11 @@ impl Followed {
                     }
                 }
             }
-            EventKind::Bar { bar, .. }
-                if self
-                    .forming
-                    .is_some_and(|forming| forming.open_time <= bar.open_time) =>
+            EventKind::Bar { instrument, bar, .. }
+                if *instrument == InstrumentId::PRIMARY
+                    && self
+                        .forming
+                        .is_some_and(|forming| forming.open_time <= bar.open_time) =>
             {
                 self.forming = None;
             }

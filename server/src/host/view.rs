@@ -7,7 +7,7 @@ use papertape::api::{EquityPoint, LastEvent};
 use papertape::engine::{Engine, Event, EventKind};
 use papertape::exchange::Fill;
 use papertape::market::{Bar, Quote};
-use papertape::model::{Instrument, Money, OrderId, Timestamp, TradeId};
+use papertape::model::{Instrument, InstrumentId, Money, OrderId, Timestamp, TradeId};
 use papertape::order::{Order, OrderEvent};
 use papertape::portfolio::Trade;
 use rust_decimal::Decimal;
@@ -85,11 +85,11 @@ impl View {
             }
             self.forget_ended_orders();
         }
-        if !changes.fills.is_empty()
-            && let Some(trade) = engine.open_trade()
-        {
-            changes.trades.insert(trade.id);
-            self.trades.insert(trade.id, trade);
+        if !changes.fills.is_empty() {
+            for trade in engine.open_trades() {
+                changes.trades.insert(trade.id);
+                self.trades.insert(trade.id, trade);
+            }
         }
         while self.trades.len() > RECENT {
             self.trades.pop_first();
@@ -168,7 +168,15 @@ impl View {
                 changes.alerts.push(alert.clone());
                 push_bounded(&mut self.alerts, alert.clone(), ALERTS);
             }
-            EventKind::Bar { bar, history } => self.push_bar(*bar, *history),
+            EventKind::Bar {
+                instrument,
+                bar,
+                history,
+            } => {
+                if *instrument == InstrumentId::PRIMARY {
+                    self.push_bar(*bar, *history);
+                }
+            }
             EventKind::Mark {
                 equity,
                 cash,
@@ -189,7 +197,13 @@ impl View {
                 });
                 changes.equity.push(point);
             }
-            EventKind::Quote { quote, .. } => self.quote = Some(*quote),
+            EventKind::Quote {
+                instrument, quote, ..
+            } => {
+                if *instrument == InstrumentId::PRIMARY {
+                    self.quote = Some(*quote);
+                }
+            }
             EventKind::StateChanged { .. }
             | EventKind::PositionChanged { .. }
             | EventKind::OrderRequestRefused { .. }

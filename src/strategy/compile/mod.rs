@@ -48,9 +48,12 @@ impl StrategySpec {
         let series = compiler.series(self);
         let rules = compiler.rules(self);
         let risk = compiler.risk(self);
+        let rank = self.rank.as_ref().and_then(|script| compiler.number(script));
         let Compiler { elaborator, warm_up } = compiler;
         let Elaborator {
-            graph, mut problems, ..
+            mut graph,
+            mut problems,
+            ..
         } = elaborator;
         if !problems.is_empty() {
             problems.sort_by_key(|problem| (problem.line, problem.column));
@@ -64,7 +67,11 @@ impl StrategySpec {
             timeframe,
             rules,
             risk,
-            program: Program::new(graph.into_block(), series),
+            rank,
+            program: {
+                let symbols = graph.take_symbols();
+                Program::new(graph.into_block(), series, symbols)
+            },
             warm_up,
             params,
         })
@@ -113,7 +120,7 @@ pub fn compile_expressions(
     timeframe: Timeframe,
 ) -> Result<(Program, Vec<NumberSlot>), Vec<Problem>> {
     let params = BTreeMap::new();
-    let mut elaborator = Elaborator::new(&params, &[], timeframe);
+    let mut elaborator = Elaborator::alone(&params, timeframe);
     let mut slots = Vec::with_capacity(expressions.len());
     for (index, text) in expressions.iter().enumerate() {
         let path = format!("expressions.{index}");
@@ -123,7 +130,10 @@ pub fn compile_expressions(
         }
     }
     if elaborator.problems.is_empty() {
-        Ok((Program::new(elaborator.graph.into_block(), Vec::new()), slots))
+        Ok((
+            Program::new(elaborator.graph.into_block(), Vec::new(), Vec::new()),
+            slots,
+        ))
     } else {
         Err(elaborator.problems)
     }
@@ -195,8 +205,7 @@ impl Compiler<'_> {
             max_open_positions: risk
                 .max_open_positions
                 .as_ref()
-                .and_then(|script| self.count(script, 1))
-                .unwrap_or(1),
+                .and_then(|script| self.count(script, 1)),
             max_drawdown: risk.max_drawdown.as_ref().and_then(|amount| self.share(amount)),
             max_daily_loss: risk.max_daily_loss.as_ref().and_then(|amount| self.share(amount)),
             cooldown: risk

@@ -105,7 +105,7 @@ impl Elaborator<'_> {
         };
         if place.block != Graph::ROOT && function.reads_position() {
             let message = format!(
-                "{} belongs to no timeframe: take it out of the '@'",
+                "{} belongs to no timeframe and to no other instrument: take it out of the '@' or 'of'",
                 function.name
             );
             return Err(self.problem(place, span, message));

@@ -88,6 +88,8 @@ pub(crate) struct Elaborator<'a> {
     /// Definitions that are being lowered, outermost first.
     open: Vec<usize>,
     depth: usize,
+    /// Whether there are no other instruments to read.
+    pub(super) is_alone: bool,
 }
 
 /// Where lowering stands: the expression, and the block that its operations go to.
@@ -121,6 +123,15 @@ impl<'a> Elaborator<'a> {
             known: BTreeMap::new(),
             open: Vec::new(),
             depth: 0,
+            is_alone: false,
+        }
+    }
+
+    /// For expressions over one file of bars, which cannot read other instruments.
+    pub(crate) fn alone(parameters: &'a BTreeMap<String, f64>, timeframe: Timeframe) -> Self {
+        Self {
+            is_alone: true,
+            ..Self::new(parameters, &[], timeframe)
         }
     }
 
@@ -235,14 +246,7 @@ impl<'a> Elaborator<'a> {
             Kind::Field(operand, field) => self.field(place, operand, field),
             Kind::Call(name, arguments) => self.call(place, span, name, arguments),
             Kind::Higher(operand, timeframe) => self.higher(place, operand, timeframe),
-            Kind::Of(_, symbol) => {
-                let message = format!(
-                    "reading another instrument ('of {}') is not supported yet: a strategy sees the instrument that \
-                     it trades",
-                    symbol.text
-                );
-                Err(self.problem(place, symbol.span, message))
-            }
+            Kind::Of(operand, symbol) => self.of(place, operand, symbol),
         }
     }
 

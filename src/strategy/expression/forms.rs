@@ -3,7 +3,7 @@
 use super::ast::{Binary, Expression, Name, Span};
 use super::elaborate::{Elaborator, Operand, Place, Reported, Value, list_fields};
 use super::graph::Operation;
-use crate::model::Timeframe;
+use crate::model::{Symbol, Timeframe};
 use crate::strategy::indicator::Window;
 use crate::strategy::problem::hint;
 use crate::strategy::program::op::{BinaryOp, FALSE, Op, TRUE};
@@ -193,9 +193,49 @@ impl Elaborator<'_> {
             ..place
         };
         let value = self.expression(inner, operand)?;
+        self.import(place, timeframe.span, child, value)
+    }
+
+    /// The value of another instrument: of its last closed bar at or before the close of the bar in hand.
+    pub(super) fn of(
+        &mut self,
+        place: Place<'_>,
+        operand: &Expression,
+        name: &Name,
+    ) -> Result<Value, Reported> {
+        let symbol: Symbol = match name.text.parse() {
+            Ok(symbol) => symbol,
+            Err(error) => return Err(self.problem(place, name.span, format!("{error}"))),
+        };
+        if self.is_alone {
+            let message = format!("there are no bars of {symbol} here: these expressions see one instrument");
+            return Err(self.problem(place, name.span, message));
+        }
+        if let Some(other) = self.graph.symbol(place.block) {
+            let message = format!("this is of {other} already: leave 'of {symbol}' out");
+            return Err(self.problem(place, name.span, message));
+        }
+        let child = self.graph.foreign(place.block, &symbol);
+        let child = self.fits(place, name.span, child)?;
+        let inner = Place {
+            block: child,
+            ..place
+        };
+        let value = self.expression(inner, operand)?;
+        self.import(place, name.span, child, value)
+    }
+
+    /// Hands a value of an inner block down to the place that asked for it.
+    fn import(
+        &mut self,
+        place: Place<'_>,
+        span: Span,
+        child: usize,
+        value: Value,
+    ) -> Result<Value, Reported> {
         let import = |this: &mut Self, slot, count| {
             let outer = this.graph.import(place.block, child, slot, count);
-            this.fits(place, timeframe.span, outer)
+            this.fits(place, span, outer)
         };
         Ok(match value {
             Value::Number(Operand::Slot(slot)) => Value::Number(Operand::Slot(import(self, slot, 1)?)),

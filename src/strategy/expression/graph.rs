@@ -1,8 +1,8 @@
 //! A program in the making: operations in order, equal ones shared.
 
-use crate::model::Timeframe;
+use crate::model::{Symbol, Timeframe};
 use crate::strategy::program::{
-    Block, Frame,
+    Block, Foreign, Frame,
     op::{Context, Op, Slot},
 };
 use std::collections::BTreeMap;
@@ -51,17 +51,21 @@ pub(crate) struct Graph {
     blocks: Vec<BlockGraph>,
     slots: usize,
     memory: usize,
+    /// Other instruments that are read.
+    symbols: Vec<Symbol>,
 }
 
 #[derive(Debug)]
 struct BlockGraph {
     timeframe: Timeframe,
+    /// The instrument whose bars it takes, as its place in the list; `None` for the one that is traded.
+    symbol: Option<u16>,
     values: Vec<f64>,
     /// For each slot: bars of this block before the first on which it is defined.
     warm_up: Vec<usize>,
     steps: Vec<(Slot, Op)>,
     known: BTreeMap<Key, Slot>,
-    /// Higher timeframes by their index, with the slots that they hand down.
+    /// Higher timeframes and other instruments by their index, with the slots that they hand down.
     children: Vec<(usize, Vec<(Slot, Slot)>)>,
 }
 
@@ -71,14 +75,27 @@ impl Graph {
 
     pub(crate) fn new(timeframe: Timeframe) -> Self {
         Self {
-            blocks: vec![BlockGraph::new(timeframe)],
+            blocks: vec![BlockGraph::new(timeframe, None)],
             slots: 0,
             memory: 0,
+            symbols: Vec::new(),
         }
     }
 
     pub(crate) fn timeframe(&self, block: usize) -> Timeframe {
         self.blocks[block].timeframe
+    }
+
+    /// The other instrument that the block belongs to, if it does.
+    pub(crate) fn symbol(&self, block: usize) -> Option<&Symbol> {
+        self.blocks[block]
+            .symbol
+            .map(|index| &self.symbols[usize::from(index)])
+    }
+
+    /// The instruments that are read beside the one that is traded.
+    pub(crate) fn take_symbols(&mut self) -> Vec<Symbol> {
+        std::mem::take(&mut self.symbols)
     }
 
     /// Bars of the block before the first on which the slot is defined.
@@ -123,18 +140,39 @@ impl Graph {
 
     /// The block of a higher timeframe inside `block`.
     pub(crate) fn child(&mut self, block: usize, timeframe: Timeframe) -> Result<usize, TooLarge> {
+        self.child_of(block, timeframe, self.blocks[block].symbol)
+    }
+
+    /// The block of another instrument inside `block`, in the same timeframe.
+    pub(crate) fn foreign(&mut self, block: usize, symbol: &Symbol) -> Result<usize, TooLarge> {
+        let known = self.symbols.iter().position(|known| known == symbol);
+        let index = known.unwrap_or_else(|| {
+            self.symbols.push(symbol.clone());
+            self.symbols.len() - 1
+        });
+        let index = u16::try_from(index).map_err(|_| TooLarge)?;
+        self.child_of(block, self.timeframe(block), Some(index))
+    }
+
+    fn child_of(
+        &mut self,
+        block: usize,
+        timeframe: Timeframe,
+        symbol: Option<u16>,
+    ) -> Result<usize, TooLarge> {
         let children = self.blocks[block].children.iter();
-        if let Some(child) = children
-            .map(|(child, _)| *child)
-            .find(|child| self.timeframe(*child) == timeframe)
-        {
+        let is_it = |child: &usize| {
+            let child = &self.blocks[*child];
+            child.timeframe == timeframe && child.symbol == symbol
+        };
+        if let Some(child) = children.map(|(child, _)| *child).find(is_it) {
             return Ok(child);
         }
         if self.blocks.len() >= MAXIMUM_BLOCKS {
             return Err(TooLarge);
         }
         let child = self.blocks.len();
-        self.blocks.push(BlockGraph::new(timeframe));
+        self.blocks.push(BlockGraph::new(timeframe, symbol));
         self.blocks[block].children.push((child, Vec::new()));
         Ok(child)
     }
@@ -154,7 +192,8 @@ impl Graph {
         self.grow(count as usize, 0)?;
         let ratio = self.timeframe(child).secs() / self.timeframe(block).secs();
         // One bar more than the inner block needs, for the case that the first one is cut off at the start.
-        let inner_bars = self.warm_up(child, inner).saturating_add(2);
+        let cut_off = if ratio == 1 { 0 } else { 2 };
+        let inner_bars = self.warm_up(child, inner).saturating_add(cut_off);
         let warm_up = inner_bars.saturating_mul(usize::try_from(ratio).unwrap_or(usize::MAX));
         let block = &mut self.blocks[block];
         let outer = block.add(key, &vec![f64::NAN; count as usize], warm_up);
@@ -185,18 +224,23 @@ fn finish(blocks: &mut [Option<BlockGraph>], index: usize) -> Block {
     let Some(block) = blocks[index].take() else {
         unreachable!("every block has one parent");
     };
-    let frames = block
-        .children
-        .into_iter()
-        .map(|(child, exports)| Frame::new(finish(blocks, child), exports))
-        .collect();
-    Block::new(block.timeframe, block.values, block.steps, frames)
+    let (mut frames, mut foreign) = (Vec::new(), Vec::new());
+    for (child, exports) in block.children {
+        let symbol = blocks[child].as_ref().and_then(|child| child.symbol);
+        let frame = Frame::new(finish(blocks, child), exports);
+        match symbol {
+            Some(symbol) if block.symbol.is_none() => foreign.push(Foreign::new(symbol, frame)),
+            _ => frames.push(frame),
+        }
+    }
+    Block::new(block.timeframe, block.values, block.steps, frames, foreign)
 }
 
 impl BlockGraph {
-    const fn new(timeframe: Timeframe) -> Self {
+    const fn new(timeframe: Timeframe, symbol: Option<u16>) -> Self {
         Self {
             timeframe,
+            symbol,
             values: Vec::new(),
             warm_up: Vec::new(),
             steps: Vec::new(),

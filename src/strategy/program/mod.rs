@@ -7,7 +7,7 @@ mod rows;
 pub use columns::Columns;
 
 use crate::market::{Bar, BarAggregator};
-use crate::model::Timeframe;
+use crate::model::{Symbol, Timeframe, Timestamp};
 use op::{Context, Op, Slot, TRUE};
 use serde::{Deserialize, Serialize};
 
@@ -55,11 +55,48 @@ impl Default for PositionView {
 pub struct Program {
     root: Block,
     series: Vec<(String, NumberSlot)>,
+    /// Other instruments that it reads; a [`Foreign`] names one by its place here.
+    symbols: Vec<Symbol>,
 }
 
 impl Program {
-    pub(crate) const fn new(root: Block, series: Vec<(String, NumberSlot)>) -> Self {
-        Self { root, series }
+    pub(crate) const fn new(root: Block, series: Vec<(String, NumberSlot)>, symbols: Vec<Symbol>) -> Self {
+        Self {
+            root,
+            series,
+            symbols,
+        }
+    }
+
+    /// A program that computes nothing.
+    pub(crate) const fn idle(timeframe: Timeframe) -> Self {
+        let root = Block::new(timeframe, Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self::new(root, Vec::new(), Vec::new())
+    }
+
+    /// The instruments whose bars it reads by `of`, each once.
+    #[must_use]
+    pub fn symbols(&self) -> &[Symbol] {
+        &self.symbols
+    }
+
+    /// Takes the next closed bar, of the strategy's timeframe, of the instrument at a place in [`Program::symbols`]. What
+    /// it changes is read by the next [`Program::on_bar`].
+    pub fn on_bar_of(&mut self, symbol: usize, bar: &Bar) {
+        let timeframe = self.root.timeframe;
+        self.root.step_foreign(Some(symbol), &|aggregator| {
+            let closed = aggregator.push_bar(bar, timeframe);
+            [closed.earlier, closed.completed]
+        });
+    }
+
+    /// Says that it is `now`: longer bars of other instruments whose time is over close, whether or not their last part
+    /// has come.
+    pub fn pass_time_of_others(&mut self, now: Timestamp) {
+        if !self.symbols.is_empty() {
+            self.root
+                .step_foreign(None, &|aggregator| [aggregator.advance(now), None]);
+        }
     }
 
     /// Takes the next closed bar of the strategy's timeframe, with the position at its close. Does not allocate.
@@ -105,6 +142,21 @@ pub(crate) struct Block {
     /// Each with the first slot of its results, in an order in which operands come first.
     steps: Vec<(Slot, Op)>,
     frames: Vec<Frame>,
+    foreign: Vec<Foreign>,
+}
+
+/// Another instrument inside a block: its bars run their own operations and hand down results, which stand until its
+/// next bar closes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Foreign {
+    symbol: u16,
+    frame: Frame,
+}
+
+impl Foreign {
+    pub(crate) const fn new(symbol: u16, frame: Frame) -> Self {
+        Self { symbol, frame }
+    }
 }
 
 /// A higher timeframe inside a block: bars collect, and when one closes its operations run and hand down results,
@@ -133,12 +185,36 @@ impl Block {
         values: Vec<f64>,
         steps: Vec<(Slot, Op)>,
         frames: Vec<Frame>,
+        foreign: Vec<Foreign>,
     ) -> Self {
         Self {
             timeframe,
             values,
             steps,
             frames,
+            foreign,
+        }
+    }
+
+    /// Gives every part that reads `symbol` (or any other instrument) what `push` makes of its bars in the making.
+    fn step_foreign(&mut self, symbol: Option<usize>, push: &dyn Fn(&mut BarAggregator) -> [Option<Bar>; 2]) {
+        for foreign in &mut self.foreign {
+            if symbol.is_some_and(|wanted| wanted != usize::from(foreign.symbol)) {
+                continue;
+            }
+            let frame = &mut foreign.frame;
+            for bar in push(&mut frame.aggregator).into_iter().flatten() {
+                frame.block.step(&Context {
+                    bar: &bar,
+                    position: &PositionView::FLAT,
+                });
+                for (inner, outer) in &frame.exports {
+                    self.values[*outer as usize] = frame.block.value(*inner);
+                }
+            }
+        }
+        for frame in &mut self.frames {
+            frame.block.step_foreign(symbol, push);
         }
     }
 

@@ -29,6 +29,7 @@ pub struct StrategySpec {
     pub(super) definitions: Vec<Definition>,
     pub(super) rules: RuleSpecs,
     pub(super) risk: RiskSpec,
+    pub(super) rank: Option<Script>,
 }
 
 /// A parameter that a trader or a sweep may change.

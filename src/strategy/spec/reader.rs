@@ -103,6 +103,7 @@ impl Reader {
             .unwrap_or_default();
         let (usual, risk) = top.get("risk").map(|node| self.risk(node)).unwrap_or_default();
         let rules = self.rules(&top, &usual);
+        let rank = top.get("rank").and_then(|node| self.script(node, "rank"));
         Some(StrategySpec {
             name,
             description: description.unwrap_or_default(),
@@ -113,6 +114,7 @@ impl Reader {
             definitions,
             rules,
             risk,
+            rank,
         })
     }
 

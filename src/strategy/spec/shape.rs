@@ -108,6 +108,11 @@ pub(crate) static STRATEGY: Shape = Shape {
             "Kinds of order for entries and exits.",
         ),
         key("risk", Holds::Shape(&RISK), "Size, protection and limits."),
+        key(
+            "rank",
+            Holds::Expression,
+            "Of several symbols that want to enter at one close, the one for which this is highest comes first.",
+        ),
     ],
     required: &["name", "entry"],
 };

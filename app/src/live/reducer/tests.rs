@@ -3,7 +3,7 @@ use crate::samples::{alert, bar, detail, exact, fill, minute, order, position, t
 use papertape::alert::Severity;
 use papertape::engine::SessionState;
 use papertape::market::Quote;
-use papertape::model::{Quantity, TradeId};
+use papertape::model::{InstrumentId, Quantity, TradeId};
 use papertape::order::{CancelReason, DenyReason, OrderKind, OrderPurpose, OrderStatus, Trail};
 
 fn event(seq: u64, kind: EventKind) -> LiveEvent {
@@ -96,6 +96,7 @@ fn an_order_lives_from_placing_to_fill() {
             },
             EventKind::TradeOpened { trade: trade(1) },
             EventKind::PositionChanged {
+                instrument: InstrumentId::PRIMARY,
                 position: Some(position()),
             },
         ],
@@ -231,6 +232,7 @@ fn a_quote_moves_price_and_equity_between_bars() {
     let parts = play(
         &mut session,
         vec![EventKind::Quote {
+            instrument: InstrumentId::PRIMARY,
             quote,
             equity: 100_010.5,
         }],
@@ -271,6 +273,7 @@ fn eight_hours_of_events_do_not_grow_the_page() {
         let time = minute(10 + index);
         let kind = match index % 4 {
             0 => EventKind::Bar {
+                instrument: InstrumentId::PRIMARY,
                 bar: bar(10 + index),
                 history: false,
             },
