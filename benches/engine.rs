@@ -36,6 +36,19 @@ risk: {size: {method: fixed_quantity, value: 0.1}}
 ";
 
 fn main() {
+    let mut arguments = std::env::args().skip(1).peekable();
+    // For counting instructions: one run of the engine and nothing beside it.
+    if arguments.next_if_eq("once").is_some() {
+        let size = arguments
+            .next()
+            .and_then(|size| size.parse().ok())
+            .unwrap_or(20_000);
+        let market = market();
+        let bars = SimulatedMarket::bars(market.clone(), size);
+        let outcome = backtest::run(config(&market), &bars, &mut |_| true);
+        black_box(&outcome.unwrap_or_else(|error| panic!("{error}")));
+        return;
+    }
     let mut sizes: Vec<usize> = std::env::args()
         .skip(1)
         .filter_map(|argument| argument.parse().ok())
@@ -63,13 +76,16 @@ fn main() {
     }
 }
 
-fn compare(size: usize) {
-    let symbol = "BTC/USDT".parse().unwrap_or_else(|error| panic!("{error}"));
-    let market = SimulatedMarketConfig {
-        symbol,
+fn market() -> SimulatedMarketConfig {
+    SimulatedMarketConfig {
+        symbol: "BTC/USDT".parse().unwrap_or_else(|error| panic!("{error}")),
         seed: 42,
         start: Timestamp::from_secs(1_700_000_040),
-    };
+    }
+}
+
+fn compare(size: usize) {
+    let market = market();
     let bars = SimulatedMarket::bars(market.clone(), size);
     let (mut engine, mut by_hand, mut banded) = (Vec::new(), Vec::new(), Vec::new());
     let (mut trades, mut loop_trades) = (0, 0);

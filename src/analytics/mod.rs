@@ -6,7 +6,6 @@ mod drawdown;
 mod metrics;
 mod thin;
 
-pub(crate) use accumulator::MarkSums;
 pub use accumulator::MetricsAccumulator;
 pub use drawdown::{DrawdownTracker, drawdown_series};
 pub use metrics::Metrics;

@@ -49,6 +49,8 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    const READS_MARKET: bool = false;
+
     fn journal(&mut self, event: Event) {
         match event.kind {
             EventKind::OrderFilled { fill, .. } => self.fills.push(fill),

@@ -87,10 +87,20 @@ impl Ahead {
         before..self.closed[index]
     }
 
-    /// Whether the rules, of an account that holds nothing, want something with the base bar at `index` of the block.
-    #[inline]
-    pub(super) fn wants(&self, index: usize) -> bool {
-        self.holds[self.rows_of(index)].iter().any(|holds| *holds)
+    /// How many of `most` base bars from `index` on bring the rules nothing to do: no condition holds, for an account that
+    /// holds nothing, or no bar of the strategy closes.
+    pub(super) fn quiet(&self, index: usize, most: usize) -> usize {
+        let found = if self.is_bar_by_bar() {
+            self.holds[index..index + most].iter().position(|holds| *holds)
+        } else {
+            (index..index + most).position(|index| !self.rows_of(index).is_empty())
+        };
+        found.unwrap_or(most)
+    }
+
+    /// Whether each base bar is one of the strategy's.
+    pub(super) const fn is_bar_by_bar(&self) -> bool {
+        self.closed.is_empty()
     }
 
     /// Whether what the rules say follows from the market alone.

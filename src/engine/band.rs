@@ -191,6 +191,7 @@ impl Shadow {
 struct Marks<'a>(&'a mut Vec<f64>);
 
 impl Sink for Marks<'_> {
+    const READS_MARKET: bool = false;
     const READS_JOURNAL: bool = false;
 
     fn journal(&mut self, _event: Event) {}

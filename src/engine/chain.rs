@@ -1,19 +1,36 @@
 //! The numbering of events and the hash chain over them.
 
+use super::essence::{distance, put_number};
 use super::{Event, EventKind};
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
+/// Bytes of events from which on a link takes them in: enough that what a hash costs beside its bytes does not count.
+const LINK: usize = 1_024;
+
 /// Numbers every event and chains the journal's by hash.
 ///
-/// Each link is SHA-256 over the link before it, the digest of all marks so far, and the event's essence. Two runs
-/// with the same head had the same journal and, at every bar, the same price and equity.
+/// Events are written into a row, each as its number, its time and the digest of all marks, by how they differ from the
+/// event before, and its essence. When the row is long enough, it becomes a link: SHA-256 over the link before it and the
+/// row. The head is that over the last link, the row as it stands, and the digest of all marks. Two runs with the same head
+/// had the same journal and, at every bar, the same price and equity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Chain {
     seq: u64,
-    head: [u8; 32],
+    marks: Marks,
+    link: [u8; 32],
+    /// What no link has taken in yet.
+    row: Vec<u8>,
+    last: Told,
+}
+
+/// What the last event in the row said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    seq: u64,
+    time: Timestamp,
     marks: Marks,
 }
 
@@ -40,8 +57,14 @@ impl Chain {
     pub(super) const fn new() -> Self {
         Self {
             seq: 0,
-            head: [0; 32],
             marks: Marks(0),
+            link: [0; 32],
+            row: Vec::new(),
+            last: Told {
+                seq: 0,
+                time: Timestamp::EPOCH,
+                marks: Marks(0),
+            },
         }
     }
 
@@ -57,22 +80,33 @@ impl Chain {
         self.seq
     }
 
-    /// Numbers and chains an event of the journal.
-    pub(super) fn link(&mut self, time: Timestamp, kind: EventKind, scratch: &mut Vec<u8>) -> Event {
-        let seq = self.number();
-        scratch.clear();
-        scratch.extend_from_slice(&self.head);
-        scratch.extend_from_slice(&self.marks.to_le_bytes());
-        scratch.extend_from_slice(&seq.to_le_bytes());
-        scratch.extend_from_slice(&time.nanos().to_le_bytes());
-        kind.essence(scratch);
-        self.head = Sha256::digest(&scratch).into();
-        Event { seq, time, kind }
+    /// Numbers so many events that are not part of the journal.
+    pub(super) const fn number_all(&mut self, count: u64) {
+        self.seq += count;
     }
 
-    /// The digest of all marks so far, which the next link takes in.
-    pub(super) const fn marks(&self) -> Marks {
-        self.marks
+    /// Numbers and chains an event of the journal.
+    pub(super) fn link(&mut self, time: Timestamp, kind: EventKind) -> Event {
+        let seq = self.number();
+        let (row, last) = (&mut self.row, self.last);
+        put_number(row, u128::from(seq - last.seq));
+        put_number(row, u128::from(distance(last.time, time)));
+        row.push(u8::from(self.marks != last.marks));
+        if self.marks != last.marks {
+            row.extend_from_slice(&self.marks.to_le_bytes());
+        }
+        kind.essence(time, row);
+        self.last = Told {
+            seq,
+            time,
+            marks: self.marks,
+        };
+        if self.row.len() >= LINK {
+            let hasher = Sha256::new().chain_update(self.link).chain_update(&self.row);
+            self.link = hasher.finalize().into();
+            self.row.clear();
+        }
+        Event { seq, time, kind }
     }
 
     /// Folds a mark into the digest.
@@ -81,16 +115,20 @@ impl Chain {
         self.marks.fold(price, equity);
     }
 
-    /// Takes in many market events at once: the number of the last, and the digest after their marks.
-    pub(super) const fn pass(&mut self, seq: u64, marks: Marks) {
-        self.seq = seq;
+    /// Folds many marks into the digest.
+    pub(super) fn fold_all(&mut self, prices: &[f64], equity: &[f64]) {
+        let mut marks = self.marks;
+        for (price, equity) in prices.iter().zip(equity) {
+            marks.fold(*price, *equity);
+        }
         self.marks = marks;
     }
 
     /// The head in hexadecimal, with all marks so far.
     pub(super) fn head(&self) -> String {
         let mut hasher = Sha256::new();
-        hasher.update(self.head);
+        hasher.update(self.link);
+        hasher.update(&self.row);
         hasher.update(self.marks.to_le_bytes());
         hasher
             .finalize()

@@ -162,10 +162,10 @@ impl Engine {
             instrument: self.instrument(at),
             equity: self.equity(),
             price,
-            reach: self.reach_of_entry(at, side.entry(), price),
             stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
         };
-        let sized = size(&self.entry_rule(rule).size, &inputs);
+        let reach = || self.reach_of_entry(at, side.entry(), price);
+        let sized = size(&self.entry_rule(rule).size, &inputs, reach);
         let quantity = *sized.as_ref().unwrap_or(&Quantity::ZERO);
         let terms = terms.draft(self.instrument(at), quantity);
         let draft = Draft {

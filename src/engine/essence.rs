@@ -12,17 +12,37 @@ use crate::portfolio::{Trade, TradeSide};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-/// A row of bytes that grows.
-struct Bytes<'a>(&'a mut Vec<u8>);
+/// Appends a number, seven bits a byte, the lowest first.
+pub(super) fn put_number(out: &mut Vec<u8>, mut number: u128) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// How far a time is from another one, as a number that is small when they are near: forward even, backward odd.
+pub(super) const fn distance(from: Timestamp, to: Timestamp) -> u64 {
+    let nanos = to.nanos().wrapping_sub(from.nanos());
+    (nanos.wrapping_shl(1) ^ (nanos >> 63)).cast_unsigned()
+}
+
+/// A row of bytes that grows. What varies in size says its size, so that no two rows read alike.
+struct Bytes<'a> {
+    out: &'a mut Vec<u8>,
+    /// When the event was: other times are told by their distance from it.
+    time: Timestamp,
+}
 
 impl Bytes<'_> {
     fn tag(&mut self, tag: u8) -> &mut Self {
-        self.0.push(tag);
+        self.out.push(tag);
         self
     }
 
-    fn number(&mut self, number: u64) -> &mut Self {
-        self.0.extend_from_slice(&number.to_le_bytes());
+    /// Seven bits a byte, the lowest first: most numbers are small.
+    fn number(&mut self, number: impl Into<u128>) -> &mut Self {
+        put_number(self.out, number.into());
         self
     }
 
@@ -33,26 +53,27 @@ impl Bytes<'_> {
         }
     }
 
+    /// Sign and digits after the point in one byte, then all digits as a whole number.
     fn decimal(&mut self, decimal: Decimal) -> &mut Self {
-        self.0.extend_from_slice(&decimal.serialize());
-        self
+        let digits = decimal.scale() as u8;
+        self.tag(digits << 1 | u8::from(decimal.is_sign_negative()))
+            .number(decimal.mantissa().unsigned_abs())
     }
 
     fn time(&mut self, time: Timestamp) -> &mut Self {
-        self.0.extend_from_slice(&time.nanos().to_le_bytes());
-        self
+        self.number(distance(self.time, time))
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
         self.number(text.len() as u64);
-        self.0.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(text.as_bytes());
         self
     }
 
     /// The whole of what is rare.
     fn whole(&mut self, value: &impl Serialize) -> &mut Self {
-        let buffer = std::mem::take(self.0);
-        *self.0 = postcard::to_extend(value, buffer)
+        let buffer = std::mem::take(self.out);
+        *self.out = postcard::to_extend(value, buffer)
             .unwrap_or_else(|error| unreachable!("events are plain data and a vector grows: {error}"));
         self
     }
@@ -107,6 +128,8 @@ impl Bytes<'_> {
             instructions.reduce_only,
             instructions.close_position,
             instructions.extended_hours,
+            order.display.is_some(),
+            order.client_order_id.is_some(),
         ];
         let flags = flags
             .into_iter()
@@ -148,11 +171,13 @@ impl Bytes<'_> {
             .decimal(why.spread.amount)
             .decimal(why.impact.amount)
             .number(why.tape);
-        if let Some(queue) = why.queue {
-            self.decimal(queue.ahead_at_entry.0)
-                .decimal(queue.ahead_at_fill.0);
+        match why.queue {
+            Some(queue) => self
+                .tag(1)
+                .decimal(queue.ahead_at_entry.0)
+                .decimal(queue.ahead_at_fill.0),
+            None => self.tag(0),
         }
-        self
     }
 
     fn trade(&mut self, trade: &Trade) -> &mut Self {
@@ -165,9 +190,9 @@ impl Bytes<'_> {
 }
 
 impl EventKind {
-    /// Appends what the hash chain takes in of this event.
-    pub(super) fn essence(&self, out: &mut Vec<u8>) {
-        let mut bytes = Bytes(out);
+    /// Appends what the hash chain takes in of this event, which was at `time`.
+    pub(super) fn essence(&self, time: Timestamp, out: &mut Vec<u8>) {
+        let mut bytes = Bytes { out, time };
         match self {
             Self::StateChanged { from, to, .. } => bytes.tag(0).tag(*from as u8).tag(*to as u8),
             Self::OrderSubmitted { order } => bytes.tag(1).order(order),

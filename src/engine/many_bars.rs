@@ -1,17 +1,15 @@
 //! Many bars at once. What the market alone decides is computed for a block of them (see [`Ahead`]); then each bar is
 //! passed quietly, when nothing can happen on it but the mark, or taken in like any other input.
 //!
-//! Whether a bar is quiet is not guessed: all that watches the account takes the bar in on a copy, by the same functions
-//! as always, and the copy counts only if none of them found anything.
+//! Whether a bar is quiet is not guessed: what watches the account takes the bars in on copies, by the same functions as
+//! always, up to the first on which one of them finds something; that bar is taken in like any other input.
 
 use super::ahead::Ahead;
-use super::chain::Marks;
 use super::{Engine, EventKind, Input, Mark, SessionState, Sink};
-use crate::alert::Watch;
-use crate::analytics::MarkSums;
-use crate::market::{Aggregated, Bar, BarAggregator, BarSlice, MarketEvent};
+use crate::exchange::Sleep;
+use crate::market::{Bar, BarSlice, MarketEvent};
 use crate::model::{InstrumentId, Timeframe, Timestamp};
-use crate::risk::Protection;
+use crate::portfolio::ValueModel;
 use std::mem::ManuallyDrop;
 
 impl Engine {
@@ -86,168 +84,229 @@ impl Engine {
         ahead: &Ahead,
         sink: &mut S,
     ) -> usize {
-        if !self.may_pass_quietly(ahead) {
+        let Some(limits) = self.limits(ahead) else {
             return from;
-        }
-        let (base, holds) = (self.config.base_timeframe, self.desks[0].held.quantity != 0.0);
-        let (lower, upper) = self.cached.covered;
-        // A bar that opens at an expiry comes after it.
-        let due_from = self.due_at.plus_nanos(-1);
-        let (sums, day_end) = self.metrics.marks();
-        let mut quiet = Quiet {
-            sums,
-            watch: self.watch,
-            protection: self.protection,
-            marks: self.chain.marks(),
-            strategy_bars: self.desks[0].strategy_bars,
-            seq: self.chain.seq(),
-            closed: 0,
         };
         let mut index = from;
-        while index < block.len() && !ahead.wants(index) {
-            let bar = block.bar(index);
-            let time = base.close_of(bar.open_time);
-            let sleeps = self.market(InstrumentId::PRIMARY).orders.sleeps_through(&bar);
-            let is_uncovered = bar.low < lower || bar.high > upper;
-            let is_due = bar.open_time >= due_from;
-            if !sleeps || is_uncovered || is_due || time > day_end || self.account.accrues_at(time) {
+        while index < block.len() {
+            let some = block.slice(index..block.len().min(index + AT_ONCE));
+            let wanted = ahead.quiet(index, some.len());
+            let lasting = limits.lasting(some.slice(0..wanted));
+            let passed = self.pass_some(some.slice(0..lasting), &limits, ahead.is_bar_by_bar(), sink);
+            index += passed;
+            if passed < some.len() {
                 break;
             }
-            let (equity, position_value) = self.equity_at(bar.close);
-            let mark = Mark {
-                time,
-                price: bar.close,
-                equity,
-            };
-            let mut next = quiet;
-            let Some(closed) = next.take(&bar, base, &mark, holds, S::READS_JOURNAL) else {
-                break;
-            };
-            let cash = self.cached.cash;
-            let told = || EventKind::Mark {
-                price: bar.close,
-                equity,
-                cash,
-                position_value,
-                optimistic: None,
-                pessimistic: None,
-            };
-            quiet.tell_bar(closed.earlier, sink);
-            quiet.tell(time, told, sink);
-            sink.mark(mark);
-            quiet.tell_bar(closed.completed, sink);
-            next.seq = quiet.seq;
-            quiet = next;
-            self.market_mut(InstrumentId::PRIMARY)
-                .conditions
-                .on_bar(&bar, base);
-            index += 1;
-        }
-        if index > from {
-            self.inputs += (index - from) as u64;
-            self.keep(quiet, &block.bar(index - 1));
         }
         index
     }
 
-    /// Whether, as things stand, there can be quiet bars at all.
-    fn may_pass_quietly(&self, ahead: &Ahead) -> bool {
-        // What reads the position is known for an account that holds nothing.
-        (self.desks[0].held.quantity == 0.0 || ahead.is_of_market())
-            && self.on_their_way.is_empty()
-            && self.config.option_model.is_none()
-            && self.markets.iter().all(|market| market.tick_time().is_none())
-    }
-
-    /// Takes over what quiet bars changed, up to the last of them.
-    fn keep(&mut self, quiet: Quiet, last: &Bar) {
-        self.metrics.set_marks(quiet.sums);
-        self.watch = quiet.watch;
-        self.protection = quiet.protection;
-        self.chain.pass(quiet.seq, quiet.marks);
-        let desk = &mut self.desks[0];
-        desk.strategy_bars = quiet.strategy_bars;
-        desk.cooldown_left = desk.cooldown_left.saturating_sub(quiet.closed);
-        if desk.held.quantity != 0.0 {
-            desk.bars_in_trade += quiet.closed;
-        }
-        self.market_mut(InstrumentId::PRIMARY).last_price = Some(last.close);
-        self.reach(self.config.base_timeframe.close_of(last.open_time));
-    }
-}
-
-/// What a quiet bar changes.
-#[derive(Clone, Copy)]
-struct Quiet {
-    sums: MarkSums,
-    watch: Watch,
-    protection: Protection,
-    marks: Marks,
-    strategy_bars: BarAggregator,
-    seq: u64,
-    /// How many bars of the strategy's timeframe closed.
-    closed: u32,
-}
-
-impl Quiet {
-    /// Takes a bar in, and gives the bars of the strategy's timeframe that it closes; `None` when somebody found something.
-    #[inline]
-    fn take(
+    /// Passes bars that touch no limit up to the first on which somebody finds something; says how many they were. What
+    /// every bar changes is done column by column, so that it stays in registers.
+    fn pass_some<S: Sink>(
         &mut self,
-        bar: &Bar,
-        base: Timeframe,
-        mark: &Mark,
-        holds: bool,
-        is_read: bool,
-    ) -> Option<Aggregated> {
-        // After a gap, the strategy's bar that ended before this one closes first.
-        let earlier = self.strategy_bars.advance(bar.open_time);
-        if let Some(earlier) = &earlier {
-            self.close(earlier)?;
+        bars: BarSlice<'_>,
+        limits: &Limits,
+        is_bar_by_bar: bool,
+        sink: &mut S,
+    ) -> usize {
+        let mut room = [0.0; AT_ONCE];
+        for (equity, close) in room.iter_mut().zip(bars.close) {
+            *equity = limits.cash + limits.value_at(*close);
         }
-        self.sums.on_mark(mark.time, mark.equity, mark.price, holds);
-        if is_read {
-            self.marks.fold(mark.price, mark.equity);
+        let mut equity = &room[..bars.len()];
+        let (watch, protection) = loop {
+            let (mut watch, mut protection) = (self.watch, self.protection);
+            let mut count = equity.len();
+            if is_bar_by_bar {
+                count = quiet(&mut watch, bars.close[..count].iter(), |watch, close| {
+                    watch.on_close(*close).is_none()
+                });
+            }
+            count = quiet(&mut watch, equity[..count].iter(), |watch, equity| {
+                watch.on_mark(*equity).is_none()
+            });
+            let marks = bars.open_time.iter().zip(&equity[..count]);
+            count = quiet(&mut protection, marks, |protection, (open_time, equity)| {
+                protection.on_mark(*open_time, *equity).is_none()
+            });
+            if count == equity.len() {
+                break (watch, protection);
+            }
+            // Once more, so that nobody has seen what comes after.
+            equity = &equity[..count];
+        };
+        let bars = bars.slice(0..equity.len());
+        let Some(last) = bars.len().checked_sub(1) else {
+            return 0;
+        };
+        (self.watch, self.protection) = (watch, protection);
+        let base = self.config.base_timeframe;
+        let (mut sums, _) = self.metrics.marks();
+        for ((open_time, close), equity) in bars.open_time.iter().zip(bars.close).zip(equity) {
+            sums.on_mark(base.close_of(*open_time), *equity, *close, limits.holds);
         }
-        if self.watch.on_mark(mark.equity).is_some()
-            || self.protection.on_mark(bar.open_time, mark.equity).is_some()
-        {
-            return None;
+        self.metrics.set_marks(sums);
+        if S::READS_JOURNAL {
+            self.chain.fold_all(bars.close, equity);
         }
-        let completed = self.strategy_bars.push_bar(bar, base).completed;
-        if let Some(completed) = &completed {
-            self.close(completed)?;
+        if S::READS_MARKET {
+            self.tell(bars, equity, limits, is_bar_by_bar, sink);
+        } else {
+            let each = if is_bar_by_bar { 2 } else { 1 };
+            self.chain.number_all(each * bars.len() as u64);
         }
-        Some(Aggregated { earlier, completed })
+        for ((open_time, price), equity) in bars.open_time.iter().zip(bars.close).zip(equity) {
+            sink.mark(Mark {
+                time: base.close_of(*open_time),
+                price: *price,
+                equity: *equity,
+            });
+        }
+        self.inputs += bars.len() as u64;
+        self.reach(base.close_of(bars.open_time[last]));
+        self.keep(bars, is_bar_by_bar);
+        bars.len()
     }
 
-    /// Closes a bar of the strategy's timeframe.
-    #[inline]
-    fn close(&mut self, bar: &Bar) -> Option<()> {
-        self.closed += 1;
-        self.watch.on_close(bar.close).is_none().then_some(())
-    }
-
-    /// Numbers a market event.
-    #[inline]
-    fn tell<S: Sink>(&mut self, time: Timestamp, kind: impl FnOnce() -> EventKind, sink: &mut S) {
-        self.seq += 1;
-        sink.market(self.seq, time, kind);
-    }
-
-    #[inline]
-    fn tell_bar<S: Sink>(&mut self, bar: Option<Bar>, sink: &mut S) {
-        if let Some(bar) = bar {
-            let time = self.strategy_bars.timeframe().close_of(bar.open_time);
-            self.tell(
-                time,
-                || EventKind::Bar {
+    /// Tells the market events of quiet bars.
+    fn tell<S: Sink>(
+        &mut self,
+        bars: BarSlice<'_>,
+        equity: &[f64],
+        limits: &Limits,
+        is_bar_by_bar: bool,
+        sink: &mut S,
+    ) {
+        let timeframe = self.config.strategy.timeframe;
+        for (bar, equity) in bars.iter().zip(equity) {
+            let time = limits.base.close_of(bar.open_time);
+            self.emit_market(time, sink, || EventKind::Mark {
+                price: bar.close,
+                equity: *equity,
+                cash: limits.cash,
+                position_value: limits.value_at(bar.close),
+                optimistic: None,
+                pessimistic: None,
+            });
+            if is_bar_by_bar {
+                let time = timeframe.close_of(bar.open_time);
+                self.emit_market(time, sink, || EventKind::Bar {
                     instrument: InstrumentId::PRIMARY,
                     bar,
                     history: false,
-                },
-                sink,
-            );
+                });
+            }
         }
     }
+
+    /// How far bars may go and still be quiet; `None` when none can be.
+    fn limits(&self, ahead: &Ahead) -> Option<Limits> {
+        let held = self.desks[0].held;
+        // What reads the position is known for an account that holds nothing.
+        let can_be = (held.quantity == 0.0 || ahead.is_of_market())
+            && self.on_their_way.is_empty()
+            && self.config.option_model.is_none()
+            && self.markets.iter().all(|market| market.tick_time().is_none());
+        let orders = &self.market(InstrumentId::PRIMARY).orders;
+        let sleep = orders.sleep().filter(|_| can_be)?;
+        Some(Limits {
+            base: self.config.base_timeframe,
+            sleep,
+            covered: self.cached.covered,
+            until: self.metrics.marks().1.min(self.account.accrued_until()),
+            due_from: self.due_at.plus_nanos(-1),
+            cash: self.cached.cash,
+            others: self.cached.others,
+            value: held.value,
+            holds: held.quantity != 0.0,
+        })
+    }
+
+    /// What the market and the desk keep of quiet bars.
+    fn keep(&mut self, bars: BarSlice<'_>, is_bar_by_bar: bool) {
+        let base = self.config.base_timeframe;
+        let market = self.market_mut(InstrumentId::PRIMARY);
+        market.last_price = bars.close.last().copied();
+        if market.conditions.are_kept() {
+            bars.iter().for_each(|bar| market.conditions.on_bar(&bar, base));
+        }
+        let desk = &mut self.desks[0];
+        if is_bar_by_bar {
+            let closed = bars.len() as u32;
+            desk.cooldown_left = desk.cooldown_left.saturating_sub(closed);
+            if desk.held.quantity != 0.0 {
+                desk.bars_in_trade += closed;
+            }
+        } else {
+            for bar in bars.iter() {
+                // None of them closes: those that do are not quiet.
+                desk.strategy_bars.push_bar(&bar, base);
+            }
+        }
+    }
+}
+
+/// How many bars are passed at once at most: their equity stays in the nearest cache.
+const AT_ONCE: usize = 256;
+
+/// How far bars may go and still be quiet, and what the account holds meanwhile.
+#[derive(Clone, Copy)]
+struct Limits {
+    base: Timeframe,
+    /// Where no order of ours is met.
+    sleep: Sleep,
+    /// The prices between which the position is covered.
+    covered: (f64, f64),
+    /// The last close time of the day under way.
+    until: Timestamp,
+    /// Bars open before this time: a bar that opens at an expiry comes after it.
+    due_from: Timestamp,
+    cash: f64,
+    others: f64,
+    value: ValueModel,
+    holds: bool,
+}
+
+impl Limits {
+    /// How many bars touch none of them.
+    fn lasting(&self, bars: BarSlice<'_>) -> usize {
+        let (lower, upper) = self.covered;
+        let prices = bars.low.iter().zip(bars.high);
+        let bars = bars.open_time.iter().zip(prices);
+        bars.take_while(|(open_time, (low, high))| {
+            self.sleep.lasts(**low, **high, **open_time)
+                && !(**low < lower || **high > upper)
+                && **open_time < self.due_from
+                && self.base.close_of(**open_time) <= self.until
+        })
+        .count()
+    }
+
+    /// What is held is worth this, when the strategy's instrument is at a price.
+    #[inline]
+    fn value_at(&self, price: f64) -> f64 {
+        self.value.at(price) + self.others
+    }
+}
+
+/// Lets `state` take in items up to the first that it does not take quietly, which leaves it as it was; says how many.
+#[inline]
+fn quiet<T: Copy, I>(
+    state: &mut T,
+    items: impl Iterator<Item = I>,
+    take: impl Fn(&mut T, I) -> bool,
+) -> usize {
+    let mut known = *state;
+    let mut count = 0;
+    for item in items {
+        let mut next = known;
+        if !take(&mut next, item) {
+            break;
+        }
+        known = next;
+        count += 1;
+    }
+    *state = known;
+    count
 }

@@ -100,8 +100,6 @@ pub struct Engine {
     counters: Counters,
     /// What the account is worth as `f64`, so that a bar without a fill needs no decimal arithmetic.
     cached: Cached,
-    #[serde(skip)]
-    scratch: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -186,7 +184,6 @@ impl Engine {
                 others: 0.0,
                 covered: (f64::NEG_INFINITY, f64::INFINITY),
             },
-            scratch: Vec::new(),
             config,
         };
         engine.note_expiries();
@@ -336,7 +333,7 @@ impl Engine {
             return;
         }
         let time = self.market_time.map_or(time, |reached| reached.max(time));
-        let event = self.chain.link(time, kind, &mut self.scratch);
+        let event = self.chain.link(time, kind);
         sink.journal(event);
     }
 

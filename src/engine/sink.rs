@@ -21,6 +21,9 @@ pub trait Sink {
     /// engine decides is the same.
     const READS_JOURNAL: bool = true;
 
+    /// Whether anybody reads market events. Those that nobody reads are numbered and not told.
+    const READS_MARKET: bool = true;
+
     /// An event of the journal.
     fn journal(&mut self, event: Event);
 

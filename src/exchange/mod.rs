@@ -22,4 +22,4 @@ pub use models::{
 };
 pub use path::{Leg, legs, legs_in_order};
 pub use queue::{Cancellations, QueueModel, QueuePosition};
-pub use working::{Reach, Touch, WorkingOrders, rests};
+pub use working::{Reach, Sleep, Touch, WorkingOrders, rests};

@@ -50,6 +50,26 @@ impl Band {
     };
 }
 
+/// The prices and the time between which no order can be met, expire or move on bars.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sleep {
+    /// Bars stay above this price.
+    above: f64,
+    /// Bars stay below this price.
+    below: f64,
+    /// Bars open before this time.
+    before: Timestamp,
+}
+
+impl Sleep {
+    /// Whether it lasts through a bar.
+    #[inline]
+    #[must_use]
+    pub fn lasts(&self, low: f64, high: f64, open_time: Timestamp) -> bool {
+        low > self.above && high < self.below && open_time < self.before
+    }
+}
+
 /// How far the price has to go for a resting limit order to fill on bars.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reach {
@@ -111,11 +131,21 @@ impl WorkingOrders {
     #[inline]
     #[must_use]
     pub fn sleeps_through(&self, bar: &Bar) -> bool {
+        self.sleep()
+            .is_some_and(|sleep| sleep.lasts(bar.low, bar.high, bar.open_time))
+    }
+
+    /// Between which prices no order can be met, expire or move inside a bar; `None` when one has to be looked at with the
+    /// next data, whatever the price.
+    #[inline]
+    #[must_use]
+    pub fn sleep(&self) -> Option<Sleep> {
         let band = &self.band;
-        !band.restless
-            && bar.low > band.buy_limit.max(band.fall_to)
-            && bar.high < band.sell_limit.min(band.rise_to)
-            && bar.open_time < band.expiry
+        (!band.restless).then(|| Sleep {
+            above: band.buy_limit.max(band.fall_to),
+            below: band.sell_limit.min(band.rise_to),
+            before: band.expiry,
+        })
     }
 
     /// Whether no order can be met, expire or move at this bid and ask.

@@ -18,7 +18,25 @@ pub(crate) fn to_f64(value: Decimal) -> f64 {
         // Both operands are exact, so the quotient is correctly rounded.
         return mantissa as f64 / POWERS[scale];
     }
-    value.to_string().parse().unwrap_or(f64::NAN)
+    match divide(mantissa.unsigned_abs(), scale) {
+        Some(nearest) if mantissa < 0 => -nearest,
+        Some(nearest) => nearest,
+        None => value.to_string().parse().unwrap_or(f64::NAN),
+    }
+}
+
+/// The `f64` nearest to `whole` ÷ 10^`scale`, for powers that 64 bits hold.
+fn divide(whole: u128, scale: usize) -> Option<f64> {
+    let power = 10_u64.checked_pow(u32::try_from(scale).ok()?)?;
+    // Moved up as far as it goes, so that the quotient has at least 64 bits, eleven more than count. What is left over
+    // only matters where they lie half-way between two numbers: one more bit at the end says that it is there.
+    let shift = whole.leading_zeros();
+    let moved = whole.checked_shl(shift)?;
+    let quotient = moved / u128::from(power);
+    let left_over = !moved.is_multiple_of(u128::from(power));
+    let rounded = (quotient | u128::from(left_over)) as f64;
+    // A power of two changes nothing but the exponent.
+    Some(rounded * f64::from_bits(u64::from(1_023 - shift) << 52))
 }
 
 /// The multiple of 10^-`scale` nearest to `value`; `None` when it is not finite or needs more than 53 bits.
@@ -45,6 +63,27 @@ pub(crate) fn to_units(value: f64, scale: u32) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_decimal_of_any_size_and_its_text_give_the_same_float(
+            high in any::<u32>(), low in any::<u64>(), kept in 0..97_u32, scale in 0..29_u32, negative: bool,
+        ) {
+            let mantissa = ((u128::from(high) << 64 | u128::from(low)) >> (96 - kept)) as i128;
+            let sign = if negative { -1 } else { 1 };
+            let decimal = Decimal::from_i128_with_scale(sign * mantissa, scale);
+            prop_assert_eq!(to_f64(decimal), decimal.to_string().parse::<f64>().expect("a float"));
+        }
+
+        #[test]
+        fn half_way_goes_to_the_even_one(whole in 1_u64 << 52..1 << 53, scale in 0..6_u32, left_over in 0..3_i128) {
+            // Half-way between two numbers of 53 bits, or a little beside it.
+            let half_way = (i128::from(whole) * 2 + 1) * 10_i128.pow(scale) + left_over - 1;
+            let decimal = Decimal::from_i128_with_scale(half_way, scale);
+            prop_assert_eq!(to_f64(decimal), decimal.to_string().parse::<f64>().expect("a float"));
+        }
+    }
 
     #[test]
     fn a_decimal_and_its_text_give_the_same_float() {

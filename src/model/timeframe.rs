@@ -44,6 +44,7 @@ impl Timeframe {
     }
 
     /// Length in nanoseconds.
+    #[inline]
     #[must_use]
     pub const fn nanos(self) -> i64 {
         (self.seconds as i64) * 1_000_000_000
@@ -63,6 +64,7 @@ impl Timeframe {
     }
 
     /// The close time of a bar that opened at `open`.
+    #[inline]
     #[must_use]
     pub const fn close_of(self, open: Timestamp) -> Timestamp {
         open.plus_nanos(self.nanos())

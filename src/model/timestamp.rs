@@ -19,6 +19,7 @@ impl Timestamp {
     pub const EPOCH: Self = Self(0);
 
     /// From nanoseconds since the epoch.
+    #[inline]
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
@@ -90,6 +91,7 @@ impl Timestamp {
     }
 
     /// Nanoseconds since the epoch.
+    #[inline]
     #[must_use]
     pub const fn nanos(self) -> i64 {
         self.0
@@ -102,6 +104,7 @@ impl Timestamp {
     }
 
     /// Whole seconds since the epoch, rounded down.
+    #[inline]
     #[must_use]
     pub const fn secs(self) -> i64 {
         self.0.div_euclid(NANOS)
@@ -109,18 +112,21 @@ impl Timestamp {
 
     /// Whole UTC days since the epoch, rounded down: the day that daily returns, the daily loss limit and the
     /// anchored VWAP count by.
+    #[inline]
     #[must_use]
     pub const fn utc_day(self) -> i64 {
         self.0.div_euclid(86_400 * NANOS)
     }
 
     /// This point moved by `nanos` nanoseconds (negative: earlier); saturates at the type's ends.
+    #[inline]
     #[must_use]
     pub const fn plus_nanos(self, nanos: i64) -> Self {
         Self(self.0.saturating_add(nanos))
     }
 
     /// Nanoseconds from `earlier` to this point; negative when `earlier` is later.
+    #[inline]
     #[must_use]
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)

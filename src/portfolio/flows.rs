@@ -14,7 +14,7 @@
 use super::account::{Account, Slot};
 use super::margin::rounded;
 use crate::ledger::LedgerAccount;
-use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp};
+use crate::model::{InstrumentId, Money, Price, Quantity, Timeframe, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -156,6 +156,16 @@ impl Account {
     #[inline]
     pub fn accrues_at(&self, now: Timestamp) -> bool {
         !self.config.lends_for_nothing() && self.accrued.is_none_or(|day| day < now.utc_day())
+    }
+
+    /// The last time up to which there is nothing to charge.
+    #[must_use]
+    pub fn accrued_until(&self) -> Timestamp {
+        if self.config.lends_for_nothing() {
+            return Timestamp::from_nanos(i64::MAX);
+        }
+        let day_end = |day: i64| Timeframe::DAY.nanos().saturating_mul(day + 1).saturating_sub(1);
+        Timestamp::from_nanos(self.accrued.map_or(i64::MIN, day_end))
     }
 
     /// Charges borrow fees and interest for the UTC days that ended since the last call, at the positions and marks as

@@ -14,8 +14,6 @@ pub struct SizingInputs<'a> {
     pub equity: Money,
     /// The price at which the order is expected to fill.
     pub price: Price,
-    /// The largest quantity that the free funds carry at this price, with slippage and fee on top.
-    pub reach: Quantity,
     /// Distance from entry to the stop loss, in quote currency a unit, if the strategy has one.
     pub stop_distance: Option<f64>,
 }
@@ -23,16 +21,21 @@ pub struct SizingInputs<'a> {
 /// The quantity that a rule asks for, in whole lots.
 ///
 /// A share of equity up to 100 % is cut to what the free funds carry with fees and slippage on top, so that "all of it" is an
-/// order that can fill. A fixed size is taken at its word: when the funds do not reach, the risk check denies it.
+/// order that can fill. A fixed size is taken at its word: when the funds do not reach, the risk check denies it. `reach`
+/// says the largest quantity that the free funds carry at the price, with slippage and fee on top; it is asked only where it
+/// matters.
 ///
 /// # Errors
 /// [`DenyReason`] when the rule's numbers give no usable quantity.
-pub fn size(rule: &SizeRule, inputs: &SizingInputs<'_>) -> Result<Quantity, DenyReason> {
+pub fn size(
+    rule: &SizeRule,
+    inputs: &SizingInputs<'_>,
+    reach: impl Fn() -> Quantity,
+) -> Result<Quantity, DenyReason> {
     let SizingInputs {
         instrument,
         equity,
         price,
-        reach,
         stop_distance,
     } = *inputs;
     let unit = price.0 * instrument.multiplier();
@@ -52,7 +55,7 @@ pub fn size(rule: &SizeRule, inputs: &SizingInputs<'_>) -> Result<Quantity, Deny
             .filter(|units| *units <= most)
             .ok_or_else(|| undefined("size", "a number out of range".to_owned()))
     };
-    let headroom = |units: Decimal| instrument.floor_to_lot(units).min(reach);
+    let headroom = |units: Decimal| instrument.floor_to_lot(units).min(reach());
     let quantity = match rule {
         SizeRule::FixedQuantity(quantity) => instrument.floor_to_lot(*quantity),
         SizeRule::FixedNotional(notional) => instrument.floor_to_lot(over(Some(*notional), unit)?),

@@ -56,6 +56,12 @@ impl Conditions {
         }
     }
 
+    /// Whether somebody asks for them.
+    #[must_use]
+    pub const fn are_kept(&self) -> bool {
+        self.rolling.is_some()
+    }
+
     /// A bar has begun; the one before it counts from now on.
     #[inline]
     pub fn on_bar(&mut self, bar: &Bar, timeframe: Timeframe) {

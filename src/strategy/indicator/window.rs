@@ -40,6 +40,18 @@ impl Window {
         }
     }
 
+    /// Adds values, one after the other, at least as many as the window holds.
+    fn push_all(&mut self, values: &[f64]) {
+        let period = self.values.len();
+        // What stays in the window when all have come, at the places where one by one would have put it.
+        let next = (self.next + values.len()) % period;
+        let (older, newer) = values[values.len() - period..].split_at(period - next);
+        self.values[next..].copy_from_slice(older);
+        self.values[..next].copy_from_slice(newer);
+        self.next = next;
+        self.full = true;
+    }
+
     /// Whether n values have come.
     #[inline]
     pub(crate) const fn is_full(&self) -> bool {
@@ -113,45 +125,38 @@ impl RollingSum {
         total
     }
 
-    /// [`Self::next`] for many rows, undefined where a row is. What changes is kept out of memory meanwhile, which the
-    /// compiler cannot know to be allowed.
+    /// [`Self::next`] for many rows, undefined where a row is.
     pub(crate) fn next_rows(&mut self, rows: &[f64], mut write: impl FnMut(usize, f64)) {
         let period = self.window.period();
-        let Self {
-            window,
-            total: sum,
-            last: latest,
-            run: equal,
-        } = self;
-        let (mut total, mut last, mut run) = (*sum, *latest, *equal);
-        let (mut next, mut full) = (window.next, window.full);
-        let values = window.values.as_mut_slice();
-        for (row, x) in rows.iter().copied().enumerate() {
-            if !x.is_finite() {
-                write(row, f64::NAN);
-                continue;
+        let is_whole = rows.iter().all(|x| x.is_finite());
+        if !is_whole || !self.window.is_full() || rows.len() < period {
+            for (row, x) in rows.iter().enumerate() {
+                write(row, if x.is_finite() { self.next(*x) } else { f64::NAN });
             }
-            values[next] = x;
-            next += 1;
-            if next == period {
-                next = 0;
-                full = true;
-            }
+            return;
+        }
+        // What leaves is first what the window holds, oldest first but for the one that has left the sum already, then what
+        // came in with these rows.
+        let (mut total, mut last, mut run) = (self.total, self.last, self.run);
+        let mut step = |row: usize, x: f64, leaves: f64| {
             total += x;
-            run = if x == last { run.saturating_add(1) } else { 1 };
+            run = if x == last { run + 1 } else { 1 };
             last = x;
-            if !full {
-                write(row, f64::NAN);
-                continue;
-            }
             if run >= period {
                 total = x * period as f64;
             }
             write(row, total);
-            total -= values[next];
+            total -= leaves;
+        };
+        let (first, rest) = rows.split_at(period - 1);
+        for (row, (x, leaves)) in first.iter().zip(self.window.iter().skip(1)).enumerate() {
+            step(row, *x, leaves);
         }
-        (*sum, *latest, *equal) = (total, last, run);
-        (window.next, window.full) = (next, full);
+        for (row, (x, leaves)) in rest.iter().zip(rows).enumerate() {
+            step(first.len() + row, *x, *leaves);
+        }
+        (self.total, self.last, self.run) = (total, last, run);
+        self.window.push_all(rows);
     }
 }
 

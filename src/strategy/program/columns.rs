@@ -60,13 +60,14 @@ struct FrameColumns {
 }
 
 impl Columns {
-    /// Columns for a program; `None` when it remembers what became of the position, so that it has to go bar by bar.
+    /// Columns for a program; `None` when it has to go bar by bar: it remembers what became of the position, or reads other
+    /// instruments, whose bars come in between.
     #[must_use]
     pub fn new(program: &Program) -> Option<Self> {
         let root = &program.root;
         let mut is_of_position = vec![false; root.values.len()];
         let mut of_position = Vec::new();
-        if root.frames.iter().any(Frame::reads_position) {
+        if !program.symbols.is_empty() || root.frames.iter().any(Frame::reads_position) {
             return None;
         }
         for (index, (out, op)) in root.steps.iter().enumerate() {
