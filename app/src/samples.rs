@@ -64,6 +64,7 @@ pub(crate) fn order(id: u64, purpose: OrderPurpose, kind: OrderKind) -> Order {
         kind,
         quantity: Quantity(exact("0.5")),
         asked: Quantity(exact("0.5")),
+        given_up: Quantity::ZERO,
         display: None,
         filled: Quantity::ZERO,
         average_price: None,

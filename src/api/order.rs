@@ -95,7 +95,7 @@ pub enum GroupWord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AmendBody {
-    /// The quantity ordered, what has filled included.
+    /// The quantity asked for: what has filled is part of it, and what others of its group have filled.
     pub quantity: Option<Number>,
     /// The limit price.
     pub price: Option<Number>,
@@ -375,8 +375,11 @@ pub struct OrderReport {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Quantity ordered.
+    /// Quantity ordered, as it stands: `asked_quantity` less what others of its group have filled; of an attached order,
+    /// what its parent has filled.
     pub quantity: Quantity,
+    /// Quantity asked for: what a change of `quantity` sets.
+    pub asked_quantity: Quantity,
     /// Iceberg: the quantity shown.
     pub display_quantity: Option<Quantity>,
     /// The limit price.
@@ -458,6 +461,7 @@ impl OrderReport {
             side: order.side,
             kind: order.kind.name().to_owned(),
             quantity: order.quantity,
+            asked_quantity: order.asked,
             display_quantity: order.display,
             price: order.kind.limit_price(),
             stop_price: order.kind.stop_price(),

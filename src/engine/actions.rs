@@ -153,7 +153,7 @@ impl Engine {
             if adjusted == *order {
                 continue;
             }
-            let (terms, quantity) = (adjusted.kind, adjusted.quantity);
+            let (terms, quantity, asked) = (adjusted.kind, adjusted.quantity, adjusted.asked);
             self.market_mut(at).orders.change(index, |order| {
                 *order = Order {
                     updated_at: time,
@@ -167,6 +167,7 @@ impl Engine {
                     order_id: id,
                     terms,
                     quantity,
+                    asked,
                 },
                 sink,
             );
@@ -378,9 +379,16 @@ fn divided(instrument: &Instrument, order: &Order, ratio: Decimal) -> Option<Ord
     let rest = quantity_after_split(instrument, order.remaining(), ratio)?;
     let exact = |amount: Decimal| amount.round_dp(Money::SCALE).normalize();
     let filled = Quantity(exact(order.filled.0 * ratio));
+    let quantity = Quantity(filled.0 + rest.0);
+    let given_up = Quantity(exact(order.given_up.0 * ratio));
+    // What an attached order does not have yet comes in whole lots.
+    let to_come = Quantity(order.asked.0 - order.given_up.0 - order.quantity.0);
+    let to_come = quantity_after_split(instrument, to_come, ratio).unwrap_or(Quantity::ZERO);
     Some(Order {
         kind: kind_after_split(instrument, order.side, order.kind, ratio),
-        quantity: Quantity(filled.0 + rest.0),
+        quantity,
+        asked: Quantity(quantity.0 + given_up.0 + to_come.0),
+        given_up,
         display: order
             .display
             .and_then(|shown| quantity_after_split(instrument, shown, ratio)),

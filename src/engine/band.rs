@@ -1,6 +1,6 @@
 //! Two shadows beside an engine: the same session, filled more kindly and less kindly.
 
-use super::{Command, Engine, EngineConfig, Event, EventKind, FillPreset, Input, Mark, Sink};
+use super::{Command, Engine, EngineConfig, Event, EventKind, Familiar, FillPreset, Input, Mark, Sink};
 use crate::alert::AlertRules;
 use crate::market::BarSlice;
 use crate::model::{OrderId, Timestamp};
@@ -136,14 +136,14 @@ impl Shadow {
                 ..*amendment
             }))),
             Command::Place(list) => {
-                let is_known = |name| expected.order_named(name).is_some();
-                let mut names = list
-                    .orders
-                    .iter()
-                    .filter_map(|order| order.client_order_id.as_ref());
-                // A request that is repeated there is one that is repeated here, whatever became of it.
-                if names.any(is_known) {
+                // A request that is repeated there is one that is repeated here, whatever became of it; so no name is
+                // needed here.
+                if expected.familiar(list) != Familiar::New {
                     return None;
+                }
+                let mut list = list.clone();
+                for order in &mut list.orders {
+                    order.client_order_id = None;
                 }
                 // What is attached to an order is an order of its own.
                 let made = list.orders.iter().take(OrderList::MOST).map(|order| {
@@ -151,7 +151,7 @@ impl Shadow {
                     1 + attached.map_or(0, |attached| attached.len())
                 });
                 self.pair(expected, made.sum());
-                Some(Cow::Borrowed(command))
+                Some(Cow::Owned(Command::Place(list)))
             }
             Command::PlaceCombo(combo) => {
                 self.pair(expected, combo.legs.len());

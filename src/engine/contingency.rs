@@ -54,6 +54,9 @@ impl Engine {
             self.cancel(at, index, CancelReason::GroupFilled, time, sink);
         } else {
             let kind = order.kind;
+            self.market_mut(at)
+                .orders
+                .change(index, |order| order.given_up.0 += quantity.0);
             self.amend(at, index, kind, left, time, sink);
             self.shrink_hold(at, id);
         }
@@ -208,19 +211,17 @@ impl Engine {
         self.account.hold_for_order(id, hold.amount);
     }
 
-    /// What an order has lost to the others of its group.
-    pub(super) fn lost_to_group(&self, order: &Order) -> Decimal {
-        if order.group.is_none() {
-            return Decimal::ZERO;
-        }
-        if order.parent.is_none() {
-            // Also to one that has ended since.
-            return (order.asked.0 - order.quantity.0).max(Decimal::ZERO);
-        }
-        let others = self
-            .open_orders()
-            .filter(|other| order.group.is_some() && other.group == order.group && other.id != order.id);
-        others.map(|other| other.filled.0).sum()
+    /// What an order has when so much is asked for: less what its group has filled, and of an attached one only what its
+    /// parent has filled, as long as that may fill more.
+    pub(super) fn share_of(&self, order: &Order, asked: Quantity) -> Quantity {
+        let parent = order.parent.and_then(|parent| self.open_order(parent));
+        let most = match parent {
+            Some(parent) if order.status != OrderStatus::Waiting => self
+                .instrument(order.instrument)
+                .floor_to_lot(asked.min(parent.filled).0),
+            _ => asked,
+        };
+        Quantity(most.0 - order.given_up.0)
     }
 
     /// The orders of all markets that `wanted` picks, oldest first in each.

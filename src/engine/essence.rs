@@ -205,6 +205,7 @@ impl EventKind {
                 order_id,
                 terms,
                 quantity,
+                ..
             } => bytes.tag(7).number(order_id.0).kind(*terms).decimal(quantity.0),
             Self::ComboPlaced { .. } => bytes.tag(8).whole(self),
             Self::OrderRequestRefused { order_id, reason } => {

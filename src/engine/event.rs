@@ -86,6 +86,9 @@ pub enum EventKind {
         terms: OrderKind,
         /// The quantity ordered now.
         quantity: Quantity,
+        /// The quantity asked for now: with what the order has given up to its group, or does not have yet.
+        #[serde(default)]
+        asked: Quantity,
     },
     /// A multi-leg order was placed; its legs were told before, as orders of their own.
     ComboPlaced {

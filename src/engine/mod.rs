@@ -30,6 +30,7 @@ mod meet_levels;
 mod meet_ticks;
 mod meet_trades;
 mod model_quotes;
+mod names;
 mod orders;
 mod protect;
 mod requests;
@@ -49,6 +50,7 @@ pub use execution::{ExecutionConfig, ExecutionProblem, Fees, FillPreset};
 pub use explain::{Auction, Wait};
 pub use input::{Command, Input};
 pub use model_quotes::OptionModel;
+pub use names::Familiar;
 pub use sink::{Mark, Sink};
 pub use snapshot::SnapshotError;
 

@@ -103,6 +103,7 @@ impl Engine {
     fn tell_denied<S: Sink>(&mut self, order: Order, reason: DenyReason, time: Timestamp, sink: &mut S) {
         let message = format!("The order to {} was denied: {reason}.", order.side);
         self.market_mut(order.instrument).orders.forget(order.id);
+        self.client_ids.forget(order.id);
         self.emit(time, EventKind::OrderDenied { order, reason }, sink);
         self.alert_refusal(RefusalMemory::Denied, "order_denied", message, time, sink);
     }
@@ -124,6 +125,7 @@ impl Engine {
             kind: draft.kind,
             quantity: draft.quantity,
             asked: draft.quantity,
+            given_up: Quantity::ZERO,
             display: draft.display,
             filled: Quantity::ZERO,
             average_price: None,
@@ -225,7 +227,8 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
-        let side = self.market(at).orders.at(index).side;
+        let order = self.market(at).orders.at(index);
+        let (side, never_rested) = (order.side, order.status == OrderStatus::Submitted);
         let message = format!("The order to {side} was rejected: {reason}.");
         let order = self.end(
             at,
@@ -235,6 +238,9 @@ impl Engine {
             time,
         );
         let order_id = order.id;
+        if never_rested {
+            self.client_ids.forget(order_id);
+        }
         self.emit(time, EventKind::OrderRejected { order_id, reason }, sink);
         self.alert_refusal(RefusalMemory::Rejected, "order_rejected", message, time, sink);
         self.after_end(&order, CancelReason::ListRefused, time, sink);
@@ -284,12 +290,16 @@ impl Engine {
         sink: &mut S,
     ) {
         let orders = &mut self.market_mut(at).orders;
-        let (order_id, is_at_new_price) = orders.change(index, |order| {
+        let (order_id, asked, is_at_new_price) = orders.change(index, |order| {
             advance(order, OrderEvent::Amend, time);
             let is_at_new_price = kind.limit_price() != order.kind.limit_price();
             order.quantity = quantity;
             order.kind = kind;
-            (order.id, is_at_new_price)
+            // An attached order has less than was asked while its parent fills.
+            if order.parent.is_none() {
+                order.asked = Quantity(quantity.0 + order.given_up.0);
+            }
+            (order.id, order.asked, is_at_new_price)
         });
         if is_at_new_price {
             orders.set_arriving(order_id);
@@ -300,6 +310,7 @@ impl Engine {
                 order_id,
                 terms: kind,
                 quantity,
+                asked,
             },
             sink,
         );

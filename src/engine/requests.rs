@@ -1,8 +1,8 @@
 //! What persons and programs ask of orders: place, change, withdraw; and the time that their requests are on their way.
 
 use super::orders::Draft;
-use super::{Engine, EventKind, SessionState, Sink};
-use crate::exchange::rests;
+use super::{Engine, EventKind, Familiar, SessionState, Sink};
+use crate::exchange::{Placement, rests};
 use crate::market::Phase;
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
 use crate::order::{
@@ -30,17 +30,15 @@ pub(super) enum Change {
 }
 
 impl Engine {
-    /// Places a list of orders, all or none. A single order whose client order id is known already is that order, and
-    /// nothing happens.
+    /// Places a list of orders, all or none. A request that was made before is not made again.
     pub(super) fn place_list<S: Sink>(&mut self, list: &OrderList, time: Timestamp, sink: &mut S) {
-        let is_known = |order: &&OrderRequest| {
-            let id = order.client_order_id.as_ref();
-            id.is_some_and(|id| self.client_ids.get(id).is_some())
+        let in_use = match self.familiar(list) {
+            Familiar::New => None,
+            Familiar::Repeated(_) => return,
+            Familiar::InUse(name) => Some(RejectReason::ClientOrderIdInUse {
+                client_order_id: name.to_string(),
+            }),
         };
-        let known = list.orders.iter().filter(is_known).count();
-        if known > 0 && known == list.orders.len() {
-            return;
-        }
         let first = self.counters.orders + 1;
         let group = GroupId(first);
         let mut orders = Vec::new();
@@ -50,18 +48,18 @@ impl Engine {
             orders.push((order, flaw));
         }
         let flaw = orders.iter().find_map(|(_, flaw)| flaw.clone());
-        let flaw = flaw.or_else(|| {
-            (known > 0).then(|| RejectReason::Contradiction {
-                what: "a client order id of the list is in use".to_owned(),
-            })
-        });
-        if let Some(flaw) = flaw {
+        if let Some(flaw) = in_use.clone().or(flaw) {
             for (order, own) in orders {
-                let reason = own.unwrap_or_else(|| flaw.clone());
+                let reason = in_use.clone().or(own).unwrap_or_else(|| flaw.clone());
                 self.refuse_order(order, reason, time, sink);
             }
             return;
         }
+        let placement = Placement {
+            first: OrderId(first),
+            count: u32::try_from(orders.len()).unwrap_or(u32::MAX),
+            terms: list.terms(),
+        };
         let mut refused = false;
         for (order, _) in orders {
             let waits = order.parent.is_some();
@@ -79,7 +77,7 @@ impl Engine {
             }
             // A refused order is no order: its name is free for the next try.
             if let Some((name, id)) = named.filter(|(_, id)| self.find_order(*id).is_some()) {
-                self.client_ids.insert(name, id);
+                self.name(name, id, placement);
             }
         }
     }
@@ -318,9 +316,10 @@ impl Engine {
         let changed = self.changed(at, order, amendment)?;
         let keeps_place = changed.kind == order.kind && changed.quantity <= order.quantity;
         let (id, kind, quantity) = (order.id, changed.kind, changed.quantity);
-        self.market_mut(at)
-            .orders
-            .change(index, |order| order.hold = changed.hold);
+        self.market_mut(at).orders.change(index, |order| {
+            order.hold = changed.hold;
+            order.asked = changed.asked;
+        });
         self.account.hold_for_order(id, changed.hold.amount);
         self.amend(at, index, kind, quantity, time, sink);
         if !keeps_place {
@@ -346,12 +345,11 @@ impl Engine {
         }
         if let Some(quantity) = amendment.quantity.map(Quantity) {
             // What others of its group have filled is not there to be filled again.
-            let lost = self.lost_to_group(order);
-            let filled = Quantity(order.filled.0 + lost);
-            if quantity <= filled {
+            changed.quantity = self.share_of(order, quantity);
+            if quantity.0 <= Decimal::ZERO || changed.quantity <= order.filled {
+                let filled = Quantity(order.filled.0 + order.given_up.0);
                 return Err(RejectReason::BelowFilled { quantity, filled }.into());
             }
-            changed.quantity = Quantity(quantity.0 - lost);
             changed.asked = quantity;
         }
         changed.decision_price = self.market(at).last_price().unwrap_or(order.decision_price);

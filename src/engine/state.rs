@@ -9,7 +9,7 @@ use crate::market::{Bar, Quote};
 use crate::model::{
     Instrument, InstrumentId, InstrumentKind, Money, OrderId, Price, Quantity, Side, Symbol, Timestamp,
 };
-use crate::order::{ClientOrderId, Order, OrderKind, OrderPurpose};
+use crate::order::{Order, OrderKind, OrderPurpose};
 use crate::portfolio::{Holding, Position, Trade};
 
 impl Engine {
@@ -117,12 +117,6 @@ impl Engine {
     pub fn open_order(&self, id: OrderId) -> Option<&Order> {
         let (at, index) = self.find_order(id)?;
         Some(self.market(at).orders.at(index))
-    }
-
-    /// The order that its owner gave this name.
-    #[must_use]
-    pub fn order_named(&self, name: &ClientOrderId) -> Option<OrderId> {
-        self.client_ids.get(name)
     }
 
     /// The last price seen of what the strategy trades, on the nearest tick.

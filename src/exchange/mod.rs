@@ -10,7 +10,7 @@ mod path;
 mod queue;
 mod working;
 
-pub use client_ids::ClientIds;
+pub use client_ids::{ClientIds, Placement};
 pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
 pub use filters::Arrival;
 pub use liquidity::{OwnLiquidity, Taker, sweep, sweep_and_take};

@@ -236,6 +236,14 @@ pub enum RejectReason {
         /// Where it stands.
         state: String,
     },
+    /// Its owner's name for it belongs to an order of another request.
+    #[error(
+        "the client_order_id '{client_order_id}' belongs to an order of another request: give this one a new name"
+    )]
+    ClientOrderIdInUse {
+        /// The name.
+        client_order_id: String,
+    },
 }
 
 impl RejectReason {
@@ -268,6 +276,7 @@ impl RejectReason {
             Self::TooManyRequests => "too_many_requests",
             Self::ListRefused => "list_refused",
             Self::SessionNotOpen { .. } => "session_not_open",
+            Self::ClientOrderIdInUse { .. } => "client_order_id_in_use",
         }
     }
 }

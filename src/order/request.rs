@@ -4,6 +4,7 @@ use super::{Instructions, OrderKind, PostOnly, RejectReason, TimeInForce, Trail}
 use crate::model::{Instrument, Money, OrderId, Price, Quantity, Side, Symbol, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 
 /// The name that an order's owner gives it: 1 to 64 letters, digits and `-_.:/`.
@@ -330,6 +331,32 @@ impl OrderRequest {
         self.display_quantity.map(Quantity)
     }
 
+    /// The same with every number in its shortest form.
+    fn with_plain_numbers(&self) -> Self {
+        let plain = |number: Option<Decimal>| number.map(|number| number.normalize());
+        let trail = |trail: TrailRequest| TrailRequest {
+            amount: plain(trail.amount),
+            percent: plain(trail.percent),
+        };
+        let leg = |leg: AttachedLeg| AttachedLeg {
+            price: plain(leg.price),
+            stop_price: plain(leg.stop_price),
+            trail: leg.trail.map(trail),
+        };
+        Self {
+            quantity: plain(self.quantity),
+            display_quantity: plain(self.display_quantity),
+            price: plain(self.price),
+            stop_price: plain(self.stop_price),
+            trail: self.trail.map(trail),
+            attached: self.attached.map(|attached| Attached {
+                take_profit: attached.take_profit.map(leg),
+                stop_loss: attached.stop_loss.map(leg),
+            }),
+            ..self.clone()
+        }
+    }
+
     const fn type_name(&self) -> &'static str {
         match self.kind {
             OrderType::Market => "market",
@@ -436,6 +463,19 @@ pub struct OrderList {
 impl OrderList {
     /// The most orders that one list may hold.
     pub const MOST: usize = 10;
+
+    /// What it asks for, in sixteen bytes: the first of the SHA-256 over its orders, in which 0.1 and 0.10 are the same.
+    #[must_use]
+    pub fn terms(&self) -> [u8; 16] {
+        let plain = Self {
+            contingency: self.contingency,
+            orders: self.orders.iter().map(OrderRequest::with_plain_numbers).collect(),
+        };
+        let bytes = postcard::to_allocvec(&plain)
+            .unwrap_or_else(|error| unreachable!("orders are plain data and a vector grows: {error}"));
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
+        std::array::from_fn(|index| digest[index])
+    }
 }
 
 impl From<OrderRequest> for OrderList {
@@ -454,7 +494,7 @@ impl From<OrderRequest> for OrderList {
 pub struct Amendment {
     /// Which order.
     pub order_id: OrderId,
-    /// The quantity ordered, what has filled included.
+    /// The quantity asked for: what has filled is part of it, and what others of its group have filled.
     #[serde(with = "crate::model::decimal::option")]
     pub quantity: Option<Decimal>,
     /// The limit price.

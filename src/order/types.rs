@@ -23,9 +23,13 @@ pub struct Order {
     pub kind: OrderKind,
     /// Quantity ordered, in units of the instrument.
     pub quantity: Quantity,
-    /// Quantity asked for when it was placed; an attached order has as much of it as its parent has filled.
+    /// Quantity asked for, when it was placed or changed: what a change of the quantity sets. The order has less of it
+    /// when others of its group have filled, and an attached one no more than its parent has filled.
     #[serde(default)]
     pub asked: Quantity,
+    /// What the fills of others in its group have taken from it.
+    #[serde(default)]
+    pub given_up: Quantity,
     /// Iceberg: how much of it is shown at once; each slice that fills is followed by the next one, at the end of the
     /// queue.
     #[serde(default)]

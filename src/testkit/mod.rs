@@ -276,6 +276,7 @@ fn line(kind: &EventKind) -> String {
             order_id,
             terms,
             quantity,
+            ..
         } => match terms.price() {
             Some(price) => format!("#{order_id} amended to {price}"),
             None => format!("#{order_id} amended to {}", quantity.0.normalize()),

@@ -167,7 +167,24 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             detail.summary.trades += 1;
             Parts::SUMMARY.with(Parts::TRADES)
         }
-        order => apply_order(detail, event.time, order),
+        EventKind::OrderRequestRefused { reason, .. } => {
+            note(detail, event.time, format!("Request refused: {reason}"));
+            Parts::SUMMARY
+        }
+        // What these bring about is told by events of its own.
+        EventKind::ComboPlaced { .. }
+        | EventKind::MarketStatusChanged { .. }
+        | EventKind::CorporateAction { .. } => Parts::default(),
+        order @ (EventKind::OrderSubmitted { .. }
+        | EventKind::OrderAttached { .. }
+        | EventKind::OrderDenied { .. }
+        | EventKind::OrderAccepted { .. }
+        | EventKind::OrderRejected { .. }
+        | EventKind::OrderTriggered { .. }
+        | EventKind::OrderAmended { .. }
+        | EventKind::OrderFilled { .. }
+        | EventKind::OrderCanceled { .. }
+        | EventKind::OrderExpired { .. }) => apply_order(detail, event.time, order),
     };
     Applied::Changed(parts)
 }
@@ -175,7 +192,7 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
 fn apply_order(detail: &mut SessionDetail, time: Timestamp, kind: &EventKind) -> Parts {
     let mut parts = Parts::SUMMARY.with(Parts::ORDERS);
     match kind {
-        EventKind::OrderSubmitted { order } => put_order(detail, order),
+        EventKind::OrderSubmitted { order } | EventKind::OrderAttached { order } => put_order(detail, order),
         EventKind::OrderDenied { order, reason } => {
             let mut order = order.clone();
             if order.end_reason.is_empty() {
@@ -202,10 +219,12 @@ fn apply_order(detail: &mut SessionDetail, time: Timestamp, kind: &EventKind) ->
             order_id,
             terms,
             quantity,
+            asked,
         } => {
             if let Some(order) = detail.orders.iter_mut().find(|order| order.id == *order_id) {
                 order.kind = *terms;
                 order.quantity = *quantity;
+                order.asked = *asked;
                 order.updated_at = time;
             }
         }

@@ -9,7 +9,11 @@ use papertape::api::{OrderChange, SessionDetail, SessionSummary};
 use papertape::engine::{Command, Event, Wait};
 use papertape::model::OrderId;
 use papertape::order::{Order, OrderList, Refusal};
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -57,6 +61,17 @@ pub enum Changed {
     NotOpen,
 }
 
+/// Why a session's task is no more, when that is not the session's own end.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// The server lets go of it.
+    Rests,
+    /// It was deleted.
+    Discarded,
+    /// What it did could not be recorded, in words.
+    Unrecorded(String),
+}
+
 pub(super) type Reply<T> = oneshot::Sender<Result<T, HostError>>;
 
 /// What can be asked of a running session.
@@ -66,7 +81,7 @@ pub(super) enum Message {
     Place(Box<OrderList>, Reply<Placed>),
     /// Changes or withdraws an order.
     Change(OrderChange, Reply<Changed>),
-    /// Withdraws every order; answers with those that were open.
+    /// Asks the orders of persons and programs to end; answers with these.
     CancelAll(Reply<Vec<Order>>),
     /// An open order and what it waits for.
     Open(OrderId, Reply<Option<(Box<Order>, Vec<Wait>)>>),
@@ -92,6 +107,8 @@ pub(super) struct Actor {
     summary: watch::Sender<Arc<SessionSummary>>,
     /// Told whenever the summary is drawn anew.
     changed: watch::Sender<u64>,
+    /// Told before the task ends, so that who waits for an answer learns why none comes.
+    fate: Arc<OnceLock<Fate>>,
     marks: Marks,
 }
 
@@ -125,6 +142,7 @@ pub(super) struct Parts {
     pub(super) probe: Option<Arc<dyn Probe>>,
     pub(super) summary: watch::Sender<Arc<SessionSummary>>,
     pub(super) changed: watch::Sender<u64>,
+    pub(super) fate: Arc<OnceLock<Fate>>,
 }
 
 impl Actor {
@@ -153,6 +171,7 @@ impl Actor {
             probe: parts.probe,
             summary: parts.summary,
             changed: parts.changed,
+            fate: parts.fate,
         }
     }
 
@@ -272,11 +291,13 @@ impl Actor {
                 let _ = reply.send(Ok(self.listen(after)));
             }
             Message::Rest(done) => {
+                let _ = self.fate.set(Fate::Rests);
                 let _ = self.save(true, true).await;
                 let _ = done.send(());
                 return ControlFlow::Break(());
             }
             Message::Discard(done) => {
+                let _ = self.fate.set(Fate::Discarded);
                 let _ = done.send(());
                 return ControlFlow::Break(());
             }
@@ -381,9 +402,11 @@ impl Actor {
             .map(ToString::to_string)
             .unwrap_or_default();
         tracing::error!(session = %self.around.id, %error, cause, "the session ends: it cannot be recorded");
-        self.around.fault = Some(format!(
+        let fault = format!(
             "it could not be recorded ({error}); it goes on from what is recorded when the server is started again"
-        ));
+        );
+        let _ = self.fate.set(Fate::Unrecorded(fault.clone()));
+        self.around.fault = Some(fault);
         self.draw();
     }
 

@@ -14,6 +14,9 @@ pub enum HostError {
     /// The session is over.
     #[error("the session is {0}: it takes no commands any more")]
     Ended(SessionState),
+    /// The session failed over what was asked: it was not done.
+    #[error("the session has failed: {0}")]
+    Failed(String),
     /// The session has more to do than it can.
     #[error("the session is busy: try again in a moment")]
     Busy,

@@ -238,16 +238,8 @@ impl Machine {
         }
         let changes = self.view.apply(&self.scratch, &self.engine);
         let batch = &mut out.batch;
-        for id in changes.orders {
-            if let Some(order) = self.view.order(id) {
-                batch.orders.insert(id, order.clone());
-            }
-        }
-        for id in changes.trades {
-            if let Some(trade) = self.view.trade(id) {
-                batch.trades.insert(id, trade.clone());
-            }
-        }
+        batch.orders.extend(changes.orders);
+        batch.trades.extend(changes.trades);
         batch.fills.extend(changes.fills);
         batch.equity.extend(changes.equity);
         batch.alerts.extend(changes.alerts);

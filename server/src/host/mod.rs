@@ -18,9 +18,9 @@ pub use recovery::{Difference, Verdict, verify};
 pub use spec::SessionSpec;
 pub(crate) use words::kind_name;
 
-use crate::storage::{Progress, SessionRecord, SnapshotRecord, Storage, Write};
+use crate::storage::{Progress, SessionRecord, SnapshotRecord, Storage, UnreadableSession, Write};
 use crate::tape::Library;
-use actor::{Actor, Message, Parts, Reply};
+use actor::{Actor, Fate, Message, Parts, Reply};
 use futures::future::join_all;
 use machine::{Machine, Outcome, Surroundings};
 use papertape::api::{OrderChange, SessionAction, SessionDetail, SessionSummary};
@@ -31,7 +31,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     ops::RangeInclusive,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -60,6 +60,7 @@ pub struct Host {
 struct Entry {
     summary: watch::Receiver<Arc<SessionSummary>>,
     mailbox: mpsc::Sender<Message>,
+    fate: Arc<OnceLock<Fate>>,
 }
 
 impl Host {
@@ -136,11 +137,22 @@ impl Host {
     /// [`HostError::Storage`] when the list cannot be read. A session that cannot be brought back fails alone.
     pub async fn recover(&self) -> Result<(), HostError> {
         for record in self.storage.sessions().await? {
+            let record = match record {
+                Ok(record) => record,
+                Err(unreadable) => {
+                    let UnreadableSession { id, summary, because } = *unreadable;
+                    tracing::error!(session = id, error = %because, "a session's record cannot be read");
+                    if let Some(summary) = summary {
+                        self.set_aside(summary, &because.to_string());
+                    }
+                    continue;
+                }
+            };
             if record.progress.state.is_final() {
                 self.archive(record.progress.summary);
             } else if let Err(error) = self.resume(&record).await {
                 tracing::error!(session = %record.id, %error, "the session could not be brought back");
-                self.fail(record, error.to_string()).await?;
+                self.set_aside(record.progress.summary, &error.to_string());
             }
         }
         Ok(())
@@ -170,19 +182,13 @@ impl Host {
         Ok(())
     }
 
-    /// Ends a session that cannot be brought back, with its reason.
-    async fn fail(&self, record: SessionRecord, reason: String) -> Result<(), HostError> {
-        let mut progress = record.progress;
-        progress.state = SessionState::Failed;
-        progress.fault = Some(reason.clone());
-        progress.summary.state = SessionState::Failed;
-        progress.summary.state_reason = reason;
-        let summary = progress.summary.clone();
-        let mut batch = crate::storage::SessionBatch::new(record.id);
-        batch.progress = Some(progress);
-        self.storage.commit(Write::Append(Arc::new(batch))).await?;
+    /// Lists a session that cannot be brought back as failed, with its reason. Its records stay as they are: what is in the
+    /// way may be gone at the next start, and the version that wrote them can go on with them.
+    fn set_aside(&self, mut summary: SessionSummary, reason: &str) {
+        summary.state = SessionState::Failed;
+        summary.state_reason =
+            format!("{reason} (its records are left as they are: the next start of the server tries again)");
         self.archive(summary);
-        Ok(())
     }
 
     fn run(
@@ -195,6 +201,7 @@ impl Host {
         let id = around.id.clone();
         let (mailbox, messages) = mpsc::channel(MAILBOX);
         let (teller, summary) = watch::channel(Arc::new(summary));
+        let fate = Arc::default();
         let actor = Actor::new(Parts {
             around,
             machine,
@@ -204,6 +211,7 @@ impl Host {
             probe: self.probe.clone(),
             summary: teller.clone(),
             changed: self.changed.clone(),
+            fate: Arc::clone(&fate),
         });
         tokio::spawn(watch_over(
             tokio::spawn(actor.run()),
@@ -211,7 +219,12 @@ impl Host {
             teller,
             self.changed.clone(),
         ));
-        self.enter(id, Entry { summary, mailbox });
+        let entry = Entry {
+            summary,
+            mailbox,
+            fate,
+        };
+        self.enter(id, entry);
     }
 
     /// Lists a session that has ended.
@@ -220,7 +233,12 @@ impl Host {
         let (_, summary) = watch::channel(Arc::new(summary));
         // A mailbox that nobody empties is a closed one.
         let (mailbox, _) = mpsc::channel(1);
-        self.enter(id, Entry { summary, mailbox });
+        let entry = Entry {
+            summary,
+            mailbox,
+            fate: Arc::default(),
+        };
+        self.enter(id, entry);
     }
 
     fn enter(&self, id: SessionId, entry: Entry) {
@@ -274,7 +292,7 @@ impl Host {
     pub async fn detail(&self, id: &SessionId) -> Result<Box<SessionDetail>, HostError> {
         let entry = self.entry(id)?;
         match ask(&entry, Message::Detail).await {
-            Err(HostError::Ended(_)) => self.archived(id, &entry).await,
+            Err(HostError::Ended(_) | HostError::Failed(_)) => self.archived(id, &entry).await,
             answer => answer,
         }
     }
@@ -286,7 +304,7 @@ impl Host {
     pub async fn listen(&self, id: &SessionId, after: Option<u64>) -> Result<Listening, HostError> {
         let entry = self.entry(id)?;
         match ask(&entry, |reply| Message::Listen(after, reply)).await {
-            Err(HostError::Ended(_)) => Ok(Listening {
+            Err(HostError::Ended(_) | HostError::Failed(_)) => Ok(Listening {
                 first: if after == Some(entry.summary.borrow().seq) {
                     First::Missed(Vec::new())
                 } else {
@@ -355,7 +373,7 @@ impl Host {
         ask(&entry, |reply| Message::Change(change, reply)).await
     }
 
-    /// Withdraws every order; answers with those that were open, as they are now.
+    /// Asks every order that a person or program placed to end; answers with these, as they are now.
     ///
     /// # Errors
     /// [`HostError`] when there is no such session, it is over or it is busy.
@@ -375,7 +393,7 @@ impl Host {
     ) -> Result<Option<(Box<Order>, Vec<Wait>)>, HostError> {
         let entry = self.entry(id)?;
         match ask(&entry, |reply| Message::Open(order, reply)).await {
-            Err(HostError::Ended(_)) => Ok(None),
+            Err(HostError::Ended(_) | HostError::Failed(_)) => Ok(None),
             answer => answer,
         }
     }
@@ -409,6 +427,9 @@ impl Host {
     }
 }
 
+const PANICKED: &str =
+    "an internal error stopped it; it goes on from what is recorded when the server is started again";
+
 /// Waits for a session's task. One that panicked (a bug) takes nothing else with it: its session is shown as failed, and
 /// what it had made durable until then is safe.
 async fn watch_over(
@@ -422,8 +443,7 @@ async fn watch_over(
     teller.send_modify(|summary| {
         let summary = Arc::make_mut(summary);
         summary.state = SessionState::Failed;
-        "an internal error stopped it; it goes on from what is recorded when the server is started again"
-            .clone_into(&mut summary.state_reason);
+        PANICKED.clone_into(&mut summary.state_reason);
     });
     changed.send_modify(|count| *count += 1);
 }
@@ -438,22 +458,86 @@ fn warm_up(mut machine: Machine, session: SessionId) -> (Machine, Outcome) {
 }
 
 async fn ask<T>(entry: &Entry, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, HostError> {
-    let ended = || HostError::Ended(entry.summary.borrow().state);
     let (reply, answer) = oneshot::channel();
     entry
         .mailbox
         .try_send(message(reply))
         .map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => HostError::Busy,
-            mpsc::error::TrySendError::Closed(_) => ended(),
+            mpsc::error::TrySendError::Closed(_) => silence(entry, false),
         })?;
-    answer.await.map_err(|_| ended())?
+    answer.await.map_err(|_| silence(entry, true))?
+}
+
+/// Why a session does not answer; `was_heard` when it took the question and gave none.
+fn silence(entry: &Entry, was_heard: bool) -> HostError {
+    let summary = entry.summary.borrow();
+    match entry.fate.get() {
+        Some(Fate::Rests) => HostError::ShuttingDown,
+        Some(Fate::Discarded) => HostError::Unknown(summary.id.clone()),
+        Some(Fate::Unrecorded(why)) if was_heard => HostError::Failed(why.clone()),
+        Some(Fate::Unrecorded(_)) => HostError::Ended(SessionState::Failed),
+        None if summary.state.is_final() => HostError::Ended(summary.state),
+        // Its task is gone and has not said why: a bug of ours, of which the log knows more.
+        None => HostError::Failed(PANICKED.to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use papertape::testkit;
+
+    /// A session with a task that takes one question and ends as `fate` says.
+    async fn asked(state: SessionState, fate: Option<Fate>) -> HostError {
+        let mut summary = testkit::session_summary();
+        summary.state = state;
+        let (mailbox, mut messages) = mpsc::channel(1);
+        let entry = Entry {
+            summary: watch::channel(Arc::new(summary)).1,
+            mailbox,
+            fate: Arc::default(),
+        };
+        let known = Arc::clone(&entry.fate);
+        tokio::spawn(async move {
+            let question = messages.recv().await;
+            if let Some(fate) = fate {
+                let _ = known.set(fate);
+            }
+            drop(question);
+        });
+        ask(&entry, Message::CancelAll).await.expect_err("nobody answers")
+    }
+
+    #[tokio::test]
+    async fn a_session_that_does_not_answer_has_a_reason_and_not_just_any() {
+        let running = SessionState::Running;
+        let unrecorded = Fate::Unrecorded("the disk is full".to_owned());
+        for (error, says) in [
+            (
+                asked(running, Some(Fate::Rests)).await,
+                "the server is shutting down",
+            ),
+            (
+                asked(running, Some(Fate::Discarded)).await,
+                "there is no session 's-1'",
+            ),
+            (
+                asked(SessionState::Failed, Some(unrecorded)).await,
+                "the session has failed: the disk is full",
+            ),
+            (
+                asked(running, None).await,
+                "the session has failed: an internal error stopped it",
+            ),
+            (
+                asked(SessionState::Finished, None).await,
+                "the session is finished: it takes no commands any more",
+            ),
+        ] {
+            assert!(error.to_string().starts_with(says), "{error}: {says}");
+        }
+    }
 
     #[tokio::test]
     async fn a_task_that_panics_fails_its_session_and_nothing_else() {

@@ -2,23 +2,16 @@
 
 use super::actor::{Actor, Changed, Placed};
 use papertape::api::OrderChange;
-use papertape::engine::{Command, EventKind};
+use papertape::engine::{Command, EventKind, Familiar};
 use papertape::model::OrderId;
-use papertape::order::{Order, OrderList};
+use papertape::order::{Order, OrderList, OrderPurpose};
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 impl Actor {
-    /// Places orders, unless one of their names is known: then the request was made before, and is not made again.
+    /// Places orders, unless the request was made before: then it is not made again.
     pub(super) async fn place(&mut self, list: Box<OrderList>) -> ControlFlow<(), Placed> {
-        let names = list
-            .orders
-            .iter()
-            .filter_map(|order| order.client_order_id.as_ref());
-        let known: Vec<OrderId> = names
-            .filter_map(|name| self.machine.engine().order_named(name))
-            .collect();
-        if !known.is_empty() {
-            return ControlFlow::Continue(Placed::Known(known));
+        if let Familiar::Repeated(placement) = self.machine.engine().familiar(&list) {
+            return ControlFlow::Continue(Placed::Known(placement.orders().collect()));
         }
         self.machine.command(Command::Place(list), &mut self.outcome);
         let born: BTreeSet<OrderId> = self
@@ -32,9 +25,10 @@ impl Actor {
                 _ => None,
             })
             .collect();
+        let orders = self.orders_of(born);
         self.settle().await?;
         self.draw();
-        ControlFlow::Continue(Placed::New(self.orders_of(born)))
+        ControlFlow::Continue(Placed::New(orders))
     }
 
     pub(super) async fn change(&mut self, change: OrderChange) -> ControlFlow<(), Changed> {
@@ -60,9 +54,10 @@ impl Actor {
                 _ => {}
             }
         }
+        let order = self.order_now(id).map(Box::new);
         self.settle().await?;
         self.draw();
-        let Some(order) = self.machine.order(id).cloned().map(Box::new) else {
+        let Some(order) = order else {
             return ControlFlow::Continue(Changed::NotOpen);
         };
         ControlFlow::Continue(match refusal {
@@ -72,23 +67,30 @@ impl Actor {
         })
     }
 
+    /// Asks every order that a person or program placed to end. What the strategy placed is its own to withdraw.
     pub(super) async fn cancel_all(&mut self) -> ControlFlow<(), Vec<Order>> {
-        let open: BTreeSet<OrderId> = self
+        let asked: BTreeSet<OrderId> = self
             .machine
             .engine()
             .open_orders()
+            .filter(|order| order.purpose == OrderPurpose::Manual)
             .map(|order| order.id)
             .collect();
         self.machine.command(Command::CancelAll(None), &mut self.outcome);
+        let orders = self.orders_of(asked);
         self.settle().await?;
         self.draw();
-        ControlFlow::Continue(self.orders_of(open))
+        ControlFlow::Continue(orders)
     }
 
     /// Orders as they stand, oldest first.
     fn orders_of(&self, ids: BTreeSet<OrderId>) -> Vec<Order> {
-        ids.into_iter()
-            .filter_map(|id| self.machine.order(id).cloned())
-            .collect()
+        ids.into_iter().filter_map(|id| self.order_now(id)).collect()
+    }
+
+    /// An order as it stands after what is about to be made durable: the view forgets what has ended, the batch does not.
+    fn order_now(&self, id: OrderId) -> Option<Order> {
+        let changed = self.outcome.batch.orders.get(&id);
+        changed.or_else(|| self.machine.order(id)).cloned()
     }
 }

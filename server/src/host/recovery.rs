@@ -9,6 +9,7 @@ use crate::storage::{CommandRecord, JournalLine, Recorded, SessionBatch, Session
 use crate::tape::Library;
 use papertape::engine::Event;
 use papertape::model::SessionId;
+use serde_json::Value;
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 /// Events of a run that are kept to resume listeners from.
@@ -54,15 +55,7 @@ pub(super) async fn bring_back(
     storage: &dyn Storage,
     library: &Library,
 ) -> Result<Rerun, HostError> {
-    let machine = match storage.newest_snapshot(&record.id).await? {
-        Some(snapshot) => Box::pin(Machine::thaw(&record.spec, library, &snapshot.state)).await,
-        None => Err(MachineError::Snapshot("there is none".to_owned())),
-    };
-    let machine = match machine {
-        // There is none, or another version's: all inputs are there, so they are run from the first.
-        Err(MachineError::Snapshot(_)) => Box::pin(Machine::new(&record.spec, library)).await?,
-        machine => machine?,
-    };
+    let machine = Box::pin(newest_machine(record, storage, library)).await?;
     let recorded = storage.recorded(&record.id, machine.engine().inputs()).await?;
     let mut run = Run::new(machine, recorded, record.id.clone());
     off_the_threads_that_serve(move || {
@@ -70,6 +63,26 @@ pub(super) async fn bring_back(
         run.finish()
     })
     .await
+}
+
+/// A session's machine as of the newest of its snapshots that can be read. When there is none, or none of this version's,
+/// all inputs are there, so they are run from the first.
+async fn newest_machine(
+    record: &SessionRecord,
+    storage: &dyn Storage,
+    library: &Library,
+) -> Result<Machine, HostError> {
+    let mut before = None;
+    while let Some(snapshot) = storage.snapshot(&record.id, before).await? {
+        match Box::pin(Machine::thaw(&record.spec, library, &snapshot.state)).await {
+            Err(MachineError::Snapshot(because)) => {
+                tracing::warn!(session = %record.id, input = snapshot.input, because, "a snapshot cannot be read");
+                before = Some(snapshot.input);
+            }
+            machine => return Ok(machine?),
+        }
+    }
+    Ok(Box::pin(Machine::new(&record.spec, library)).await?)
 }
 
 async fn off_the_threads_that_serve<T: Send + 'static>(
@@ -161,7 +174,7 @@ fn compare(outcome: &mut Outcome, journal: &mut VecDeque<JournalLine>) -> Option
         let line = journal.pop_front();
         if line
             .as_ref()
-            .is_some_and(|line| line.event == again && line.input == record.input)
+            .is_some_and(|line| line.input == record.input && is_same(&line.event, &again))
         {
             continue;
         }
@@ -174,6 +187,34 @@ fn compare(outcome: &mut Outcome, journal: &mut VecDeque<JournalLine>) -> Option
         });
     }
     None
+}
+
+/// Whether a recorded event is the one that came again: the same text, or that of an earlier version, which may lack what
+/// events have learned to say since. Whatever it does say must be said again, and what it lacks must have a default.
+fn is_same(recorded: &str, again: &str) -> bool {
+    let values = || {
+        let _ = serde_json::from_str::<Event>(recorded).ok()?;
+        let recorded: Value = serde_json::from_str(recorded).ok()?;
+        Some((recorded, serde_json::from_str(again).ok()?))
+    };
+    recorded == again || values().is_some_and(|(recorded, again)| is_part_of(&recorded, &again))
+}
+
+/// Whether all that `part` says, `whole` says too: members may be missing in it, but none differs.
+fn is_part_of(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => part
+            .iter()
+            .all(|(name, value)| whole.get(name).is_some_and(|other| is_part_of(value, other))),
+        (Value::Array(part), Value::Array(whole)) => {
+            part.len() == whole.len()
+                && part
+                    .iter()
+                    .zip(whole)
+                    .all(|(part, whole)| is_part_of(part, whole))
+        }
+        _ => part == whole,
+    }
 }
 
 /// What [`verify`] finds.
@@ -201,7 +242,7 @@ pub async fn verify(id: &SessionId, storage: &dyn Storage, library: &Library) ->
         .await?
         .ok_or_else(|| HostError::Unknown(id.clone()))?;
     // Before the journal, which then reaches at least as far.
-    let snapshot = storage.newest_snapshot(id).await?;
+    let snapshot = storage.snapshot(id, None).await?;
     let snapshot = snapshot
         .map(|snapshot| Ok::<_, HostError>((snapshot.input, event_hash_of(&snapshot.state)?)))
         .transpose()?;
@@ -231,4 +272,66 @@ pub async fn verify(id: &SessionId, storage: &dyn Storage, library: &Library) ->
             inputs: again.machine.engine().inputs(),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use papertape::testkit::{Bench, config};
+
+    /// What the journal says of a session that placed and amended orders.
+    fn journal() -> Vec<String> {
+        let yaml = "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > 100}\n\
+                    risk: {size: {method: fixed_quantity, value: 1}, trailing_stop: 5}\n";
+        let mut bench = Bench::with(config(yaml));
+        bench.flat(2, 101.0).bar(101.0, 110.0, 101.0, 110.0);
+        bench
+            .events
+            .iter()
+            .filter(|event| event.kind.is_journaled())
+            .map(|event| serde_json::to_string(event).expect("plain data"))
+            .collect()
+    }
+
+    fn without(event: &str, members: &[&str]) -> String {
+        fn strip(value: &mut Value, members: &[&str]) {
+            if let Value::Object(object) = value {
+                object.retain(|name, _| !members.contains(&name.as_str()));
+                object.values_mut().for_each(|value| strip(value, members));
+            }
+        }
+        let mut value = serde_json::from_str(event).expect("JSON");
+        strip(&mut value, members);
+        value.to_string()
+    }
+
+    #[test]
+    fn events_of_an_earlier_version_are_the_same_without_what_came_later() {
+        let events = journal();
+        assert!(
+            events.iter().any(|event| event.contains("order_amended")),
+            "{events:?}"
+        );
+        for event in &events {
+            let earlier = without(event, &["asked", "given_up", "instructions", "display", "group"]);
+            assert!(is_same(&earlier, event), "{event}");
+        }
+    }
+
+    #[test]
+    fn events_that_say_something_else_or_too_little_are_not() {
+        for event in journal()
+            .iter()
+            .filter(|event| event.contains("\"side\":\"buy\""))
+        {
+            let tampered = event.replace("\"side\":\"buy\"", "\"side\":\"sell\"");
+            assert!(!is_same(&tampered, event), "{event}");
+            assert!(
+                !is_same(&without(event, &["side"]), event),
+                "a side has no default"
+            );
+            assert!(!is_same(event, &without(event, &["purpose"])), "it said more");
+            assert!(!is_same("{}", event));
+        }
+    }
 }

@@ -12,11 +12,11 @@ use papertape::order::{Order, OrderEvent};
 use papertape::portfolio::Trade;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 
 /// Bars kept for the chart.
 const BARS: usize = 1_000;
-/// Orders kept beside the open ones.
+/// Orders kept beside the open ones: those that ended last.
 const ENDED_ORDERS: usize = 100;
 /// Fills and trades kept.
 const RECENT: usize = 200;
@@ -43,12 +43,12 @@ pub(crate) struct View {
     pub(super) attention: Option<Alert>,
 }
 
-/// What one input changed, in the shape of the read models.
+/// What one input changed, in the shape of the read models: whole, for the view itself forgets what is old.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub(super) orders: BTreeSet<OrderId>,
+    pub(super) orders: BTreeMap<OrderId, Order>,
     pub(super) fills: Vec<Fill>,
-    pub(super) trades: BTreeSet<TradeId>,
+    pub(super) trades: BTreeMap<TradeId, Trade>,
     pub(super) equity: Vec<EquityPoint>,
     pub(super) alerts: Vec<Alert>,
 }
@@ -79,18 +79,18 @@ impl View {
         if !changes.orders.is_empty() {
             // The engine knows its open orders best; the fold above is for those that have ended.
             for order in engine.open_orders() {
-                if changes.orders.contains(&order.id) {
-                    self.orders.insert(order.id, order.clone());
+                if let Some(changed) = changes.orders.get_mut(&order.id) {
+                    changed.clone_from(order);
                 }
             }
+            self.orders.extend(changes.orders.clone());
             self.forget_ended_orders();
         }
         if !changes.fills.is_empty() {
-            for trade in engine.open_trades() {
-                changes.trades.insert(trade.id);
-                self.trades.insert(trade.id, trade);
-            }
+            let open = engine.open_trades().into_iter();
+            changes.trades.extend(open.map(|trade| (trade.id, trade)));
         }
+        self.trades.extend(changes.trades.clone());
         while self.trades.len() > RECENT {
             self.trades.pop_first();
         }
@@ -104,62 +104,51 @@ impl View {
                 text,
             });
         }
+        if let EventKind::OrderFilled { fill, .. } = &event.kind {
+            changes.fills.push(fill.clone());
+            push_bounded(&mut self.fills, fill.clone(), RECENT);
+        }
         match &event.kind {
-            EventKind::OrderSubmitted { order } | EventKind::OrderAttached { order } => {
-                changes.orders.insert(order.id);
-                self.orders.insert(order.id, order.clone());
+            EventKind::OrderSubmitted { order }
+            | EventKind::OrderAttached { order }
+            | EventKind::OrderFilled { order, .. } => {
+                changes.orders.insert(order.id, order.clone());
             }
             EventKind::OrderDenied { order, reason } => {
-                self.orders.insert(order.id, order.clone());
-                self.end_order(
-                    order.id,
-                    event.time,
-                    OrderEvent::Deny,
-                    (reason.code(), &reason.to_string()),
-                    changes,
-                );
+                changes.orders.insert(order.id, order.clone());
+                let why = (reason.code(), reason.to_string());
+                self.end_order(order.id, event.time, OrderEvent::Deny, why, changes);
             }
             EventKind::OrderRejected { order_id, reason } => {
-                self.end_order(
-                    *order_id,
-                    event.time,
-                    OrderEvent::Reject,
-                    (reason.code(), &reason.to_string()),
-                    changes,
-                );
+                let why = (reason.code(), reason.to_string());
+                self.end_order(*order_id, event.time, OrderEvent::Reject, why, changes);
             }
             EventKind::OrderCanceled { order_id, reason } => {
-                self.end_order(
-                    *order_id,
-                    event.time,
-                    OrderEvent::Cancel,
-                    (reason.code(), &reason.to_string()),
-                    changes,
-                );
+                let why = (reason.code(), reason.to_string());
+                self.end_order(*order_id, event.time, OrderEvent::Cancel, why, changes);
             }
             EventKind::OrderExpired { order_id } => {
-                self.end_order(
-                    *order_id,
-                    event.time,
-                    OrderEvent::Expire,
-                    ("expired", "its time in force was over"),
-                    changes,
-                );
+                let why = ("expired", "its time in force was over".to_owned());
+                self.end_order(*order_id, event.time, OrderEvent::Expire, why, changes);
             }
-            EventKind::OrderAccepted { order_id }
-            | EventKind::OrderTriggered { order_id, .. }
-            | EventKind::OrderAmended { order_id, .. } => {
-                changes.orders.insert(*order_id);
+            EventKind::OrderAccepted { order_id } => {
+                self.changed_order(*order_id, event.time, OrderEvent::Accept, changes);
             }
-            EventKind::OrderFilled { fill, order, .. } => {
-                changes.orders.insert(order.id);
-                self.orders.insert(order.id, order.clone());
-                changes.fills.push(fill.clone());
-                push_bounded(&mut self.fills, fill.clone(), RECENT);
+            EventKind::OrderTriggered { order_id, .. } => {
+                self.changed_order(*order_id, event.time, OrderEvent::Trigger, changes);
+            }
+            EventKind::OrderAmended {
+                order_id,
+                terms,
+                quantity,
+                asked,
+            } => {
+                if let Some(order) = self.changed_order(*order_id, event.time, OrderEvent::Amend, changes) {
+                    (order.kind, order.quantity, order.asked) = (*terms, *quantity, *asked);
+                }
             }
             EventKind::TradeOpened { trade } | EventKind::TradeClosed { trade } => {
-                changes.trades.insert(trade.id);
-                self.trades.insert(trade.id, trade.clone());
+                changes.trades.insert(trade.id, trade.clone());
             }
             EventKind::AlertRaised { alert } => {
                 if alert.severity >= Severity::Warning {
@@ -214,26 +203,39 @@ impl View {
         }
     }
 
-    fn end_order(
-        &mut self,
+    /// An order that one input changes, after one step more.
+    fn changed_order<'a>(
+        &self,
         id: OrderId,
         time: Timestamp,
-        what: OrderEvent,
-        (code, why): (&'static str, &str),
-        changes: &mut Changes,
-    ) {
-        changes.orders.insert(id);
-        let Some(order) = self.orders.get_mut(&id) else {
-            return;
+        step: OrderEvent,
+        changes: &'a mut Changes,
+    ) -> Option<&'a mut Order> {
+        let order = match changes.orders.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.orders.get(&id)?.clone()),
         };
         // A denied order arrives in its final state already.
-        if let Ok(status) = order.status.apply(what) {
+        if let Ok(status) = order.status.apply(step) {
             order.status = status;
         }
         order.updated_at = time;
-        order.hold = Money::zero(order.hold.currency);
-        order.end_reason = why.to_owned().into();
-        order.end_code = code.into();
+        Some(order)
+    }
+
+    fn end_order(
+        &self,
+        id: OrderId,
+        time: Timestamp,
+        step: OrderEvent,
+        (code, why): (&'static str, String),
+        changes: &mut Changes,
+    ) {
+        if let Some(order) = self.changed_order(id, time, step, changes) {
+            order.hold = Money::zero(order.hold.currency);
+            order.end_reason = why.into();
+            order.end_code = code.into();
+        }
     }
 
     fn push_bar(&mut self, bar: Bar, history: bool) {
@@ -247,30 +249,23 @@ impl View {
         }
     }
 
+    /// Keeps, of the orders that have ended, those that ended last.
     fn forget_ended_orders(&mut self) {
-        let ended = self
+        let mut ended: Vec<(Timestamp, OrderId)> = self
             .orders
             .values()
             .filter(|order| order.status.is_final())
-            .count();
-        let surplus: Vec<OrderId> = self
-            .orders
-            .values()
-            .filter(|order| order.status.is_final())
-            .map(|order| order.id)
-            .take(ended.saturating_sub(ENDED_ORDERS))
+            .map(|order| (order.updated_at, order.id))
             .collect();
-        for id in surplus {
+        let surplus = ended.len().saturating_sub(ENDED_ORDERS);
+        ended.sort_unstable();
+        for (_, id) in ended.into_iter().take(surplus) {
             self.orders.remove(&id);
         }
     }
 
     pub(super) fn order(&self, id: OrderId) -> Option<&Order> {
         self.orders.get(&id)
-    }
-
-    pub(super) fn trade(&self, id: TradeId) -> Option<&Trade> {
-        self.trades.get(&id)
     }
 
     /// Bars, oldest first, and how many of them are history.

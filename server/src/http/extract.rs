@@ -16,6 +16,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let JsonText(body) = JsonText::from_request(request, state).await?;
+        parse(&body).map(Self)
+    }
+}
+
+/// A body that says it is JSON, to be read with [`parse`].
+#[derive(Clone, Debug)]
+pub(super) struct JsonText(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for JsonText {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let kind = request.headers().get(header::CONTENT_TYPE);
         let is_json = kind.is_none_or(|kind| {
             let kind = kind.to_str().unwrap_or_default();
@@ -31,8 +44,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 Vec::new(),
             )));
         }
-        let body = Bytes::from_request(request, state).await.map_err(unreadable)?;
-        parse(&body).map(Self)
+        Bytes::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(unreadable)
     }
 }
 

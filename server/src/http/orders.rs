@@ -1,33 +1,31 @@
 //! Orders and accounts: place, change, withdraw, explain. An account is a session's and has its id.
 
 use super::Api;
-use super::extract::{Json, parse};
+use super::extract::{Json, JsonText, parse};
 use super::problem::{Failure, details, problem};
 use super::query::{Format, List};
 use super::sessions::{self, session_id};
 use crate::services::{Change, Placement, ServiceError};
 use axum::{
-    body::Bytes,
     extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use papertape::api::{
-    AmendBody, OrderBody, OrderChange, OrderExplanation, OrderListBody, OrderReport, Page, ProblemDetails,
+    AmendBody, OrderBody, OrderChange, OrderExplanation, OrderListBody, OrderReport, ProblemDetails,
     PublicOrderId, SessionSummary,
 };
 use papertape::order::OrderList;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 /// `POST /accounts/{id}/orders`: one order, or `{"group", "orders"}`.
 ///
-/// 201 with what was placed; 200 with what was placed before under the same client order id; 422 with the reason's code and
-/// the refused orders.
+/// 201 with what was placed; 200 with all of it when the same request was made before, as its client order ids tell; 409
+/// when one of them belongs to another request; 422 with the reason's code and the refused orders.
 pub(super) async fn place(
     State(api): State<Api>,
     Path(id): Path<String>,
-    Json(body): Json<Value>,
+    JsonText(body): JsonText,
 ) -> Result<Response, Failure> {
     let id = session_id(&id)?;
     let (list, is_list) = read(&body)?;
@@ -59,13 +57,16 @@ pub(super) async fn place(
 }
 
 /// A list is known by its `orders`, so that what is wrong is said of the form that was meant.
-fn read(body: &Value) -> Result<(OrderList, bool), Failure> {
-    let is_list = body.get("orders").is_some();
-    let body = Bytes::from(body.to_string());
+fn read(body: &[u8]) -> Result<(OrderList, bool), Failure> {
+    #[derive(Deserialize)]
+    struct Form {
+        orders: Option<IgnoredAny>,
+    }
+    let is_list = parse::<Form>(body)?.orders.is_some();
     let list = if is_list {
-        parse::<OrderListBody>(&body)?.into()
+        parse::<OrderListBody>(body)?.into()
     } else {
-        parse::<OrderBody>(&body)?.into()
+        parse::<OrderBody>(body)?.into()
     };
     Ok((list, is_list))
 }
@@ -136,12 +137,16 @@ pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Re
     Ok(changed(api.services.change_order(&id.session, change).await))
 }
 
-/// `DELETE /accounts/{id}/orders`, `POST /accounts/{id}/orders/cancel`.
-pub(super) async fn cancel_all(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-) -> Result<axum::Json<Page<OrderReport>>, Failure> {
-    Ok(axum::Json(api.services.cancel_orders(&session_id(&id)?).await?))
+/// `DELETE /accounts/{id}/orders`, `POST /accounts/{id}/orders/cancel`: 202 when some are still on their way to their end.
+pub(super) async fn cancel_all(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let orders = api.services.cancel_orders(&session_id(&id)?).await?;
+    let is_done = orders.items.iter().all(|order| order.status.is_final());
+    let status = if is_done {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok((status, axum::Json(orders)).into_response())
 }
 
 pub(super) async fn one(

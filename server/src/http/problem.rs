@@ -104,7 +104,11 @@ pub fn problem(error: &ServiceError) -> ProblemDetails {
             Vec::new(),
         ),
         ServiceError::RefusedOrders(refused) => details(
-            StatusCode::UNPROCESSABLE_ENTITY,
+            if refused.code == "client_order_id_in_use" {
+                StatusCode::CONFLICT
+            } else {
+                StatusCode::UNPROCESSABLE_ENTITY
+            },
             &refused.code,
             "The order is refused",
             error.to_string(),
@@ -122,6 +126,13 @@ fn host_problem(error: &HostError) -> ProblemDetails {
             StatusCode::CONFLICT,
             "session_ended",
             "The session is over",
+            error.to_string(),
+            Vec::new(),
+        ),
+        HostError::Failed(_) => details(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "session_failed",
+            "The session has failed",
             error.to_string(),
             Vec::new(),
         ),

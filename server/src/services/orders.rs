@@ -41,25 +41,32 @@ impl Services {
     /// # Errors
     /// [`ServiceError::RefusedOrders`] when risk check or exchange refuse them.
     pub async fn place_orders(&self, id: &SessionId, list: OrderList) -> Result<Placement, ServiceError> {
-        match self.host.place(id, list).await? {
-            Placed::New(orders) => {
-                let report = |order: &Order| OrderReport::of(id, order);
-                match refusal(&orders) {
-                    Some(order) => Err(ServiceError::RefusedOrders(Box::new(RefusedOrders {
-                        code: order.end_code.to_string(),
-                        reason: order.end_reason.to_string(),
-                        orders: orders.iter().map(report).collect(),
-                    }))),
-                    None => Ok(Placement::New(orders.iter().map(report).collect())),
-                }
-            }
+        if list.orders.is_empty() {
+            return Err(ServiceError::RefusedOrders(Box::new(RefusedOrders {
+                code: "contradiction".to_owned(),
+                reason: "the list has no orders".to_owned(),
+                orders: Vec::new(),
+            })));
+        }
+        let (orders, is_new) = match self.host.place(id, list).await? {
+            Placed::New(orders) => (orders, true),
             Placed::Known(ids) => {
                 let mut known = Vec::new();
                 for order in ids {
-                    known.push(OrderReport::of(id, &self.find_order(id, order).await?));
+                    known.push(self.find_order(id, order).await?);
                 }
-                Ok(Placement::Known(known))
+                (known, false)
             }
+        };
+        let reports = orders.iter().map(|order| OrderReport::of(id, order)).collect();
+        match refusal(&orders) {
+            Some(order) => Err(ServiceError::RefusedOrders(Box::new(RefusedOrders {
+                code: order.end_code.to_string(),
+                reason: order.end_reason.to_string(),
+                orders: reports,
+            }))),
+            None if is_new => Ok(Placement::New(reports)),
+            None => Ok(Placement::Known(reports)),
         }
     }
 
@@ -84,7 +91,8 @@ impl Services {
         }
     }
 
-    /// Withdraws every order of an account; answers with those that were open, as they are now.
+    /// Asks every order of an account that a person or program placed to end; answers with these, as they are now: with
+    /// latency some are still open.
     ///
     /// # Errors
     /// [`ServiceError`] when there is no such account or it is over.

@@ -11,7 +11,7 @@ mod sqlite;
 pub use error::StorageError;
 pub use records::{
     BacktestRecord, CommandRecord, DatasetId, DatasetRecord, JournalLine, JournalRecord, ListQuery,
-    NewDataset, Progress, Recorded, SessionBatch, SessionRecord, SnapshotRecord, Write,
+    NewDataset, Progress, Recorded, SessionBatch, SessionRecord, SnapshotRecord, UnreadableSession, Write,
 };
 pub use sqlite::Sqlite;
 
@@ -44,14 +44,14 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// A setting of the installation.
     fn setting<'a>(&'a self, key: &'a str) -> Stored<'a, Option<String>>;
 
-    /// All sessions, oldest first.
-    fn sessions(&self) -> Stored<'_, Vec<SessionRecord>>;
+    /// All sessions, oldest first; one that cannot be read spoils no other.
+    fn sessions(&self) -> Stored<'_, Vec<Result<SessionRecord, Box<UnreadableSession>>>>;
 
     /// One session.
     fn session<'a>(&'a self, id: &'a SessionId) -> Stored<'a, Option<SessionRecord>>;
 
-    /// A session's newest snapshot.
-    fn newest_snapshot<'a>(&'a self, id: &'a SessionId) -> Stored<'a, Option<SnapshotRecord>>;
+    /// A session's newest snapshot, or the newest of an input before `before`.
+    fn snapshot<'a>(&'a self, id: &'a SessionId, before: Option<u64>) -> Stored<'a, Option<SnapshotRecord>>;
 
     /// What a session has recorded of inputs with numbers above `after`, all of one moment.
     fn recorded<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Recorded>;

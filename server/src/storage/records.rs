@@ -1,5 +1,6 @@
 //! What goes into storage and comes out of it.
 
+use super::StorageError;
 use crate::host::SessionSpec;
 use papertape::alert::Alert;
 use papertape::api::{BacktestStatus, BacktestSummary, EquityPoint, SessionSummary};
@@ -119,6 +120,17 @@ pub struct SessionRecord {
     pub recoveries: u32,
     /// Where it stood when that was last written.
     pub progress: Progress,
+}
+
+/// A session of which the record cannot be read.
+#[derive(Debug)]
+pub struct UnreadableSession {
+    /// Its id, as it is written.
+    pub id: String,
+    /// What lists showed of it, if at least that can be read.
+    pub summary: Option<SessionSummary>,
+    /// What is wrong with its record.
+    pub because: StorageError,
 }
 
 /// A command with the number of the input that it was.

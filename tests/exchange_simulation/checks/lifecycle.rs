@@ -59,6 +59,7 @@ impl Lifecycle {
                 order_id,
                 terms,
                 quantity,
+                ..
             } => {
                 if let Some(order) = self.open.get_mut(order_id) {
                     (order.kind, order.quantity) = (*terms, *quantity);

@@ -109,6 +109,68 @@ fn an_order_lives_from_placing_to_fill() {
 }
 
 #[test]
+fn a_bracket_is_in_sight_while_it_waits_and_goes_out_when_its_entry_fills() {
+    let mut session = detail();
+    let entry = order(7, OrderPurpose::Manual, OrderKind::Market);
+    let stop = OrderKind::Stop {
+        stop_price: Price(exact("94000")),
+    };
+    let waiting = Order {
+        status: OrderStatus::Waiting,
+        parent: Some(OrderId(7)),
+        ..order(8, OrderPurpose::Manual, stop)
+    };
+    let parts = play(
+        &mut session,
+        vec![
+            EventKind::OrderSubmitted { order: entry },
+            EventKind::OrderAttached {
+                order: waiting.clone(),
+            },
+        ],
+    );
+    assert!(parts.touches(Parts::ORDERS));
+    assert_eq!(session.orders[0], waiting);
+    assert_eq!(session.summary.open_orders, 2);
+    let submitted = Order {
+        status: OrderStatus::Submitted,
+        ..waiting
+    };
+    play(
+        &mut session,
+        vec![
+            EventKind::OrderSubmitted { order: submitted },
+            EventKind::OrderAccepted { order_id: OrderId(8) },
+        ],
+    );
+    assert_eq!(
+        (session.orders[0].id, session.orders[0].status),
+        (OrderId(8), OrderStatus::Accepted)
+    );
+    assert_eq!(session.summary.open_orders, 2, "it is the same order");
+}
+
+#[test]
+fn a_refused_request_is_of_note_and_changes_no_order() {
+    let mut session = detail();
+    let orders = session.orders.clone();
+    let reason = papertape::order::RejectReason::NotYetThere.into();
+    play(
+        &mut session,
+        vec![EventKind::OrderRequestRefused {
+            order_id: OrderId(1),
+            reason,
+        }],
+    );
+    assert_eq!(session.orders, orders);
+    let told = session.summary.last_event.expect("of note").text;
+    assert_eq!(
+        told,
+        "Request refused: the order has not reached the exchange yet"
+    );
+}
+
+#[test]
 fn refused_orders_stay_in_sight_with_their_reason() {
     let mut session = detail();
     let mut refused = order(4, OrderPurpose::Entry, OrderKind::Market);
@@ -156,9 +218,11 @@ fn working_prices_follow_amendments_and_ends_have_reasons() {
                 order_id: OrderId(2),
                 terms: stop.at(None, Some(Price(exact("95000")))),
                 quantity: Quantity(exact("0.25")),
+                asked: Quantity(exact("0.3")),
             },
         ],
     );
+    assert_eq!(session.orders[0].asked, Quantity(exact("0.3")));
     assert_eq!(session.orders[0].kind.price(), Some(Price(exact("95000"))));
     assert_eq!(session.orders[0].quantity, Quantity(exact("0.25")));
     play(

@@ -10,7 +10,7 @@ mod writer;
 
 use super::{
     BacktestRecord, DatasetId, DatasetRecord, ListQuery, NewDataset, Recorded, SessionRecord, SnapshotRecord,
-    Storage, StorageError, Stored, Write,
+    Storage, StorageError, Stored, UnreadableSession, Write,
 };
 use futures::{FutureExt, future::BoxFuture};
 use papertape::alert::Alert;
@@ -63,7 +63,7 @@ impl Storage for Sqlite {
         read::setting(&self.readers, key).boxed()
     }
 
-    fn sessions(&self) -> Stored<'_, Vec<SessionRecord>> {
+    fn sessions(&self) -> Stored<'_, Vec<Result<SessionRecord, Box<UnreadableSession>>>> {
         read::sessions(&self.readers).boxed()
     }
 
@@ -71,8 +71,8 @@ impl Storage for Sqlite {
         read::session(&self.readers, id).boxed()
     }
 
-    fn newest_snapshot<'a>(&'a self, id: &'a SessionId) -> Stored<'a, Option<SnapshotRecord>> {
-        read::newest_snapshot(&self.readers, id).boxed()
+    fn snapshot<'a>(&'a self, id: &'a SessionId, before: Option<u64>) -> Stored<'a, Option<SnapshotRecord>> {
+        read::snapshot(&self.readers, id, before).boxed()
     }
 
     fn recorded<'a>(&'a self, id: &'a SessionId, after: u64) -> Stored<'a, Recorded> {

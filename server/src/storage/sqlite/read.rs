@@ -2,7 +2,7 @@
 
 use crate::storage::{
     BacktestRecord, CommandRecord, DatasetId, DatasetRecord, JournalLine, ListQuery, Progress, Recorded,
-    SessionRecord, SnapshotRecord, StorageError,
+    SessionRecord, SnapshotRecord, StorageError, UnreadableSession,
 };
 use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
@@ -22,14 +22,24 @@ pub(super) async fn setting(pool: &SqlitePool, key: &str) -> Result<Option<Strin
         .map_err(StorageError::while_doing("read a setting"))
 }
 
-pub(super) async fn sessions(pool: &SqlitePool) -> Result<Vec<SessionRecord>> {
-    sqlx::query("SELECT * FROM sessions ORDER BY created_at, id")
+pub(super) async fn sessions(
+    pool: &SqlitePool,
+) -> Result<Vec<Result<SessionRecord, Box<UnreadableSession>>>> {
+    let rows = sqlx::query("SELECT * FROM sessions ORDER BY created_at, id")
         .fetch_all(pool)
         .await
-        .map_err(StorageError::while_doing("read the sessions"))?
+        .map_err(StorageError::while_doing("read the sessions"))?;
+    let unreadable = |row, because| {
+        Box::new(UnreadableSession {
+            id: column(row, "id").unwrap_or_default(),
+            summary: json(row, "summary").ok(),
+            because,
+        })
+    };
+    Ok(rows
         .iter()
-        .map(session_record)
-        .collect()
+        .map(|row| session_record(row).map_err(|because| unreadable(row, because)))
+        .collect())
 }
 
 pub(super) async fn session(pool: &SqlitePool, id: &SessionId) -> Result<Option<SessionRecord>> {
@@ -65,19 +75,28 @@ fn session_record(row: &SqliteRow) -> Result<SessionRecord> {
     })
 }
 
-pub(super) async fn newest_snapshot(pool: &SqlitePool, id: &SessionId) -> Result<Option<SnapshotRecord>> {
-    sqlx::query("SELECT input, state FROM snapshots WHERE session = ?1 ORDER BY input DESC LIMIT 1")
-        .bind(id.as_str())
-        .fetch_optional(pool)
-        .await
-        .map_err(StorageError::while_doing("read the snapshot"))?
-        .map(|row| {
-            Ok(SnapshotRecord {
-                input: number(&row, "input")?,
-                state: column(&row, "state")?,
-            })
+pub(super) async fn snapshot(
+    pool: &SqlitePool,
+    id: &SessionId,
+    before: Option<u64>,
+) -> Result<Option<SnapshotRecord>> {
+    let before = before.and_then(|input| i64::try_from(input).ok());
+    sqlx::query(
+        "SELECT input, state FROM snapshots WHERE session = ?1 AND input < coalesce(?2, input + 1)
+         ORDER BY input DESC LIMIT 1",
+    )
+    .bind(id.as_str())
+    .bind(before)
+    .fetch_optional(pool)
+    .await
+    .map_err(StorageError::while_doing("read the snapshot"))?
+    .map(|row| {
+        Ok(SnapshotRecord {
+            input: number(&row, "input")?,
+            state: column(&row, "state")?,
         })
-        .transpose()
+    })
+    .transpose()
 }
 
 pub(super) async fn recorded(pool: &SqlitePool, id: &SessionId, after: u64) -> Result<Recorded> {
