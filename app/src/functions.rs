@@ -52,8 +52,8 @@ impl FromServerFnError for Problem {
             ServerFnErrorErr::Request(_) => (
                 "unreachable",
                 "The server cannot be reached",
-                "The server did not answer. Nothing was changed by this page; check that Papertape is running, then \
-                 try again."
+                "The server did not answer, so it is not known whether it did what was asked. Check that Papertape is \
+                 running, and look before you ask again."
                     .to_owned(),
             ),
             ServerFnErrorErr::Deserialization(_) | ServerFnErrorErr::Args(_) => (

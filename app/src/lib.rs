@@ -41,6 +41,7 @@ pub mod live;
 mod pages;
 #[cfg(test)]
 mod samples;
+mod typed;
 
 use crate::components::Zone;
 use crate::live::Live;

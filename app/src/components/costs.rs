@@ -1,12 +1,13 @@
 //! What trading costs: chosen in forms, told in words.
 
 use super::{Field, NumberField};
+use crate::typed;
 use leptos::prelude::*;
 use papertape::engine::{ExecutionConfig, Fees};
 use papertape::exchange::{
     FeePreset, ImpactModel, LatencyModel, LimitFill, PathRule, QueueModel, SlippageModel,
 };
-use papertape::model::decimal;
+
 use rust_decimal::Decimal;
 
 /// What a field says that cannot be read.
@@ -47,7 +48,7 @@ impl CostDraft {
         let mut execution = self.base.get_value();
         let preset = self.preset.get();
         if preset.is_empty() {
-            let rate = amount(&self.fee.get()).ok_or(("fee", NOT_A_NUMBER))? / Decimal::ONE_HUNDRED;
+            let rate = amount(&self.fee.get(), "fee")? / Decimal::ONE_HUNDRED;
             let unchanged = execution.fees.rates().is_some_and(|(_, taker)| taker == rate);
             if !unchanged {
                 execution.fees = Fees::Rates {
@@ -61,15 +62,17 @@ impl CostDraft {
         }
         let slippage = self.slippage.get();
         if !slippage.trim().is_empty() {
-            let bps = amount(&slippage).ok_or(("slippage_bps", NOT_A_NUMBER))?;
+            let bps = amount(&slippage, "slippage_bps")?;
             execution.slippage = SlippageModel::FixedBps { bps };
         }
         Ok(execution)
     }
 }
 
-fn amount(text: &str) -> Option<Decimal> {
-    decimal::parse(&text.replace(',', "")).filter(|number| *number >= Decimal::ZERO)
+fn amount(text: &str, path: &'static str) -> Result<Decimal, (&'static str, &'static str)> {
+    typed::number(text)
+        .filter(|number| *number >= Decimal::ZERO)
+        .ok_or_else(|| (path, typed::instead(text, NOT_A_NUMBER)))
 }
 
 /// The fields for fees and slippage, and in words what they come to.

@@ -19,13 +19,17 @@ pub(crate) fn Field(
     hint: String,
     children: Children,
 ) -> impl IntoView {
-    let hint = (!hint.is_empty()).then(|| view! { <p class="hint">{hint}</p> });
+    let (hint_id, error_id) = (format!("{control}-hint"), format!("{control}-error"));
+    let hint = (!hint.is_empty()).then(|| view! { <p class="hint" id=hint_id>{hint}</p> });
     view! {
         <div class="field" class:wrong=move || error.with(Option::is_some)>
             <label for=control>{label}</label>
             {children()}
             {hint}
-            {move || error.get().map(|error| view! { <p class="error" role="alert">{error}</p> })}
+            {move || {
+                let id = error_id.clone();
+                error.get().map(|error| view! { <p class="error" role="alert" id=id>{error}</p> })
+            }}
         </div>
     }
     .into_any()
@@ -56,7 +60,8 @@ pub(crate) fn NumberField(
                 inputmode="decimal"
                 autocomplete="off"
                 class="number"
-                id=id
+                id=id.clone()
+                aria-describedby=format!("{id}-hint {id}-error")
                 aria-invalid=move || error.with(Option::is_some).then_some("true")
                 prop:value=value
                 on:input=move |event| value.set(event_target_value(&event))

@@ -4,11 +4,12 @@ use super::{CostDraft, CostFields, Deed, Field, NumberField, ParamFields, ParamV
 use crate::format;
 use crate::functions;
 use crate::live::Live;
+use crate::typed;
 use leptos::{html, prelude::*};
 use leptos_router::hooks::use_navigate;
 use papertape::api::{DatasetInfo, ParamInfo, StartRequest};
 use papertape::engine::ExecutionConfig;
-use papertape::model::{BacktestId, Timeframe, Timestamp, decimal};
+use papertape::model::{BacktestId, Timeframe, Timestamp};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
@@ -174,9 +175,15 @@ impl Draft {
         datasets: &[DatasetInfo],
     ) -> Result<StartRequest, (&'static str, &'static str)> {
         let number = |text: RwSignal<String>, path| {
-            decimal::parse(&text.get_untracked().replace(',', ""))
+            let text = text.get_untracked();
+            typed::number(&text)
                 .filter(|number| *number >= Decimal::ZERO)
-                .ok_or((path, "Write a number that is not negative, such as 0.1"))
+                .ok_or_else(|| {
+                    (
+                        path,
+                        typed::instead(&text, "Write a number that is not negative, such as 0.1"),
+                    )
+                })
         };
         let moment = |text: RwSignal<String>, path| {
             let text = text.get_untracked();

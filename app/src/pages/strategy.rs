@@ -7,13 +7,14 @@ use crate::components::{
 };
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
+use crate::typed;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use papertape::api::{BacktestRequest, BacktestSummary, DatasetInfo, StrategyDetail};
 use papertape::engine::ExecutionConfig;
-use papertape::model::decimal;
+
 use rust_decimal::Decimal;
 
 /// The page.
@@ -126,14 +127,13 @@ fn Bench(
     let timeframe = RwSignal::new(String::new());
     let capital = RwSignal::new("100000".to_owned());
     let costs = CostDraft::new(ExecutionConfig::default());
-    let number = |text: RwSignal<String>| {
-        move || decimal::parse(&text.get().replace(',', "")).filter(|number| *number >= Decimal::ZERO)
-    };
+    let number =
+        |text: RwSignal<String>| move || typed::number(&text.get()).filter(|number| *number >= Decimal::ZERO);
     let error = move |text: RwSignal<String>| {
         Signal::derive(move || {
-            number(text)()
-                .is_none()
-                .then(|| "Write a number that is not negative, such as 0.1".to_owned())
+            number(text)().is_none().then(|| {
+                typed::instead(&text.get(), "Write a number that is not negative, such as 0.1").to_owned()
+            })
         })
     };
     let slug = StoredValue::new(slug);

@@ -190,6 +190,24 @@ fn an_order_can_be_explained_and_only_an_open_one_changed_and_withdrawn() {
 }
 
 #[test]
+fn fields_say_what_they_mean_and_what_is_wrong_to_those_who_cannot_see_it() {
+    use crate::components::NumberField;
+    let field = html(|| {
+        let error = Signal::derive(|| Some("Write a number".to_owned()));
+        view! { <NumberField label="Price" id="price" value=RwSignal::new(String::new()) error hint="The worst" /> }
+            .into_any()
+    });
+    assert!(
+        field.contains("aria-describedby=\"price-hint price-error\""),
+        "{field}"
+    );
+    assert!(
+        field.contains("id=\"price-hint\"") && field.contains("id=\"price-error\""),
+        "{field}"
+    );
+}
+
+#[test]
 fn a_fill_s_story_goes_from_the_decision_to_the_fee_and_adds_up() {
     let story = words(&html(|| {
         let order = samples::order(1, OrderPurpose::Entry, OrderKind::Market);

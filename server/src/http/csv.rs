@@ -141,6 +141,10 @@ impl Row for Order {
         "end_reason",
         "end_code",
         "updated_at",
+        "limit_price",
+        "stop_price",
+        "expires_at",
+        "client_order_id",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -159,6 +163,10 @@ impl Row for Order {
             self.end_reason.to_string(),
             self.end_code.to_string(),
             self.updated_at.to_string(),
+            optional(self.kind.limit_price()),
+            optional(self.kind.stop_price()),
+            optional(self.expires_at),
+            optional(self.client_order_id.as_ref()),
         ]
     }
 }

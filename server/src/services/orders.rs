@@ -1,10 +1,12 @@
 //! Orders of persons and programs. An account is a session's: they have the same id.
 
+use super::error::FieldErrors;
 use super::{RecordQuery, ServiceError, Services};
 use crate::host::{Changed, Placed};
-use papertape::api::{OrderChange, OrderExplanation, OrderReport, Page, PublicOrderId};
+use papertape::api::{Number, OrderChange, OrderExplanation, OrderReport, Page, PublicOrderId};
 use papertape::model::{OrderId, SessionId};
-use papertape::order::{Order, OrderList, OrderStatus};
+use papertape::order::{AttachedLeg, Order, OrderList, OrderRequest, OrderStatus};
+use rust_decimal::Decimal;
 
 /// What became of a request to place orders that was not refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,11 @@ impl Services {
                 orders: Vec::new(),
             })));
         }
+        let mut errors = FieldErrors::default();
+        for request in &list.orders {
+            check_numbers(&mut errors, numbers(request));
+        }
+        errors.finish()?;
         let (orders, is_new) = match self.host.place(id, list).await? {
             Placed::New(orders) => (orders, true),
             Placed::Known(ids) => {
@@ -75,6 +82,18 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] when there is no such order, it is at its end, or the change is refused.
     pub async fn change_order(&self, id: &SessionId, change: OrderChange) -> Result<Change, ServiceError> {
+        if let OrderChange::Amend(it) = &change {
+            let mut errors = FieldErrors::default();
+            check_numbers(
+                &mut errors,
+                [
+                    ("quantity", it.quantity),
+                    ("price", it.price),
+                    ("stop_price", it.stop_price),
+                ],
+            );
+            errors.finish()?;
+        }
         let report = |order: &Order| OrderReport::of(id, order);
         match self.host.change_order(id, change).await? {
             Changed::Done(order) => Ok(Change::Done(report(&order))),
@@ -163,10 +182,125 @@ impl Services {
     }
 }
 
+/// The numbers of a request with the names of their fields.
+fn numbers(request: &OrderRequest) -> impl Iterator<Item = (&'static str, Option<Decimal>)> {
+    let leg = |path, leg: Option<AttachedLeg>| {
+        let leg = leg.unwrap_or_default();
+        let trail = leg.trail.unwrap_or_default();
+        [leg.price, leg.stop_price, trail.amount, trail.percent].map(|number| (path, number))
+    };
+    let attached = request.attached.unwrap_or_default();
+    let trail = request.trail.unwrap_or_default();
+    [
+        ("quantity", request.quantity),
+        ("display_quantity", request.display_quantity),
+        ("price", request.price),
+        ("stop_price", request.stop_price),
+        ("trail", trail.amount),
+        ("trail", trail.percent),
+    ]
+    .into_iter()
+    .chain(leg("take_profit", attached.take_profit))
+    .chain(leg("stop_loss", attached.stop_loss))
+}
+
+/// No number of an order is beyond [`Number::MOST`], whichever way it comes.
+fn check_numbers(
+    errors: &mut FieldErrors,
+    numbers: impl IntoIterator<Item = (&'static str, Option<Decimal>)>,
+) {
+    for (path, number) in numbers {
+        if number.is_some_and(|number| number.abs() > Number::MOST) {
+            errors.add(path, format!("write a number of at most {}", Number::MOST));
+        }
+    }
+}
+
 /// The order that is at fault when a request was refused: not one that was refused for the sake of another.
 fn refusal(orders: &[Order]) -> Option<&Order> {
     let is_refused = |order: &&Order| matches!(order.status, OrderStatus::Denied | OrderStatus::Rejected);
     let own = |order: &&Order| order.end_code != "list_refused";
     let mut refused = orders.iter().filter(is_refused);
     refused.clone().find(own).or_else(|| refused.next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use papertape::model::Side;
+    use papertape::order::{Attached, TrailRequest};
+
+    #[test]
+    fn no_number_of_an_order_is_beyond_all_sense_wherever_it_stands() {
+        let absurd = Some(Number::MOST + Decimal::ONE);
+        let trail = Some(TrailRequest {
+            amount: absurd,
+            percent: None,
+        });
+        let leg = Some(AttachedLeg {
+            trail,
+            ..AttachedLeg::default()
+        });
+        let plain = OrderRequest::market(Side::Buy, Decimal::ONE);
+        for (path, request) in [
+            (
+                "quantity",
+                OrderRequest {
+                    quantity: absurd,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "display_quantity",
+                OrderRequest {
+                    display_quantity: absurd,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "price",
+                OrderRequest {
+                    price: absurd,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "stop_price",
+                OrderRequest {
+                    stop_price: absurd,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "trail",
+                OrderRequest {
+                    trail,
+                    ..plain.clone()
+                },
+            ),
+            (
+                "stop_loss",
+                OrderRequest {
+                    attached: Some(Attached {
+                        take_profit: None,
+                        stop_loss: leg,
+                    }),
+                    ..plain.clone()
+                },
+            ),
+        ] {
+            let mut errors = FieldErrors::default();
+            check_numbers(&mut errors, numbers(&request));
+            let Err(ServiceError::Invalid(errors)) = errors.finish() else {
+                panic!("{path}");
+            };
+            assert_eq!(
+                errors.iter().map(|error| error.path.as_str()).collect::<Vec<_>>(),
+                [path]
+            );
+        }
+        let mut errors = FieldErrors::default();
+        check_numbers(&mut errors, numbers(&plain));
+        assert!(errors.finish().is_ok());
+    }
 }

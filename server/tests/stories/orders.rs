@@ -456,9 +456,10 @@ fn an_order_that_outlives_very_many_others_ends_like_any_other() {
     let desk = Desk::open();
     let far = json!({"side": "buy", "type": "limit", "quantity": "0.001", "price": desk.far_below()});
     let (old, older) = (desk.placed(&far), desk.placed(&far));
-    // What may only reduce is refused without a position: an order at its end.
+    // A refused order is one at its end.
     for _ in 0..120 {
-        let refused = desk.place(&json!({"side": "sell", "quantity": "0.001", "reduce_only": true}));
+        let refused =
+            desk.place(&json!({"side": "buy", "type": "limit", "quantity": "0.001", "price": "-1"}));
         assert_eq!(refused.status, 422, "{}", refused.body);
     }
     let canceled = desk.cancel(id(&old));

@@ -296,6 +296,11 @@ async fn a_snapshot_that_cannot_be_read_is_replaced_by_the_one_before_it() {
     let data = folder();
     let server = Server::start(data.path());
     let id = server.start_busy(60.0);
+    let path = format!("/sessions/{id}");
+    let seq = |session: &Value| session["summary"]["seq"].as_u64().expect("a number");
+    let first = seq(&server.get(&path).json());
+    // There is a snapshot of the start, and then one of the end.
+    server.wait_for(&path, |session| seq(session) > first + 10);
     server.stop();
     // Who begins with the first input finds that the journal says something else.
     tamper(
@@ -309,7 +314,7 @@ async fn a_snapshot_that_cannot_be_read_is_replaced_by_the_one_before_it() {
     )
     .await;
     let server = Server::start(data.path());
-    let session = server.get(&format!("/sessions/{id}")).json();
+    let session = server.get(&path).json();
     assert_eq!(session["summary"]["state"], "running", "{}", session["summary"]);
 }
 

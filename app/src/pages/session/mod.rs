@@ -1,6 +1,7 @@
 //! One session: what it is doing, and why.
 
 mod about;
+mod change_order;
 mod charts;
 mod controls;
 mod fills;

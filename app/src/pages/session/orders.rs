@@ -1,15 +1,15 @@
 //! The orders, working ones first as they are the newest: each can be explained, open ones changed and withdrawn.
 
+use super::change_order::ChangeForm;
 use super::why::OrderWhy;
-use crate::components::{Deed, Limit, More, NumberField, ProblemNote, Time};
-use crate::format::{self, NONE};
+use crate::components::{Deed, Limit, More, ProblemNote, Time};
+use crate::format::{self, NONE, TimeStyle};
 use crate::functions;
-use crate::live::SessionView;
+use crate::live::{Live, SessionView};
 use leptos::prelude::*;
 use papertape::api::OrderChange;
-use papertape::model::{Instrument, OrderId, SessionId, decimal};
-use papertape::order::{Amendment, Order, OrderPurpose, OrderStatus, TimeInForce};
-use rust_decimal::Decimal;
+use papertape::model::{Instrument, OrderId, SessionId};
+use papertape::order::{Order, OrderPurpose, OrderStatus, TimeInForce};
 
 /// What is open below a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ enum Pane {
     Change,
 }
 
-/// The table. What is open stays open when its order changes, which makes its row again.
+/// The table. What is open below a row stays as it is, with what is typed there, when the order above it changes.
 #[component]
 pub(crate) fn Orders(view: SessionView) -> impl IntoView {
     let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
@@ -27,16 +27,6 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
     let limit = Limit::new();
     let count = Signal::derive(move || view.orders.with(Vec::len));
     let open = RwSignal::new(None::<(OrderId, Pane)>);
-    // A row is made again when its order has changed.
-    let key = |order: &Order| {
-        (
-            order.id,
-            order.updated_at,
-            order.filled,
-            order.status as u8,
-            (order.kind.limit_price(), order.kind.stop_price(), order.quantity),
-        )
-    };
     view! {
         <Show
             when=move || any.get()
@@ -63,8 +53,8 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
                         </tr>
                     </thead>
                     <tbody>
-                        <For each=move || view.orders.with(|orders| limit.of(orders)) key=key let:order>
-                            <OrderRows order session instrument open />
+                        <For each=move || view.orders.with(|orders| limit.of(orders)) key=|order| order.id let:order>
+                            <OrderRows order view session instrument open />
                         </For>
                     </tbody>
                 </table>
@@ -78,15 +68,24 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
 #[component]
 fn OrderRows(
     order: Order,
+    view: SessionView,
     session: StoredValue<SessionId>,
     instrument: StoredValue<Instrument>,
     open: RwSignal<Option<(OrderId, Pane)>>,
 ) -> impl IntoView {
     let id = order.id;
+    let live = expect_context::<Live>();
     let deed = Deed::new();
-    let is_open = !order.status.is_final();
-    let can_change = is_open && order.status != OrderStatus::Submitted;
-    let shows = move |pane| open.get() == Some((id, pane));
+    let now = Memo::new(move |known: Option<&Order>| {
+        let found = view
+            .orders
+            .with(|orders| orders.iter().find(|it| it.id == id).cloned());
+        found.unwrap_or_else(|| known.unwrap_or(&order).clone())
+    });
+    let is_open = Memo::new(move |_| now.with(|it| !it.status.is_final()));
+    let can_change =
+        Memo::new(move |_| now.with(|it| !it.status.is_final() && it.status != OrderStatus::Submitted));
+    let shows = move |pane| open.get() == Some((id, pane)) && (pane == Pane::Why || can_change.get());
     let toggle = move |pane| {
         open.update(|open| {
             *open = if *open == Some((id, pane)) {
@@ -99,20 +98,34 @@ fn OrderRows(
     let cancel = move |_| {
         deed.run(
             functions::change(session.get_value(), OrderChange::Cancel(id)),
-            |_| {},
+            move |order| {
+                if !order.status.is_final() {
+                    live.notify(
+                        false,
+                        format!("The request to cancel order {id} is on its way to the exchange."),
+                    );
+                }
+            },
         );
     };
-    let stored = StoredValue::new(order.clone());
+    // What an open order waits for moves with the market.
+    let moved = Signal::derive(move || {
+        if is_open.get() {
+            view.summary.with(|it| it.market_time)
+        } else {
+            Some(now.with(|it| it.updated_at))
+        }
+    });
     let panel = format!("order-{id}");
     let (why_panel, change_panel) = (panel.clone(), panel.clone());
     view! {
         <tr
             data-testid="order-row"
             data-order=id.to_string()
-            data-status=order.status.to_string()
-            class:refused=matches!(order.status, OrderStatus::Denied | OrderStatus::Rejected)
+            data-status=move || now.with(|it| it.status.to_string())
+            class:refused=move || now.with(|it| matches!(it.status, OrderStatus::Denied | OrderStatus::Rejected))
         >
-            {instrument.with_value(|instrument| cells(&order, instrument))}
+            {move || instrument.with_value(|instrument| now.with(|order| cells(order, instrument)))}
             <td class="row-actions">
                 <button
                     type="button"
@@ -125,138 +138,57 @@ fn OrderRows(
                 >
                     "Why?"
                 </button>
-                {can_change
-                    .then(|| {
-                        view! {
-                            <button
-                                type="button"
-                                class="button small"
-                                data-testid="order-change"
-                                aria-label=format!("Change order {id}")
-                                aria-expanded=move || if shows(Pane::Change) { "true" } else { "false" }
-                                aria-controls=change_panel
-                                on:click=move |_| toggle(Pane::Change)
-                            >
-                                "Change"
-                            </button>
-                        }
-                    })}
-                {is_open
-                    .then(|| {
-                        view! {
-                            <button
-                                type="button"
-                                class="button small"
-                                data-testid="order-cancel"
-                                aria-label=format!("Cancel order {id}")
-                                disabled=move || deed.pending.get()
-                                on:click=cancel
-                            >
-                                "Cancel"
-                            </button>
-                        }
-                    })}
+                {move || {
+                    let panel = change_panel.clone();
+                    can_change
+                        .get()
+                        .then(|| {
+                            view! {
+                                <button
+                                    type="button"
+                                    class="button small"
+                                    data-testid="order-change"
+                                    aria-label=format!("Change order {id}")
+                                    aria-expanded=move || if shows(Pane::Change) { "true" } else { "false" }
+                                    aria-controls=panel
+                                    on:click=move |_| toggle(Pane::Change)
+                                >
+                                    "Change"
+                                </button>
+                            }
+                        })
+                }}
+                {move || {
+                    is_open
+                        .get()
+                        .then(|| {
+                            view! {
+                                <button
+                                    type="button"
+                                    class="button small"
+                                    data-testid="order-cancel"
+                                    aria-label=format!("Cancel order {id}")
+                                    disabled=move || deed.pending.get()
+                                    on:click=cancel
+                                >
+                                    "Cancel"
+                                </button>
+                            }
+                        })
+                }}
                 <ProblemNote problem=deed.problem />
             </td>
         </tr>
-        <tr class="why" id=panel hidden=move || !(shows(Pane::Why) || can_change && shows(Pane::Change))>
+        <tr class="why" id=panel hidden=move || !(shows(Pane::Why) || shows(Pane::Change))>
             <td colspan="10">
                 <Show when=move || shows(Pane::Why)>
-                    <OrderWhy session=session.get_value() order=id instrument />
+                    <OrderWhy session=session.get_value() order=id instrument moved />
                 </Show>
-                <Show when=move || can_change && shows(Pane::Change)>
-                    <ChangeForm order=stored.get_value() session open />
+                <Show when=move || shows(Pane::Change)>
+                    <ChangeForm order=now.get_untracked() session close=Callback::new(move |()| open.set(None)) />
                 </Show>
             </td>
         </tr>
-    }
-    .into_any()
-}
-
-/// Other terms for an open order.
-#[component]
-fn ChangeForm(
-    order: Order,
-    session: StoredValue<SessionId>,
-    open: RwSignal<Option<(OrderId, Pane)>>,
-) -> impl IntoView {
-    let deed = Deed::new();
-    let id = order.id;
-    let text = |value: Option<Decimal>| {
-        RwSignal::new(value.map(|it| it.normalize().to_string()).unwrap_or_default())
-    };
-    let quantity = text(Some(order.quantity.0));
-    let price = text(order.kind.limit_price().map(|price| price.0));
-    let stop = text(order.kind.stop_price().map(|price| price.0));
-    let changed = move |text: RwSignal<String>, before: Option<Decimal>| {
-        before?;
-        let now = decimal::parse(&text.get_untracked().replace(',', ""));
-        now.filter(|now| before != Some(*now))
-    };
-    let before = (
-        Some(order.quantity.0),
-        order.kind.limit_price().map(|price| price.0),
-        order.kind.stop_price().map(|price| price.0),
-    );
-    let error = move |text: RwSignal<String>| {
-        Signal::derive(move || {
-            let is_number = decimal::parse(&text.get().replace(',', "")).is_some_and(|it| it > Decimal::ZERO);
-            (!is_number).then(|| "Write a number above zero".to_owned())
-        })
-    };
-    let submit = move |event: leptos::ev::SubmitEvent| {
-        event.prevent_default();
-        let amendment = Amendment {
-            order_id: id,
-            quantity: changed(quantity, before.0),
-            price: changed(price, before.1),
-            stop_price: changed(stop, before.2),
-        };
-        deed.run(
-            functions::change(session.get_value(), OrderChange::Amend(amendment)),
-            move |_| open.set(None),
-        );
-    };
-    view! {
-        <form class="form change-order" on:submit=submit novalidate>
-            <div class="columns three">
-                <NumberField
-                    label="Quantity, what has filled included"
-                    id=format!("change-quantity-{id}")
-                    value=quantity
-                    error=error(quantity)
-                    hint="Less keeps the place in the queue, more loses it"
-                />
-                {before.1.map(|_| {
-                    view! {
-                        <NumberField
-                            label="Limit price"
-                            id=format!("change-price-{id}")
-                            value=price
-                            error=error(price)
-                            hint="Another price goes to the end of its queue"
-                        />
-                    }
-                })}
-                {before.2.map(|_| {
-                    view! {
-                        <NumberField label="Stop price" id=format!("change-stop-{id}") value=stop error=error(stop) />
-                    }
-                })}
-            </div>
-            <ProblemNote problem=deed.problem />
-            <div class="actions">
-                <button type="button" class="button" on:click=move |_| open.set(None)>"Leave as it is"</button>
-                <button
-                    type="submit"
-                    class="button primary"
-                    data-testid="change-submit"
-                    disabled=move || deed.pending.get()
-                >
-                    "Change the order"
-                </button>
-            </div>
-        </form>
     }
     .into_any()
 }
@@ -284,10 +216,23 @@ fn cells(order: &Order, instrument: &Instrument) -> impl IntoView + use<> {
         <td data-label="Order">
             {format!("{} {kind}", order.side)}
             {time_in_force(order).map(|text| view! { <small>{text}</small> })}
+            {match order.time_in_force {
+                TimeInForce::Gtd { expires_at: at } => {
+                    Some(view! { <small>"until " <Time at style=TimeStyle::Second /></small> })
+                }
+                _ => None,
+            }}
         </td>
         <td data-label="Purpose">{purpose(order.purpose)}</td>
         <td class="number" data-label="Quantity">{quantity}</td>
-        <td class="number" data-label="Price">{price(order.kind.price())}</td>
+        <td class="number" data-label="Price">
+            {price(order.kind.price())}
+            {order
+                .kind
+                .limit_price()
+                .and(order.kind.stop_price())
+                .map(|stop| view! { <small>{format!("at {}", format::price(stop, instrument))}</small> })}
+        </td>
         <td class="number" data-label="Filled at">{price(order.average_price)}</td>
         <td data-label="Placed"><Time at=order.submitted_at /></td>
         <td data-label="Reason" class="why-text">
@@ -322,11 +267,10 @@ const fn purpose(purpose: OrderPurpose) -> &'static str {
 /// How long the order stays, where that is not what anybody would expect.
 const fn time_in_force(order: &Order) -> Option<&'static str> {
     match order.time_in_force {
-        TimeInForce::Gtc => None,
+        TimeInForce::Gtc | TimeInForce::Gtd { .. } => None,
         TimeInForce::Ioc => Some("at once or not"),
         TimeInForce::Fok => Some("at once and whole, or not"),
         TimeInForce::Day => Some("for the day"),
-        TimeInForce::Gtd { .. } => Some("until a time"),
         TimeInForce::Opg => Some("at the open"),
         TimeInForce::Cls => Some("at the close"),
     }

@@ -4,14 +4,16 @@ use crate::components::{Deed, Field, NumberField, ProblemNote};
 use crate::format;
 use crate::functions;
 use crate::live::{Live, SessionView};
+use crate::typed;
 use leptos::prelude::*;
 use papertape::api::Number;
 use papertape::engine::SessionState;
 use papertape::exchange::Models;
-use papertape::model::{Instrument, Money, Price, Quantity, Side, Timestamp, decimal};
+use papertape::model::{Instrument, Money, Price, Quantity, Side, Timestamp};
 use papertape::order::{
     Attached, AttachedLeg, OrderList, OrderRequest, OrderType, PostOnlyRequest, TimeInForceWord, TrailRequest,
 };
+use papertape::portfolio::{Position, TradeSide};
 use rust_decimal::Decimal;
 
 /// Types on offer, as the select writes them, with their names for people.
@@ -39,6 +41,12 @@ const STAYS: [(TimeInForceWord, &str, &str); 7] = [
     (TimeInForceWord::Opg, "opg", "At the opening auction"),
     (TimeInForceWord::Cls, "cls", "At the closing auction"),
 ];
+
+/// The word of a choice: what the select shows is what the draft says, whatever the browser remembered.
+fn word_of<T: Copy + PartialEq>(choices: &[(T, &'static str, &'static str)], chosen: T) -> &'static str {
+    let found = choices.iter().find(|(choice, ..)| *choice == chosen);
+    found.map_or("", |(_, word, _)| word)
+}
 
 const fn has_limit(kind: OrderType) -> bool {
     matches!(
@@ -161,9 +169,15 @@ impl Draft {
 
 /// A number above zero.
 fn number(text: RwSignal<String>, path: &'static str) -> Result<Decimal, Flaw> {
-    decimal::parse(&text.get().replace(',', ""))
+    let text = text.get();
+    typed::number(&text)
         .filter(|number| *number > Decimal::ZERO && *number <= Number::MOST)
-        .ok_or((path, "Write a number above zero".to_owned()))
+        .ok_or_else(|| {
+            (
+                path,
+                typed::instead(&text, "Write a number above zero").to_owned(),
+            )
+        })
 }
 
 /// A number above zero that the instrument's step divides.
@@ -176,23 +190,36 @@ fn on_step(text: RwSignal<String>, path: &'static str, step: Decimal, what: &str
     }
 }
 
-/// What an order would hold and the most that its fee can be, at its own price or the market's.
+/// What an order would hold for the part of it that opens, where that is simply its price, and its fee, at its own price or
+/// the market's. A sale never fills below the market, so its fee is counted there at least.
 fn preview(
     request: &OrderRequest,
     instrument: &Instrument,
     models: &Models,
     market: Option<Price>,
-) -> Option<(Money, Money)> {
+    held: Option<&Position>,
+) -> Option<(Option<Money>, Money)> {
     let quantity = Quantity(request.quantity?);
     let price = request.price.or(request.stop_price).map(Price).or(market)?;
-    let value = instrument.checked_notional(price, quantity)?;
-    let fee = models.worst_fee(instrument, price, quantity);
-    let hold = if request.reduce_only {
-        Money::zero(value.currency)
-    } else {
-        value + models.worst_cost(instrument, price, quantity)
+    let sells_at = market.filter(|market| request.side == Side::Sell && *market > price);
+    let fee = models.worst_fee(instrument, sells_at.unwrap_or(price), quantity);
+    if instrument.kind().is_margined() {
+        return Some((None, fee));
+    }
+    let closing = match request.side {
+        Side::Buy => TradeSide::Short,
+        Side::Sell => TradeSide::Long,
     };
-    Some((hold, fee))
+    let closes = held
+        .filter(|held| held.side == closing)
+        .map_or(Decimal::ZERO, |held| held.quantity.0);
+    let opens = Quantity((quantity.0 - closes).max(Decimal::ZERO));
+    let hold = if request.reduce_only || opens.0.is_zero() {
+        Money::zero(fee.currency)
+    } else {
+        instrument.checked_notional(price, opens)? + models.worst_cost(instrument, price, opens)
+    };
+    Some((Some(hold), fee))
 }
 
 /// The ticket, folded until it is wanted; only sessions that trade have one.
@@ -225,6 +252,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     let base = first.instrument.symbol().to_string();
     let currency = first.instrument.quote().to_string();
     let tried = RwSignal::new(false);
+    let name = StoredValue::new(String::new());
     let order = Memo::new(move |_| instrument.with_value(|instrument| draft.read(instrument)));
     let market = Memo::new(move |_| {
         let last = match view.quote.get() {
@@ -246,20 +274,38 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     let cost = move || {
         let order = order.get().ok()?;
         let found = instrument.with_value(|instrument| {
-            models.with_value(|models| preview(&order, instrument, models, market.get()))
+            models.with_value(|models| {
+                view.summary
+                    .with(|it| preview(&order, instrument, models, market.get(), it.position.as_ref()))
+            })
         });
         found.map(|(hold, fee)| {
-            let free = view.summary.with(|it| it.cash);
-            let reaches = hold.amount <= free.amount || order.side == Side::Sell;
-            (format::money(hold), format::money(fee), reaches)
+            // What open orders hold is not free.
+            let held: Decimal = view
+                .orders
+                .with(|it| it.iter().map(|order| order.hold.amount).sum());
+            let free = view.summary.with(|it| it.cash.amount) - held;
+            let reaches = hold.is_none_or(|hold| hold.amount <= free);
+            (hold.map(format::money), format::money(fee), reaches)
         })
     };
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         tried.set(true);
-        let Ok(request) = order.get_untracked() else {
+        let Ok(mut request) = order.get_untracked() else {
             return;
         };
+        // A new name for each order; while it is not known what became of the last one, its name is kept, so that asking
+        // again cannot place it twice.
+        let is_unknown = deed
+            .problem
+            .with_untracked(|it| it.as_ref().is_some_and(|it| it.status >= 500));
+        if !is_unknown {
+            name.set_value(format!("page-{}", (js_sys::Math::random() * 9e15) as u64));
+        }
+        request.client_order_id = request
+            .client_order_id
+            .or(name.with_value(|name| name.parse().ok()));
         let list = OrderList::from(request);
         deed.run(functions::place(session.get_value(), list), move |orders| {
             tried.try_set(false);
@@ -296,6 +342,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
                     <select
                         id="ticket-type"
                         data-testid="ticket-type"
+                        prop:value=move || word_of(&TYPES, draft.kind.get())
                         on:change=move |event| {
                             let word = event_target_value(&event);
                             if let Some((kind, ..)) = TYPES.iter().find(|(_, name, _)| *name == word) {
@@ -341,6 +388,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
                     <Field label="Trail in" control="ticket-trail-unit">
                         <select
                             id="ticket-trail-unit"
+                            prop:value=move || if draft.trail_in_percent.get() { "percent" } else { "amount" }
                             on:change=move |event| draft.trail_in_percent.set(event_target_value(&event) == "percent")
                         >
                             <option value="percent">"Percent"</option>
@@ -351,6 +399,8 @@ fn TicketForm(view: SessionView) -> impl IntoView {
                 <Field label="Stays" control="ticket-stays">
                     <select
                         id="ticket-stays"
+                        data-testid="ticket-stays"
+                        prop:value=move || word_of(&STAYS, draft.stays.get())
                         on:change=move |event| {
                             let word = event_target_value(&event);
                             if let Some((stays, ..)) = STAYS.iter().find(|(_, name, _)| *name == word) {
@@ -362,7 +412,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
                     </select>
                 </Field>
                 <Show when=move || draft.stays.get() == TimeInForceWord::Gtd>
-                    <Field label="Until (UTC)" control="ticket-expires" error=error("expires_at", draft.expires)>
+                    <Field label="Until (market time, UTC)" control="ticket-expires" error=error("expires_at", draft.expires)>
                         <input
                             type="text"
                             id="ticket-expires"
@@ -409,9 +459,10 @@ fn TicketForm(view: SessionView) -> impl IntoView {
             </div>
             <p class="hint" data-testid="ticket-cost" role="status">
                 {move || match cost() {
-                    Some((hold, fee, true)) => format!("Holds {hold} at most; its fee is {fee} at most."),
-                    Some((hold, fee, false)) => {
-                        format!("Would hold {hold} at most, which is more than the cash; its fee would be {fee} at most.")
+                    Some((None, fee, _)) => format!("Its fee is about {fee}; what margin it needs is checked when it is sent."),
+                    Some((Some(hold), fee, true)) => format!("Holds about {hold}; its fee is about {fee}."),
+                    Some((Some(hold), fee, false)) => {
+                        format!("Would hold about {hold}, which is more than is free; its fee would be about {fee}.")
                     }
                     None => format!("What it would hold, and its fee, in {currency}, show here before it is sent."),
                 }}
@@ -441,6 +492,7 @@ mod tests {
     use super::*;
     use crate::samples;
     use papertape::engine::ExecutionConfig;
+    use papertape::model::decimal;
 
     fn exact(text: &str) -> Decimal {
         decimal::parse(text).expect("a number")
@@ -464,6 +516,7 @@ mod tests {
         for (path, flaw) in [
             ("quantity", read(|_| {})),
             ("quantity", read(|draft| draft.quantity.set("0".to_owned()))),
+            ("quantity", read(|draft| draft.quantity.set("0,5".to_owned()))),
             ("quantity", read(|draft| draft.quantity.set("-1".to_owned()))),
             ("quantity", read(|draft| draft.quantity.set("NaN".to_owned()))),
             ("quantity", read(|draft| draft.quantity.set("1e20".to_owned()))),
@@ -546,20 +599,43 @@ mod tests {
             exact("0.001"),
             Decimal::ZERO,
         ));
+        let preview = |request: &OrderRequest, market: Option<Price>, held: Option<&Position>| {
+            preview(request, &instrument, &models, market, held)
+        };
+        let holds = |found: Option<(Option<Money>, Money)>| {
+            found.map(|(hold, fee)| (hold.map(|it| it.amount.normalize()), fee.amount.normalize()))
+        };
         let request = OrderRequest::limit(Side::Buy, exact("0.5"), exact("96000"));
-        let (hold, fee) = preview(&request, &instrument, &models, None).expect("it has a price");
-        assert_eq!((hold.amount, fee.amount), (exact("48048"), exact("48")));
+        let whole = Some((Some(exact("48048")), exact("48")));
+        assert_eq!(holds(preview(&request, None, None)), whole);
         let reduces = OrderRequest {
             reduce_only: true,
+            ..request.clone()
+        };
+        assert_eq!(
+            holds(preview(&reduces, None, None)),
+            Some((Some(Decimal::ZERO), exact("48")))
+        );
+        let long = samples::position();
+        assert_eq!(
+            holds(preview(&request, None, Some(&long))),
+            whole,
+            "it adds to the position"
+        );
+        let closes = OrderRequest {
+            side: Side::Sell,
+            quantity: Some(long.quantity.0),
             ..request
         };
-        let (hold, _) = preview(&reduces, &instrument, &models, None).expect("it has a price");
-        assert!(hold.is_zero());
-        let market = OrderRequest::market(Side::Buy, exact("1"));
+        let market = Some(Price(exact("100000")));
+        let (hold, fee) = holds(preview(&closes, market, Some(&long))).expect("it has a price");
+        assert_eq!(hold, Some(Decimal::ZERO), "it closes");
         assert_eq!(
-            preview(&market, &instrument, &models, None),
-            None,
-            "no price, no figure"
+            fee,
+            (long.quantity.0 * exact("100")).normalize(),
+            "it sells at the market, not below"
         );
+        let market = OrderRequest::market(Side::Buy, exact("1"));
+        assert_eq!(preview(&market, None, None), None, "no price, no figure");
     }
 }

@@ -1,21 +1,31 @@
 //! Why orders filled at their prices, have not filled, or ended.
 
-use crate::components::Time;
+use crate::components::{Time, throttled};
 use crate::format::{self, TimeStyle};
 use crate::functions;
 use leptos::prelude::*;
 use papertape::api::{FillStory, OrderExplanation};
-use papertape::model::{Instrument, Money, OrderId, SessionId};
+use papertape::model::{Instrument, Money, OrderId, SessionId, Timestamp};
+use std::time::Duration;
 
-/// An order's story, asked for when it is opened.
+/// How often a story that goes on is asked for again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// An order's story, asked for when it is opened and again as it goes on.
 #[component]
 pub(crate) fn OrderWhy(
     session: SessionId,
     order: OrderId,
     instrument: StoredValue<Instrument>,
+    /// When what it tells of last moved.
+    moved: Signal<Option<Timestamp>>,
 ) -> impl IntoView {
+    let seen = throttled(moved.get_untracked(), AGAIN, move || moved.get());
     // Only ever opened in the browser, so this read is never part of the first render.
-    let story = LocalResource::new(move || functions::explain(session.clone(), order));
+    let story = LocalResource::new(move || {
+        seen.track();
+        functions::explain(session.clone(), order)
+    });
     view! {
         <div class="explanation-box" data-testid="order-explanation" aria-live="polite">
             {move || match story.get() {
@@ -116,7 +126,7 @@ pub(crate) fn fill_story(fill: FillStory, instrument: &Instrument) -> impl IntoV
                 <tbody>
                     {parts}
                     {line("Price cost", between, fill.price_cost, Some(fill.price_cost), true)}
-                    {line("Fee", "of the fill's value".to_owned(), fill.fee, Some(fill.total), false)}
+                    {line("Fee", "on top, as the venue charges".to_owned(), fill.fee, Some(fill.total), false)}
                     {line("In all", "implementation shortfall".to_owned(), fill.total, None, true)}
                 </tbody>
             </table>
