@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod host;
 pub mod http;
+mod research;
 pub mod services;
 pub mod site;
 pub mod storage;

@@ -7,6 +7,7 @@ mod order;
 mod problem;
 mod session;
 mod strategy;
+mod study;
 
 pub use backtest::{
     BacktestProgress, BacktestReport, BacktestRequest, BacktestState, BacktestStatus, BandReport,
@@ -24,3 +25,4 @@ pub use session::{
     SnapshotMessage, StartRequest, SystemStatus,
 };
 pub use strategy::{BacktestSummary, DatasetInfo, ParamInfo, StrategyCard, StrategyDetail};
+pub use study::{RunFacts, SweepContext, SweepReport, SweepRow, SweepTiming, UnrunRow};

@@ -1,10 +1,14 @@
-//! Backtests: the engine over a slice of bars.
+//! Backtests: the engine over a slice of bars; searches over parameters, and what they prove.
 
 mod outcome;
+pub mod overfitting;
 mod recorder;
+mod span;
+pub mod sweep;
 mod together;
 
 pub use outcome::{BandOutcome, Outcome, ReportContext, ShadowOutcome};
+pub use span::Span;
 pub use together::{run_together, run_together_with_band};
 
 use crate::engine::{Band, BandCurve, Command, Engine, EngineConfig, Input};

@@ -266,6 +266,12 @@ impl Engine {
         self.metrics.metrics()
     }
 
+    /// Return of each UTC day so far, the day under way included.
+    #[must_use]
+    pub fn daily_returns(&self) -> Vec<f64> {
+        self.metrics.daily_returns()
+    }
+
     /// How many bars of the strategy's timeframe its rules need before they are defined.
     #[must_use]
     pub fn warm_up_bars(&self) -> usize {

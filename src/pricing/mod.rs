@@ -34,4 +34,4 @@ pub use black_scholes::{Greeks, PricingError, Vanilla, VanillaInputs, Volatility
 pub use chain::{ChainEntry, ChainError, OptionChain};
 pub use implied::ImpliedVolatilityError;
 pub use model_price::{ModelAssumptions, ModelPrice, model_price, years_between};
-pub use normal::{normal_cdf, normal_pdf};
+pub use normal::{normal_cdf, normal_pdf, normal_quantile};

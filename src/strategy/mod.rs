@@ -21,6 +21,7 @@
 //! ```
 
 mod compile;
+mod condition;
 mod expression;
 mod indicator;
 mod problem;
@@ -31,6 +32,7 @@ mod spec;
 mod yaml;
 
 pub use compile::compile_expressions;
+pub use condition::ParamCondition;
 pub use problem::Problem;
 pub use program::{Columns, ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{

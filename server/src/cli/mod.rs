@@ -11,8 +11,12 @@ mod doctor;
 mod error;
 mod import;
 mod indicators;
+mod research;
+mod research_table;
 mod serve;
+mod setup;
 mod store;
+mod sweep;
 mod table;
 mod verify;
 
@@ -39,6 +43,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Run one backtest over bar files.
     Backtest(Box<backtest::BacktestArguments>),
+    /// Run every combination of parameters over bar files, best first.
+    Sweep(Box<sweep::SweepArguments>),
     /// Compute expressions over bars, as CSV.
     Indicators(indicators::IndicatorArguments),
     /// Work on strategy files.
@@ -68,6 +74,7 @@ pub fn run() -> ExitCode {
     let result = match command {
         Command::Serve(arguments) => block_on(serve::run(arguments)),
         Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Indicators(arguments) => indicators::run(&arguments),
         Command::Strategy(StrategyCommand::Check(arguments)) => check::run(&arguments),
         Command::Import(arguments) => block_on(import::run(arguments)),

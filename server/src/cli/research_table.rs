@@ -1,0 +1,196 @@
+//! The results of searches for people.
+
+use super::table::{number, percent};
+use papertape::api::{RunFacts, SweepReport};
+use papertape::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
+use papertape::backtest::sweep::Params;
+use std::fmt::Write as _;
+
+/// A sweep's rows, best first, and what they prove.
+pub(super) fn sweep(report: &SweepReport, most: usize) -> String {
+    let mut text = String::new();
+    let objective = report.objective.name();
+    heading(&mut text, &report.run);
+    let ended = if report.canceled { ", ended early" } else { "" };
+    line(
+        &mut text,
+        &format!(
+            "{} of {} combinations tried ({}{ended}), best {objective} first",
+            report.tried, report.combinations, report.method
+        ),
+    );
+    let gaps = &report.data_quality;
+    if gaps.gaps > 0 {
+        line(
+            &mut text,
+            &format!("Gaps: {}, {} bars missing", gaps.gaps, gaps.missing_bars),
+        );
+    }
+    let names: Vec<_> = report
+        .rows
+        .first()
+        .map(|row| row.params.keys().cloned().collect())
+        .unwrap_or_default();
+    let mut head: Vec<String> = vec!["#".into()];
+    head.extend(names);
+    // What the other columns say already is not said twice.
+    let is_own = !["sharpe", "total_return", "max_drawdown", "trades"].contains(&objective);
+    head.extend(is_own.then(|| objective.to_owned()));
+    head.extend(["return", "sharpe", "drawdown", "trades", "win rate", "fees"].map(str::to_owned));
+    let is_proved = report.out_of_sample.is_some();
+    head.extend(is_proved.then(|| "later return".to_owned()));
+    head.extend(is_proved.then(|| "later sharpe".to_owned()));
+    let rows = report.rows.iter().take(most).map(|row| {
+        let metrics = &row.metrics;
+        let mut cells = vec![row.rank.to_string()];
+        cells.extend(row.params.values().map(f64::to_string));
+        cells.extend(is_own.then(|| number(row.objective)));
+        cells.extend([
+            percent(Some(metrics.total_return)),
+            number(metrics.sharpe),
+            percent(Some(metrics.max_drawdown)),
+            metrics.trades.to_string(),
+            percent(metrics.win_rate),
+            number(Some(metrics.total_fees)),
+        ]);
+        let later = row.out_of_sample.as_ref();
+        cells.extend(is_proved.then(|| percent(later.map(|it| it.total_return))));
+        cells.extend(is_proved.then(|| number(later.and_then(|it| it.sharpe))));
+        cells
+    });
+    table(&mut text, head, rows.collect());
+    if report.rows.len() > most {
+        line(
+            &mut text,
+            &format!("… and {} more (--rows N, --json)", report.rows.len() - most),
+        );
+    }
+    for row in &report.invalid {
+        line(
+            &mut text,
+            &format!("not run: {}: {}", params(&row.params), row.problems.join("; ")),
+        );
+    }
+    judgement(
+        &mut text,
+        report.deflated_sharpe.as_ref(),
+        report.overfitting.as_ref(),
+    );
+    stability(&mut text, report);
+    line(
+        &mut text,
+        &format!(
+            "{:.0} ms to load, {:.0} ms to run on {} threads, {:.1} combinations a second",
+            report.timing.load_ms,
+            report.timing.run_ms,
+            report.timing.threads,
+            report.timing.combinations_per_second
+        ),
+    );
+    text
+}
+
+fn stability(text: &mut String, report: &SweepReport) {
+    let Some(map) = &report.stability else { return };
+    let place = |at: usize| {
+        let cell = map.cells.get(at)?;
+        let width = map.x_values.len();
+        Some((map.x_values.get(at % width)?, map.y_values.get(at / width)?, cell))
+    };
+    if let Some((x, y, cell)) = map.peak.and_then(place) {
+        line(
+            text,
+            &format!(
+                "Around the best, {}={x} {}={y}: mean {}, worst neighbour {}",
+                map.x,
+                map.y,
+                number(cell.neighbours_mean),
+                number(cell.neighbours_worst)
+            ),
+        );
+    }
+    if let Some((x, y, cell)) = map.plateau.filter(|at| Some(*at) != map.peak).and_then(place) {
+        line(
+            text,
+            &format!(
+                "Steadiest place, {}={x} {}={y}: {}, mean {}, worst neighbour {}",
+                map.x,
+                map.y,
+                number(cell.value),
+                number(cell.neighbours_mean),
+                number(cell.neighbours_worst)
+            ),
+        );
+    }
+}
+
+fn judgement(
+    text: &mut String,
+    deflated: Option<&DeflatedSharpe>,
+    overfitting: Option<&BacktestOverfitting>,
+) {
+    if let Some(judged) = deflated {
+        line(
+            text,
+            &format!(
+                "Deflated Sharpe ratio: {} likely to be more than the luck of {} tries ({} if it had been the only one)",
+                percent(Some(judged.deflated)),
+                judged.trials,
+                percent(Some(judged.probabilistic))
+            ),
+        );
+    }
+    if let Some(judged) = overfitting {
+        line(
+            text,
+            &format!(
+                "Overfitting: the best of one half of the days was in the worse half in the other in {} of {} splits, and lost money in {}",
+                percent(Some(judged.probability)),
+                judged.splits,
+                percent(Some(judged.probability_of_loss))
+            ),
+        );
+    }
+}
+
+pub(super) fn heading(text: &mut String, run: &RunFacts) {
+    line(
+        text,
+        &format!(
+            "{} on {}, rules on {}: {} bars, {} to {}",
+            run.strategy, run.symbol, run.timeframe, run.bars, run.from, run.to
+        ),
+    );
+}
+
+pub(super) fn params(params: &Params) -> String {
+    let words: Vec<_> = params
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    words.join(" ")
+}
+
+pub(super) fn line(text: &mut String, words: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{words}");
+}
+
+/// Columns as wide as their widest cell, right-aligned.
+pub(super) fn table(text: &mut String, head: Vec<String>, rows: Vec<Vec<String>>) {
+    let width = |column: usize| {
+        let cells = std::iter::once(&head)
+            .chain(&rows)
+            .filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    for row in std::iter::once(&head).chain(&rows) {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:>width$}"))
+            .collect();
+        line(text, &cells.join("  "));
+    }
+}

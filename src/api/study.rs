@@ -1,0 +1,193 @@
+//! Searches over parameters, and what they prove.
+
+use super::DataQuality;
+use crate::analytics::Metrics;
+use crate::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
+use crate::backtest::sweep::{
+    Axes, Method, Objective, Params, SearchSpec, StabilityMap, Trial, judge, ranking,
+};
+use crate::engine::EngineConfig;
+use crate::market::Bars;
+use crate::model::{Symbol, Timeframe, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// On what a study ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// The strategy's name.
+    pub strategy: String,
+    /// The instrument.
+    pub symbol: Symbol,
+    /// At which timeframe the rules run.
+    pub timeframe: Timeframe,
+    /// Bars that went in.
+    pub bars: u64,
+    /// Open time of the first.
+    pub from: Timestamp,
+    /// Close time of the last.
+    pub to: Timestamp,
+    /// Cash at the start of each run.
+    #[serde(with = "crate::model::decimal")]
+    pub initial_capital: Decimal,
+}
+
+impl RunFacts {
+    /// The facts of runs over a range of the bars.
+    #[must_use]
+    pub fn of(config: &EngineConfig, bars: &Bars, range: Range<usize>) -> Self {
+        let open = |index: usize| bars.open_time.get(index).copied();
+        let last = range.end.checked_sub(1).and_then(open);
+        Self {
+            strategy: config.strategy.name.clone(),
+            symbol: config.instrument.symbol().clone(),
+            timeframe: config.strategy.timeframe,
+            bars: range.len() as u64,
+            from: open(range.start).unwrap_or_default(),
+            to: last
+                .map(|last| config.base_timeframe.close_of(last))
+                .unwrap_or_default(),
+            initial_capital: config.initial_capital.amount,
+        }
+    }
+}
+
+/// A sweep's result, as `papertape sweep --json` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepReport {
+    /// On what it ran.
+    pub run: RunFacts,
+    /// How combinations were found.
+    pub method: Method,
+    /// By what they are ranked.
+    pub objective: Objective,
+    /// What random choices began with.
+    pub seed: u64,
+    /// How many combinations there were to try.
+    pub combinations: u64,
+    /// How many were tried; the rest was forbidden by the constraint or left when the sweep was canceled.
+    pub tried: u64,
+    /// Whether it was ended before its end.
+    pub canceled: bool,
+    /// Every combination that ran, best first.
+    pub rows: Vec<SweepRow>,
+    /// What could not run, and why.
+    pub invalid: Vec<UnrunRow>,
+    /// The objective over two parameters, of a grid.
+    pub stability: Option<StabilityMap>,
+    /// The best row's Sharpe ratio with all tries counted.
+    pub deflated_sharpe: Option<DeflatedSharpe>,
+    /// How often the best of one half of the days is among the worse in the other.
+    pub overfitting: Option<BacktestOverfitting>,
+    /// The bars that were kept back, over which the best rows ran once.
+    pub out_of_sample: Option<RunFacts>,
+    /// What was wrong with the data.
+    pub data_quality: DataQuality,
+    /// How long it took.
+    pub timing: SweepTiming,
+}
+
+/// One combination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepRow {
+    /// Its place, counted from 1.
+    pub rank: u64,
+    /// The parameters that were changed.
+    pub params: Params,
+    /// The objective's value.
+    pub objective: Option<f64>,
+    /// Equity at the last close.
+    #[serde(with = "crate::model::decimal")]
+    pub final_equity: Decimal,
+    /// How good it was.
+    pub metrics: Metrics,
+    /// How good it was over the bars that were kept back; of the best rows only.
+    #[serde(default)]
+    pub out_of_sample: Option<Metrics>,
+}
+
+/// A combination that could not run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnrunRow {
+    /// The parameters that were changed.
+    pub params: Params,
+    /// What is wrong with them.
+    pub problems: Vec<String>,
+}
+
+/// How long a search took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SweepTiming {
+    /// Reading and parsing, milliseconds.
+    pub load_ms: f64,
+    /// All runs, milliseconds.
+    pub run_ms: f64,
+    /// Combinations run per second.
+    pub combinations_per_second: f64,
+    /// Threads that ran them.
+    pub threads: u64,
+}
+
+/// What a sweep's report is made of, beside its trials.
+#[derive(Clone, Debug)]
+pub struct SweepContext<'a> {
+    /// On what it ran.
+    pub run: RunFacts,
+    /// What was asked for.
+    pub spec: &'a SearchSpec,
+    /// The parameters that were changed.
+    pub axes: &'a Axes,
+    /// How many combinations there were to try.
+    pub combinations: u64,
+    /// Whether it was ended before its end.
+    pub canceled: bool,
+}
+
+impl SweepReport {
+    /// The report on a sweep's trials, in the order of the search. What is known of the data and of the time it took is
+    /// left to the caller.
+    #[must_use]
+    pub fn new(trials: &[Trial], context: SweepContext<'_>) -> Self {
+        let objective = context.spec.objective;
+        let row = |(rank, place): (u64, usize)| {
+            let trial = trials.get(place)?;
+            let score = trial.score.as_ref().ok()?;
+            Some(SweepRow {
+                rank,
+                params: trial.params.clone(),
+                objective: objective.of(&score.metrics),
+                final_equity: score.final_equity,
+                metrics: score.metrics.clone(),
+                out_of_sample: None,
+            })
+        };
+        let unrun = trials.iter().filter_map(|trial| {
+            Some(UnrunRow {
+                params: trial.params.clone(),
+                problems: trial.score.as_ref().err()?.clone(),
+            })
+        });
+        let (deflated_sharpe, overfitting) = judge(trials, objective);
+        let is_grid = context.spec.method == Method::Grid;
+        Self {
+            run: context.run,
+            method: context.spec.method,
+            objective,
+            seed: context.spec.seed,
+            combinations: context.combinations,
+            tried: trials.len() as u64,
+            canceled: context.canceled,
+            rows: (1..).zip(ranking(trials, objective)).filter_map(row).collect(),
+            invalid: unrun.collect(),
+            stability: is_grid
+                .then(|| StabilityMap::of(context.axes, trials, objective))
+                .flatten(),
+            deflated_sharpe,
+            overfitting,
+            out_of_sample: None,
+            data_quality: DataQuality::default(),
+            timing: SweepTiming::default(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! One combination of parameters over prepared bars.
+
+use super::{Params, Score, Trial};
+use crate::backtest::overfitting::ReturnDigest;
+use crate::backtest::span::{Span, run_span};
+use crate::engine::{Engine, EngineConfig};
+use crate::market::Bars;
+use crate::strategy::{Problem, StrategySpec};
+
+/// What stays the same over all combinations: the strategy as written, and the market, the costs and the capital with
+/// which it runs.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The strategy as written.
+    pub spec: StrategySpec,
+    /// Parameters that differ from the file's defaults and are not swept.
+    pub fixed: Params,
+    /// All else, with the strategy compiled for its defaults.
+    pub config: EngineConfig,
+}
+
+impl Setting {
+    /// The configuration for a combination.
+    ///
+    /// # Errors
+    /// What makes it invalid, such as a parameter beyond its bounds.
+    pub fn configure(&self, params: &Params) -> Result<EngineConfig, Vec<Problem>> {
+        let mut all = self.fixed.clone();
+        all.extend(params.iter().map(|(name, value)| (name.clone(), *value)));
+        let strategy = self.spec.compile(&all, Some(self.config.strategy.timeframe))?;
+        Ok(EngineConfig {
+            strategy,
+            ..self.config.clone()
+        })
+    }
+
+    /// Runs one combination over the bars of a span. `None` when `keep_going` answered `false`.
+    #[must_use]
+    pub fn run(
+        &self,
+        params: &Params,
+        bars: &Bars,
+        span: &Span,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Option<Trial> {
+        let score = match self.configure(params) {
+            Err(problems) => Err(problems.into_iter().map(|problem| problem.message).collect()),
+            Ok(config) => Ok(Score::of(&run_span(config, bars, span, keep_going).ok()?)),
+        };
+        Some(Trial {
+            params: params.clone(),
+            score,
+        })
+    }
+
+    /// The same over the bars `live`, its indicators warmed up by the bars before them.
+    #[must_use]
+    pub fn run_warm(
+        &self,
+        params: &Params,
+        bars: &Bars,
+        live: std::ops::Range<usize>,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Option<Trial> {
+        let warm_up = self
+            .configure(params)
+            .map_or(0, |config| config.strategy.warm_up());
+        let (strategy, base) = (self.config.strategy.timeframe, self.config.base_timeframe);
+        let span = Span::warmed_up(live, warm_up, strategy, base);
+        self.run(params, bars, &span, keep_going)
+    }
+}
+
+impl Score {
+    fn of(engine: &Engine) -> Self {
+        Self {
+            metrics: engine.metrics(),
+            final_equity: engine.equity().amount.normalize(),
+            returns: ReturnDigest::of(&engine.daily_returns()),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The neighbourhood of each pair of parameter values: a peak that stands alone is luck more often than not.
+
+use super::{Axes, Objective, Trial, ranking};
+use serde::{Deserialize, Serialize};
+
+/// Most cells of a map.
+const MOST_CELLS: usize = 10_000;
+
+/// An objective over two parameters; all others as in the best trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StabilityMap {
+    /// The parameter from left to right.
+    pub x: String,
+    /// The parameter from bottom to top.
+    pub y: String,
+    /// Values of the first.
+    pub x_values: Vec<f64>,
+    /// Values of the second.
+    pub y_values: Vec<f64>,
+    /// Row by row, the values of `y` in order, those of `x` in order in each.
+    pub cells: Vec<StabilityCell>,
+    /// The best cell's place in `cells`.
+    pub peak: Option<usize>,
+    /// The place of the cell whose neighbourhood is best at its worst.
+    pub plateau: Option<usize>,
+}
+
+/// One pair of values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StabilityCell {
+    /// The objective; `None` where it was not run or cannot be computed.
+    pub value: Option<f64>,
+    /// Its mean over this cell and those of its (up to eight) neighbours that have a value.
+    pub neighbours_mean: Option<f64>,
+    /// The worst value among them.
+    pub neighbours_worst: Option<f64>,
+}
+
+impl StabilityMap {
+    /// The map of a grid's trials over its first two parameters that have more than one value. `None` when there are no
+    /// two, or no trial that ran.
+    #[must_use]
+    pub fn of(axes: &Axes, trials: &[Trial], objective: Objective) -> Option<Self> {
+        let mut wide = axes.iter().filter_map(|(name, axis)| {
+            let values = axis.values()?;
+            (values.len() > 1).then(|| (name.clone(), values))
+        });
+        let ((x, x_values), (y, y_values)) = (wide.next()?, wide.next()?);
+        if x_values.len().saturating_mul(y_values.len()) > MOST_CELLS {
+            return None;
+        }
+        let best = &trials.get(*ranking(trials, objective).first()?)?.params;
+        let mut cells = vec![StabilityCell::default(); x_values.len() * y_values.len()];
+        for trial in trials {
+            let is_of_the_map = best
+                .iter()
+                .all(|(name, value)| *name == x || *name == y || trial.params.get(name) == Some(value));
+            let place = |values: &[f64], name: &str| {
+                let value = trial.params.get(name)?;
+                values.iter().position(|it| it == value)
+            };
+            if let (true, Some(column), Some(row)) =
+                (is_of_the_map, place(&x_values, &x), place(&y_values, &y))
+                && let Some(cell) = cells.get_mut(row * x_values.len() + column)
+            {
+                cell.value = trial
+                    .score
+                    .as_ref()
+                    .ok()
+                    .and_then(|score| objective.of(&score.metrics));
+            }
+        }
+        let mut map = Self {
+            x,
+            y,
+            x_values,
+            y_values,
+            cells,
+            peak: None,
+            plateau: None,
+        };
+        map.look_around(objective);
+        Some(map)
+    }
+
+    fn look_around(&mut self, objective: Objective) {
+        let sign = if objective.small_is_good() { -1.0 } else { 1.0 };
+        let (width, height) = (self.x_values.len(), self.y_values.len());
+        let values: Vec<_> = self.cells.iter().map(|cell| cell.value).collect();
+        for row in 0..height {
+            for column in 0..width {
+                let around: Vec<f64> = (row.saturating_sub(1)..(row + 2).min(height))
+                    .flat_map(|row| {
+                        (column.saturating_sub(1)..(column + 2).min(width)).map(move |it| (row, it))
+                    })
+                    .filter_map(|(row, column)| values[row * width + column])
+                    .collect();
+                let cell = &mut self.cells[row * width + column];
+                if cell.value.is_some() {
+                    let worst = around
+                        .iter()
+                        .map(|value| sign * value)
+                        .fold(f64::INFINITY, f64::min);
+                    cell.neighbours_mean = Some(around.iter().sum::<f64>() / around.len() as f64);
+                    cell.neighbours_worst = Some(sign * worst);
+                }
+            }
+        }
+        let best = |of: fn(&StabilityCell) -> Option<f64>| {
+            let merits = self.cells.iter().map(|cell| of(cell).map(|value| sign * value));
+            let mut places: Vec<_> = merits.enumerate().filter(|(_, merit)| merit.is_some()).collect();
+            places.sort_by(|(_, a), (_, b)| Objective::best_first(*a, *b));
+            places.first().map(|(place, _)| *place)
+        };
+        (self.peak, self.plateau) = (best(|cell| cell.value), best(|cell| cell.neighbours_worst));
+    }
+}
