@@ -25,4 +25,7 @@ pub use session::{
     SnapshotMessage, StartRequest, SystemStatus,
 };
 pub use strategy::{BacktestSummary, DatasetInfo, ParamInfo, StrategyCard, StrategyDetail};
-pub use study::{RunFacts, SweepContext, SweepReport, SweepRow, SweepTiming, UnrunRow};
+pub use study::{
+    MonteCarloReport, RunFacts, SweepContext, SweepReport, SweepRow, SweepTiming, UnrunRow,
+    WalkForwardReport, WalkForwardWindow,
+};

@@ -6,6 +6,7 @@ use crate::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use crate::backtest::sweep::{
     Axes, Method, Objective, Params, SearchSpec, StabilityMap, Trial, judge, ranking,
 };
+use crate::backtest::{MonteCarlo, MonteCarloSpec};
 use crate::engine::EngineConfig;
 use crate::market::Bars;
 use crate::model::{Symbol, Timeframe, Timestamp};
@@ -190,4 +191,86 @@ impl SweepReport {
             timing: SweepTiming::default(),
         }
     }
+}
+
+/// A walk-forward's result, as `papertape walk-forward --json` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WalkForwardReport {
+    /// On what it ran, all windows together.
+    pub run: RunFacts,
+    /// How combinations were found.
+    pub method: Method,
+    /// By what the best was chosen.
+    pub objective: Objective,
+    /// What random choices began with.
+    pub seed: u64,
+    /// Whether every window chose from the first bar on.
+    pub anchored: bool,
+    /// How many windows there were to walk through.
+    pub windows_asked: u64,
+    /// Whether it was ended before its end.
+    pub canceled: bool,
+    /// What a bar earned out of sample, over what it did in sample; `None` where that was nothing.
+    pub efficiency: Option<f64>,
+    /// How many windows earned anything out of sample.
+    pub profitable: u64,
+    /// Equity after the last window.
+    #[serde(with = "crate::model::decimal")]
+    pub final_equity: Decimal,
+    /// How good the account was that went through all windows, out of sample.
+    pub metrics: Metrics,
+    /// Its equity, thinned to at most 1,000 points: time and amount.
+    pub equity: Vec<(Timestamp, f64)>,
+    /// The windows, oldest first.
+    pub windows: Vec<WalkForwardWindow>,
+    /// What was wrong with the data.
+    pub data_quality: DataQuality,
+    /// How long it took.
+    pub timing: SweepTiming,
+}
+
+/// One window: chosen on the earlier bars, run on the later ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WalkForwardWindow {
+    /// Counted from 1.
+    pub number: u64,
+    /// Open time of the first bar on which parameters were chosen.
+    pub in_sample_from: Timestamp,
+    /// Open time of the first bar on which they ran.
+    pub from: Timestamp,
+    /// Close time of the last.
+    pub to: Timestamp,
+    /// Bars on which parameters were chosen.
+    pub in_sample_bars: u64,
+    /// Bars on which they ran.
+    pub bars: u64,
+    /// The chosen parameters.
+    pub params: Params,
+    /// The objective's value where they were chosen.
+    pub in_sample_objective: Option<f64>,
+    /// And where they ran.
+    pub objective: Option<f64>,
+    /// How good they were where they were chosen.
+    pub in_sample: Metrics,
+    /// And where they ran.
+    pub out_of_sample: Metrics,
+}
+
+/// A Monte Carlo simulation's result, as `papertape monte-carlo --json` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MonteCarloReport {
+    /// The backtest whose courses were simulated.
+    pub run: RunFacts,
+    /// Its parameters.
+    pub params: Params,
+    /// What was asked for.
+    pub spec: MonteCarloSpec,
+    /// How good the backtest was.
+    pub metrics: Metrics,
+    /// What came of all courses.
+    pub result: MonteCarlo,
+    /// What was wrong with the data.
+    pub data_quality: DataQuality,
+    /// How long it took.
+    pub timing: SweepTiming,
 }

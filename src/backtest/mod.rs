@@ -1,15 +1,21 @@
 //! Backtests: the engine over a slice of bars; searches over parameters, and what they prove.
 
+mod monte_carlo;
 mod outcome;
 pub mod overfitting;
 mod recorder;
 mod span;
 pub mod sweep;
 mod together;
+mod walk_forward;
 
+pub use monte_carlo::{
+    FanPoint, MonteCarlo, MonteCarloError, MonteCarloSpec, Quantiles, Resampling, trade_returns,
+};
 pub use outcome::{BandOutcome, Outcome, ReportContext, ShadowOutcome};
 pub use span::Span;
 pub use together::{run_together, run_together_with_band};
+pub use walk_forward::{WalkForward, WalkForwardSpec};
 
 use crate::engine::{Band, BandCurve, Command, Engine, EngineConfig, Input};
 use crate::market::{BarAggregator, BarSlice, Bars, DatedAction, MarketEvent, actions_within};

@@ -9,4 +9,5 @@ mod orders;
 mod problems;
 mod recovery;
 mod replay;
+mod research;
 mod support;

@@ -27,6 +27,7 @@ mod stability;
 pub use axis::{Axis, AxisError};
 pub use constraint::Constraint;
 pub use objective::{Objective, ObjectiveError};
+pub(super) use plan::Hunt;
 pub use plan::Sweep;
 pub use search::{Axes, Draw, Grid, Search, all, check_samples, draw, key};
 pub use setting::Setting;
@@ -111,6 +112,14 @@ pub enum SweepError {
     /// A share that is none.
     #[error("the share of bars to keep back must be from 0 to 0.9, and {0} is not")]
     OutOfSample(f64),
+    /// A field of a walk-forward that makes no sense.
+    #[error("{message}")]
+    Window {
+        /// Its name.
+        field: &'static str,
+        /// What to write.
+        message: String,
+    },
     /// Fewer bars than the parts need.
     #[error("{0}")]
     TooFewBars(String),

@@ -1,0 +1,324 @@
+//! Walk-forward: parameters are chosen on the past only, again and again, and what they then earn is put together.
+
+use super::span::{Span, drive_span};
+use super::sweep::{Hunt, MakeSearch, SearchSpec, Setting, SweepError, Trial, Workers, ranking};
+use super::{Canceled, sweep::MOST_COMBINATIONS};
+use crate::analytics::{Metrics, MetricsAccumulator, thin_minmax};
+use crate::api::{RunFacts, WalkForwardReport, WalkForwardWindow};
+use crate::engine::{Engine, EngineConfig, Event, EventKind, Mark, Sink};
+use crate::market::Bars;
+use crate::model::{Instrument, Money, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
+
+/// Most windows.
+const MOST_WINDOWS: u64 = 100;
+/// Fewest bars of a window's later part.
+const FEWEST_BARS: usize = 2;
+/// Points of the stitched equity.
+const CURVE_POINTS: usize = 1_000;
+
+/// What to walk through.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WalkForwardSpec {
+    /// What to try in each window.
+    pub search: SearchSpec,
+    /// How many windows.
+    pub windows: u64,
+    /// How many times as long as the later part of a window its earlier part is, in which parameters are chosen.
+    pub ratio: f64,
+    /// Whether every earlier part begins with the first bar, instead of keeping its length.
+    pub anchored: bool,
+}
+
+impl Default for WalkForwardSpec {
+    fn default() -> Self {
+        Self {
+            search: SearchSpec::default(),
+            windows: 5,
+            ratio: 3.0,
+            anchored: false,
+        }
+    }
+}
+
+impl WalkForwardSpec {
+    /// The windows over so many bars: where parameters are chosen, and where they then run. The later parts follow each
+    /// other without a gap to the last bar.
+    ///
+    /// # Errors
+    /// [`SweepError::Window`] names the field at fault, [`SweepError::TooFewBars`] says how many it takes.
+    pub fn windows(&self, bars: usize) -> Result<Vec<(Range<usize>, Range<usize>)>, SweepError> {
+        let fail = |field, message: String| Err(SweepError::Window { field, message });
+        if !(1..=MOST_WINDOWS).contains(&self.windows) {
+            return fail("windows", format!("ask for 1 to {MOST_WINDOWS} windows"));
+        }
+        if !(0.5..=100.0).contains(&self.ratio) {
+            return fail("ratio", "the ratio is a number from 0.5 to 100".to_owned());
+        }
+        let later = (bars as f64 / (self.windows as f64 + self.ratio)) as usize;
+        let windows = self.windows as usize;
+        if later < FEWEST_BARS {
+            let needed = (FEWEST_BARS as f64 * (self.windows as f64 + self.ratio)).ceil();
+            return Err(SweepError::TooFewBars(format!(
+                "{bars} bars are too few for {windows} windows: it takes {needed} or fewer windows"
+            )));
+        }
+        let first = bars - later * windows;
+        Ok((0..windows)
+            .map(|window| {
+                let split = first + window * later;
+                let begin = if self.anchored { 0 } else { window * later };
+                (begin..split, split..split + later)
+            })
+            .collect())
+    }
+}
+
+/// A walk that was checked, and can begin.
+pub struct WalkForward<'a> {
+    spec: &'a WalkForwardSpec,
+    windows: Vec<(Range<usize>, Range<usize>)>,
+    make: MakeSearch<'a>,
+    combinations: u64,
+}
+
+impl fmt::Debug for WalkForward<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("WalkForward");
+        debug.field("spec", self.spec).finish_non_exhaustive()
+    }
+}
+
+impl<'a> WalkForward<'a> {
+    /// Checks what was asked for against the strategy and the bars. `make` makes the search of each window.
+    ///
+    /// # Errors
+    /// [`SweepError`] says what to change.
+    pub fn new(
+        setting: &Setting,
+        spec: &'a WalkForwardSpec,
+        make: MakeSearch<'a>,
+        bars: usize,
+    ) -> Result<Self, SweepError> {
+        let windows = spec.windows(bars)?;
+        let combinations = Hunt::new(setting, &spec.search, make)?.combinations();
+        let total = combinations.saturating_mul(spec.windows);
+        if total > MOST_COMBINATIONS {
+            return Err(SweepError::TooMany {
+                total,
+                most: MOST_COMBINATIONS,
+            });
+        }
+        Ok(Self {
+            spec,
+            windows,
+            make,
+            combinations,
+        })
+    }
+
+    /// How many units of work there are at most.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        (self.combinations + 1) * self.windows.len() as u64
+    }
+
+    /// Runs it. Canceled, its report tells of the windows that are done. What is known of the data and of the time it
+    /// took is left to the caller.
+    ///
+    /// A window begins with the equity of the one before and without a position: what is open at a window's end is valued
+    /// at its last close, and is not carried over. Indicators are warmed up by the bars before the window.
+    ///
+    /// # Errors
+    /// [`SweepError::NothingLeft`].
+    pub fn run(
+        self,
+        setting: &Setting,
+        bars: &Bars,
+        workers: &dyn Workers,
+    ) -> Result<WalkForwardReport, SweepError> {
+        let mut stitch = Stitch::new(&setting.config, bars, &self.windows);
+        let mut done = Vec::new();
+        for (number, (earlier, later)) in (1..).zip(&self.windows) {
+            let hunt = Hunt::new(setting, &self.spec.search, self.make)?;
+            let trials = hunt.run(setting, bars, earlier.clone(), workers);
+            if workers.is_canceled() {
+                break;
+            }
+            let best = ranking(&trials, self.spec.search.objective)
+                .first()
+                .and_then(|place| trials.get(*place))
+                .ok_or(SweepError::NothingLeft)?;
+            let Some(later_metrics) = stitch.window(setting, best, bars, later.clone(), workers) else {
+                break;
+            };
+            done.push(self.window(setting, bars, number, best, later_metrics));
+            if stitch.capital.amount <= Decimal::ZERO {
+                break;
+            }
+        }
+        let all = self.windows.first().map_or(0, |(earlier, _)| earlier.start)..bars.len();
+        Ok(WalkForwardReport {
+            run: RunFacts::of(&setting.config, bars, all),
+            method: self.spec.search.method,
+            objective: self.spec.search.objective,
+            seed: self.spec.search.seed,
+            anchored: self.spec.anchored,
+            windows_asked: self.windows.len() as u64,
+            canceled: workers.is_canceled(),
+            efficiency: efficiency(&done),
+            profitable: done
+                .iter()
+                .filter(|it| it.out_of_sample.total_return > 0.0)
+                .count() as u64,
+            final_equity: stitch.capital.amount.normalize(),
+            metrics: stitch.metrics.metrics(),
+            equity: thin_minmax(&stitch.curve, CURVE_POINTS, |(_, equity)| *equity),
+            windows: done,
+            data_quality: crate::api::DataQuality::default(),
+            timing: crate::api::SweepTiming::default(),
+        })
+    }
+
+    fn window(
+        &self,
+        setting: &Setting,
+        bars: &Bars,
+        number: u64,
+        best: &Trial,
+        out_of_sample: Metrics,
+    ) -> WalkForwardWindow {
+        let (earlier, later) = &self.windows[number as usize - 1];
+        let in_sample = best
+            .score
+            .as_ref()
+            .map(|score| score.metrics.clone())
+            .unwrap_or_default();
+        let objective = self.spec.search.objective;
+        let (earlier, later) = (
+            RunFacts::of(&setting.config, bars, earlier.clone()),
+            RunFacts::of(&setting.config, bars, later.clone()),
+        );
+        WalkForwardWindow {
+            number,
+            in_sample_from: earlier.from,
+            from: later.from,
+            to: later.to,
+            in_sample_bars: earlier.bars,
+            bars: later.bars,
+            params: best.params.clone(),
+            in_sample_objective: objective.of(&in_sample),
+            objective: objective.of(&out_of_sample),
+            in_sample,
+            out_of_sample,
+        }
+    }
+}
+
+/// What the later parts earned a bar, as a share of what the earlier ones did: about 1 when the past was a good guide,
+/// about 0 when it was none (walk-forward efficiency: R. Pardo, "The Evaluation and Optimization of Trading Strategies",
+/// 2nd edition, 2008, chapter 11). `None` when the earlier parts did not earn anything.
+fn efficiency(windows: &[WalkForwardWindow]) -> Option<f64> {
+    let rate = |of: fn(&WalkForwardWindow) -> (f64, u64)| {
+        let rates = windows
+            .iter()
+            .map(of)
+            .map(|(total, bars)| total / bars.max(1) as f64);
+        rates.sum::<f64>() / windows.len() as f64
+    };
+    let earlier = rate(|it| (it.in_sample.total_return, it.in_sample_bars));
+    let later = rate(|it| (it.out_of_sample.total_return, it.bars));
+    Some(later / earlier).filter(|it| earlier > 0.0 && it.is_finite())
+}
+
+/// The account that goes through all later parts.
+struct Stitch {
+    capital: Money,
+    metrics: MetricsAccumulator,
+    curve: Vec<(Timestamp, f64)>,
+}
+
+impl Stitch {
+    fn new(config: &EngineConfig, bars: &Bars, windows: &[(Range<usize>, Range<usize>)]) -> Self {
+        let capital = config.initial_capital;
+        let mut metrics = MetricsAccumulator::new(capital.to_f64(), config.periods_per_year());
+        let first = windows
+            .first()
+            .and_then(|(_, later)| bars.open_time.get(later.start));
+        if let Some(first) = first {
+            metrics.start(*first);
+        }
+        Self {
+            capital,
+            metrics,
+            curve: Vec::new(),
+        }
+    }
+
+    /// Runs the chosen parameters over a window's later part; `None` when it was canceled.
+    fn window(
+        &mut self,
+        setting: &Setting,
+        best: &Trial,
+        bars: &Bars,
+        later: Range<usize>,
+        workers: &dyn Workers,
+    ) -> Option<Metrics> {
+        let mut config = setting.configure(&best.params).ok()?;
+        config.initial_capital = self.capital;
+        let (strategy, base) = (config.strategy.timeframe, config.base_timeframe);
+        let span = Span::warmed_up(later, config.strategy.warm_up(), strategy, base);
+        let mut sink = Listener {
+            instrument: config.instrument.clone(),
+            metrics: self.metrics.clone(),
+            curve: Vec::new(),
+            quantity: Decimal::ZERO,
+        };
+        let run: Result<Engine, Canceled> =
+            drive_span(config, bars, &span, &mut sink, &|| !workers.is_canceled());
+        let engine = run.ok()?;
+        workers.finished(best);
+        self.metrics = sink.metrics;
+        self.curve.append(&mut sink.curve);
+        self.capital = engine.equity();
+        Some(engine.metrics())
+    }
+}
+
+/// Adds what a window's engine emits to what those before it did.
+struct Listener {
+    instrument: Instrument,
+    metrics: MetricsAccumulator,
+    curve: Vec<(Timestamp, f64)>,
+    quantity: Decimal,
+}
+
+impl Sink for Listener {
+    fn journal(&mut self, event: Event) {
+        match event.kind {
+            EventKind::OrderFilled { fill, .. } => {
+                let notional = self.instrument.notional(fill.price, fill.quantity);
+                self.metrics.on_fill(notional.to_f64(), fill.fee.to_f64());
+            }
+            EventKind::TradeClosed { trade } => self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio),
+            _ => {}
+        }
+    }
+
+    fn market(&mut self, _seq: u64, _time: Timestamp, _kind: impl FnOnce() -> EventKind) {}
+
+    fn mark(&mut self, mark: Mark) {
+        let is_in_position = !self.quantity.is_zero();
+        self.metrics
+            .on_mark(mark.time, mark.equity, mark.price, is_in_position);
+        self.curve.push((mark.time, mark.equity));
+    }
+
+    fn account(&mut self, _cash: Decimal, quantity: Decimal, _base: Decimal) {
+        self.quantity = quantity;
+    }
+}
