@@ -66,7 +66,7 @@ fn prepare(spec: &SweepSpec, bars: usize) -> Result<Sweep, SweepError> {
 
 fn run(spec: &SweepSpec, bars: &Bars, workers: &dyn Workers) -> SweepReport {
     let sweep = prepare(spec, bars.len()).expect("a sweep");
-    sweep.run(&setting(), bars, workers).expect("a report")
+    sweep.run(&setting(), bars.into(), workers).expect("a report")
 }
 
 /// Several threads, each taking what is next from the end.
@@ -196,7 +196,7 @@ fn a_constraint_passes_over_what_makes_no_sense() {
     }
     spec.search.constraint = Some("fast > 100".to_owned());
     let sweep = prepare(&spec, 8_000).expect("a sweep");
-    let nothing = sweep.run(&setting(), &bars(), &OneByOne);
+    let nothing = sweep.run(&setting(), (&bars()).into(), &OneByOne);
     assert_eq!(nothing, Err(SweepError::NothingLeft));
 }
 

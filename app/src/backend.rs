@@ -5,9 +5,10 @@
 
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, ProblemDetails,
-    SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
+    SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest,
+    StudyStatus, SystemStatus,
 };
-use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
 use std::{future::Future, pin::Pin};
 
@@ -46,6 +47,12 @@ pub trait Backend: Send + Sync + 'static {
     fn backtest(&self, id: BacktestId) -> Answer<'_, BacktestStatus>;
     /// Ends a backtest that is under way; one that has ended stays as it is.
     fn cancel_backtest(&self, id: BacktestId) -> Answer<'_, ()>;
+    /// Starts a study.
+    fn start_study(&self, request: StudyRequest) -> Answer<'_, StudyStatus>;
+    /// How far a study is, with its result once it is there.
+    fn study(&self, id: StudyId) -> Answer<'_, StudyStatus>;
+    /// Ends a study that is under way, and keeps what is done.
+    fn cancel_study(&self, id: StudyId) -> Answer<'_, ()>;
     /// The bars that backtests and replays can run on.
     fn datasets(&self) -> Answer<'_, Vec<DatasetInfo>>;
 }

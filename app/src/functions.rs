@@ -13,9 +13,10 @@ use leptos::server_fn::codec::{Json, JsonEncoding};
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, ProblemDetails,
-    SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
+    SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest,
+    StudyStatus, SystemStatus,
 };
-use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -153,6 +154,12 @@ read_and_do! {
     fn backtest as Backtest(id: BacktestId) -> BacktestStatus;
     /// Ends a backtest that is under way.
     fn cancel_backtest as CancelBacktest(id: BacktestId) -> ();
+    /// Starts a study.
+    fn start_study as StartStudy(request: StudyRequest) -> StudyStatus;
+    /// How far a study is.
+    fn study as Study(id: StudyId) -> StudyStatus;
+    /// Ends a study that is under way.
+    fn cancel_study as CancelStudy(id: StudyId) -> ();
     /// The bars that backtests and replays can run on.
     fn datasets as Datasets() -> Vec<DatasetInfo>;
 }

@@ -26,6 +26,6 @@ pub use session::{
 };
 pub use strategy::{BacktestSummary, DatasetInfo, ParamInfo, StrategyCard, StrategyDetail};
 pub use study::{
-    MonteCarloReport, RunFacts, SweepContext, SweepReport, SweepRow, SweepTiming, UnrunRow,
-    WalkForwardReport, WalkForwardWindow,
+    MonteCarloReport, RunFacts, StudyReport, StudyRequest, StudySpec, StudyStatus, SweepContext, SweepReport,
+    SweepRow, SweepTiming, UnrunRow, WalkForwardReport, WalkForwardWindow,
 };

@@ -1,18 +1,93 @@
 //! Searches over parameters, and what they prove.
 
-use super::DataQuality;
+use super::{BacktestProgress, BacktestRequest, BacktestState, DataQuality};
 use crate::analytics::Metrics;
 use crate::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use crate::backtest::sweep::{
-    Axes, Method, Objective, Params, SearchSpec, StabilityMap, Trial, judge, ranking,
+    Axes, Method, Objective, Params, SearchSpec, StabilityMap, SweepSpec, Trial, judge, ranking,
 };
-use crate::backtest::{MonteCarlo, MonteCarloSpec};
+use crate::backtest::{MonteCarlo, MonteCarloSpec, WalkForwardSpec};
 use crate::engine::EngineConfig;
 use crate::market::Bars;
-use crate::model::{Symbol, Timeframe, Timestamp};
+use crate::model::{StudyId, Symbol, Timeframe, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
+
+/// What to find out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StudySpec {
+    /// Which parameters are best, and whether that is luck.
+    Sweep(SweepSpec),
+    /// What parameters chosen on the past earn afterwards.
+    WalkForward(WalkForwardSpec),
+    /// What else could have come of one backtest.
+    MonteCarlo(MonteCarloSpec),
+}
+
+impl StudySpec {
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sweep(_) => "sweep",
+            Self::WalkForward(_) => "walk_forward",
+            Self::MonteCarlo(_) => "monte_carlo",
+        }
+    }
+}
+
+/// `POST /studies`: on what, and what to find out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyRequest {
+    /// Strategy, bars, costs and capital, as for a backtest. Its `params` hold for all that is not changed.
+    pub backtest: BacktestRequest,
+    /// What to find out: `{"sweep": …}`, `{"walk_forward": …}` or `{"monte_carlo": …}`.
+    pub study: StudySpec,
+}
+
+/// `GET /studies/{id}`: how far it is, and the result when it is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StudyStatus {
+    /// Its id.
+    pub id: StudyId,
+    /// The strategy's slug in the library; `None` for inline YAML.
+    pub slug: Option<String>,
+    /// What was asked for.
+    pub request: StudyRequest,
+    /// Where it stands.
+    pub state: BacktestState,
+    /// How many combinations are done, of how many at most.
+    pub progress: BacktestProgress,
+    /// The best combination so far, while it runs.
+    pub best: Option<Params>,
+    /// Why it failed, in words.
+    pub error: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// The bars for people.
+    pub dataset_label: String,
+    /// Whether the bars are from the simulated market.
+    pub simulated: bool,
+    /// The currency of amounts.
+    pub currency: String,
+    /// The result; of a canceled study what was done by then. A sweep's rows end after the best 500.
+    pub result: Option<StudyReport>,
+}
+
+/// What came of a study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StudyReport {
+    /// Of a sweep.
+    Sweep(Box<SweepReport>),
+    /// Of a walk-forward.
+    WalkForward(Box<WalkForwardReport>),
+    /// Of a Monte Carlo simulation.
+    MonteCarlo(Box<MonteCarloReport>),
+}
 
 /// On what a study ran.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,10 +1,9 @@
-//! A run over a part of the bars, of which nothing is kept but what the engine knows at the end.
+//! A run over a part of the bars.
 
-use super::{Canceled, PROGRESS_EVERY};
+use super::{Canceled, MarketData, PROGRESS_EVERY};
 use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, Sink};
-use crate::market::{Bars, MarketEvent};
-use crate::model::{Timeframe, Timestamp};
-use std::mem::ManuallyDrop;
+use crate::market::{MarketEvent, actions_within};
+use crate::model::{InstrumentId, Timeframe, Timestamp};
 use std::ops::Range;
 
 /// Which bars a run trades, and which its indicators see before.
@@ -17,12 +16,12 @@ pub struct Span {
 }
 
 impl Span {
-    /// All of so many bars, none before.
+    /// The bars `live`, and none before them.
     #[must_use]
-    pub const fn all(bars: usize) -> Self {
+    pub const fn cold(live: Range<usize>) -> Self {
         Self {
-            history: 0..0,
-            live: 0..bars,
+            history: live.start..live.start,
+            live,
         }
     }
 
@@ -42,57 +41,58 @@ impl Span {
     }
 }
 
-/// Runs the engine over a span; `keep_going` is asked every few thousand bars, and ends the run by answering `false`.
-pub(super) fn run_span(
+/// Runs the engine over a span of the data, inside of which the span lies: the bars before as history, start, every bar
+/// with the actions that come before it, finish. `keep_going` is asked every few thousand bars, and ends the run by
+/// answering `false`.
+pub(super) fn run_span<S: Sink>(
     config: EngineConfig,
-    bars: &Bars,
-    span: &Span,
-    keep_going: &dyn Fn() -> bool,
-) -> Result<Engine, Canceled> {
-    drive_span(config, bars, span, &mut Unread, keep_going)
-}
-
-/// The same for a sink that listens.
-pub(super) fn drive_span<S: Sink>(
-    config: EngineConfig,
-    bars: &Bars,
+    data: MarketData<'_>,
     span: &Span,
     sink: &mut S,
     keep_going: &dyn Fn() -> bool,
 ) -> Result<Engine, Canceled> {
     let base = config.base_timeframe;
+    let bars = data.bars;
     let mut engine = Engine::new(config);
     for bar in span.history.clone().filter_map(|index| bars.get(index)) {
-        engine.process_into(&Input::History(bar), sink);
+        engine.process_into(&Input::History(InstrumentId::PRIMARY, bar), sink);
     }
-    let live = span.live.clone();
-    let time = |index: usize| bars.open_time.get(index).copied();
-    if let Some(first) = time(live.start).filter(|_| !live.is_empty()) {
-        engine.process_into(&Input::Command(first, Command::Start), sink);
-    }
-    for (number, bar) in live.clone().filter_map(|index| bars.get(index)).enumerate() {
-        if number % PROGRESS_EVERY == 0 && !keep_going() {
+    let live = bars.slice(span.live.clone());
+    let (Some(first), Some(last)) = (live.open_time.first(), live.open_time.last()) else {
+        return Ok(engine);
+    };
+    let end = base.close_of(*last);
+    let mut actions = actions_within(data.actions, *first, end);
+    engine.process_into(&Input::Command(*first, Command::Start), sink);
+    let mut from = 0;
+    while from < live.len() {
+        if !keep_going() {
             return Err(Canceled);
         }
-        // A bar has nothing to drop, which the compiler cannot see through the other events.
-        let input = ManuallyDrop::new(Input::market(MarketEvent::Bar(bar)));
-        engine.process_into(&input, sink);
+        // What is due at a bar's open comes before the bar.
+        while let Some((action, later)) = actions.split_first()
+            && action.time <= live.open_time[from]
+        {
+            engine.process_into(&Input::market(MarketEvent::from(action.clone())), sink);
+            actions = later;
+        }
+        let most = live.len().min(from + PROGRESS_EVERY);
+        let is_before = |open: &Timestamp| actions.first().is_none_or(|next| *open < next.time);
+        let to = from + live.open_time[from..most].partition_point(is_before);
+        engine.process_bars(live.slice(from..to), sink);
+        from = to;
     }
-    if let Some(last) = live
-        .end
-        .checked_sub(1)
-        .and_then(time)
-        .filter(|_| !live.is_empty())
-    {
-        engine.process_into(&Input::Command(base.close_of(last), Command::Finish), sink);
+    for action in actions {
+        engine.process_into(&Input::market(MarketEvent::from(action.clone())), sink);
     }
+    engine.process_into(&Input::Command(end, Command::Finish), sink);
     Ok(engine)
 }
 
-/// Nobody listens: no event is written out.
-struct Unread;
+/// Listens to nothing, so that nothing is written out.
+pub(super) struct Deaf;
 
-impl Sink for Unread {
+impl Sink for Deaf {
     const READS_JOURNAL: bool = false;
 
     fn journal(&mut self, _event: Event) {}

@@ -1,11 +1,11 @@
 //! Walk-forward: parameters are chosen on the past only, again and again, and what they then earn is put together.
 
-use super::span::{Span, drive_span};
+use super::span::{Span, run_span};
 use super::sweep::{Hunt, MakeSearch, SearchSpec, Setting, SweepError, Trial, Workers, ranking};
-use super::{Canceled, sweep::MOST_COMBINATIONS};
+use super::{MarketData, sweep::MOST_COMBINATIONS};
 use crate::analytics::{Metrics, MetricsAccumulator, thin_minmax};
 use crate::api::{RunFacts, WalkForwardReport, WalkForwardWindow};
-use crate::engine::{Engine, EngineConfig, Event, EventKind, Mark, Sink};
+use crate::engine::{EngineConfig, Event, EventKind, Mark, Sink};
 use crate::market::Bars;
 use crate::model::{Instrument, Money, Timestamp};
 use rust_decimal::Decimal;
@@ -138,14 +138,15 @@ impl<'a> WalkForward<'a> {
     pub fn run(
         self,
         setting: &Setting,
-        bars: &Bars,
+        data: MarketData<'_>,
         workers: &dyn Workers,
     ) -> Result<WalkForwardReport, SweepError> {
+        let bars = data.bars;
         let mut stitch = Stitch::new(&setting.config, bars, &self.windows);
         let mut done = Vec::new();
         for (number, (earlier, later)) in (1..).zip(&self.windows) {
             let hunt = Hunt::new(setting, &self.spec.search, self.make)?;
-            let trials = hunt.run(setting, bars, earlier.clone(), workers);
+            let trials = hunt.run(setting, data, earlier.clone(), workers);
             if workers.is_canceled() {
                 break;
             }
@@ -153,7 +154,7 @@ impl<'a> WalkForward<'a> {
                 .first()
                 .and_then(|place| trials.get(*place))
                 .ok_or(SweepError::NothingLeft)?;
-            let Some(later_metrics) = stitch.window(setting, best, bars, later.clone(), workers) else {
+            let Some(later_metrics) = stitch.window(setting, best, data, later.clone(), workers) else {
                 break;
             };
             done.push(self.window(setting, bars, number, best, later_metrics));
@@ -264,7 +265,7 @@ impl Stitch {
         &mut self,
         setting: &Setting,
         best: &Trial,
-        bars: &Bars,
+        data: MarketData<'_>,
         later: Range<usize>,
         workers: &dyn Workers,
     ) -> Option<Metrics> {
@@ -278,9 +279,7 @@ impl Stitch {
             curve: Vec::new(),
             quantity: Decimal::ZERO,
         };
-        let run: Result<Engine, Canceled> =
-            drive_span(config, bars, &span, &mut sink, &|| !workers.is_canceled());
-        let engine = run.ok()?;
+        let engine = run_span(config, data, &span, &mut sink, &|| !workers.is_canceled()).ok()?;
         workers.finished(best);
         self.metrics = sink.metrics;
         self.curve.append(&mut sink.curve);

@@ -104,6 +104,11 @@ text_id! {
     BacktestId
 }
 
+text_id! {
+    /// A study: a search over parameters, or what it proves.
+    StudyId
+}
+
 /// The text cannot be an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id has 1 to 64 letters, digits, '-' or '_'")]

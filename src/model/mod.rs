@@ -16,7 +16,7 @@ pub use contract::{
     ExerciseStyle, InstrumentKind, MarginRule, OptionRight, OptionSettlement, OptionTerms, OrderLimits,
 };
 pub use currency::{Currency, CurrencyError};
-pub use id::{AlertId, BacktestId, InstrumentId, OrderId, SessionId, TradeId};
+pub use id::{AlertId, BacktestId, InstrumentId, OrderId, SessionId, StudyId, TradeId};
 pub use instrument::{Instrument, InstrumentError, Symbol, SymbolError};
 pub use money::Money;
 pub use price::{Price, Quantity, Side};

@@ -116,7 +116,7 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
     }
 }
 
-fn parameter(text: &str) -> Result<(String, f64), String> {
+pub(super) fn parameter(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, such as fast=20")?;
     let value = value
         .trim()

@@ -11,6 +11,7 @@ mod doctor;
 mod error;
 mod import;
 mod indicators;
+mod monte_carlo;
 mod research;
 mod research_table;
 mod serve;
@@ -19,6 +20,7 @@ mod store;
 mod sweep;
 mod table;
 mod verify;
+mod walk_forward;
 
 pub use error::CliError;
 pub use serve::{Running, serve_on};
@@ -45,6 +47,10 @@ enum Command {
     Backtest(Box<backtest::BacktestArguments>),
     /// Run every combination of parameters over bar files, best first.
     Sweep(Box<sweep::SweepArguments>),
+    /// Choose parameters on the past again and again, and see what they earn afterwards.
+    WalkForward(Box<walk_forward::WalkForwardArguments>),
+    /// See what else could have come of a backtest's trades or days.
+    MonteCarlo(Box<monte_carlo::MonteCarloArguments>),
     /// Compute expressions over bars, as CSV.
     Indicators(indicators::IndicatorArguments),
     /// Work on strategy files.
@@ -75,6 +81,8 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => block_on(serve::run(arguments)),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::WalkForward(arguments) => walk_forward::run(&arguments),
+        Command::MonteCarlo(arguments) => monte_carlo::run(&arguments),
         Command::Indicators(arguments) => indicators::run(&arguments),
         Command::Strategy(StrategyCommand::Check(arguments)) => check::run(&arguments),
         Command::Import(arguments) => block_on(import::run(arguments)),

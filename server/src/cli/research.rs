@@ -1,12 +1,11 @@
 //! What the commands that search have in common: parameters with ranges, threads, progress, an end by Ctrl-C.
 
-use super::CliError;
 use super::setup::{Setup, SetupArguments};
-use crate::research::Threads;
+use super::{CliError, backtest::print};
+use crate::research::{Ground, StudyError, Threads, run, units};
 use clap::Args;
-use papertape::api::DataQuality;
-use papertape::backtest::sweep::{Axis, Method, Objective, SearchSpec, Setting, SweepError, Workers as _};
-use papertape::market::Bars;
+use papertape::api::{StudyReport, StudySpec};
+use papertape::backtest::sweep::{Axis, Method, Objective, SearchSpec, Setting, Workers as _};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -58,45 +57,62 @@ impl SearchArguments {
     }
 }
 
-/// What a study runs on.
-pub(super) struct Ground {
-    pub(super) setting: Setting,
-    pub(super) bars: Bars,
-    pub(super) quality: DataQuality,
-    pub(super) load_ms: f64,
+/// Arguments of every study.
+#[derive(Clone, Debug, Args)]
+pub(super) struct SharedArguments {
+    /// How many threads run combinations [default: one a core]
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    threads: Option<usize>,
+    /// Print the result as JSON, and nothing else.
+    #[arg(long)]
+    json: bool,
 }
 
-impl Ground {
-    /// Reads the files.
-    ///
-    /// # Errors
-    /// [`CliError`] names the file at fault, and the place in it.
-    pub(super) fn prepare(
-        setup: &SetupArguments,
-        overrides: &BTreeMap<String, f64>,
-    ) -> Result<Self, CliError> {
-        let Setup {
-            spec,
+/// Runs a study over bar files and prints its report: `show` gives its JSON and its words.
+///
+/// # Errors
+/// [`CliError`] says what to change.
+pub(super) fn study(
+    spec: StudySpec,
+    setup: &SetupArguments,
+    params: &BTreeMap<String, f64>,
+    shared: &SharedArguments,
+    show: impl Fn(&StudyReport) -> (serde_json::Result<String>, String),
+) -> Result<(), CliError> {
+    let Setup {
+        spec: strategy,
+        config,
+        bars,
+        actions,
+        quality,
+        load_ms,
+    } = setup.prepare(params)?;
+    let ground = Ground {
+        setting: Setting {
+            spec: strategy,
+            fixed: params.clone(),
             config,
-            bars,
-            quality,
-            load_ms,
-        } = setup.prepare(overrides)?;
-        Ok(Self {
-            setting: Setting {
-                spec,
-                fixed: overrides.clone(),
-                config,
-            },
-            bars,
-            quality,
-            load_ms,
-        })
+        },
+        bars,
+        actions,
+        quality,
+        load_ms,
+    };
+    let total = units(&spec, &ground).map_err(|error| refused(&error))?;
+    let threads = Arc::new(Threads::new(shared.threads, Objective::default()));
+    let report = with_progress(&threads, total, move |threads| run(&spec, &ground, threads))?;
+    let (json, words) = show(&report.map_err(|error| refused(&error))?);
+    if shared.json {
+        let json =
+            json.map_err(|error| CliError::problem(format!("the result cannot be written: {error}")))?;
+        print(&(json + "\n"))
+    } else {
+        print(&words)
     }
 }
 
 /// Runs `work` on a thread of its own, shows how far it is, and cancels it at the first Ctrl-C.
-pub(super) fn with_progress<T: Send + 'static>(
+fn with_progress<T: Send + 'static>(
     threads: &Arc<Threads>,
     total: u64,
     work: impl FnOnce(&Threads) -> T + Send + 'static,
@@ -133,11 +149,12 @@ pub(super) fn with_progress<T: Send + 'static>(
     })
 }
 
-/// A search that cannot begin is wrong usage, unless the data are at fault.
-pub(super) fn refused(error: &SweepError) -> CliError {
-    match error {
-        SweepError::TooFewBars(_) | SweepError::NothingLeft => CliError::problem(error.to_string()),
-        _ => CliError::usage(error.to_string()),
+/// What was asked for makes no sense: wrong usage, unless what it runs on is at fault.
+fn refused(error: &StudyError) -> CliError {
+    if error.field().is_empty() {
+        CliError::problem(error.to_string())
+    } else {
+        CliError::usage(error.to_string())
     }
 }
 
@@ -155,7 +172,7 @@ fn objective(text: &str) -> Result<Objective, String> {
 }
 
 /// How many threads a search may have.
-pub(super) fn thread_count(text: &str) -> Result<usize, String> {
+fn thread_count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| (1..=256).contains(count));
     count.ok_or_else(|| "write a number from 1 to 256".to_owned())
 }

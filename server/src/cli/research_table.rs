@@ -1,7 +1,8 @@
 //! The results of searches for people.
 
 use super::table::{number, percent};
-use papertape::api::{RunFacts, SweepReport};
+use papertape::api::{MonteCarloReport, RunFacts, SweepReport, WalkForwardReport};
+use papertape::backtest::Quantiles;
 use papertape::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use papertape::backtest::sweep::Params;
 use std::fmt::Write as _;
@@ -153,7 +154,7 @@ fn judgement(
     }
 }
 
-pub(super) fn heading(text: &mut String, run: &RunFacts) {
+fn heading(text: &mut String, run: &RunFacts) {
     line(
         text,
         &format!(
@@ -163,7 +164,7 @@ pub(super) fn heading(text: &mut String, run: &RunFacts) {
     );
 }
 
-pub(super) fn params(params: &Params) -> String {
+fn params(params: &Params) -> String {
     let words: Vec<_> = params
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -171,13 +172,13 @@ pub(super) fn params(params: &Params) -> String {
     words.join(" ")
 }
 
-pub(super) fn line(text: &mut String, words: &str) {
+fn line(text: &mut String, words: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{words}");
 }
 
 /// Columns as wide as their widest cell, right-aligned.
-pub(super) fn table(text: &mut String, head: Vec<String>, rows: Vec<Vec<String>>) {
+fn table(text: &mut String, head: Vec<String>, rows: Vec<Vec<String>>) {
     let width = |column: usize| {
         let cells = std::iter::once(&head)
             .chain(&rows)
@@ -193,4 +194,123 @@ pub(super) fn table(text: &mut String, head: Vec<String>, rows: Vec<Vec<String>>
             .collect();
         line(text, &cells.join("  "));
     }
+}
+
+/// A walk-forward's windows, and the account that went through them.
+pub(super) fn walk_forward(report: &WalkForwardReport) -> String {
+    let mut text = String::new();
+    heading(&mut text, &report.run);
+    let objective = report.objective.name();
+    let how = if report.anchored {
+        "from the first bar on"
+    } else {
+        "from a part that moves along"
+    };
+    let ended = if report.canceled { ", ended early" } else { "" };
+    line(
+        &mut text,
+        &format!(
+            "{} of {} windows{ended}, best {objective} chosen {how} ({})",
+            report.windows.len(),
+            report.windows_asked,
+            report.method
+        ),
+    );
+    let head = [
+        "#",
+        "from",
+        "to",
+        "parameters",
+        objective,
+        "then",
+        "return",
+        "then",
+        "trades",
+    ];
+    let day = |time: papertape::model::Timestamp| time.to_string().chars().take(16).collect::<String>();
+    let rows = report.windows.iter().map(|it| {
+        vec![
+            it.number.to_string(),
+            day(it.from),
+            day(it.to),
+            params(&it.params),
+            number(it.in_sample_objective),
+            number(it.objective),
+            percent(Some(it.in_sample.total_return)),
+            percent(Some(it.out_of_sample.total_return)),
+            it.out_of_sample.trades.to_string(),
+        ]
+    });
+    table(&mut text, head.map(str::to_owned).into(), rows.collect());
+    let metrics = &report.metrics;
+    line(
+        &mut text,
+        &format!(
+            "Out of sample: {}, Sharpe {}, max drawdown {}, {} trades, final equity {}",
+            percent(Some(metrics.total_return)),
+            number(metrics.sharpe),
+            percent(Some(metrics.max_drawdown)),
+            metrics.trades,
+            report.final_equity.round_dp(2)
+        ),
+    );
+    line(
+        &mut text,
+        &format!(
+            "{} of {} windows earned something; efficiency {} (what a bar earned out of sample, over in sample)",
+            report.profitable,
+            report.windows.len(),
+            number(report.efficiency)
+        ),
+    );
+    text
+}
+
+/// What else could have come of a backtest.
+pub(super) fn monte_carlo(report: &MonteCarloReport) -> String {
+    let mut text = String::new();
+    heading(&mut text, &report.run);
+    let result = &report.result;
+    let what = match report.spec.resampling {
+        papertape::backtest::Resampling::TradeOrder => "trades in another order",
+        papertape::backtest::Resampling::Trades => "trades drawn with repetition",
+        papertape::backtest::Resampling::Days => "days drawn in blocks",
+    };
+    line(
+        &mut text,
+        &format!("{} courses of {} {what}", result.courses, result.steps),
+    );
+    let head = ["", "5 %", "25 %", "50 %", "75 %", "95 %", "as it was"];
+    let row = |name: &str, it: &Quantiles, show: &dyn Fn(f64) -> String, actual: f64| {
+        let mut cells = vec![name.to_owned()];
+        cells.extend([it.p5, it.p25, it.p50, it.p75, it.p95, actual].map(show));
+        cells
+    };
+    let money = |value: f64| format!("{value:.2}");
+    let share = |value: f64| percent(Some(value));
+    let rows = vec![
+        row(
+            "final equity",
+            &result.final_equity,
+            &money,
+            result.actual_final_equity,
+        ),
+        row(
+            "max drawdown",
+            &result.max_drawdown,
+            &share,
+            result.actual_max_drawdown,
+        ),
+    ];
+    table(&mut text, head.map(str::to_owned).into(), rows);
+    line(
+        &mut text,
+        &format!(
+            "Probability of a loss: {}; of losing {} at any time: {}",
+            share(result.probability_of_loss),
+            share(report.spec.ruin),
+            share(result.probability_of_ruin)
+        ),
+    );
+    text
 }

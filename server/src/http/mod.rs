@@ -10,6 +10,7 @@ mod query;
 mod security;
 mod sessions;
 mod strategies;
+mod studies;
 mod system;
 
 pub(crate) use csv::write as csv_write;
@@ -119,6 +120,8 @@ fn api_routes() -> Router<Api> {
         .route("/strategies/{slug}", get(strategies::one))
         .route("/backtests", post(backtests::start))
         .route("/backtests/{id}", get(backtests::one).delete(backtests::cancel))
+        .route("/studies", post(studies::start))
+        .route("/studies/{id}", get(studies::one).delete(studies::cancel))
         .route("/ws", get(live::upgrade))
         // A route and not a fallback: the pages answer every path that has none.
         .route("/{*path}", any(problem::no_such_path))

@@ -95,6 +95,14 @@ pub fn problem(error: &ServiceError) -> ProblemDetails {
         ),
         ServiceError::UnknownStrategy(_) => not_found("unknown_strategy", "No such strategy", error),
         ServiceError::UnknownBacktest(_) => not_found("unknown_backtest", "No such backtest", error),
+        ServiceError::UnknownStudy(_) => not_found("unknown_study", "No such study", error),
+        ServiceError::TooManyStudies(_) => details(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_studies",
+            "Too many studies at a time",
+            error.to_string(),
+            Vec::new(),
+        ),
         ServiceError::UnknownOrder(_) => not_found("unknown_order", "No such order", error),
         ServiceError::OrderEnded(_) => details(
             StatusCode::CONFLICT,

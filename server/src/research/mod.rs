@@ -1,8 +1,10 @@
 //! Searches over parameters with what the core does not have: threads, and an optimiser.
 
 mod bayes;
+mod study;
 mod workers;
 
+pub(crate) use study::{Ground, StudyError, run, units};
 pub(crate) use workers::Threads;
 
 use bayes::Bayes;
@@ -15,7 +17,7 @@ const MOST_LEARNT: u64 = 2_000;
 ///
 /// # Errors
 /// [`SweepError`] says what cannot be searched.
-pub(crate) fn search(spec: &SearchSpec, axes: &Axes) -> Result<Box<dyn Search>, SweepError> {
+fn search(spec: &SearchSpec, axes: &Axes) -> Result<Box<dyn Search>, SweepError> {
     if let Some(search) = spec.search(axes)? {
         return Ok(search);
     }

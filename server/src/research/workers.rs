@@ -1,6 +1,6 @@
 //! The threads that run a search's units of work.
 
-use papertape::backtest::sweep::{Trial, Workers};
+use papertape::backtest::sweep::{Objective, Params, Trial, Workers};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,16 +10,20 @@ pub(crate) struct Threads {
     count: usize,
     canceled: AtomicBool,
     done: AtomicU64,
+    objective: Objective,
+    best: Mutex<Option<(f64, Params)>>,
 }
 
 impl Threads {
-    /// So many threads; as many as there are cores when nothing is said.
-    pub(crate) fn new(count: Option<usize>) -> Self {
+    /// So many threads; as many as there are cores when nothing is said. They remember the best by the objective.
+    pub(crate) fn new(count: Option<usize>, objective: Objective) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             count: count.unwrap_or_else(cores).max(1),
             canceled: AtomicBool::new(false),
             done: AtomicU64::new(0),
+            objective,
+            best: Mutex::new(None),
         }
     }
 
@@ -35,6 +39,12 @@ impl Threads {
     /// How many units are done.
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// The parameters that were best so far.
+    pub(crate) fn best(&self) -> Option<Params> {
+        let best = self.best.lock().unwrap_or_else(PoisonError::into_inner);
+        best.as_ref().map(|(_, params)| params.clone())
     }
 }
 
@@ -68,7 +78,13 @@ impl Workers for Threads {
         self.canceled.load(Ordering::Relaxed)
     }
 
-    fn finished(&self, _trial: &Trial) {
+    fn finished(&self, trial: &Trial) {
         self.done.fetch_add(1, Ordering::Relaxed);
+        if let Some(merit) = trial.merit(self.objective) {
+            let mut best = self.best.lock().unwrap_or_else(PoisonError::into_inner);
+            if best.as_ref().is_none_or(|(before, _)| merit > *before) {
+                *best = Some((merit, trial.params.clone()));
+            }
+        }
     }
 }

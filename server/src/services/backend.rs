@@ -3,9 +3,10 @@
 use super::{Change, Placement, ServiceError, Services};
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, SessionAction,
-    SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, SystemStatus,
+    SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest, StudyStatus,
+    SystemStatus,
 };
-use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
 use papertape_app::backend::{Answer, Backend};
 
@@ -85,6 +86,18 @@ impl Backend for Services {
 
     fn cancel_backtest(&self, id: BacktestId) -> Answer<'_, ()> {
         answer!(Self::cancel_backtest(self, &id))
+    }
+
+    fn start_study(&self, request: StudyRequest) -> Answer<'_, StudyStatus> {
+        answer!(Self::start_study(self, request))
+    }
+
+    fn study(&self, id: StudyId) -> Answer<'_, StudyStatus> {
+        answer!(async move { Self::study(self, &id) })
+    }
+
+    fn cancel_study(&self, id: StudyId) -> Answer<'_, ()> {
+        answer!(async move { Self::cancel_study(self, &id) })
     }
 
     fn datasets(&self) -> Answer<'_, Vec<DatasetInfo>> {

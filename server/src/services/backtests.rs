@@ -61,6 +61,20 @@ impl Running {
     }
 }
 
+/// What a run takes.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The strategy's slug in the library; `None` for inline YAML.
+    pub(super) slug: Option<String>,
+    /// The strategy as written.
+    pub(super) source: String,
+    pub(super) config: EngineConfig,
+    pub(super) bars: Bars,
+    pub(super) dataset: Dataset,
+    /// Reading and parsing, milliseconds.
+    pub(super) load_ms: f64,
+}
+
 /// What a finished run gives beside its status.
 struct Finished {
     status: BacktestStatus,
@@ -139,7 +153,35 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] names every field that cannot be followed.
     pub async fn start_backtest(&self, request: BacktestRequest) -> Result<BacktestStatus, ServiceError> {
-        check_request(&request)?;
+        let Prepared {
+            slug,
+            config,
+            bars,
+            dataset,
+            load_ms,
+            ..
+        } = self.prepare(&request).await?;
+        let running = Arc::new(Running {
+            created_at: wall_clock(),
+            status: queued(slug, request, &dataset, bars.len() as u64),
+            started: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            canceled: AtomicBool::new(false),
+        });
+        let status = running.status();
+        self.backtests
+            .lock()
+            .insert(status.id.clone(), Arc::clone(&running));
+        tokio::spawn(Arc::clone(&self.backtests).run(running, config, bars, load_ms));
+        Ok(status)
+    }
+
+    /// What a request asks for: the strategy compiled, the bars read.
+    ///
+    /// # Errors
+    /// [`ServiceError`] names every field that cannot be followed.
+    pub(super) async fn prepare(&self, request: &BacktestRequest) -> Result<Prepared, ServiceError> {
+        check_request(request)?;
         let began = Instant::now();
         let (slug, source) = self.shelf.resolve(&request.strategy)?;
         let strategy =
@@ -163,20 +205,14 @@ impl Services {
             execution: request.execution.clone().unwrap_or_default(),
             alerts: AlertRules::default(),
         };
-        let running = Arc::new(Running {
-            created_at: wall_clock(),
-            status: queued(slug, request, &dataset, bars.len() as u64),
-            started: AtomicBool::new(false),
-            done: AtomicU64::new(0),
-            canceled: AtomicBool::new(false),
-        });
-        let status = running.status();
-        self.backtests
-            .lock()
-            .insert(status.id.clone(), Arc::clone(&running));
-        let load_ms = began.elapsed().as_secs_f64() * 1e3;
-        tokio::spawn(Arc::clone(&self.backtests).run(running, config, bars, load_ms));
-        Ok(status)
+        Ok(Prepared {
+            slug,
+            source,
+            config,
+            bars,
+            dataset,
+            load_ms: began.elapsed().as_secs_f64() * 1e3,
+        })
     }
 
     /// How far a backtest is, with its result once it is there.

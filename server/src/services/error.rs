@@ -4,7 +4,7 @@ use super::RefusedOrders;
 use crate::host::HostError;
 use crate::storage::StorageError;
 use papertape::api::FieldError;
-use papertape::model::BacktestId;
+use papertape::model::{BacktestId, StudyId};
 use papertape::order::OrderStatus;
 use papertape::strategy::Problem;
 
@@ -33,6 +33,12 @@ pub enum ServiceError {
     /// There is no such backtest.
     #[error("there is no backtest '{0}'")]
     UnknownBacktest(BacktestId),
+    /// There is no such study, or no more.
+    #[error("there is no study '{0}'; the last few are kept until the server ends")]
+    UnknownStudy(StudyId),
+    /// No more studies at a time.
+    #[error("{0} studies wait or run already: wait for one of them, or cancel it")]
+    TooManyStudies(usize),
     /// There is no such order.
     #[error("there is no order '{0}'")]
     UnknownOrder(String),

@@ -10,6 +10,7 @@ mod sessions;
 mod settings;
 mod shelf;
 mod strategies;
+mod studies;
 
 pub(crate) use datasets::quality;
 pub use error::ServiceError;
@@ -26,6 +27,7 @@ use papertape::engine::SessionState;
 use papertape::model::{Money, Timestamp};
 use shelf::Shelf;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
+use studies::Studies;
 
 /// The setting that holds the beginning of the simulated markets.
 const ORIGIN: &str = "simulated_market_origin";
@@ -40,6 +42,7 @@ pub struct Services {
     host: Arc<Host>,
     shelf: Shelf,
     backtests: Arc<Backtests>,
+    studies: Studies,
     started: Instant,
 }
 
@@ -95,6 +98,7 @@ impl Services {
         tokio::task::spawn_blocking(move || warm.world(&warm.config(&datasets::default_symbol())));
         Ok(Self {
             backtests: Arc::new(Backtests::new(Arc::clone(&storage))),
+            studies: Studies::new(),
             shelf: Shelf::new(strategies),
             storage,
             worlds,
@@ -159,9 +163,10 @@ impl Services {
         ])
     }
 
-    /// Ends backtests, saves sessions so that they go on at the next start, and closes storage.
+    /// Ends backtests and studies, saves sessions so that they go on at the next start, and closes storage.
     pub async fn close(&self) {
         self.backtests.cancel_all();
+        self.studies.cancel_all();
         self.host.rest().await;
         self.storage.close().await;
     }

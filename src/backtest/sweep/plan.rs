@@ -5,8 +5,7 @@ use super::{
 };
 use crate::analytics::Metrics;
 use crate::api::{RunFacts, SweepContext, SweepReport};
-use crate::backtest::Span;
-use crate::market::Bars;
+use crate::backtest::{MarketData, Span};
 use std::fmt;
 use std::ops::Range;
 
@@ -48,14 +47,11 @@ impl Hunt {
     pub(in crate::backtest) fn run(
         mut self,
         setting: &Setting,
-        bars: &Bars,
+        data: MarketData<'_>,
         live: Range<usize>,
         workers: &dyn Workers,
     ) -> Vec<Trial> {
-        let span = Span {
-            history: live.start..live.start,
-            live,
-        };
+        let span = Span::cold(live);
         let keep_going = || !workers.is_canceled();
         let mut trials = Vec::new();
         while keep_going() {
@@ -67,7 +63,7 @@ impl Hunt {
                 batch.retain(|params| constraint.allows(setting, params));
             }
             let done = workers.run(batch.len(), &|index| {
-                let trial = setting.run(batch.get(index)?, bars, &span, &keep_going)?;
+                let trial = setting.run(batch.get(index)?, data, &span, &keep_going)?;
                 workers.finished(&trial);
                 Some(trial)
             });
@@ -137,35 +133,42 @@ impl Sweep {
     pub fn run(
         self,
         setting: &Setting,
-        bars: &Bars,
+        data: MarketData<'_>,
         workers: &dyn Workers,
     ) -> Result<SweepReport, SweepError> {
         let Self { spec, hunt, split } = self;
         let (axes, combinations) = (hunt.axes.clone(), hunt.combinations());
-        let trials = hunt.run(setting, bars, 0..split, workers);
+        let trials = hunt.run(setting, data, 0..split, workers);
         if trials.is_empty() && !workers.is_canceled() {
             return Err(SweepError::NothingLeft);
         }
         let mut report = SweepReport::new(
             &trials,
             SweepContext {
-                run: RunFacts::of(&setting.config, bars, 0..split),
+                run: RunFacts::of(&setting.config, data.bars, 0..split),
                 spec: &spec.search,
                 axes: &axes,
                 combinations,
                 canceled: workers.is_canceled(),
             },
         );
-        if split < bars.len() {
-            report.out_of_sample = Some(RunFacts::of(&setting.config, bars, split..bars.len()));
-            prove(&mut report, setting, bars, split, workers);
+        let later = split..data.bars.len();
+        if !later.is_empty() {
+            report.out_of_sample = Some(RunFacts::of(&setting.config, data.bars, later.clone()));
+            prove(&mut report, setting, data, &later, workers);
         }
         Ok(report)
     }
 }
 
 /// Runs the best rows over the bars that were kept back.
-fn prove(report: &mut SweepReport, setting: &Setting, bars: &Bars, split: usize, workers: &dyn Workers) {
+fn prove(
+    report: &mut SweepReport,
+    setting: &Setting,
+    data: MarketData<'_>,
+    later: &Range<usize>,
+    workers: &dyn Workers,
+) {
     let finalists: Vec<_> = report
         .rows
         .iter()
@@ -174,7 +177,7 @@ fn prove(report: &mut SweepReport, setting: &Setting, bars: &Bars, split: usize,
         .collect();
     let keep_going = || !workers.is_canceled();
     let proofs = workers.run(finalists.len(), &|index| {
-        let trial = setting.run_warm(finalists.get(index)?, bars, split..bars.len(), &keep_going)?;
+        let trial = setting.run_warm(finalists.get(index)?, data, later.clone(), &keep_going)?;
         workers.finished(&trial);
         Some(trial)
     });

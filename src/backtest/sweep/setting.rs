@@ -2,9 +2,9 @@
 
 use super::{Params, Score, Trial};
 use crate::backtest::overfitting::ReturnDigest;
-use crate::backtest::span::{Span, run_span};
+use crate::backtest::span::{Deaf, run_span};
+use crate::backtest::{MarketData, Span};
 use crate::engine::{Engine, EngineConfig};
-use crate::market::Bars;
 use crate::strategy::{Problem, StrategySpec};
 
 /// What stays the same over all combinations: the strategy as written, and the market, the costs and the capital with
@@ -39,13 +39,15 @@ impl Setting {
     pub fn run(
         &self,
         params: &Params,
-        bars: &Bars,
+        data: MarketData<'_>,
         span: &Span,
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Trial> {
         let score = match self.configure(params) {
             Err(problems) => Err(problems.into_iter().map(|problem| problem.message).collect()),
-            Ok(config) => Ok(Score::of(&run_span(config, bars, span, keep_going).ok()?)),
+            Ok(config) => Ok(Score::of(
+                &run_span(config, data, span, &mut Deaf, keep_going).ok()?,
+            )),
         };
         Some(Trial {
             params: params.clone(),
@@ -58,7 +60,7 @@ impl Setting {
     pub fn run_warm(
         &self,
         params: &Params,
-        bars: &Bars,
+        data: MarketData<'_>,
         live: std::ops::Range<usize>,
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Trial> {
@@ -67,7 +69,7 @@ impl Setting {
             .map_or(0, |config| config.strategy.warm_up());
         let (strategy, base) = (self.config.strategy.timeframe, self.config.base_timeframe);
         let span = Span::warmed_up(live, warm_up, strategy, base);
-        self.run(params, bars, &span, keep_going)
+        self.run(params, data, &span, keep_going)
     }
 }
 

@@ -1,0 +1,152 @@
+//! A study from what was asked for to its report, whoever asks: the command line or the API.
+
+use super::{Threads, search};
+use papertape::api::{DataQuality, MonteCarloReport, RunFacts, StudyReport, StudySpec, SweepTiming};
+use papertape::backtest::sweep::{Axes, Search, SearchSpec, Setting, Sweep, SweepError, Workers as _};
+use papertape::backtest::{
+    self, Canceled, MarketData, MonteCarloError, MonteCarloSpec, Resampling, WalkForward, trade_returns,
+};
+use papertape::market::{Bars, DatedAction};
+use std::time::Instant;
+
+/// What a study runs on.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(crate) setting: Setting,
+    pub(crate) bars: Bars,
+    /// In order of time.
+    pub(crate) actions: Vec<DatedAction>,
+    pub(crate) quality: DataQuality,
+    /// Reading and parsing, milliseconds.
+    pub(crate) load_ms: f64,
+}
+
+impl Ground {
+    const fn data(&self) -> MarketData<'_> {
+        MarketData {
+            bars: &self.bars,
+            actions: self.actions.as_slice(),
+        }
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StudyError {
+    #[error(transparent)]
+    Search(#[from] SweepError),
+    #[error(transparent)]
+    MonteCarlo(#[from] MonteCarloError),
+}
+
+impl StudyError {
+    /// The field at fault inside the study's specification; empty when what it runs on is at fault.
+    pub(crate) fn field(&self) -> String {
+        match self {
+            Self::Search(error) => match error {
+                SweepError::NoAxes | SweepError::UnknownParameter(_) | SweepError::TooMany { .. } => {
+                    "search.params".to_owned()
+                }
+                SweepError::NoStep { name, .. } => format!("search.params.{name}"),
+                SweepError::NoSamples => "search.samples".to_owned(),
+                SweepError::Constraint(_) => "search.constraint".to_owned(),
+                SweepError::OutOfSample(_) => "out_of_sample".to_owned(),
+                SweepError::Window { field, .. } => (*field).to_owned(),
+                SweepError::TooFewBars(_) | SweepError::NothingLeft => String::new(),
+            },
+            Self::MonteCarlo(MonteCarloError::Field { field, .. }) => (*field).to_owned(),
+            Self::MonteCarlo(_) => String::new(),
+        }
+    }
+
+    /// Whether it was ended on request before there was anything to report.
+    pub(crate) const fn is_canceled(&self) -> bool {
+        matches!(self, Self::MonteCarlo(MonteCarloError::Canceled(Canceled)))
+    }
+}
+
+/// Checks a study and says how many units of work it has at most.
+///
+/// # Errors
+/// [`StudyError`] says what to change.
+pub(crate) fn units(spec: &StudySpec, ground: &Ground) -> Result<u64, StudyError> {
+    let bars = ground.bars.len();
+    Ok(match spec {
+        StudySpec::Sweep(spec) => Sweep::new(&ground.setting, spec, &maker(&spec.search), bars)?.units(bars),
+        StudySpec::WalkForward(spec) => {
+            WalkForward::new(&ground.setting, spec, &maker(&spec.search), bars)?.units()
+        }
+        StudySpec::MonteCarlo(spec) => {
+            spec.check()?;
+            1
+        }
+    })
+}
+
+/// Runs a study to its end, or until the threads are told to end; what is done by then is in the report.
+///
+/// # Errors
+/// [`StudyError`] says what to change.
+pub(crate) fn run(spec: &StudySpec, ground: &Ground, threads: &Threads) -> Result<StudyReport, StudyError> {
+    let began = Instant::now();
+    let (setting, bars) = (&ground.setting, ground.bars.len());
+    let quality = ground.quality;
+    let mut report = match spec {
+        StudySpec::Sweep(spec) => {
+            let make = maker(&spec.search);
+            let sweep = Sweep::new(setting, spec, &make, bars)?;
+            StudyReport::Sweep(Box::new(sweep.run(setting, ground.data(), threads)?))
+        }
+        StudySpec::WalkForward(spec) => {
+            let make = maker(&spec.search);
+            let walk = WalkForward::new(setting, spec, &make, bars)?;
+            StudyReport::WalkForward(Box::new(walk.run(setting, ground.data(), threads)?))
+        }
+        StudySpec::MonteCarlo(spec) => StudyReport::MonteCarlo(Box::new(courses(spec, ground, threads)?)),
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    let timing = SweepTiming {
+        load_ms: ground.load_ms,
+        run_ms: seconds * 1e3,
+        combinations_per_second: threads.done() as f64 / seconds.max(1e-9),
+        threads: threads.count() as u64,
+    };
+    match &mut report {
+        StudyReport::Sweep(report) => (report.data_quality, report.timing) = (quality, timing),
+        StudyReport::WalkForward(report) => (report.data_quality, report.timing) = (quality, timing),
+        StudyReport::MonteCarlo(report) => (report.data_quality, report.timing) = (quality, timing),
+    }
+    Ok(report)
+}
+
+fn maker(spec: &SearchSpec) -> impl Fn(&Axes) -> Result<Box<dyn Search>, SweepError> {
+    move |axes| search(spec, axes)
+}
+
+/// Runs the backtest once, and simulates other courses of it.
+fn courses(
+    spec: &MonteCarloSpec,
+    ground: &Ground,
+    threads: &Threads,
+) -> Result<MonteCarloReport, MonteCarloError> {
+    let config = &ground.setting.config;
+    let outcome = backtest::run(config.clone(), ground.data(), &mut |_| !threads.is_canceled())?;
+    let initial = config.initial_capital.to_f64();
+    let returns = match spec.resampling {
+        Resampling::TradeOrder | Resampling::Trades => {
+            let closed = outcome.trades.iter().filter(|trade| trade.exit_time.is_some());
+            trade_returns(closed.map(|trade| trade.pnl.to_f64()), initial)
+        }
+        Resampling::Days => outcome.engine().daily_returns(),
+    };
+    let result = spec.run(&returns, initial, &|| !threads.is_canceled())?;
+    Ok(MonteCarloReport {
+        run: RunFacts::of(config, &ground.bars, 0..ground.bars.len()),
+        params: config.strategy.params.clone(),
+        spec: spec.clone(),
+        metrics: outcome.metrics,
+        result,
+        data_quality: DataQuality::default(),
+        timing: SweepTiming::default(),
+    })
+}
