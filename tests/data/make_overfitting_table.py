@@ -94,6 +94,7 @@ def overfitting(table):
 def case(seed, days, trials):
     table = returns(seed, days, trials)
     chosen = int(np.argmax([sharpe(column) for column in table.T]))
+    assert np.std(table[:, chosen]) > 0, "the chosen one must trade"
     column = table[:, chosen]
     return {
         "seed": seed,
@@ -111,7 +112,7 @@ def case(seed, days, trials):
 
 
 def main():
-    cases = [case(*it) for it in [(1, 16, 2), (2, 37, 5), (3, 64, 12), (4, 90, 9), (5, 250, 30), (6, 15, 4), (7, 41, 3)]]
+    cases = [case(*it) for it in [(1, 16, 2), (2, 37, 5), (3, 64, 12), (4, 90, 9), (5, 250, 30), (8, 15, 4), (7, 41, 3)]]
     path = Path(__file__).with_name("overfitting_table.json")
     path.write_text(json.dumps(cases, indent=1, default=float) + "\n")
 
