@@ -1,7 +1,7 @@
 //! Searches over parameters: what they print, how they end, what they refuse.
 
-use crate::support::{file, folder, papertape, run, simulated_csv, text};
-use serde_json::Value;
+use crate::support::{Server, file, folder, papertape, run, simulated_csv, text};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -229,4 +229,215 @@ fn ctrl_c_keeps_what_is_done() {
     assert_eq!(report["canceled"], true);
     let (tried, all) = (report["tried"].as_u64(), report["combinations"].as_u64());
     assert!(tried < all, "{tried:?} of {all:?}");
+}
+
+#[test]
+fn a_walk_forward_runs_on_what_comes_after_the_choice() {
+    let files = files(6_000);
+    let ranges = [
+        "--param",
+        "fast=4..12:4",
+        "--param",
+        "slow=20,40",
+        "--windows",
+        "3",
+        "--ratio",
+        "2",
+    ];
+    let report = files.json("walk-forward", &ranges);
+    let windows = report["windows"].as_array().expect("windows");
+    assert_eq!((windows.len(), &report["windows_asked"]), (3, &3.into()));
+    for window in windows {
+        assert_eq!(
+            (&window["in_sample_bars"], &window["bars"]),
+            (&2_400.into(), &1_200.into())
+        );
+    }
+    for pair in windows.windows(2) {
+        assert_eq!(pair[0]["to"], pair[1]["from"], "one follows the other");
+    }
+    assert_eq!(windows[2]["to"], report["run"]["to"]);
+    let product: f64 = windows
+        .iter()
+        .map(|window| {
+            1.0 + window["out_of_sample"]["total_return"]
+                .as_f64()
+                .expect("a return")
+        })
+        .product();
+    let whole = 1.0 + report["metrics"]["total_return"].as_f64().expect("a return");
+    assert!((product - whole).abs() < 1e-6, "{product} {whole}");
+    let one = timeless(files.json("walk-forward", &[&ranges[..], &["--threads", "1"]].concat()));
+    assert_eq!(one, timeless(report));
+
+    let words = run(&files.command("walk-forward", &[&ranges[..], &["--anchored"]].concat()));
+    let words = text(&words.stdout);
+    assert!(
+        words.contains("3 of 3 windows") && words.contains("from the first bar on"),
+        "{words}"
+    );
+    for (arguments, code, words) in [
+        (["--windows", "0"], 2, "1 to 100"),
+        (["--ratio", "0"], 2, "0.5 to 100"),
+        (["--ratio", "NaN"], 2, "0.5 to 100"),
+        (["--windows", "100"], 0, ""),
+    ] {
+        let output = run(&files.command("walk-forward", &[&["--param", "fast=4"], &arguments[..]].concat()));
+        let sentence = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {sentence}");
+        assert!(sentence.contains(words), "{arguments:?}: {sentence}");
+    }
+}
+
+#[test]
+fn a_monte_carlo_simulation_tells_what_else_could_have_come() {
+    let files = files(6_000);
+    let report = files.json("monte-carlo", &["--param", "fast=4", "--courses", "500"]);
+    let result = &report["result"];
+    let number = |value: &Value| value.as_f64().expect("a number");
+    assert_eq!(result["courses"], 500);
+    // The same trades in another order end where they ended.
+    let end = number(&result["actual_final_equity"]);
+    for place in ["p5", "p50", "p95"] {
+        assert!((number(&result["final_equity"][place]) / end - 1.0).abs() < 1e-9);
+    }
+    assert!(number(&result["max_drawdown"]["p5"]) < number(&result["max_drawdown"]["p95"]));
+    let of = |seed: &str| {
+        let how = ["--resampling", "trades", "--courses", "300", "--seed", seed];
+        timeless(files.json("monte-carlo", &how))
+    };
+    assert_eq!(of("5"), of("5"));
+    assert_ne!(of("5")["result"], of("6")["result"]);
+    for (arguments, code, words) in [
+        (["--courses", "0"], 2, "1 to 20000"),
+        (["--courses", "1000000"], 2, "1 to 20000"),
+        (["--block", "0"], 2, "1 to 10000"),
+        (["--ruin", "NaN"], 2, "above 0 and at most 1"),
+        (["--ruin", "2"], 2, "above 0 and at most 1"),
+        (["--resampling", "dice"], 2, "trade_order"),
+        (["--param", "fast=999"], 1, "above its maximum"),
+    ] {
+        let output = run(&files.command("monte-carlo", &arguments));
+        let sentence = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {sentence}");
+        assert!(sentence.contains(words), "{arguments:?}: {sentence}");
+    }
+}
+
+#[test]
+fn studies_run_by_the_api_with_progress_and_an_end_on_request() {
+    let data = folder();
+    let server = Server::start(data.path());
+    let of = |study: Value| json!({"backtest": {"strategy": SWEPT}, "study": study});
+    let started = server.post("/studies", &of(json!({"sweep": {"search": {
+        "params": {"fast": "4..12:4", "slow": "20,40"}, "objective": "total_return", "constraint": "fast < slow"
+    }, "out_of_sample": 0.25}})));
+    assert_eq!(started.status, 202, "{}", started.body);
+    let path = started.header("location").expect("where it is").to_owned();
+    let path = path.trim_start_matches("/api/paper-trading");
+    let done = server.wait_for(path, |status| status["state"] == "finished");
+    let sweep = &done["result"]["sweep"];
+    assert_eq!(sweep["rows"].as_array().map(Vec::len), Some(6));
+    assert!(sweep["rows"][0]["out_of_sample"].is_object() && sweep["stability"].is_object());
+    assert_eq!(done["progress"]["done"], done["progress"]["total"]);
+
+    let long = of(json!({"walk_forward": {"search": {"params": {"fast": "2..50:2", "slow": "4..100:4"}}}}));
+    let long = server.post("/studies", &long).json();
+    let path = format!("/studies/{}", long["id"].as_str().expect("an id"));
+    assert_eq!(server.delete(&path).status, 204);
+    server.wait_for(&path, |status| status["state"] == "canceled");
+    assert_eq!(
+        server.delete(&path).status,
+        204,
+        "one that has ended stays as it is"
+    );
+
+    let courses = of(json!({"monte_carlo": {"resampling": "days", "courses": 200, "block": 3}}));
+    let courses = server.post("/studies", &courses).json();
+    let path = format!("/studies/{}", courses["id"].as_str().expect("an id"));
+    let done = server.wait_for(&path, |status| status["state"] == "finished");
+    assert_eq!(done["result"]["monte_carlo"]["result"]["courses"], 200);
+    server.stop();
+}
+
+#[test]
+fn wrong_studies_are_told_by_field() {
+    let data = folder();
+    let server = Server::start(data.path());
+    let search = |params: Value| json!({"sweep": {"search": {"params": params}}});
+    for (study, status, path, words) in [
+        (
+            search(json!({})),
+            422,
+            "study.sweep.search.params",
+            "at least one parameter",
+        ),
+        (
+            search(json!({"fsat": "1..5:1"})),
+            422,
+            "study.sweep.search.params",
+            "there are fast, slow",
+        ),
+        (
+            search(json!({"fast": "1..1000:1", "slow": "1..1000:1"})),
+            422,
+            "study.sweep.search.params",
+            "1000000 combinations",
+        ),
+        (
+            json!({"sweep": {"search": {"params": {"fast": "4"}}, "out_of_sample": 2}}),
+            422,
+            "study.sweep.out_of_sample",
+            "from 0 to 0.9",
+        ),
+        (
+            json!({"walk_forward": {"search": {"params": {"fast": "4"}}, "windows": 0}}),
+            422,
+            "study.walk_forward.windows",
+            "1 to 100",
+        ),
+        (
+            json!({"monte_carlo": {"courses": 0}}),
+            422,
+            "study.monte_carlo.courses",
+            "1 to 20000",
+        ),
+        (
+            search(json!({"fast": "9..1:1"})),
+            422,
+            "study.sweep.search.params.fast",
+            "backwards",
+        ),
+        (
+            search(json!({"fast": "1..9:0"})),
+            422,
+            "study.sweep.search.params.fast",
+            "above 0",
+        ),
+        (json!({"magic": {}}), 422, "study", "magic"),
+    ] {
+        let body = json!({"backtest": {"strategy": SWEPT}, "study": study});
+        let answer = server.post("/studies", &body);
+        let problem = answer.json();
+        assert_eq!(answer.status, status, "{body}: {problem}");
+        let error = &problem["errors"][0];
+        assert_eq!(error["path"], path, "{body}: {problem}");
+        assert!(
+            error["message"].as_str().is_some_and(|it| it.contains(words)),
+            "{body}: {problem}"
+        );
+    }
+    let unknown = server.get("/studies/nobody");
+    assert_eq!(
+        (unknown.status, &unknown.json()["code"]),
+        (404, &"unknown_study".into())
+    );
+    let elsewhere =
+        json!({"backtest": {"strategy": SWEPT, "initial_capital": "0"}, "study": {"monte_carlo": {}}});
+    let problem = server.post("/studies", &elsewhere).json();
+    assert_eq!(
+        problem["errors"][0]["path"], "backtest.initial_capital",
+        "{problem}"
+    );
+    server.stop();
 }

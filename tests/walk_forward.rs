@@ -1,0 +1,262 @@
+//! Walk-forward and Monte Carlo: what windows see, and what courses can be.
+
+use papertape::api::WalkForwardReport;
+use papertape::backtest::sweep::{MakeSearch, OneByOne, SearchSpec, Setting, SweepError};
+use papertape::backtest::{
+    Canceled, MonteCarloError, MonteCarloSpec, Resampling, WalkForward, WalkForwardSpec, trade_returns,
+};
+use papertape::market::Bars;
+use papertape::strategy::StrategySpec;
+use papertape::testkit::{bars_of, config};
+use proptest::prelude::*;
+
+const CROSS: &str = "
+name: cross
+symbols: [BTC/USDT]
+timeframe: 1m
+params:
+  fast: {default: 3, min: 1, max: 20, step: 1}
+  slow: {default: 8, min: 2, max: 40, step: 2}
+entry: {long: 'cross_above(sma(close, $fast), sma(close, $slow))'}
+exit: {long: 'cross_below(sma(close, $fast), sma(close, $slow))'}
+";
+
+fn setting() -> Setting {
+    Setting {
+        spec: StrategySpec::parse(CROSS).expect("a strategy"),
+        fixed: Default::default(),
+        config: config(CROSS),
+    }
+}
+
+fn bars(count: i32) -> Bars {
+    let steps: Vec<_> = (0..count)
+        .map(|minute| {
+            let step = (minute / 37 % 3 - 1) * 4 + (minute / 411 % 3 - 1) * 2 + minute % 7 - 3;
+            (step, 2, 2, minute % 5)
+        })
+        .collect();
+    bars_of(&steps)
+}
+
+fn spec() -> WalkForwardSpec {
+    let params = [("fast", "2..6:2"), ("slow", "8,20,40")];
+    WalkForwardSpec {
+        search: SearchSpec {
+            params: params
+                .map(|(name, axis)| (name.to_owned(), axis.parse().expect("an axis")))
+                .into(),
+            ..SearchSpec::default()
+        },
+        ..WalkForwardSpec::default()
+    }
+}
+
+fn walk(spec: &WalkForwardSpec, bars: &Bars) -> WalkForwardReport {
+    let make: MakeSearch<'_> = &|axes| Ok(spec.search.search(axes)?.expect("a method of the core"));
+    let walk = WalkForward::new(&setting(), spec, make, bars.len()).expect("a walk");
+    walk.run(&setting(), bars.into(), &OneByOne).expect("a report")
+}
+
+proptest! {
+    #[test]
+    fn later_parts_follow_each_other_to_the_end_and_choices_see_only_what_is_before(
+        bars in 2_usize..100_000,
+        windows in 1_u64..=100,
+        ratio in 0.5_f64..=100.0,
+        anchored: bool,
+    ) {
+        let spec = WalkForwardSpec { windows, ratio, anchored, ..WalkForwardSpec::default() };
+        match spec.windows(bars) {
+            Err(error) => prop_assert!(matches!(error, SweepError::TooFewBars(_)), "{}", error),
+            Ok(all) => {
+                prop_assert_eq!(all.len() as u64, windows);
+                prop_assert_eq!(all.last().map(|(_, later)| later.end), Some(bars));
+                for (earlier, later) in &all {
+                    prop_assert!(earlier.end == later.start && later.len() >= 2 && !earlier.is_empty());
+                    prop_assert_eq!(anchored, anchored && earlier.start == 0);
+                }
+                for pair in all.windows(2) {
+                    prop_assert_eq!(pair[0].1.end, pair[1].1.start);
+                    prop_assert_eq!(pair[0].1.len(), pair[1].1.len());
+                    prop_assert!(anchored || pair[0].0.len() == pair[1].0.len());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_comes_later_does_not_change_a_choice() {
+    let whole = bars(6_000);
+    let spec = spec();
+    let report = walk(&spec, &whole);
+    assert_eq!(report.windows.len(), 5);
+    assert!(report.metrics.trades > 10, "there is something to judge");
+    // The last window's later bars, turned upside down.
+    let from = report.windows[4].from;
+    let other: Bars = whole
+        .iter()
+        .map(|mut bar| {
+            if bar.open_time >= from {
+                let mirror = |price: f64| 1_000.0 - price;
+                (bar.open, bar.close) = (mirror(bar.open), mirror(bar.close));
+                (bar.high, bar.low) = (mirror(bar.low), mirror(bar.high));
+            }
+            bar
+        })
+        .collect();
+    let changed = walk(&spec, &other);
+    assert_eq!(report.windows[..4], changed.windows[..4]);
+    assert_eq!(report.windows[4].params, changed.windows[4].params);
+    assert_eq!(report.windows[4].in_sample, changed.windows[4].in_sample);
+    assert_ne!(report.windows[4].out_of_sample, changed.windows[4].out_of_sample);
+}
+
+#[test]
+fn the_account_goes_through_all_windows() {
+    let report = walk(&spec(), &bars(6_000));
+    let product: f64 = report
+        .windows
+        .iter()
+        .map(|it| 1.0 + it.out_of_sample.total_return)
+        .product();
+    assert!((product - 1.0 - report.metrics.total_return).abs() < 1e-9);
+    let trades: u64 = report.windows.iter().map(|it| it.out_of_sample.trades).sum();
+    assert_eq!(report.metrics.trades, trades);
+    let last = report.equity.last().expect("a curve");
+    let total = last.1 / 10_000.0 - 1.0;
+    assert!((total - report.metrics.total_return).abs() < 1e-9);
+    assert!(report.equity.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    let rate = |of: fn(&papertape::api::WalkForwardWindow) -> f64| report.windows.iter().map(of).sum::<f64>();
+    let (earlier, later) = (
+        rate(|it| it.in_sample.total_return / it.in_sample_bars as f64),
+        rate(|it| it.out_of_sample.total_return / it.bars as f64),
+    );
+    match report.efficiency {
+        Some(efficiency) => assert!((efficiency - later / earlier).abs() < 1e-9),
+        None => assert!(earlier <= 0.0),
+    }
+}
+
+fn courses(spec: &MonteCarloSpec, returns: &[f64]) -> papertape::backtest::MonteCarlo {
+    spec.run(returns, 1_000.0, &|| true).expect("courses")
+}
+
+fn of(resampling: Resampling) -> MonteCarloSpec {
+    MonteCarloSpec {
+        resampling,
+        courses: 400,
+        ..MonteCarloSpec::default()
+    }
+}
+
+proptest! {
+    #[test]
+    fn another_order_ends_at_the_same_place(
+        returns in proptest::collection::vec(-0.3_f64..0.4, 2..60),
+        seed: u64,
+    ) {
+        let spec = MonteCarloSpec { seed, courses: 50, ..of(Resampling::TradeOrder) };
+        let result = courses(&spec, &returns);
+        let end = result.actual_final_equity;
+        for place in [result.final_equity.p5, result.final_equity.p50, result.final_equity.p95] {
+            prop_assert!((place / end - 1.0).abs() < 1e-9);
+        }
+        prop_assert!(result.max_drawdown.p5 >= 0.0 && result.max_drawdown.p95 <= 1.0);
+        prop_assert_eq!(&courses(&spec, &returns), &result);
+    }
+
+    #[test]
+    fn whatever_is_drawn_the_places_are_in_order_and_the_fan_spans_the_course(
+        returns in proptest::collection::vec(-0.5_f64..0.5, 2..200),
+        block in 1_u64..400,
+        trades: bool,
+    ) {
+        let resampling = if trades { Resampling::Trades } else { Resampling::Days };
+        let spec = MonteCarloSpec { block, courses: 60, ..of(resampling) };
+        let result = courses(&spec, &returns);
+        for it in result.fan.iter().map(|point| point.equity).chain([result.final_equity, result.max_drawdown]) {
+            prop_assert!(it.p5 <= it.p25 && it.p25 <= it.p50 && it.p50 <= it.p75 && it.p75 <= it.p95);
+        }
+        let steps: Vec<_> = result.fan.iter().map(|point| point.step).collect();
+        prop_assert!(steps.is_sorted() && steps.first() == Some(&0));
+        prop_assert_eq!(steps.last(), Some(&(returns.len() as u64)));
+        prop_assert!(result.probability_of_ruin <= 1.0 && result.probability_of_loss <= 1.0);
+    }
+}
+
+#[test]
+fn chances_are_those_of_a_coin() {
+    // Ten throws that double or halve: below the start with fewer than five doubles, in 386 of 1,024 courses; at an
+    // eighth or below at some time is gambler's ruin at three halvings net, by the reflection principle
+    // P(S10 <= -3) + P(S10 < -3) = 2 * 176/1024 = 352/1024 (S10 is even, so it never ends at -3).
+    let returns = [1.0, -0.5].repeat(5);
+    let spec = MonteCarloSpec {
+        courses: 20_000,
+        ruin: 0.875,
+        ..of(Resampling::Trades)
+    };
+    let result = courses(&spec, &returns);
+    assert!(
+        (result.probability_of_loss - 386.0 / 1_024.0).abs() < 0.015,
+        "{result:?}"
+    );
+    assert!(
+        (result.probability_of_ruin - 352.0 / 1_024.0).abs() < 0.015,
+        "{result:?}"
+    );
+}
+
+#[test]
+fn days_stay_with_their_neighbours() {
+    // A crash that is always followed by its recovery: blocks keep them together, single days do not.
+    let mut returns = vec![0.0; 400];
+    for crash in (0..400).step_by(40) {
+        (returns[crash], returns[crash + 1]) = (-0.5, 1.0);
+    }
+    let median = |block| {
+        courses(
+            &MonteCarloSpec {
+                block,
+                ..of(Resampling::Days)
+            },
+            &returns,
+        )
+        .final_equity
+    };
+    let (single, blocks) = (median(1), median(40));
+    assert!(
+        (blocks.p25 / 1_000.0 - 1.0).abs() < 1e-9 && (blocks.p75 / 1_000.0 - 1.0).abs() < 1e-9,
+        "{blocks:?}"
+    );
+    assert!(single.p25 < 600.0 && single.p75 > 1_600.0, "{single:?}");
+}
+
+#[test]
+fn nothing_to_draw_from_is_told_apart_from_wrong_fields() {
+    let spec = of(Resampling::Trades);
+    let refused =
+        |spec: &MonteCarloSpec, returns: &[f64]| spec.run(returns, 1_000.0, &|| true).expect_err("refused");
+    assert!(matches!(refused(&spec, &[0.1]), MonteCarloError::Backtest(_)));
+    assert!(matches!(
+        refused(&spec, &[0.1, f64::NAN]),
+        MonteCarloError::Backtest(_)
+    ));
+    assert!(matches!(
+        refused(&spec, &vec![0.0; 2_000_000]),
+        MonteCarloError::Backtest(_)
+    ));
+    let many = MonteCarloSpec {
+        courses: 1_000_000,
+        ..spec.clone()
+    };
+    assert!(matches!(
+        refused(&many, &[0.1, 0.2]),
+        MonteCarloError::Field { field: "courses", .. }
+    ));
+    let canceled = spec.run(&[0.1, 0.2], 1_000.0, &|| false);
+    assert_eq!(canceled, Err(MonteCarloError::Canceled(Canceled)));
+    assert!(trade_returns([-2_000.0, 5.0], 1_000.0)[1].is_nan());
+    assert_eq!(trade_returns([100.0, -55.0], 1_000.0), [0.1, -0.05]);
+}
