@@ -7,9 +7,10 @@ use crate::analytics::{Metrics, MetricsAccumulator, thin_minmax};
 use crate::api::{RunFacts, WalkForwardReport, WalkForwardWindow};
 use crate::engine::{EngineConfig, Event, EventKind, Mark, Sink};
 use crate::market::Bars;
-use crate::model::{Instrument, Money, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -277,7 +278,7 @@ impl Stitch {
             instrument: config.instrument.clone(),
             metrics: self.metrics.clone(),
             curve: Vec::new(),
-            quantity: Decimal::ZERO,
+            held: BTreeMap::new(),
         };
         let engine = run_span(config, data, &span, &mut sink, &|| !workers.is_canceled()).ok()?;
         workers.finished(best);
@@ -293,7 +294,8 @@ struct Listener {
     instrument: Instrument,
     metrics: MetricsAccumulator,
     curve: Vec<(Timestamp, f64)>,
-    quantity: Decimal,
+    /// What is held of each instrument.
+    held: BTreeMap<InstrumentId, Decimal>,
 }
 
 impl Sink for Listener {
@@ -311,13 +313,13 @@ impl Sink for Listener {
     fn market(&mut self, _seq: u64, _time: Timestamp, _kind: impl FnOnce() -> EventKind) {}
 
     fn mark(&mut self, mark: Mark) {
-        let is_in_position = !self.quantity.is_zero();
+        let is_in_position = self.held.values().any(|quantity| !quantity.is_zero());
         self.metrics
             .on_mark(mark.time, mark.equity, mark.price, is_in_position);
         self.curve.push((mark.time, mark.equity));
     }
 
-    fn account(&mut self, _cash: Decimal, quantity: Decimal, _base: Decimal) {
-        self.quantity = quantity;
+    fn account(&mut self, at: InstrumentId, _cash: Decimal, quantity: Decimal, _base: Decimal) {
+        self.held.insert(at, quantity);
     }
 }
