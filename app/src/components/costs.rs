@@ -7,7 +7,6 @@ use papertape::engine::{ExecutionConfig, Fees};
 use papertape::exchange::{
     FeePreset, ImpactModel, LatencyModel, LimitFill, PathRule, QueueModel, SlippageModel,
 };
-
 use rust_decimal::Decimal;
 
 /// What a field says that cannot be read.

@@ -14,7 +14,6 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use papertape::api::{BacktestRequest, BacktestSummary, DatasetInfo, StrategyDetail};
 use papertape::engine::ExecutionConfig;
-
 use rust_decimal::Decimal;
 
 /// The page.
