@@ -21,6 +21,9 @@ const FEWEST_BARS: usize = 2;
 /// Points of the stitched equity.
 const CURVE_POINTS: usize = 1_000;
 
+/// Bars on which parameters are chosen, and those on which they then run.
+type Window = (Range<usize>, Range<usize>);
+
 /// What to walk through.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -52,7 +55,7 @@ impl WalkForwardSpec {
     ///
     /// # Errors
     /// [`SweepError::Window`] names the field at fault, [`SweepError::TooFewBars`] says how many it takes.
-    pub fn windows(&self, bars: usize) -> Result<Vec<(Range<usize>, Range<usize>)>, SweepError> {
+    pub fn windows(&self, bars: usize) -> Result<Vec<Window>, SweepError> {
         let fail = |field, message: String| Err(SweepError::Window { field, message });
         if !(1..=MOST_WINDOWS).contains(&self.windows) {
             return fail("windows", format!("ask for 1 to {MOST_WINDOWS} windows"));
@@ -82,7 +85,7 @@ impl WalkForwardSpec {
 /// A walk that was checked, and can begin.
 pub struct WalkForward<'a> {
     spec: &'a WalkForwardSpec,
-    windows: Vec<(Range<usize>, Range<usize>)>,
+    windows: Vec<Window>,
     make: MakeSearch<'a>,
     combinations: u64,
 }
@@ -245,7 +248,7 @@ struct Stitch {
 }
 
 impl Stitch {
-    fn new(config: &EngineConfig, bars: &Bars, windows: &[(Range<usize>, Range<usize>)]) -> Self {
+    fn new(config: &EngineConfig, bars: &Bars, windows: &[Window]) -> Self {
         let capital = config.initial_capital;
         let mut metrics = MetricsAccumulator::new(capital.to_f64(), config.periods_per_year());
         let first = windows
