@@ -98,6 +98,21 @@ struct TradeSums {
     largest_win: f64,
     largest_loss: f64,
     return_sum: f64,
+    win_returns: f64,
+    loss_returns: f64,
+}
+
+/// What closed trades have brought, as shares of their entries' values.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TradeRecord {
+    /// Trades that won.
+    pub wins: u64,
+    /// Trades that lost.
+    pub losses: u64,
+    /// Sum of the winners' returns.
+    pub win_returns: f64,
+    /// Sum of the losers' returns: negative.
+    pub loss_returns: f64,
 }
 
 impl MetricsAccumulator {
@@ -185,12 +200,32 @@ impl MetricsAccumulator {
         trades.return_sum += return_ratio;
         if pnl > 0.0 {
             trades.wins += 1;
+            trades.win_returns += return_ratio;
             trades.gross_profit += pnl;
             trades.largest_win = trades.largest_win.max(pnl);
         } else if pnl < 0.0 {
             trades.losses += 1;
+            trades.loss_returns += return_ratio;
             trades.gross_loss -= pnl;
             trades.largest_loss = trades.largest_loss.min(pnl);
+        }
+    }
+
+    /// What the closed trades have brought.
+    #[must_use]
+    pub const fn record(&self) -> TradeRecord {
+        let TradeSums {
+            wins,
+            losses,
+            win_returns,
+            loss_returns,
+            ..
+        } = self.trades;
+        TradeRecord {
+            wins,
+            losses,
+            win_returns,
+            loss_returns,
         }
     }
 

@@ -6,7 +6,7 @@ mod drawdown;
 mod metrics;
 mod thin;
 
-pub use accumulator::MetricsAccumulator;
+pub use accumulator::{MetricsAccumulator, TradeRecord};
 pub use drawdown::{DrawdownTracker, drawdown_series};
 pub use metrics::Metrics;
 pub use thin::{merge_bars, sparkline, thin_indices, thin_minmax};

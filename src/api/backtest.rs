@@ -133,6 +133,9 @@ pub struct BacktestReport {
     pub metrics: Metrics,
     /// What was wrong with the data.
     pub data_quality: DataQuality,
+    /// What makes the result less than it seems, a sentence each: too few trades, too short a run.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The same with kinder and with less kind fills, where they ran beside it.
     #[serde(default)]
     pub band: Option<BandReport>,

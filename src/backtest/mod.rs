@@ -8,6 +8,7 @@ mod span;
 pub mod sweep;
 mod together;
 mod walk_forward;
+mod warnings;
 
 pub use monte_carlo::{
     FanPoint, MonteCarlo, MonteCarloError, MonteCarloSpec, Quantiles, Resampling, trade_returns,

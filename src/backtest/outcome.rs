@@ -1,6 +1,7 @@
 //! What came of a backtest.
 
 use super::recorder::Recorder;
+use super::warnings;
 use crate::analytics::Metrics;
 use crate::api::{
     BacktestReport, BandReport, CashFlowSum, DataQuality, EquityPoint, ShadowReport, StrategyRun,
@@ -228,6 +229,7 @@ impl Outcome {
                     gaps: sum.gaps + one.gaps,
                     missing_bars: sum.missing_bars + one.missing_bars,
                 }),
+            warnings: warnings::of(config, bars, self.metrics.trades),
             band: self.band.as_ref().map(BandOutcome::report),
             event_hash: self.event_hash.clone(),
             timing,

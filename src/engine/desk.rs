@@ -4,7 +4,7 @@ use super::ahead::Ahead;
 use super::entries::PlannedEntry;
 use super::stakes::Stakes;
 use crate::market::{Bar, BarAggregator};
-use crate::model::Timeframe;
+use crate::model::{Timeframe, Timestamp};
 use crate::portfolio::ValueModel;
 use crate::strategy::{PositionView, Program};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,9 @@ pub(super) struct Desk {
     /// An entry in the other direction, to be placed when the position is closed.
     pub(super) reversal: Option<PlannedEntry>,
     pub(super) cooldown_left: u32,
+    /// The end of the regular session that is next or under way, once it has been asked for.
+    #[serde(skip)]
+    pub(super) session_end: Option<Timestamp>,
     pub(super) bars_in_trade: u32,
     pub(super) held: Held,
     /// Room for what is computed of many bars at once; between two calls it says nothing.
@@ -52,6 +55,7 @@ impl Desk {
             stakes: Stakes::default(),
             reversal: None,
             cooldown_left: 0,
+            session_end: None,
             bars_in_trade: 0,
             held: Held {
                 quantity: 0.0,

@@ -5,12 +5,13 @@ use super::protect::EntryPlan;
 use super::rules::Close;
 use super::terms::OrderTerms;
 use super::{Engine, SessionState, Sink};
+use crate::market::Calendar;
 use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp};
 use crate::order::{DenyReason, OrderPurpose};
 use crate::portfolio::{Claim, TradeSide};
 use crate::risk::{SizingInputs, size};
-use crate::strategy::{EntryRule, Spacing};
-use rust_decimal::Decimal;
+use crate::strategy::{EntryRule, SizeRule, Spacing};
+use rust_decimal::{Decimal, prelude::FromPrimitive};
 use serde::{Deserialize, Serialize};
 
 /// An entry that is decided: its order's terms, and how what it buys will be protected.
@@ -48,7 +49,7 @@ impl Engine {
     fn may_enter_by(&self, number: u16, side: TradeSide, close: Close) -> bool {
         let at = close.at;
         let rule = self.entry_rule(number);
-        if !self.holds(at, rule.condition(side)) {
+        if !self.entry_applies(at, rule, side, close.time) {
             return false;
         }
         let stakes = self.desk(at).stakes.as_slice();
@@ -91,7 +92,7 @@ impl Engine {
     /// Remembers an entry in the other direction for when the position is closed.
     pub(super) fn turn<S: Sink>(&mut self, side: TradeSide, close: Close, sink: &mut S) {
         let at = close.at;
-        let Some(rule) = self.first_entry(at, side) else {
+        let Some(rule) = self.first_entry(at, side, close.time) else {
             return;
         };
         match self.plan_entry(rule, side, close) {
@@ -163,9 +164,12 @@ impl Engine {
             equity: self.equity(),
             price,
             stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
+            volatility: self.volatility_of(at, &self.entry_rule(rule).size),
+            record: self.metrics.record(),
         };
         let reach = || self.reach_of_entry(at, side.entry(), price);
         let sized = size(&self.entry_rule(rule).size, &inputs, reach);
+        let sized = sized.and_then(|quantity| self.within_exposure(at, price, quantity));
         let quantity = *sized.as_ref().unwrap_or(&Quantity::ZERO);
         let terms = terms.draft(self.instrument(at), quantity);
         let draft = Draft {
@@ -191,6 +195,59 @@ impl Engine {
             decision_price,
             ..draft
         }
+    }
+
+    /// The market's volatility in a year, as a size that follows it measures it; NaN for the others.
+    fn volatility_of(&self, at: InstrumentId, size: &SizeRule) -> f64 {
+        let SizeRule::VolatilityTarget { volatility, .. } = size else {
+            return f64::NAN;
+        };
+        let calendar = Calendar::of(self.market(at).calendar());
+        let bars = calendar.bars_per_year(self.config.strategy.timeframe);
+        self.desk(at).program.number(*volatility) * libm::sqrt(bars)
+    }
+
+    /// As much of a quantity as the limit on exposure leaves room for.
+    fn within_exposure(
+        &self,
+        at: InstrumentId,
+        price: Price,
+        quantity: Quantity,
+    ) -> Result<Quantity, DenyReason> {
+        let Some(limit) = self.config.strategy.risk.max_exposure else {
+            return Ok(quantity);
+        };
+        let instrument = self.instrument(at);
+        let unit = instrument.notional(price, Quantity(Decimal::ONE)).amount;
+        let ratio = Decimal::from_f64(limit).unwrap_or_default();
+        let most = self.equity().amount.checked_mul(ratio).unwrap_or(Decimal::MAX);
+        let room = (most - self.exposure()).max(Decimal::ZERO);
+        let fits = room.checked_div(unit).unwrap_or_default();
+        let fits = instrument.floor_to_lot(fits.min(quantity.0));
+        if fits.0 > Decimal::ZERO {
+            Ok(fits)
+        } else {
+            Err(DenyReason::MaxExposure { limit })
+        }
+    }
+
+    /// What all positions and all entries on their way are worth, without their signs.
+    fn exposure(&self) -> Decimal {
+        let held = self.places().map(|at| {
+            let quantity = Quantity(self.account.holding(at).quantity().abs());
+            let price = self.market(at).last_price().unwrap_or_default();
+            self.instrument(at).notional(price, quantity).amount
+        });
+        let entries = self
+            .open_orders()
+            .filter(|order| order.purpose == OrderPurpose::Entry);
+        let on_their_way = entries.map(|order| {
+            let price = order.kind.price().unwrap_or(order.decision_price);
+            self.instrument(order.instrument)
+                .notional(price, order.remaining())
+                .amount
+        });
+        held.sum::<Decimal>() + on_their_way.sum::<Decimal>()
     }
 
     /// What the free funds carry of an entry at a price, slippage and fee included.

@@ -315,6 +315,7 @@ impl Engine {
     ) {
         self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
         let finding = self.watch.on_trade(trade.pnl.to_f64());
+        let is_loss = trade.pnl.amount < Decimal::ZERO;
         self.emit(time, EventKind::TradeClosed { trade }, sink);
         if let Some(finding) = finding {
             self.alert_finding(finding, time, sink);
@@ -327,7 +328,11 @@ impl Engine {
             sink,
         );
         if self.is_traded(at) {
-            let cooldown = self.config.strategy.risk.cooldown;
+            let risk = &self.config.strategy.risk;
+            let cooldown = match is_loss {
+                true => risk.cooldown.max(risk.cooldown_after_loss),
+                false => risk.cooldown,
+            };
             let desk = self.desk_mut(at);
             desk.stakes.end_position();
             desk.cooldown_left = cooldown;

@@ -200,11 +200,18 @@ impl Engine {
         }
     }
 
+    /// Whether nothing is held, and nothing on the way that could be.
+    fn is_out(&self) -> bool {
+        self.desks[0].held.quantity == 0.0 && self.open_orders().next().is_none()
+    }
+
     /// How far bars may go and still be quiet; `None` when none can be.
     fn limits(&self, ahead: &Ahead) -> Option<Limits> {
         let held = self.desks[0].held;
         // What reads the position is known for an account that holds nothing.
         let can_be = (held.quantity == 0.0 || ahead.is_of_market())
+            // Before a session's end something happens that no condition tells of.
+            && (self.config.strategy.risk.flatten_before_close.is_none() || self.is_out())
             && self.on_their_way.is_empty()
             && self.config.option_model.is_none()
             && self.markets.iter().all(|market| market.tick_time().is_none());

@@ -4,11 +4,11 @@ use super::desk::{Desk, Held};
 use super::orders::Draft;
 use super::terms::{OrderTerms, takes_next_price};
 use super::{Engine, SessionState, Sink};
-use crate::market::Bar;
+use crate::market::{Bar, Calendar};
 use crate::model::{InstrumentId, OrderId, Price, Quantity, Timestamp};
 use crate::order::{CancelReason, Order, OrderKind, OrderPurpose, TimeInForce};
 use crate::portfolio::TradeSide;
-use crate::strategy::{ConditionSlot, ExitRule, PartRule, PositionView};
+use crate::strategy::{ConditionSlot, EntryRule, ExitRule, PartRule, PositionView, TimeFilter};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
 use std::borrow::Cow;
 
@@ -21,6 +21,19 @@ pub(super) struct Wishes {
     add: bool,
     exit_long: bool,
     exit_short: bool,
+    /// Whether the session ends so soon that nothing else counts.
+    leave: bool,
+}
+
+impl Wishes {
+    /// To be out before the session ends.
+    const LEAVE: Self = Self {
+        enter: None,
+        add: false,
+        exit_long: false,
+        exit_short: false,
+        leave: true,
+    };
 }
 
 /// How much of the position an exit is about.
@@ -96,11 +109,14 @@ impl Engine {
         if !matches!(self.state, SessionState::Running | SessionState::Paused) {
             return None;
         }
+        if self.is_closing(at, time) {
+            return Some(Wishes::LEAVE);
+        }
         let (rules, program) = (&self.config.strategy.rules, &self.desk(at).program);
         if !rules.conditions().any(|slot| program.condition(slot)) {
             return None;
         }
-        let wishes = self.wishes(at, cooling);
+        let wishes = self.wishes(at, cooling, time);
         let are_some = wishes.enter.is_some() || wishes.add || wishes.exit_long || wishes.exit_short;
         are_some.then_some(wishes)
     }
@@ -110,9 +126,9 @@ impl Engine {
         slot.is_some_and(|slot| self.desk(at).program.condition(slot))
     }
 
-    fn wishes(&self, at: InstrumentId, cooling: bool) -> Wishes {
+    fn wishes(&self, at: InstrumentId, cooling: bool, time: Timestamp) -> Wishes {
         let may_enter = self.state == SessionState::Running && !cooling && !self.protection.blocks_entries();
-        let entries = |side| may_enter && self.first_entry(at, side).is_some();
+        let entries = |side| may_enter && self.first_entry(at, side, time).is_some();
         let enter = match (entries(TradeSide::Long), entries(TradeSide::Short)) {
             (true, false) => Some(TradeSide::Long),
             (false, true) => Some(TradeSide::Short),
@@ -122,27 +138,71 @@ impl Engine {
         let rules = &self.config.strategy.rules;
         let adds = |side| {
             let mut additions = rules.entries.iter().filter(|rule| rule.adds_to.is_some());
-            additions.any(|rule| self.holds(at, rule.condition(side)))
+            additions.any(|rule| self.entry_applies(at, rule, side, time))
         };
         let exits = |side| {
-            rules
-                .exits
-                .iter()
-                .any(|rule| self.holds(at, rule.condition(side)))
+            let mut exits = rules.exits.iter();
+            exits.any(|rule| self.exit_applies(at, rule, side, time))
         };
         Wishes {
             enter,
             add: may_enter && self.account.holding(at).side().is_some_and(adds),
             exit_long: exits(TradeSide::Long),
             exit_short: exits(TradeSide::Short),
+            leave: false,
         }
     }
 
+    /// Whether an entry's condition holds at this close, and it may act at this time.
+    pub(super) fn entry_applies(
+        &self,
+        at: InstrumentId,
+        rule: &EntryRule,
+        side: TradeSide,
+        time: Timestamp,
+    ) -> bool {
+        self.holds(at, rule.condition(side)) && self.is_in_time(at, rule.when.as_ref(), time)
+    }
+
+    fn exit_applies(&self, at: InstrumentId, rule: &ExitRule, side: TradeSide, time: Timestamp) -> bool {
+        self.holds(at, rule.condition(side)) && self.is_in_time(at, rule.when.as_ref(), time)
+    }
+
+    fn is_in_time(&self, at: InstrumentId, when: Option<&TimeFilter>, time: Timestamp) -> bool {
+        when.is_none_or(|filter| filter.allows(time, self.market(at).calendar()))
+    }
+
+    /// Whether the regular session ends so soon that the strategy wants to be out: this is the last of its closes that
+    /// leaves it the time it asks for, or a later one.
+    #[inline]
+    fn is_closing(&mut self, at: InstrumentId, time: Timestamp) -> bool {
+        let Some(before) = self.config.strategy.risk.flatten_before_close else {
+            return false;
+        };
+        let calendar = Calendar::of(self.market(at).calendar());
+        let bar = self.config.strategy.timeframe.nanos();
+        let desk = self.desk_mut(at);
+        let end = match desk.session_end {
+            Some(end) if time < end => end,
+            _ => calendar.next_close(time),
+        };
+        desk.session_end = Some(end);
+        end.since(time) < before.nanos().saturating_add(bar)
+    }
+
+    /// Closes the position before the session ends, and withdraws what would open another.
+    fn flatten_for_close<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        self.cancel_entries_in(at, CancelReason::Replaced, time, sink);
+        self.withdraw_partials(at, time, sink);
+        let reason = Cow::Borrowed("before the close");
+        self.close_position(at, OrderPurpose::Exit, reason, time, sink);
+    }
+
     /// The first rule in the file that would open a position in this direction.
-    pub(super) fn first_entry(&self, at: InstrumentId, side: TradeSide) -> Option<u16> {
+    pub(super) fn first_entry(&self, at: InstrumentId, side: TradeSide, time: Timestamp) -> Option<u16> {
         let rules = (0..).zip(&self.config.strategy.rules.entries);
         let mut opening = rules.filter(|(_, rule)| rule.adds_to.is_none());
-        let found = opening.find(|(_, rule)| self.holds(at, rule.condition(side)));
+        let found = opening.find(|(_, rule)| self.entry_applies(at, rule, side, time));
         found.map(|(number, _)| number)
     }
 
@@ -154,6 +214,9 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
+        if wishes.leave {
+            return self.flatten_for_close(at, time, sink);
+        }
         let Some(price) = self.instrument(at).price_from_f64(close) else {
             return;
         };
@@ -173,7 +236,7 @@ impl Engine {
             self.desk_mut(at).reversal = None;
         }
         let turn = wishes.enter.filter(|side| *side != held);
-        let whole = self.first_exit(at, held, |extent| extent == Extent::Whole);
+        let whole = self.first_exit(close, held, |extent| extent == Extent::Whole);
         if whole.is_some() || turn.is_some() {
             self.exit(held, whole, turn.is_some(), close, sink);
             if let Some(side) = turn {
@@ -201,7 +264,7 @@ impl Engine {
         let exits = self.config.strategy.rules.exits.len() as u16;
         for number in (0..exits).filter(|_| wishes.exit_long || wishes.exit_short) {
             let rule = self.exit_rule(number);
-            if self.holds(at, rule.condition(held))
+            if self.exit_applies(at, rule, held, time)
                 && let Extent::Part(quantity) = self.extent(at, rule)
             {
                 self.exit_part(number, held, quantity, close, sink);
@@ -230,7 +293,7 @@ impl Engine {
     fn withdraw_exited<S: Sink>(&mut self, at: InstrumentId, side: TradeSide, time: Timestamp, sink: &mut S) {
         for number in 0..self.config.strategy.rules.exits.len() as u16 {
             let rule = self.exit_rule(number);
-            if rule.close.is_none() && self.holds(at, rule.condition(side)) {
+            if rule.close.is_none() && self.exit_applies(at, rule, side, time) {
                 let of = rule.of.clone();
                 self.withdraw_entries(
                     at,
@@ -278,9 +341,10 @@ impl Engine {
     }
 
     /// The first exit in the file that holds and is about so much of the position.
-    fn first_exit(&self, at: InstrumentId, held: TradeSide, wanted: impl Fn(Extent) -> bool) -> Option<u16> {
+    fn first_exit(&self, close: Close, held: TradeSide, wanted: impl Fn(Extent) -> bool) -> Option<u16> {
+        let Close { at, time, .. } = close;
         let rules = (0..).zip(&self.config.strategy.rules.exits);
-        let mut holding = rules.filter(|(_, rule)| self.holds(at, rule.condition(held)));
+        let mut holding = rules.filter(|(_, rule)| self.exit_applies(at, rule, held, time));
         let found = holding.find(|(_, rule)| wanted(self.extent(at, rule)));
         found.map(|(number, _)| number)
     }

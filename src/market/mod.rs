@@ -22,7 +22,10 @@ pub use action_file::{ActionFileError, DatedAction, actions_within, read_actions
 pub use aggregation::{Aggregated, BarAggregator};
 pub use bar::{Bar, BarError, BarSlice, Bars};
 pub use bar_file::{BarFile, BarFileError, infer_instrument, write_bars_csv};
-pub use calendar::{Calendar, CalendarId, CalendarIdError, Phase, PhaseCursor, PhaseSpan, TradingSession};
+pub use calendar::{
+    Calendar, CalendarId, CalendarIdError, Phase, PhaseCursor, PhaseSpan, TimeZone, TimeZoneError,
+    TradingSession,
+};
 pub use capture::{
     Capture, CaptureError, CaptureEvent, CaptureFile, CaptureFiles, CaptureProblem, CaptureSteps,
     CapturedQuote, CapturedTrade,

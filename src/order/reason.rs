@@ -65,6 +65,18 @@ pub enum DenyReason {
         /// The limit.
         most: f64,
     },
+    /// The strategy's limit on exposure leaves no room.
+    #[error("positions and entries are at the maximum exposure of {:.0} % of the equity", limit * 100.0)]
+    MaxExposure {
+        /// The limit, as a ratio of the equity.
+        limit: f64,
+    },
+    /// The closed trades say that nothing should be risked.
+    #[error("the {trades} trades so far show no edge, so their Kelly size is nothing")]
+    NoEdge {
+        /// How many they are.
+        trades: u64,
+    },
 }
 
 impl DenyReason {
@@ -80,6 +92,8 @@ impl DenyReason {
             Self::Halted { .. } => "halted",
             Self::MaxOpenPositions { .. } => "max_open_positions",
             Self::Correlated { .. } => "max_correlation",
+            Self::MaxExposure { .. } => "max_exposure",
+            Self::NoEdge { .. } => "no_edge",
         }
     }
 }

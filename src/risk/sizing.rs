@@ -1,8 +1,9 @@
 //! How much.
 
+use crate::analytics::TradeRecord;
 use crate::model::{Instrument, Money, Price, Quantity};
 use crate::order::DenyReason;
-use crate::strategy::SizeRule;
+use crate::strategy::{KellyRule, SizeRule};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
 
 /// What a size is worked out from.
@@ -16,6 +17,10 @@ pub struct SizingInputs<'a> {
     pub price: Price,
     /// Distance from entry to the stop loss, in quote currency a unit, if the strategy has one.
     pub stop_distance: Option<f64>,
+    /// Standard deviation of the market's return in a year, as a ratio; NaN while it is not known.
+    pub volatility: f64,
+    /// What the account's closed trades have brought.
+    pub record: TradeRecord,
 }
 
 /// The quantity that a rule asks for, in whole lots.
@@ -24,6 +29,10 @@ pub struct SizingInputs<'a> {
 /// order that can fill. A fixed size is taken at its word: when the funds do not reach, the risk check denies it. `reach`
 /// says the largest quantity that the free funds carry at the price, with slippage and fee on top; it is asked only where it
 /// matters.
+///
+/// A volatility target spends the target over the market's volatility, as a share of the equity: half of it where the
+/// market moves twice as much as the target (Moskowitz, Ooi and Pedersen, *Time series momentum*, Journal of Financial
+/// Economics 104, 2012, scale positions by ex-ante volatility in this way).
 ///
 /// # Errors
 /// [`DenyReason`] when the rule's numbers give no usable quantity.
@@ -37,6 +46,8 @@ pub fn size(
         equity,
         price,
         stop_distance,
+        volatility,
+        record,
     } = *inputs;
     let unit = price.0 * instrument.multiplier();
     let undefined = |what: &str, value: String| DenyReason::Undefined {
@@ -77,6 +88,17 @@ pub fn size(
                 distance * instrument.multiplier(),
             )?)
         }
+        SizeRule::VolatilityTarget { target, .. } => {
+            let weight = target / volatility;
+            if !(volatility > 0.0 && weight.is_finite()) {
+                return Err(undefined("volatility", volatility.to_string()));
+            }
+            headroom(over(equity.checked_mul(share(weight * 100.0)?), unit)?)
+        }
+        SizeRule::Kelly(rule) => {
+            let ratio = kelly(rule, &record)?;
+            headroom(over(equity.checked_mul(share(ratio * 100.0)?), unit)?)
+        }
     };
     if quantity.0 <= Decimal::ZERO {
         return Err(DenyReason::BelowLot {
@@ -84,4 +106,79 @@ pub fn size(
         });
     }
     Ok(quantity)
+}
+
+/// The ratio of the equity to spend by the trades so far.
+///
+/// A trade that wins with probability p brings a, one that loses with q = 1 − p costs b, both as shares of what was spent.
+/// Then spending p/b − q/a of the equity makes it grow fastest (J. L. Kelly, *A New Interpretation of Information Rate*,
+/// Bell System Technical Journal 35, 1956; in this form E. O. Thorp, *The Kelly Criterion in Blackjack, Sports Betting
+/// and the Stock Market*, 2006). The averages of a few trades are poor estimates, and too large a size ruins where too
+/// small a one only grows slower: hence fraction, cap and smallest number of trades.
+fn kelly(rule: &KellyRule, record: &TradeRecord) -> Result<f64, DenyReason> {
+    let trades = record.wins + record.losses;
+    if trades < u64::from(rule.min_trades) {
+        return Ok(rule.initial);
+    }
+    if record.losses == 0 {
+        return Ok(rule.cap);
+    }
+    let no_edge = DenyReason::NoEdge { trades };
+    if record.wins == 0 {
+        return Err(no_edge);
+    }
+    let (wins, losses) = (record.wins as f64, record.losses as f64);
+    let (gain, loss) = (record.win_returns / wins, -record.loss_returns / losses);
+    let (p, q) = (wins / trades as f64, losses / trades as f64);
+    let full = p / loss - q / gain;
+    // Returns and profits can differ in sign only by rounding; what is no number is no edge either.
+    if full > 0.0 {
+        Ok((rule.fraction * full).min(rule.cap))
+    } else {
+        Err(no_edge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALF: KellyRule = KellyRule {
+        fraction: 0.5,
+        cap: 0.8,
+        min_trades: 10,
+        initial: 0.02,
+    };
+
+    fn record(wins: u64, gain: f64, losses: u64, loss: f64) -> TradeRecord {
+        TradeRecord {
+            wins,
+            losses,
+            win_returns: gain * wins as f64,
+            loss_returns: -loss * losses as f64,
+        }
+    }
+
+    #[test]
+    fn the_kelly_size_is_the_fraction_of_the_growth_optimal_one() {
+        // 60 % win 50 %, 40 % lose all of it: 0.6 − 0.4 / 0.5 is negative; with an even bet it is p − q.
+        assert_eq!(kelly(&HALF, &record(6, 1.0, 4, 1.0)), Ok(0.5 * (0.6 - 0.4)));
+        assert!(kelly(&HALF, &record(6, 0.5, 4, 1.0)).is_err());
+        // The optimum is where the derivative of p·ln(1 + f·a) + q·ln(1 − f·b) is zero.
+        let (p, a, b) = (0.55, 0.02, 0.015);
+        let full = 2.0 * kelly(&KellyRule { cap: 1e9, ..HALF }, &record(55, a, 45, b)).expect("an edge");
+        let slope = p * a / (1.0 + full * a) - (1.0 - p) * b / (1.0 - full * b);
+        assert!(slope.abs() < 1e-12, "{slope}");
+    }
+
+    #[test]
+    fn few_trades_are_not_believed_and_the_cap_holds() {
+        assert_eq!(kelly(&HALF, &record(9, 1.0, 0, 0.0)), Ok(0.02));
+        assert_eq!(kelly(&HALF, &record(10, 1.0, 0, 0.0)), Ok(0.8));
+        assert_eq!(kelly(&HALF, &record(9, 1.0, 1, 0.01)), Ok(0.8));
+        assert_eq!(
+            kelly(&HALF, &record(0, 0.0, 10, 0.1)),
+            Err(DenyReason::NoEdge { trades: 10 })
+        );
+    }
 }

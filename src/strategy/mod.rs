@@ -26,9 +26,12 @@ mod expression;
 mod indicator;
 mod problem;
 mod program;
+mod review;
 mod rules;
 mod schema;
 mod spec;
+mod template;
+mod time_filter;
 mod yaml;
 
 pub use compile::compile_expressions;
@@ -36,8 +39,10 @@ pub use condition::ParamCondition;
 pub use problem::Problem;
 pub use program::{Columns, ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{
-    DisplayRule, Distance, EntryRule, ExitRule, OrderRule, OrderRuleKind, PartRule, ProtectionRule,
-    RiskRules, Rules, SizeRule, Spacing, Strategy, TargetRule, TimeInForceRule,
+    DisplayRule, Distance, EntryRule, ExitRule, KellyRule, OrderRule, OrderRuleKind, PartRule,
+    ProtectionRule, RiskRules, Rules, SizeRule, Spacing, Strategy, TargetRule, TimeInForceRule,
 };
 pub use schema::json_schema;
 pub use spec::{ParamSpec, StrategySpec};
+pub use template::{Loader, resolve};
+pub use time_filter::{SessionFilter, TimeFilter};

@@ -1,6 +1,7 @@
 //! A strategy ready to run.
 
 use super::program::{ConditionSlot, NumberSlot, Program};
+use super::time_filter::TimeFilter;
 use crate::model::{Symbol, Timeframe};
 use crate::order::PostOnly;
 use crate::portfolio::TradeSide;
@@ -69,6 +70,8 @@ pub struct EntryRule {
     pub protection: ProtectionRule,
     /// Most times that it may be in a position at once.
     pub max_entries: u32,
+    /// When it may act; `None` for always.
+    pub when: Option<TimeFilter>,
     /// For a rule that only adds: the entry to which, as its place in the list.
     pub adds_to: Option<u16>,
     /// For a rule that only adds: how far the market must have gone since the last fill.
@@ -121,6 +124,8 @@ pub struct ExitRule {
     pub close: Option<PartRule>,
     /// How often in one position it may close a part.
     pub max_exits: u32,
+    /// When it may act; `None` for always.
+    pub when: Option<TimeFilter>,
 }
 
 /// A part of a position.
@@ -293,6 +298,12 @@ pub struct RiskRules {
     pub max_daily_loss: Option<f64>,
     /// Bars after an exit in which no entry is made.
     pub cooldown: u32,
+    /// The same after a trade that lost, if that is longer.
+    pub cooldown_after_loss: u32,
+    /// Most value of all positions and entries together, as a ratio of the equity: sizes are cut to it.
+    pub max_exposure: Option<f64>,
+    /// How long before the end of the regular session the position is closed.
+    pub flatten_before_close: Option<Timeframe>,
 }
 
 /// How the size of an entry is found.
@@ -306,6 +317,29 @@ pub enum SizeRule {
     FixedNotional(#[serde(with = "crate::model::decimal")] Decimal),
     /// As much that the stop loss, if it is hit, costs this percentage of the equity.
     RiskPercent(f64),
+    /// As much that a year's standard deviation of the position's return is a ratio of the equity, if the market goes on
+    /// as it did.
+    VolatilityTarget {
+        /// The ratio: 0.15 is 15 % a year.
+        target: f64,
+        /// Standard deviation of the logarithmic returns of the strategy's bars.
+        volatility: NumberSlot,
+    },
+    /// A fraction of what the session's own closed trades say would make the account grow fastest.
+    Kelly(KellyRule),
+}
+
+/// Size by the trades so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KellyRule {
+    /// How much of the full Kelly fraction: 0.5 is half of it.
+    pub fraction: f64,
+    /// Most of the equity to spend, as a ratio.
+    pub cap: f64,
+    /// Closed trades before they are believed.
+    pub min_trades: u32,
+    /// Ratio of the equity to spend until then.
+    pub initial: f64,
 }
 
 /// A distance from a price.

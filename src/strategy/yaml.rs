@@ -64,6 +64,11 @@ impl Text {
         self.cut_by_comma
     }
 
+    /// Moves the whole text to one place.
+    pub(crate) fn stand_at(&mut self, position: Position) {
+        self.marks = vec![position];
+    }
+
     /// A text that stands alone, as on the command line: line 1 from column 1.
     pub(crate) fn standalone(text: &str) -> Self {
         let columns = 1..=text.chars().count() as u32 + 1;
@@ -293,4 +298,64 @@ impl Cursor<'_> {
         }
         self.step();
     }
+}
+
+/// Writes a tree as YAML that reads back as the same tree, places aside.
+pub(crate) fn write(node: &Node, depth: usize, out: &mut String) {
+    match &node.content {
+        Content::Scalar(text) => write_scalar(text, out),
+        Content::Sequence(nodes) if nodes.is_empty() => out.push_str("[]"),
+        Content::Mapping(entries) if entries.is_empty() => out.push_str("{}"),
+        Content::Sequence(nodes) => {
+            for node in nodes {
+                begin_line(depth, out);
+                out.push_str("- ");
+                write(node, depth + 1, out);
+            }
+        }
+        Content::Mapping(entries) => {
+            for (key, node) in entries {
+                begin_line(depth, out);
+                write_scalar(key, out);
+                out.push_str(": ");
+                write(node, depth + 1, out);
+            }
+        }
+    }
+    if depth == 0 {
+        out.push('\n');
+    }
+}
+
+fn begin_line(depth: usize, out: &mut String) {
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.extend(std::iter::repeat_n("  ", depth));
+}
+
+/// Plain where nothing in the text could mean something to YAML, else in quotes.
+fn write_scalar(text: &Text, out: &mut String) {
+    if text.is_null() {
+        return out.push('~');
+    }
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./".contains(letter);
+    if text.plain && !text.text.is_empty() && text.text.chars().all(plain) {
+        return out.push_str(&text.text);
+    }
+    out.push('"');
+    for letter in text.text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            letter
+                if letter.is_control()
+                    || matches!(letter, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}') =>
+            {
+                out.push_str(&format!("\\U{:08x}", u32::from(letter)));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
 }

@@ -1,8 +1,9 @@
-//! `papertape strategy check`.
+//! `papertape strategy check` and `papertape strategy schema`.
 
 use super::{CliError, backtest::print};
+use crate::services::embedded;
 use clap::Args;
-use papertape::strategy::{Problem, Strategy};
+use papertape::strategy::{Problem, StrategySpec, json_schema};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -20,17 +21,23 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), CliError> {
     let mut report = String::new();
     let mut fine = true;
     for path in &arguments.files {
-        let lines = match std::fs::read_to_string(path) {
-            Ok(source) => match Strategy::compile(&source, &BTreeMap::new(), None) {
-                Ok(_) => Vec::new(),
-                Err(problems) => problems.iter().map(|problem| line(path, problem)).collect(),
+        let lines: Vec<String> = match std::fs::read_to_string(path) {
+            Ok(source) => match review(path, &source) {
+                // A warning is no problem: the file runs.
+                Ok(warnings) => warnings.iter().map(|it| line(path, it, "warning: ")).collect(),
+                Err(problems) => {
+                    fine = false;
+                    problems.iter().map(|it| line(path, it, "")).collect()
+                }
             },
-            Err(error) => vec![format!(
-                "{}:1:1: the file cannot be read: {error}",
-                path.display()
-            )],
+            Err(error) => {
+                fine = false;
+                vec![format!(
+                    "{}:1:1: the file cannot be read: {error}",
+                    path.display()
+                )]
+            }
         };
-        fine &= lines.is_empty();
         for line in lines {
             report.push_str(&line);
             report.push('\n');
@@ -40,10 +47,33 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<(), CliError> {
     if fine { Ok(()) } else { Err(CliError::Reported) }
 }
 
+/// `strategy schema`: the JSON Schema of strategy files.
+pub(super) fn schema() -> Result<(), CliError> {
+    print(&format!("{:#}\n", json_schema()))
+}
+
+/// What is likely a mistake in a file that runs, or what keeps it from running.
+fn review(path: &Path, source: &str) -> Result<Vec<Problem>, Vec<Problem>> {
+    let spec = read(path, source)?;
+    spec.compile(&BTreeMap::new(), None)?;
+    Ok(spec.warnings(&BTreeMap::new()))
+}
+
+/// Reads a file, which may extend one beside it or one of the library.
+pub(super) fn read(path: &Path, source: &str) -> Result<StrategySpec, Vec<Problem>> {
+    StrategySpec::parse_with(source, &|name| {
+        let is_plain = !name.starts_with('.') && !name.contains(['/', '\\']);
+        let folder = path.parent().filter(|_| is_plain)?;
+        let beside = ["yaml", "yml"].map(|suffix| folder.join(format!("{name}.{suffix}")));
+        let found = beside.iter().find_map(|path| std::fs::read_to_string(path).ok());
+        found.or_else(|| embedded(name).map(str::to_owned))
+    })
+}
+
 /// A problem as editors and compilers write it.
-pub(super) fn line(path: &Path, problem: &Problem) -> String {
+pub(super) fn line(path: &Path, problem: &Problem, kind: &str) -> String {
     format!(
-        "{}:{}:{}: {}",
+        "{}:{}:{}: {kind}{}",
         path.display(),
         problem.line,
         problem.column,

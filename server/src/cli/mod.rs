@@ -70,6 +70,8 @@ enum Command {
 enum StrategyCommand {
     /// Report what is wrong with strategy files, as FILE:LINE:COLUMN: message.
     Check(check::CheckArguments),
+    /// Print the JSON Schema of strategy files, for editors.
+    Schema,
 }
 
 /// Runs the program.
@@ -85,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::MonteCarlo(arguments) => monte_carlo::run(&arguments),
         Command::Indicators(arguments) => indicators::run(&arguments),
         Command::Strategy(StrategyCommand::Check(arguments)) => check::run(&arguments),
+        Command::Strategy(StrategyCommand::Schema) => check::schema(),
         Command::Import(arguments) => block_on(import::run(arguments)),
         Command::Verify(arguments) => block_on(verify::run(arguments)),
         Command::Calibrate(arguments) => calibrate::run(&arguments),

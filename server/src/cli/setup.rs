@@ -129,11 +129,11 @@ impl SetupArguments {
         let all = |problems: Vec<Problem>| {
             let lines: Vec<_> = problems
                 .iter()
-                .map(|problem| check::line(path, problem))
+                .map(|problem| check::line(path, problem, ""))
                 .collect();
             CliError::problem(lines.join("\n"))
         };
-        let spec = StrategySpec::parse(&source).map_err(all)?;
+        let spec = check::read(path, &source).map_err(all)?;
         let strategy = spec.compile(overrides, None).map_err(all)?;
         Ok((spec, strategy))
     }

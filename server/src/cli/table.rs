@@ -44,6 +44,10 @@ pub(super) fn report(report: &BacktestReport) -> String {
         actions if flows.is_empty() => actions.to_string(),
         actions => format!("{actions}: {flows}"),
     };
+    let warnings = match report.warnings.as_slice() {
+        [] => "none".to_owned(),
+        warnings => warnings.join("; "),
+    };
     let rows = [
         ("Strategy", report.strategy.name.clone()),
         ("Parameters", params),
@@ -54,6 +58,7 @@ pub(super) fn report(report: &BacktestReport) -> String {
         ("Bars", format!("{} ({span})", report.bars)),
         ("Gaps", gaps),
         ("Actions", actions),
+        ("Warnings", warnings),
         ("Initial capital", report.initial_capital.to_string()),
         ("Final equity", report.final_equity.round_dp(2).to_string()),
         ("Total return", percent(Some(metrics.total_return))),

@@ -3,7 +3,6 @@
 use super::Api;
 use super::extract::Json;
 use super::problem::{Failure, strategy_problem};
-use crate::services::Services;
 use axum::extract::{Path, State};
 use papertape::api::{FieldError, Page, StrategyCard, StrategyDetail};
 use serde::{Deserialize, Serialize};
@@ -37,12 +36,21 @@ pub(super) struct Validation {
     valid: bool,
     /// Each with its place, `strategy:LINE:COLUMN`.
     errors: Vec<FieldError>,
+    /// What is likely a mistake, though the strategy runs.
+    warnings: Vec<FieldError>,
 }
 
-pub(super) async fn validate(Json(request): Json<ValidateRequest>) -> axum::Json<Validation> {
-    let problems = Services::validate(&request.strategy);
+pub(super) async fn validate(
+    State(api): State<Api>,
+    Json(request): Json<ValidateRequest>,
+) -> axum::Json<Validation> {
+    let (errors, warnings) = match api.services.validate(&request.strategy) {
+        Ok(warnings) => (Vec::new(), warnings),
+        Err(problems) => (problems, Vec::new()),
+    };
     axum::Json(Validation {
-        valid: problems.is_empty(),
-        errors: problems.iter().map(strategy_problem).collect(),
+        valid: errors.is_empty(),
+        errors: errors.iter().map(strategy_problem).collect(),
+        warnings: warnings.iter().map(strategy_problem).collect(),
     })
 }

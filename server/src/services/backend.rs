@@ -73,7 +73,10 @@ impl Backend for Services {
     }
 
     fn validate(&self, yaml: String) -> Answer<'_, Vec<String>> {
-        Box::pin(async move { Ok(Self::validate(&yaml).iter().map(ToString::to_string).collect()) })
+        Box::pin(async move {
+            let problems = Self::validate(self, &yaml).err().unwrap_or_default();
+            Ok(problems.iter().map(ToString::to_string).collect())
+        })
     }
 
     fn start_backtest(&self, request: BacktestRequest) -> Answer<'_, BacktestStatus> {

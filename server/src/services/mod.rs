@@ -12,6 +12,8 @@ mod shelf;
 mod strategies;
 mod studies;
 
+pub use shelf::embedded;
+
 pub(crate) use datasets::quality;
 pub use error::ServiceError;
 pub use orders::{Change, Placement, RefusedOrders};

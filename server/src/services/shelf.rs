@@ -2,8 +2,9 @@
 
 use super::ServiceError;
 use papertape::api::{ParamInfo, StrategyCard};
-use papertape::strategy::{ParamSpec, StrategySpec};
+use papertape::strategy::{self, ParamSpec, Problem, StrategySpec};
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::PathBuf,
     sync::{Mutex, PoisonError},
@@ -13,6 +14,15 @@ include!(concat!(env!("OUT_DIR"), "/strategies.rs"));
 
 /// The largest strategy file, in bytes.
 const MAX_FILE: u64 = 256 * 1024;
+
+/// A strategy of the library in the binary, by its slug.
+#[must_use]
+pub fn embedded(slug: &str) -> Option<&'static str> {
+    EMBEDDED
+        .iter()
+        .find(|(known, _)| *known == slug)
+        .map(|(_, source)| *source)
+}
 
 /// The strategy library.
 #[derive(Debug)]
@@ -69,11 +79,11 @@ impl Shelf {
     }
 
     /// What a request means by its strategy: a slug, a name for people, or a whole file. Gives the slug, if any, and
-    /// the source.
+    /// the source with everything that it extends, so that what runs stands on its own.
     pub(super) fn resolve(&self, strategy: &str) -> Result<(Option<String>, String), ServiceError> {
         let asked = strategy.trim();
         if asked.contains('\n') || asked.contains(": ") || asked.starts_with('{') {
-            return Ok((None, strategy.to_owned()));
+            return Ok((None, self.standing_alone(strategy)?));
         }
         let sources = self.sources();
         let slug = if sources.contains_key(asked) {
@@ -85,7 +95,7 @@ impl Shelf {
                 .map(|(slug, _)| slug.clone())
         };
         match slug.and_then(|slug| Some((sources.get(&slug)?.clone(), slug))) {
-            Some((source, slug)) => Ok((Some(slug), source)),
+            Some((source, slug)) => Ok((Some(slug), self.standing_alone(&source)?)),
             None => Err(ServiceError::NoSuch {
                 code: "unknown_strategy",
                 path: "strategy",
@@ -96,21 +106,34 @@ impl Shelf {
         }
     }
 
+    fn standing_alone(&self, source: &str) -> Result<String, ServiceError> {
+        strategy::resolve(source, &|name| self.source(name))
+            .map(Cow::into_owned)
+            .map_err(ServiceError::Strategy)
+    }
+
+    /// Reads a file that may extend one of the library.
+    pub(super) fn read(&self, source: &str) -> Result<StrategySpec, Vec<Problem>> {
+        StrategySpec::parse_with(source, &|name| self.source(name))
+    }
+
     /// A strategy's card, without what backtests add to it.
     pub(super) fn card(&self, slug: &str, source: &str) -> StrategyCard {
+        // What it extends may change where it does not.
+        let whole = self.standing_alone(source).unwrap_or_else(|_| source.to_owned());
         let mut cards = self.cards.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, card)) = cards.get(slug)
-            && known == source
+            && *known == whole
         {
             return card.clone();
         }
-        let card = read_card(slug, source);
-        cards.insert(slug.to_owned(), (source.to_owned(), card.clone()));
+        let card = read_card(slug, self.read(source));
+        cards.insert(slug.to_owned(), (whole, card.clone()));
         card
     }
 }
 
-fn read_card(slug: &str, source: &str) -> StrategyCard {
+fn read_card(slug: &str, read: Result<StrategySpec, Vec<Problem>>) -> StrategyCard {
     let mut card = StrategyCard {
         slug: slug.to_owned(),
         name: slug.to_owned(),
@@ -122,7 +145,7 @@ fn read_card(slug: &str, source: &str) -> StrategyCard {
         running_backtest: None,
         problems: Vec::new(),
     };
-    match StrategySpec::parse(source) {
+    match read {
         Ok(spec) => {
             spec.name().clone_into(&mut card.name);
             spec.description().clone_into(&mut card.description);

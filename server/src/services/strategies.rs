@@ -2,19 +2,21 @@
 
 use super::{ServiceError, Services};
 use papertape::api::{StrategyCard, StrategyDetail};
-use papertape::strategy::{Problem, Strategy};
+use papertape::strategy::Problem;
 use std::collections::BTreeMap;
 
 /// Backtests that a strategy's page lists.
 const LISTED: u32 = 20;
 
 impl Services {
-    /// What is wrong with a strategy's YAML; empty when it can run.
-    #[must_use]
-    pub fn validate(yaml: &str) -> Vec<Problem> {
-        Strategy::compile(yaml, &BTreeMap::new(), None)
-            .err()
-            .unwrap_or_default()
+    /// What is likely a mistake in a strategy's YAML, which runs nevertheless.
+    ///
+    /// # Errors
+    /// What is wrong with it, so that it cannot run.
+    pub fn validate(&self, yaml: &str) -> Result<Vec<Problem>, Vec<Problem>> {
+        let spec = self.shelf.read(yaml)?;
+        spec.compile(&BTreeMap::new(), None)?;
+        Ok(spec.warnings(&BTreeMap::new()))
     }
 
     /// The strategy library, by name.

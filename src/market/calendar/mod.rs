@@ -19,13 +19,15 @@ mod cme_globex;
 mod cursor;
 mod holidays;
 mod schedule;
+mod time_zone;
 mod us_equities;
 mod zone;
 
 pub use cursor::PhaseCursor;
 pub use schedule::PhaseSpan;
+pub use time_zone::{TimeZone, TimeZoneError};
 
-use crate::model::Timestamp;
+use crate::model::{Timeframe, Timestamp};
 use chrono::{Datelike, NaiveDate, TimeDelta, Weekday};
 use schedule::Schedule;
 use serde::{Deserialize, Serialize};
@@ -212,6 +214,26 @@ impl Calendar {
         match self.id {
             CalendarId::Always => 365.0,
             CalendarId::UsEquities | CalendarId::CmeGlobex | CalendarId::Forex => 252.0,
+        }
+    }
+
+    /// How many bars of a timeframe a year has, to annualise what is measured on them: of those shorter than a day, as many
+    /// as an ordinary regular session holds on each of [`Calendar::periods_per_year`] days; of longer ones, by the
+    /// calendar.
+    #[must_use]
+    pub fn bars_per_year(self, timeframe: Timeframe) -> f64 {
+        let session_hours = match self.id {
+            CalendarId::Always | CalendarId::Forex => 24.0,
+            CalendarId::CmeGlobex => 23.0,
+            CalendarId::UsEquities => 6.5,
+        };
+        let days = timeframe.nanos() as f64 / Timeframe::DAY.nanos() as f64;
+        if days > 1.0 {
+            365.0 / days
+        } else if days == 1.0 {
+            self.periods_per_year()
+        } else {
+            self.periods_per_year() * session_hours / (24.0 * days)
         }
     }
 

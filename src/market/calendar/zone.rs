@@ -52,8 +52,13 @@ impl Zone {
 /// the first Sunday of April (Public Law 99-359), before from the last, and until 2006 to the last of October (Uniform
 /// Time Act of 1966; its exceptions of 1974 and 1975 are left out).
 fn daylight_saving(date: NaiveDate) -> bool {
-    let year = date.year();
-    let (begin, end) = match year {
+    let (begin, end) = united_states(date.year());
+    (begin..end).contains(&date)
+}
+
+/// The days on which the clocks of the United States go ahead and back in a year.
+pub(super) fn united_states(year: i32) -> (NaiveDate, NaiveDate) {
+    match year {
         2007.. => (
             nth_weekday(year, 3, Weekday::Sun, 2),
             nth_weekday(year, 11, Weekday::Sun, 1),
@@ -66,8 +71,7 @@ fn daylight_saving(date: NaiveDate) -> bool {
             last_weekday(year, 4, Weekday::Sun),
             last_weekday(year, 10, Weekday::Sun),
         ),
-    };
-    (begin..end).contains(&date)
+    }
 }
 
 /// The `n`th (from 1, at most 4) `weekday` of a month.

@@ -43,13 +43,16 @@ impl StrategySpec {
         let timeframe = timeframe.unwrap_or(self.timeframe);
         let mut compiler = Compiler {
             elaborator: Elaborator::new(&params, &self.definitions, timeframe),
+            timeframe,
             warm_up: 0,
         };
         let series = compiler.series(self);
         let rules = compiler.rules(self);
         let risk = compiler.risk(self);
         let rank = self.rank.as_ref().and_then(|script| compiler.number(script));
-        let Compiler { elaborator, warm_up } = compiler;
+        let Compiler {
+            elaborator, warm_up, ..
+        } = compiler;
         let Elaborator {
             mut graph,
             mut problems,
@@ -151,6 +154,7 @@ fn standalone(elaborator: &mut Elaborator<'_>, script: &Script) -> Result<Number
 /// Lowers the parts of a file. Problems collect in the elaborator, so every part gives something.
 struct Compiler<'a> {
     elaborator: Elaborator<'a>,
+    timeframe: Timeframe,
     warm_up: usize,
 }
 
@@ -213,7 +217,32 @@ impl Compiler<'_> {
                 .as_ref()
                 .and_then(|script| self.count(script, 0))
                 .unwrap_or(0),
+            cooldown_after_loss: risk
+                .cooldown_after_loss
+                .as_ref()
+                .and_then(|script| self.count(script, 0))
+                .unwrap_or(0),
+            max_exposure: risk
+                .max_exposure
+                .as_ref()
+                .and_then(|amount| self.exposure(amount)),
+            flatten_before_close: risk.flatten_before_close.and_then(|(position, length)| {
+                if self.timeframe.nanos() < Timeframe::DAY.nanos() {
+                    return Some(length);
+                }
+                let message =
+                    "flatten_before_close is for bars shorter than a day, which close inside of sessions";
+                let problem = position.problem("risk.flatten_before_close", message);
+                self.elaborator.problems.push(problem);
+                None
+            }),
         }
+    }
+
+    /// A problem of the file's form that shows only now.
+    fn form_problem(&mut self, path: &str, message: &str) {
+        let problem = super::problem::Position::START.problem(path, message);
+        self.elaborator.problems.push(problem);
     }
 
     fn problem(&mut self, script: &Script, message: impl Into<String>) {

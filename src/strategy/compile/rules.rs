@@ -1,6 +1,7 @@
 //! Rules: what opens a position, what adds to it, what closes it.
 
 use super::Compiler;
+use crate::model::Timeframe;
 use crate::strategy::expression::elaborate::Script;
 use crate::strategy::program::ConditionSlot;
 use crate::strategy::program::op::TRUE;
@@ -8,6 +9,7 @@ use crate::strategy::rules::{
     EntryRule, ExitRule, PartRule, ProtectionRule, Rules, SizeRule, Spacing, TargetRule,
 };
 use crate::strategy::spec::{AddSpec, Amount, EntrySpec, ExitSpec, ProtectionSpec, SizeSpec, StrategySpec};
+use crate::strategy::time_filter::{SessionFilter, TimeFilter};
 
 /// Size of an entry when the file does not say: percent of the equity.
 const DEFAULT_SIZE: f64 = 95.0;
@@ -49,6 +51,7 @@ impl Compiler<'_> {
             size: self.size_or_usual(spec.size.as_ref()),
             protection: self.protection(&spec.protection),
             max_entries: self.count_or(spec.max_entries.as_ref(), 1),
+            when: self.when(spec.when.as_ref()),
             adds_to: None,
             spacing: None,
         }
@@ -98,7 +101,20 @@ impl Compiler<'_> {
             of: spec.of.clone(),
             close: spec.close.as_ref().and_then(|amount| self.part(amount)),
             max_exits: self.count_or(spec.max_exits.as_ref(), 1),
+            when: self.when(spec.when.as_ref()),
         }
+    }
+
+    /// A filter, which must leave bars of this timeframe a moment to act.
+    fn when(&mut self, when: Option<&TimeFilter>) -> Option<TimeFilter> {
+        let filter = when?;
+        if filter.session != SessionFilter::Any && self.timeframe.nanos() >= Timeframe::DAY.nanos() {
+            self.form_problem(
+                "when.session",
+                "a session filter is for bars shorter than a day, which close inside of sessions",
+            );
+        }
+        Some(filter.clone())
     }
 
     fn size_or_usual(&mut self, size: Option<&SizeSpec>) -> SizeRule {

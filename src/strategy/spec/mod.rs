@@ -6,11 +6,14 @@ mod risk;
 mod rules;
 pub(crate) mod shape;
 mod size;
+mod when;
 
 use super::expression::elaborate::{Definition, Script};
 use super::problem::{Position, Problem};
 use super::rules::TimeInForceRule;
-use super::yaml;
+use super::template::{self, Loader};
+use super::time_filter::TimeFilter;
+use super::yaml::{self, Node};
 use crate::model::{Symbol, Timeframe};
 use crate::order::PostOnly;
 use serde::{Deserialize, Serialize};
@@ -68,6 +71,7 @@ pub(super) struct EntrySpec {
     pub(super) size: Option<SizeSpec>,
     pub(super) protection: ProtectionSpec,
     pub(super) max_entries: Option<Script>,
+    pub(super) when: Option<TimeFilter>,
     pub(super) add: Option<AddSpec>,
 }
 
@@ -109,6 +113,7 @@ pub(super) struct ExitSpec {
     pub(super) of: Vec<u16>,
     pub(super) close: Option<Amount>,
     pub(super) max_exits: Option<Script>,
+    pub(super) when: Option<TimeFilter>,
 }
 
 /// An order as written.
@@ -160,6 +165,10 @@ pub(super) struct RiskSpec {
     pub(super) max_drawdown: Option<Amount>,
     pub(super) max_daily_loss: Option<Amount>,
     pub(super) cooldown: Option<Script>,
+    pub(super) cooldown_after_loss: Option<Script>,
+    pub(super) max_exposure: Option<Amount>,
+    /// How long before the regular session's end the position is closed, as the place and the length.
+    pub(super) flatten_before_close: Option<(Position, Timeframe)>,
 }
 
 /// How large an entry is, as written.
@@ -168,6 +177,10 @@ pub(super) struct SizeSpec {
     pub(super) method: SizeMethod,
     pub(super) method_position: Position,
     pub(super) value: Script,
+    pub(super) lookback: Option<Script>,
+    pub(super) cap: Option<Amount>,
+    pub(super) min_trades: Option<Script>,
+    pub(super) initial: Option<Amount>,
 }
 
 /// The supported ways to find a size.
@@ -177,6 +190,8 @@ pub(super) enum SizeMethod {
     FixedQuantity,
     FixedNotional,
     RiskPercent,
+    VolatilityTarget,
+    Kelly,
 }
 
 /// An expression that may carry a percent sign.
@@ -192,7 +207,20 @@ impl StrategySpec {
     /// # Errors
     /// Every problem of form that the file has, in the order in which they stand in it.
     pub fn parse(yaml: &str) -> Result<Self, Vec<Problem>> {
+        Self::read(yaml::parse(yaml).map_err(|problem| vec![problem])?)
+    }
+
+    /// Reads a file that may extend another one, which `loader` gives by its name.
+    ///
+    /// # Errors
+    /// As [`StrategySpec::parse`], and that the template is not known or leads back to itself. What is wrong with
+    /// something from the template is told at the place that names it.
+    pub fn parse_with(yaml: &str, loader: &Loader<'_>) -> Result<Self, Vec<Problem>> {
         let root = yaml::parse(yaml).map_err(|problem| vec![problem])?;
+        Self::read(template::merged(root, loader)?)
+    }
+
+    fn read(root: Node) -> Result<Self, Vec<Problem>> {
         reader::read(&root).map_err(|mut problems| {
             problems.sort_by_key(|problem| (problem.line, problem.column));
             problems
@@ -227,5 +255,66 @@ impl StrategySpec {
     #[must_use]
     pub fn params(&self) -> &[ParamSpec] {
         &self.params
+    }
+}
+
+impl OrderSpec {
+    /// Every expression in it.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let prices = match &self.kind {
+            OrderKindSpec::Market => [None, None],
+            OrderKindSpec::Limit { price } => [Some(price), None],
+            OrderKindSpec::Stop { stop_price } | OrderKindSpec::TakeProfit { stop_price } => {
+                [Some(stop_price), None]
+            }
+            OrderKindSpec::StopLimit { stop_price, price }
+            | OrderKindSpec::TakeProfitLimit { stop_price, price } => [Some(stop_price), Some(price)],
+            OrderKindSpec::TrailingStop { trail } => [Some(&trail.script), None],
+        };
+        let expiry = match &self.time_in_force {
+            TimeInForceSpec::Word(_) => None,
+            TimeInForceSpec::Bars(script) => Some(script),
+        };
+        let display = self.display.as_ref().map(|amount| &amount.script);
+        prices.into_iter().flatten().chain(expiry).chain(display)
+    }
+}
+
+impl ProtectionSpec {
+    /// Whether it protects nothing.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.stop_loss.is_none() && self.take_profit.is_empty() && self.trailing_stop.is_none()
+    }
+
+    /// Every expression in it.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let targets = self.take_profit.iter();
+        let targets = targets.flat_map(|target| std::iter::once(&target.at).chain(&target.close));
+        let stops = self.stop_loss.iter().chain(&self.trailing_stop);
+        stops.chain(targets).map(|amount| &amount.script)
+    }
+}
+
+impl SizeSpec {
+    /// Every expression in it.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let amounts = self.cap.iter().chain(&self.initial).map(|amount| &amount.script);
+        let scripts = std::iter::once(&self.value).chain(&self.lookback);
+        scripts.chain(&self.min_trades).chain(amounts)
+    }
+}
+
+impl RiskSpec {
+    /// Every expression in it.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let amounts = [&self.max_drawdown, &self.max_daily_loss, &self.max_exposure];
+        let scripts = [
+            &self.max_entries,
+            &self.max_open_positions,
+            &self.cooldown,
+            &self.cooldown_after_loss,
+        ];
+        let amounts = amounts.into_iter().flatten().map(|amount| &amount.script);
+        scripts.into_iter().flatten().chain(amounts)
     }
 }

@@ -78,6 +78,10 @@ impl Reader {
 
     fn strategy(&mut self, root: &Node) -> Option<StrategySpec> {
         let top = self.section(root, "", &shape::STRATEGY)?;
+        if let Some(node) = top.get("extends") {
+            let message = "another strategy can be extended only where there is a library to take it from";
+            self.problem(node.position, "extends", message);
+        }
         let name = match top.get("name") {
             Some(node) => self.text(node, "name").unwrap_or_default(),
             None => {
@@ -92,7 +96,9 @@ impl Reader {
             .get("symbols")
             .map(|node| self.symbols(node))
             .unwrap_or_default();
-        let timeframe = top.get("timeframe").and_then(|node| self.timeframe(node));
+        let timeframe = top
+            .get("timeframe")
+            .and_then(|node| self.timeframe(node, "timeframe"));
         let (params, param_positions) = top
             .get("params")
             .map(|node| self.params(node))
@@ -212,12 +218,12 @@ impl Reader {
         symbols
     }
 
-    fn timeframe(&mut self, node: &Node) -> Option<Timeframe> {
-        let text = self.scalar(node, "timeframe")?;
+    pub(super) fn timeframe(&mut self, node: &Node, path: &str) -> Option<Timeframe> {
+        let text = self.scalar(node, path)?;
         match text.text.parse() {
             Ok(timeframe) => Some(timeframe),
             Err(error) => {
-                self.problem(node.position, "timeframe", format!("{error}"));
+                self.problem(node.position, path, format!("{error}"));
                 None
             }
         }

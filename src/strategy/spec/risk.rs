@@ -2,6 +2,7 @@
 
 use super::reader::Reader;
 use super::{OrderSpec, ProtectionSpec, RiskSpec, SizeSpec, shape};
+use crate::strategy::time_filter::TimeFilter;
 use crate::strategy::yaml::Node;
 
 /// What the file says for all rules.
@@ -11,6 +12,7 @@ pub(super) struct Usual {
     pub(super) exit_order: OrderSpec,
     pub(super) size: Option<SizeSpec>,
     pub(super) protection: ProtectionSpec,
+    pub(super) when: Option<TimeFilter>,
     /// Whether there is a stop loss that could not be read, which has been said.
     pub(super) stop_loss_failed: bool,
 }
@@ -27,10 +29,16 @@ impl Reader {
         let mut amount = |key| self.amount(section.get(key)?, &section.path(key));
         let max_drawdown = amount("max_drawdown");
         let max_daily_loss = amount("max_daily_loss");
+        let max_exposure = amount("max_exposure");
         let mut script = |key| self.script(section.get(key)?, &section.path(key));
         let max_entries = script("max_entries");
         let max_open_positions = script("max_open_positions");
         let cooldown = script("cooldown");
+        let cooldown_after_loss = script("cooldown_after_loss");
+        let flatten_before_close = section.get("flatten_before_close").and_then(|node| {
+            let path = section.path("flatten_before_close");
+            Some((node.position, self.timeframe(node, &path)?))
+        });
         let usual = Usual {
             stop_loss_failed: protection.stop_loss.is_none()
                 && section.get("stop_loss").is_some_and(|node| !node.is_none_word()),
@@ -44,6 +52,9 @@ impl Reader {
             max_drawdown,
             max_daily_loss,
             cooldown,
+            cooldown_after_loss,
+            max_exposure,
+            flatten_before_close,
         };
         (usual, risk)
     }

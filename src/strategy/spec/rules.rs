@@ -26,9 +26,11 @@ impl Reader {
             order("entry").unwrap_or_default(),
             order("exit").unwrap_or_default(),
         );
+        let when = top.get("when").and_then(|node| self.when(node, "when"));
         let usual = Usual {
             entry_order,
             exit_order,
+            when,
             ..usual.clone()
         };
         let mut entries: Vec<EntrySpec> = Vec::new();
@@ -146,8 +148,13 @@ impl Reader {
                 self.problem_once(size.method_position, "risk.size.method", message);
             }
         }
-        let mut script = |key| self.script(section.get(key)?, &section.path(key));
-        let max_entries = script("max_entries");
+        let max_entries = section
+            .get("max_entries")
+            .and_then(|node| self.script(node, &section.path("max_entries")));
+        let when = match section.get("when") {
+            Some(node) => self.when(node, &section.path("when")),
+            None => usual.when.clone(),
+        };
         Some(EntrySpec {
             name,
             long,
@@ -156,6 +163,7 @@ impl Reader {
             size,
             protection,
             max_entries,
+            when,
             add,
         })
     }
@@ -221,6 +229,9 @@ impl Reader {
             let message = "max_exits counts the parts that an exit closes: give it a close, such as 50%";
             self.problem(node.position, &section.path("max_exits"), message);
         }
+        let when = section
+            .get("when")
+            .and_then(|node| self.when(node, &section.path("when")));
         Some(ExitSpec {
             name,
             long,
@@ -229,6 +240,7 @@ impl Reader {
             of,
             close,
             max_exits,
+            when,
         })
     }
 

@@ -4,6 +4,8 @@
 
 use super::order::{FORMS, POST_ONLY, TIMES_IN_FORCE};
 use super::size::METHODS;
+use super::when::SESSIONS;
+use crate::market::TimeZone;
 
 /// A mapping with known keys.
 #[derive(Debug)]
@@ -73,6 +75,11 @@ pub(crate) static STRATEGY: Shape = Shape {
         key("name", Holds::Text, "What the strategy is called."),
         key("description", Holds::Text, "For people."),
         key(
+            "extends",
+            Holds::Text,
+            "Another strategy, of which this file says only what is different.",
+        ),
+        key(
             "symbols",
             one_or_list(&[Holds::Text, Holds::List(&Holds::Text)]),
             "Instruments that the start form proposes, such as BTC/USDT.",
@@ -98,6 +105,11 @@ pub(crate) static STRATEGY: Shape = Shape {
             "When to open a position: one rule, or a list of rules with names.",
         ),
         key(
+            "when",
+            Holds::Shape(&WHEN),
+            "When entries may act that say nothing else themselves.",
+        ),
+        key(
             "exit",
             one_or_list(&[Holds::Shape(&EXIT), Holds::List(&Holds::Shape(&EXIT))]),
             "When to close it: one rule, or a list of rules with names.",
@@ -114,7 +126,7 @@ pub(crate) static STRATEGY: Shape = Shape {
             "Of several symbols that want to enter at one close, the one for which this is highest comes first.",
         ),
     ],
-    required: &["name", "entry"],
+    required: &["name"],
 };
 
 /// One parameter.
@@ -169,6 +181,7 @@ pub(crate) static ENTRY: Shape = Shape {
         STOP_LOSS,
         TAKE_PROFIT,
         TRAILING_STOP,
+        WHEN_KEY,
         key(
             "max_entries",
             Holds::Expression,
@@ -205,6 +218,38 @@ pub(crate) static ADD: Shape = Shape {
         ),
         key("max", Holds::Expression, "Most additions. Default: 1."),
         SIZE,
+    ],
+    required: &[],
+};
+
+const WHEN_KEY: Key = key("when", Holds::Shape(&WHEN), "When it may act.");
+
+/// When rules may act.
+pub(crate) static WHEN: Shape = Shape {
+    name: "when",
+    keys: &[
+        key(
+            "days",
+            one_or_list(&[Holds::Text, Holds::List(&Holds::Text)]),
+            "Days of the week: mon, tue, wed, thu, fri, sat, sun, or ranges such as mon..fri.",
+        ),
+        key(
+            "hours",
+            one_or_list(&[Holds::Text, Holds::List(&Holds::Text)]),
+            "Stretches of the day such as 09:30-16:00, which hold their first moment and not their last.",
+        ),
+        key(
+            "timezone",
+            Holds::Words(|| TimeZone::ALL.iter().map(|zone| zone.as_str()).collect()),
+            "Whose clocks days, hours and dates go by. Default: UTC.",
+        ),
+        key("from", Holds::Text, "The first date or time."),
+        key("to", Holds::Text, "The date or time before which it ends."),
+        key(
+            "session",
+            Holds::Words(|| SESSIONS.iter().map(|(word, _)| *word).collect()),
+            "Phases of the market, by its own calendar. Default: any.",
+        ),
     ],
     required: &[],
 };
@@ -258,6 +303,7 @@ pub(crate) static EXIT: Shape = Shape {
             Holds::Shape(&ORDER),
             "By which order, in place of orders.exit.",
         ),
+        WHEN_KEY,
     ],
     required: &[],
 };
@@ -357,6 +403,21 @@ pub(crate) static RISK: Shape = Shape {
             Holds::Expression,
             "Bars after an exit without entries.",
         ),
+        key(
+            "cooldown_after_loss",
+            Holds::Expression,
+            "The same after a trade that lost, if that is longer.",
+        ),
+        key(
+            "max_exposure",
+            Holds::Amount,
+            "Most value of all positions and entries together, as a share of the equity: sizes are cut to it.",
+        ),
+        key(
+            "flatten_before_close",
+            Holds::Text,
+            "How long before the end of the regular session the position is closed, such as 15m; no entries from then on.",
+        ),
     ],
     required: &[],
 };
@@ -371,6 +432,26 @@ pub(crate) static SIZE_SHAPE: Shape = Shape {
             "How the size is found.",
         ),
         key("value", Holds::Amount, "What the method works with."),
+        key(
+            "lookback",
+            Holds::Expression,
+            "Of volatility_target: bars over which volatility is measured. Default: 60.",
+        ),
+        key(
+            "cap",
+            Holds::Amount,
+            "Of kelly: most of the equity to spend, in percent. Default: 100.",
+        ),
+        key(
+            "min_trades",
+            Holds::Expression,
+            "Of kelly: closed trades before they are believed. Default: 30.",
+        ),
+        key(
+            "initial",
+            Holds::Amount,
+            "Of kelly: percent of the equity to spend until then. Default: 1.",
+        ),
     ],
     required: &["method", "value"],
 };
