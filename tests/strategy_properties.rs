@@ -83,6 +83,11 @@ const EVERYTHING: &[&str] = &[
     "prev(close, 3)",
     "close[2]",
     "nz(close[5], open)",
+    "bop",
+    "typprice + wclprice",
+    "hl2 - hlc3 + ohlc4",
+    "abs(close - open) + sqrt(high) + exp(low / 1000)",
+    "round(close / 3) + floor(close / 7) + ceil(close / 11)",
     "hour * 60 + minute + weekday",
     "log(close) % 0.5",
     "close > open ? high : low",
@@ -99,6 +104,25 @@ const EVERYTHING: &[&str] = &[
     "nz(unrealized_return, 0)",
     "sma(1 / (close - open), 2)",
 ];
+
+/// Every name that expressions may call, as programs and files rely on them.
+const NAMES: &str = "sma ema wma dema tema trima kama t3 rsi macd bbands atr natr trange adx adxr plus_di minus_di dx cci stoch \
+    stochf stochrsi willr mfi obv ad adosc roc rocp mom trix ppo apo cmo aroon aroonosc ultosc sar linearreg linearreg_slope \
+    stddev var correl beta max min sum midpoint midprice typprice wclprice bop highest lowest donchian keltner supertrend vwap \
+    volume_profile zscore percent_rank cross_above cross_below crosses rising falling bars_since value_when prev abs sqrt log \
+    exp round floor ceil nz hour minute weekday position_size entry_price bars_in_trade unrealized_return open high low close \
+    volume hl2 hlc3 ohlc4";
+
+#[test]
+fn no_name_of_the_language_is_left_out_of_these_properties() {
+    let all = EVERYTHING.join(" ");
+    let words: Vec<&str> = all
+        .split(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
+        .collect();
+    for name in NAMES.split_whitespace() {
+        assert!(words.contains(&name), "{name} is not among the expressions");
+    }
+}
 
 fn program() -> (Program, Vec<NumberSlot>) {
     let expressions: Vec<String> = EVERYTHING.iter().map(|text| (*text).to_owned()).collect();
