@@ -209,6 +209,7 @@ fn good() -> Vec<String> {
     let mut files: Vec<_> = std::fs::read_dir(format!("{root}/strategies"))
         .expect("the library")
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|suffix| suffix == "yaml"))
         .collect();
     files.sort();
     let library = files

@@ -434,8 +434,8 @@ fn a_mistake_in_the_form_is_placed_at_its_key_or_value() {
             "3:32: this must be a whole number, at least 1; it is 0",
         ),
         (
-            &format!("name: x\n{entry}risk: {{size: {{method: keli, value: 1}}}}\n"),
-            "3:23: 'keli' is not a method: one of percent_of_equity, fixed_quantity, fixed_notional, risk_percent, \
+            &format!("name: x\n{entry}risk: {{size: {{method: kely, value: 1}}}}\n"),
+            "3:23: 'kely' is not a method: one of percent_of_equity, fixed_quantity, fixed_notional, risk_percent, \
              volatility_target, kelly; did you mean 'kelly'?",
         ),
         (
@@ -781,47 +781,47 @@ fn a_mistake_in_times_is_placed_and_told() {
     for (when, expected) in [
         (
             "days: mno",
-            "2:33: 'mno' is not a day: write mon, tue, wed, thu, fri, sat, sun, or a range such as mon..fri; did you mean 'mon'?",
+            "2:34: 'mno' is not a day: write mon, tue, wed, thu, fri, sat, sun, or a range such as mon..fri; did you mean 'mon'?",
         ),
-        ("days: [mon, fri..]", "2:39: '' is not a day"),
+        ("days: [mon, fri..]", "2:40: '' is not a day"),
         (
             "hours: 9-16",
-            "2:34: '9-16' is not a stretch of hours: write one such as 09:30-16:00 or 22:00-02:00",
+            "2:35: '9-16' is not a stretch of hours: write one such as 09:30-16:00 or 22:00-02:00",
         ),
         (
             "hours: ['25:00-26:00']",
-            "2:35: '25:00-26:00' is not a stretch of hours",
+            "2:36: '25:00-26:00' is not a stretch of hours",
         ),
         (
             "hours: '10:00-10:00'",
-            "2:34: '10:00-10:00' is not a stretch of hours",
+            "2:35: '10:00-10:00' is not a stretch of hours",
         ),
         (
             "hours: '10:60-11:00'",
-            "2:34: '10:60-11:00' is not a stretch of hours",
+            "2:35: '10:60-11:00' is not a stretch of hours",
         ),
         (
             "timezone: America/NewYork",
-            "2:37: 'America/NewYork' is not a time zone that is known here: write UTC or a name such as America/New_York; did you mean 'America/New_York'?",
+            "2:38: 'America/NewYork' is not a time zone that is known here: write UTC or a name such as America/New_York; did you mean 'America/New_York'?",
         ),
         (
             "timezone: Mars",
-            "2:37: 'Mars' is not a time zone that is known here",
+            "2:38: 'Mars' is not a time zone that is known here",
         ),
         (
             "from: soon",
-            "2:33: 'soon' is not a date: write one such as 2024-01-31 or 2024-01-31T09:30:00Z",
+            "2:34: 'soon' is not a date: write one such as 2024-01-31 or 2024-01-31T09:30:00Z",
         ),
-        ("from: 20240131", "2:33: '20240131' is not a date"),
+        ("from: 20240131", "2:34: '20240131' is not a date"),
         (
             "from: 2024-02-01, to: 2024-01-01",
-            "2:49: this is not after 'from': the rule could never act",
+            "2:50: this is not after 'from': the rule could never act",
         ),
         (
             "session: reglar",
-            "2:36: 'reglar' is not a session: one of any, regular, extended; did you mean 'regular'?",
+            "2:37: 'reglar' is not a session: one of any, regular, extended; did you mean 'regular'?",
         ),
-        ("hour: 9", "2:27: unknown key 'hour'; did you mean 'hours'?"),
+        ("hour: 9", "2:28: unknown key 'hour'; did you mean 'hours'?"),
     ] {
         assert_told(
             &format!("name: x\nentry: {{long: true, when: {{{when}}}}}\n"),

@@ -72,7 +72,7 @@ fn entries_keep_to_the_hours_of_their_zone() {
 fn an_exit_may_have_hours_of_its_own() {
     let mut bench = shares(
         "entry: {long: position_size == 0}\nexit: {name: lunch, long: true, when: {hours: '12:00-13:00', timezone: America/New_York}}\n\
-         risk: {size: {method: fixed_quantity, value: 1}}\n",
+         risk: {size: {method: fixed_quantity, value: 1}, cooldown: 1000}\n",
     );
     minutes(&mut bench, "2024-01-10T16:50:00Z", 12, 100.0);
     assert_eq!(
@@ -165,8 +165,8 @@ fn kelly_begins_small_and_then_believes_the_trades() {
          risk: {size: {method: kelly, value: 50%, cap: 40%, min_trades: 4, initial: 10%}}\n",
     );
     let mut spent = Vec::new();
-    // Bought at 100, sold at the second price: three win 4 %, one loses 2 %, and so on.
-    for sold in [104.0, 104.0, 98.0, 104.0, 98.0, 98.0, 98.0, 98.0, 98.0] {
+    // Bought at 100, sold at the second price: three win 4 %, the others lose as much.
+    for sold in [104.0, 104.0, 96.0, 104.0, 96.0, 96.0, 96.0, 96.0] {
         bench.forget().flat(2, 100.0).flat(2, sold);
         let order = bench.events.iter().find_map(|event| match &event.kind {
             EventKind::OrderSubmitted { order } => Some(order.quantity.to_f64() * 100.0),
@@ -180,9 +180,9 @@ fn kelly_begins_small_and_then_believes_the_trades() {
         (share(0) - 0.10).abs() < 1e-3 && (share(3) - 0.10).abs() < 2e-3,
         "{spent:?}"
     );
-    // 0.75 / 0.02 − 0.25 / 0.04 is far above the cap.
+    // 0.75 / 0.04 − 0.25 / 0.04 is far above the cap.
     assert!((share(4) - 0.40).abs() < 0.01, "{spent:?}");
-    // Once losers outnumber what the winners bring, nothing is bought.
+    // Once there are as many losers as winners, nothing is bought.
     assert_eq!(spent.last(), Some(&0.0), "{spent:?}");
     let denied = bench
         .journal()

@@ -162,6 +162,10 @@ impl Review<'_> {
             };
             let text = ranges::text(subject);
             let own = self.scope.range(subject);
+            if own.intersection(allowed).is_empty() {
+                // Told where it stands.
+                continue;
+            }
             let room = known.entry(text.clone()).or_insert(own);
             *room = room.intersection(allowed);
             if room.is_empty() {

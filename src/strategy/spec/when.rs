@@ -95,8 +95,9 @@ impl Reader {
             }
             found
         };
-        let (first, last) = (day(first), day(last));
-        let (first, last) = (first?, last?);
+        let first_day = day(first);
+        let last_day = if first == last { first_day } else { day(last) };
+        let (first, last) = (first_day?, last_day?);
         // A range may go over the end of the week.
         let length = (last + 7 - first) % 7;
         Some((0..=length).fold(0, |bits, step| bits | 1 << ((first + step) % 7)))
