@@ -26,10 +26,16 @@ pub(super) struct PlannedEntry {
 }
 
 impl Engine {
-    /// Enters by every rule that wants to, in the file's order, as far as the limits on entries let it.
-    pub(super) fn enter_all<S: Sink>(&mut self, side: TradeSide, close: Close, sink: &mut S) {
+    /// Enters by every rule that wants to and that `may`, in the file's order, as far as the limits on entries let it.
+    pub(super) fn enter_all<S: Sink>(
+        &mut self,
+        side: TradeSide,
+        may: impl Fn(&EntryRule) -> bool,
+        close: Close,
+        sink: &mut S,
+    ) {
         for rule in 0..self.config.strategy.rules.entries.len() as u16 {
-            if self.may_enter_by(rule, side, close) {
+            if may(self.entry_rule(rule)) && self.may_enter_by(rule, side, close) {
                 let planned = self
                     .may_hold(close.at)
                     .and_then(|()| self.plan_entry(rule, side, close));

@@ -270,8 +270,10 @@ impl Engine {
                 self.exit_part(number, held, quantity, close, sink);
             }
         }
-        if wishes.enter == Some(held) || wishes.add {
-            self.enter_all(held, close, sink);
+        let enters = wishes.enter == Some(held);
+        if enters || wishes.add {
+            // Where both directions contradict each other, what is held may still be added to.
+            self.enter_all(held, |rule| enters || rule.adds_to.is_some(), close, sink);
         }
     }
 
@@ -285,7 +287,7 @@ impl Engine {
             }
         }
         if let Some(side) = wishes.enter {
-            self.enter_all(side, close, sink);
+            self.enter_all(side, |_| true, close, sink);
         }
     }
 

@@ -56,7 +56,11 @@ impl StrategySpec {
                 .chain(&exit.max_exits)
                 .chain(exit.order.scripts())
         });
-        definitions.chain(rules).chain(exits).chain(self.risk.scripts())
+        definitions
+            .chain(rules)
+            .chain(exits)
+            .chain(self.risk.scripts())
+            .chain(&self.rank)
     }
 }
 

@@ -84,6 +84,10 @@ fn with_template(mut root: Node, loader: &Loader<'_>, chain: &mut Vec<String>) -
     };
     let mut template = template;
     stand_at(&mut template, at);
+    // Two strategies of one name could not be told apart.
+    if let Content::Mapping(entries) = &mut template.content {
+        entries.retain(|(key, _)| key.text != "name");
+    }
     if let Content::Mapping(entries) = &mut root.content {
         entries.remove(index);
     }

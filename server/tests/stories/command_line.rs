@@ -237,6 +237,63 @@ fn strategy_check_names_file_line_and_column() {
 }
 
 #[test]
+fn strategy_check_warns_and_is_still_content() {
+    let data = folder();
+    let odd = file(
+        &data,
+        "odd.yaml",
+        "name: x\nentry:\n  long: hour > 24\nexit: {long: close < open}\n",
+    );
+    let output = run(&["strategy", "check", path(&odd)]);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (
+            Some(0),
+            format!(
+                "{}:3:9: warning: this can never be true: hour is from 0 to 23\n",
+                path(&odd)
+            )
+        )
+    );
+}
+
+#[test]
+fn a_file_extends_one_beside_it_and_one_of_the_library() {
+    let data = folder();
+    file(&data, "base.yaml", CROSS);
+    let beside = file(&data, "beside.yaml", "name: x\nextends: base\n");
+    let library = file(
+        &data,
+        "library.yaml",
+        "name: x\nextends: sma-cross\nparams: {fast: 7}\n",
+    );
+    let lost = file(&data, "lost.yaml", "name: x\nextends: ../base\n");
+    let output = run(&["strategy", "check", path(&beside), path(&library)]);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout).as_str()),
+        (Some(0), "")
+    );
+    let output = run(&["strategy", "check", path(&lost)]);
+    assert_eq!(output.status.code(), Some(1));
+    let words = text(&output.stdout);
+    assert!(
+        words.contains(":2:10: there is no strategy '../base' to extend"),
+        "{words}"
+    );
+}
+
+#[test]
+fn the_schema_is_printed_as_it_is_published() {
+    let output = run(&["strategy", "schema"]);
+    assert_eq!(output.status.code(), Some(0));
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../public/strategy.schema.json");
+    assert_eq!(
+        text(&output.stdout),
+        std::fs::read_to_string(published).expect("the schema")
+    );
+}
+
+#[test]
 fn indicators_are_csv_with_empty_cells_where_they_are_undefined() {
     let data = folder();
     let bars = file(

@@ -172,8 +172,24 @@ fn strategies_are_validated_with_places() {
     let fine = server.post("/strategies/validate", &json!({"strategy": BUSY}));
     assert_eq!(
         (fine.status, fine.json()),
-        (200, json!({"valid": true, "errors": []}))
+        (200, json!({"valid": true, "errors": [], "warnings": []}))
     );
+    let odd = server.post(
+        "/strategies/validate",
+        &json!({"strategy": "name: x\nentry: {long: 'rsi(close, 3) > 100'}\nexit: {long: close < open}\n"}),
+    );
+    assert_eq!(
+        odd.json(),
+        json!({"valid": true, "errors": [], "warnings": [
+            {"path": "strategy:2:16", "message": "this can never be true: rsi(close, 3) is from 0 to 100"}
+        ]})
+    );
+    let template =
+        |name: &str| json!({"strategy": format!("name: x\nextends: {name}\nparams: {{fast: 12}}\n")});
+    let known = server.post("/strategies/validate", &template("sma-cross"));
+    assert_eq!(known.json()["valid"], true, "{}", known.json());
+    let unknown = server.post("/strategies/validate", &template("sma-crosss"));
+    assert_eq!(unknown.json()["errors"][0]["path"], "strategy:2:10");
     let wrong = server.post(
         "/strategies/validate",
         &json!({"strategy": "name: x\ntimeframe: 5m\nentry:\n  long: smaa(close, 3) > 1\n"}),
