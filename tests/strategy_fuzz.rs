@@ -4,6 +4,9 @@
 //! Each input follows from its number. `PAPERTAPE_FUZZ_INPUTS=10000000 cargo test -p papertape --test strategy_fuzz --
 //! --nocapture` is the long run; `PAPERTAPE_FUZZ_FROM=N` begins at a number, to repeat what it found.
 
+// Hangs are measured by the clock.
+#![allow(clippy::disallowed_methods)]
+
 use papertape::market::Bar;
 use papertape::model::{Timeframe, Timestamp};
 use papertape::strategy::{PositionView, Strategy, StrategySpec, compile_expressions, resolve};

@@ -143,10 +143,13 @@ fn a_volatility_target_spends_the_target_over_the_volatility() {
     for close in closes {
         bench.bar(close, close, close, close);
     }
-    let returns: Vec<f64> = closes.windows(2).map(|pair| (pair[1] / pair[0]).ln()).collect();
+    let returns: Vec<f64> = closes
+        .windows(2)
+        .map(|pair| libm::log(pair[1] / pair[0]))
+        .collect();
     let last = &returns[returns.len() - 4..];
     let mean = last.iter().sum::<f64>() / 4.0;
-    let deviation = (last.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / 4.0).sqrt();
+    let deviation = (last.iter().map(|it| (it - mean) * (it - mean)).sum::<f64>() / 4.0).sqrt();
     // Minutes of a market that never closes.
     let yearly = deviation * (365.0 * 24.0 * 60.0_f64).sqrt();
     let expected = 10_000.0 * (0.5 / yearly) / 100.5;
