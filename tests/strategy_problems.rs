@@ -109,7 +109,7 @@ fn a_mistake_in_an_expression_is_placed_inside_it() {
         ),
         (
             "(close of ETH/USDT) of BTC/USDT > 1",
-            "4:18: this is of BTC/USDT already: leave 'of ETH/USDT' out",
+            "4:19: this is of BTC/USDT already: leave 'of ETH/USDT' out",
         ),
         (
             "position_size of ETH/USDT > 1",

@@ -42,7 +42,8 @@ impl Reader {
             let name = self.rule_name(&section, &names, path != "entry");
             entries.extend(self.entry(&section, name, &usual));
         }
-        if !has_entry(top) {
+        // One that extends another has its entries from there.
+        if !has_entry(top) && top.get("extends").is_none() {
             let message = "the strategy never enters: give entry.long, entry.short or both";
             self.problem(top.position, "entry", message);
         }
