@@ -1,7 +1,6 @@
 //! Studies: one at a time, because each takes all cores; with progress, and an end on request that keeps what is done.
 //!
-//! They are kept in memory, the last few of them: what a study proves is printed by the command line and shown by its
-//! page, and any of it can be had again from its request.
+//! They are kept in memory, the last few of them: what a study found can be had again from its request.
 
 use super::backtests::Prepared;
 use super::{ServiceError, Services, wall_clock};
