@@ -8,8 +8,8 @@
     reason = "a problem is as large as its words, made once per failed call"
 )]
 
+use crate::wire::{Wire, Wired};
 use leptos::prelude::*;
-use leptos::server_fn::codec::{Json, JsonEncoding};
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, ProblemDetails,
@@ -46,7 +46,7 @@ impl From<ProblemDetails> for Problem {
 }
 
 impl FromServerFnError for Problem {
-    type Encoder = JsonEncoding;
+    type Encoder = Wire;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let (code, title, detail) = match &error {
@@ -115,7 +115,7 @@ macro_rules! read_and_do {
         ///
         /// # Errors
         /// The server's problem, or that it could not be reached.
-        #[server(name = $type, prefix = "/api/pages", input = Json, output = Json)]
+        #[server(name = $type, prefix = "/api/pages", input = Wired, output = Wired)]
         pub async fn $name($($argument: $kind),*) -> Result<$answer, Problem> {
             let backend = backend().map_err(Problem)?;
             answer(backend.$name($($argument),*).await)

@@ -7,6 +7,7 @@
 //! | [`live`] | the live store: one WebSocket, a pure reducer, signals for the views |
 //! | [`chart`] | the chart component and the options that it shows |
 //! | [`format`] | numbers and times as people read them |
+//! | `wire` | how data travels between server and page |
 //! | `components`, `pages` | what is on screen |
 // Tests find things by these `data-testid`s, which stay the same when words and looks change:
 //   connection                      how the live connection is; `data-state` is its name
@@ -20,7 +21,7 @@
 //   pause, resume, stop, flatten, delete, each with -confirm in its dialog; speed, with `data-speed` on its choices
 //   tab-NAME, panel-NAME            positions, orders, fills, trades, alerts, metrics, about
 //   order-row, order-why, order-change, order-cancel, order-explanation; ticket, ticket-type, ticket-cost, ticket-submit
-//   fill-row, fill-why, trade-row, alert-row, metric-NAME
+//   fill-row, fill-why, fill-story, newer, trade-row, alert-row, metric-NAME
 //   price-chart, equity-chart, event-hash, filter, code, not-found
 
 // Views are types, and a page is a deep one.
@@ -42,6 +43,7 @@ mod pages;
 #[cfg(test)]
 mod samples;
 mod typed;
+pub mod wire;
 
 use crate::components::Zone;
 use crate::live::Live;

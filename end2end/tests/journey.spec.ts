@@ -1,5 +1,6 @@
 // The way of somebody who trades on paper: find a strategy, test it, start it, watch it, run several, pull the plug.
 
+import { type Page } from "@playwright/test";
 import { connection, card, fills, onSession, row, sessionState, start, tab, waitForFills } from "./dashboard.ts";
 import { alone, expect, expectAccessible, expectNoSidewaysScroll, hydrated, open, test } from "./fixtures.ts";
 
@@ -77,8 +78,7 @@ alone("a session's page lives: charts, fills that explain themselves, every cont
   await expect(page.getByTestId("equity-chart").locator("canvas").first()).toBeVisible();
 
   await waitForFills(page, 1);
-  await page.getByTestId("fill-why").first().click();
-  await expect(page.getByTestId("panel-fills")).toContainText("It was decided on a price of");
+  await expectToKeepWhatIsOpen(page);
 
   await page.getByTestId("speed").locator('[data-speed="60"]').click();
   await expect(page.getByTestId("speed").locator('[data-speed="60"]')).toHaveAttribute("aria-pressed", "true");
@@ -180,3 +180,34 @@ alone("nothing is lost when the process is killed", async ({ page, ownServer, pa
   pageErrors.length = 0;
   expect(unexpected).toEqual([]);
 });
+
+/** Opens the newest fill's explanation while fills go on coming: it stays, where it is, until it is closed. */
+async function expectToKeepWhatIsOpen(page: Page): Promise<void> {
+  await page.getByTestId("fill-why").first().click();
+  const open = page.locator('[data-testid="fill-row"]:has([aria-expanded="true"])');
+  await expect(open).toHaveCount(1);
+  const number = await open.locator("th").innerText();
+  const story = page.getByTestId("fill-story");
+  const expectStory = async () => {
+    await expect(story).toContainText("It was decided on a price of");
+    await expect(story).toContainText(`What fill ${number} cost`);
+  };
+  await expectStory();
+
+  // More fills than a screenful come after it, and it has not moved.
+  const place = await open.boundingBox();
+  const newer = page.getByTestId("panel-fills").getByText(/newer waits? while you read/);
+  await expect.poll(async () => parseInt(await newer.innerText()), { timeout: 90_000 }).toBeGreaterThan(30);
+  await expectStory();
+  expect(await open.boundingBox()).toEqual(place);
+
+  // They show when asked for, and the explanation is still that fill's.
+  await page.getByTestId("panel-fills").getByTestId("newer").click();
+  await expect(page.getByTestId("fill-row").first().locator("th")).not.toHaveText(number);
+  await expect(open.locator("th")).toHaveText(number);
+  await expectStory();
+
+  await open.getByTestId("fill-why").click();
+  await expect(story).toHaveCount(0);
+  await expect(open).toHaveCount(0);
+}

@@ -10,7 +10,7 @@ async function openTicket(page: Page): Promise<void> {
 }
 
 alone("a limit order rests, says what it waits for, and is withdrawn", async ({ page }) => {
-  await start(page, "metronome", "1");
+  const session = await start(page, "metronome", "1");
   await page.getByTestId("pause").click();
   await openTicket(page);
   await page.getByTestId("ticket-submit").click();
@@ -20,12 +20,19 @@ alone("a limit order rests, says what it waits for, and is withdrawn", async ({ 
   await page.getByLabel("Quantity, of BTC/USDT").fill("0.01");
   await page.getByLabel("Limit price").fill("1000");
   await expect(page.getByTestId("ticket-cost")).toContainText("Holds");
+  await page.getByText("Protection and conditions").click();
+  await page.getByLabel("Shown quantity").fill("0.002");
+  await page.getByLabel("Taking").selectOption("Post only, else its price slides");
+  await page.getByLabel("Your name for it").fill("rest-1");
   await expectNoSidewaysScroll(page);
   await expectAccessible(page);
   await page.getByTestId("ticket-submit").click();
 
   const order = page.locator('[data-testid="order-row"][data-status="accepted"]').first();
   await expect(order).toBeVisible({ timeout: 60_000 });
+  const reply = await page.request.get(`/api/paper-trading/sessions/${session}/orders?limit=1`);
+  const [placed] = (await reply.json()).items;
+  expect(placed).toMatchObject({ client_order_id: "rest-1", display_quantity: "0.002", post_only: "slide" });
   await order.getByTestId("order-why").click();
   await expect(page.getByTestId("order-explanation")).toContainText("It waits for a price of 1000 or lower");
   await expectNoSidewaysScroll(page);

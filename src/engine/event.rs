@@ -3,6 +3,7 @@
 use crate::alert::Alert;
 use crate::exchange::{Fill, TradingStatus};
 use crate::market::{Bar, CorporateAction, Quote};
+use crate::model::json::tagged;
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
 use crate::option::Combo;
 use crate::order::{CancelReason, DenyReason, GroupId, Order, OrderKind, Refusal, RejectReason};
@@ -23,15 +24,15 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+tagged! { "kind":
 /// What happened.
 ///
 /// *Journal* events ([`EventKind::is_journaled`]) change the account and are chained by hash; *market* events (`bar`,
 /// `mark`, `quote`) show what the session sees and what it is worth, and follow from the inputs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 // A fill is large and rare; a box would cost every fill an allocation to save bytes that nobody keeps.
 #[allow(clippy::large_enum_variant)]
-pub enum EventKind {
+pub enum EventKind, "EventKind" as EventForm {
     /// The session's state changed.
     StateChanged {
         /// State before.
@@ -211,7 +212,7 @@ pub enum EventKind {
         /// Equity at its mid price.
         equity: f64,
     },
-}
+}}
 
 impl EventKind {
     /// Whether the event belongs to the journal and to the hash chain.

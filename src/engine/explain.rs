@@ -3,16 +3,17 @@
 use super::Engine;
 use crate::exchange::{LimitFill, Market, TradingStatus};
 use crate::market::{BookCondition, Calendar, CalendarId, Phase};
+use crate::model::json::tagged;
 use crate::model::{OrderId, Price, Quantity, Side, Timeframe, Timestamp};
 use crate::order::{Awaits, Order, OrderStatus, TimeInForce};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+tagged! { "code":
 /// One thing that an open order waits for; `Display` says it in a sentence.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "snake_case")]
-pub enum Wait {
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wait, "Wait" as WaitForm {
     /// The order that it is attached to has to fill first.
     Parent {
         /// That order.
@@ -91,7 +92,7 @@ pub enum Wait {
     },
     /// Our orders have taken what the other side shows; the rest waits for new quantity there.
     Liquidity,
-}
+}}
 
 /// An auction of the trading day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

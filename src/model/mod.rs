@@ -6,6 +6,7 @@ pub mod decimal;
 pub(crate) mod float;
 mod id;
 mod instrument;
+pub mod json;
 mod money;
 mod price;
 pub(crate) mod spelling;

@@ -22,6 +22,7 @@ pub(crate) fn Change(
             <span>{text}</span>
         </span>
     }
+    .into_any()
 }
 
 /// Text that fades its background once when it changes.
@@ -57,4 +58,5 @@ pub(crate) fn Watched(
             {text}
         </span>
     }
+    .into_any()
 }

@@ -52,14 +52,17 @@ pub(crate) fn NumberField(
     /// What it means.
     #[prop(into, optional)]
     hint: String,
+    /// Whether it is rather words than a number.
+    #[prop(optional)]
+    words: bool,
 ) -> impl IntoView {
     view! {
         <Field label control=id.clone() error hint>
             <input
                 type="text"
-                inputmode="decimal"
+                inputmode=if words { "text" } else { "decimal" }
                 autocomplete="off"
-                class="number"
+                class=(!words).then_some("number")
                 id=id.clone()
                 aria-describedby=format!("{id}-hint {id}-error")
                 aria-invalid=move || error.with(Option::is_some).then_some("true")

@@ -14,9 +14,13 @@ impl Limit {
         Self(RwSignal::new(STEP))
     }
 
+    pub(crate) fn get(self) -> usize {
+        self.0.get()
+    }
+
     /// The first rows.
     pub(crate) fn of<T: Clone>(self, rows: &[T]) -> Vec<T> {
-        rows.iter().take(self.0.get()).cloned().collect()
+        rows.iter().take(self.get()).cloned().collect()
     }
 }
 

@@ -52,4 +52,5 @@ pub(crate) fn Time(at: Timestamp, #[prop(optional)] style: TimeStyle) -> impl In
             {move || zone.format(at, style)}
         </time>
     }
+    .into_any()
 }

@@ -174,7 +174,7 @@ enum Next {
 
 fn take(live: Live, message: Message) {
     let Message::Text(text) = message else { return };
-    match serde_json::from_str::<ServerMessage>(&text) {
+    match papertape::model::json::read::<ServerMessage>(&text) {
         Ok(ServerMessage::Error(problem)) => live.fail(&problem),
         Ok(message) => {
             live.receive(message);

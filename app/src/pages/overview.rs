@@ -6,6 +6,7 @@ use super::strategies::Filter;
 use crate::components::{Change, Frame, ProblemNote, Skeleton, Time, Watched};
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
+use crate::wire;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -18,9 +19,9 @@ use std::collections::BTreeMap;
 /// The page.
 #[component]
 pub(crate) fn Overview() -> impl IntoView {
-    let sessions = Resource::new(|| (), |()| functions::sessions());
-    let strategies = Resource::new(|| (), |()| functions::strategies());
-    let status = Resource::new(|| (), |()| functions::status());
+    let sessions = wire::resource(|| (), |()| functions::sessions());
+    let strategies = wire::resource(|| (), |()| functions::strategies());
+    let status = wire::resource(|| (), |()| functions::status());
     let words = RwSignal::new(String::new());
     view! {
         <Title text="" />

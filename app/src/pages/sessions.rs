@@ -1,11 +1,13 @@
 //! All sessions, live.
 
+use crate::components::table::{self, number, silent, text};
 use crate::components::{
     Change, Confirm, Deed, Empty, FeedMark, ProblemNote, Skeleton, Sparkline, StateBadge, Time, Watched,
 };
 use crate::format;
 use crate::functions::{self, Problem};
 use crate::live::Live;
+use crate::wire;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -17,7 +19,7 @@ use papertape::portfolio::Position;
 /// The page.
 #[component]
 pub(crate) fn Sessions() -> impl IntoView {
-    let sessions = Resource::new(|| (), |()| functions::sessions());
+    let sessions = wire::resource(|| (), |()| functions::sessions());
     view! {
         <Title text="Sessions" />
         <div class="page">
@@ -135,32 +137,24 @@ pub(crate) fn SessionTable(
     #[prop(into)]
     shown: Signal<Vec<SessionId>>,
 ) -> impl IntoView {
-    view! {
-        <div class="table-box">
-            <table class="cards-on-phone sessions">
-                <thead>
-                    <tr>
-                        <th scope="col">"Session"</th>
-                        <th scope="col">"State"</th>
-                        <th scope="col">"Market"</th>
-                        <th scope="col"><span class="hidden">"Equity so far"</span></th>
-                        <th scope="col" class="number">"Equity"</th>
-                        <th scope="col" class="number">"Return"</th>
-                        <th scope="col" class="number">"Drawdown"</th>
-                        <th scope="col">"Position"</th>
-                        <th scope="col">"Last event"</th>
-                        <th scope="col"><span class="hidden">"Actions"</span></th>
-                    </tr>
-                </thead>
-                <tbody>
-                    <For each=move || shown.get() key=Clone::clone let:id>
-                        <SessionRow list id />
-                    </For>
-                </tbody>
-            </table>
-        </div>
-    }
-    .into_any()
+    let columns = vec![
+        text("Session"),
+        text("State"),
+        text("Market"),
+        silent("Equity so far"),
+        number("Equity"),
+        number("Return"),
+        number("Drawdown"),
+        text("Position"),
+        text("Last event"),
+        silent("Actions"),
+    ];
+    let rows = view! {
+        <For each=move || shown.get() key=Clone::clone let:id>
+            <SessionRow list id />
+        </For>
+    };
+    table::table("cards-on-phone sessions", columns, rows.into_any())
 }
 
 #[component]

@@ -3,13 +3,14 @@
 use super::shelf::Shelf;
 use crate::components::{ProblemNote, Skeleton};
 use crate::functions::{self, Problem};
+use crate::wire;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 /// The page.
 #[component]
 pub(crate) fn Strategies() -> impl IntoView {
-    let strategies = Resource::new(|| (), |()| functions::strategies());
+    let strategies = wire::resource(|| (), |()| functions::strategies());
     let words = RwSignal::new(String::new());
     view! {
         <Title text="Strategies" />

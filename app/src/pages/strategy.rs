@@ -1,6 +1,7 @@
 //! One strategy: its source, its parameters, its backtests, and Start.
 
 use super::Missing;
+use crate::components::table::{self, figure, figure_of, number, silent, text};
 use crate::components::{
     BacktestRun, Change, Code, CostDraft, CostFields, Field, Frame, NumberField, ParamFields, ParamValues,
     Skeleton, Sparkline, Start, Time,
@@ -8,6 +9,7 @@ use crate::components::{
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
 use crate::typed;
+use crate::wire;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -21,7 +23,7 @@ use rust_decimal::Decimal;
 pub(crate) fn Strategy() -> impl IntoView {
     let params = use_params_map();
     let slug = Memo::new(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
-    let strategy = Resource::new(move || slug.get(), functions::strategy);
+    let strategy = wire::resource(move || slug.get(), functions::strategy);
     view! {
         <Suspense fallback=|| view! { <Skeleton blocks=&[14, 100] /> }>
             {move || Suspend::new(async move {
@@ -224,53 +226,45 @@ fn History(backtests: Vec<BacktestSummary>) -> impl IntoView {
             let ratio =
                 |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(|| NONE.to_owned(), text);
             let total = run.total_return;
+            let change = view! {
+                <Change value=Signal::stored(total) text=Signal::stored(format::signed_percent(total, 2)) />
+            };
+            let cells = vec![
+                figure_of("Return", change.into_any()),
+                figure("Drawdown", format::percent(run.max_drawdown, 2)),
+                figure("Sharpe", ratio(run.sharpe, |value| format::number(value, 2))),
+                figure("Win rate", ratio(run.win_rate, |value| format::percent(value, 1))),
+                figure("Trades", format::count(run.trades)),
+            ];
+            let params = (!run.params.is_empty()).then(|| format!(", {}", format::parameters(&run.params)));
             view! {
                 <tr data-testid="backtest-row">
                     <th scope="row" class="head">
                         <A href=format!("/backtests/{}", run.id)>
                             <Time at=run.finished_at />
                         </A>
-                        <small>{run.dataset_label} {(!run.params.is_empty()).then(|| format!(", {}", format::parameters(&run.params)))}</small>
+                        <small>{run.dataset_label} {params}</small>
                     </th>
                     <td class="spark">
                         <Sparkline values=Signal::stored(run.sparkline) />
                     </td>
-                    <td class="number" data-label="Return">
-                        <Change
-                            value=Signal::stored(total)
-                            text=Signal::stored(format::signed_percent(total, 2))
-                        />
-                    </td>
-                    <td class="number" data-label="Drawdown">{format::percent(run.max_drawdown, 2)}</td>
-                    <td class="number" data-label="Sharpe">
-                        {ratio(run.sharpe, |value| format::number(value, 2))}
-                    </td>
-                    <td class="number" data-label="Win rate">
-                        {ratio(run.win_rate, |value| format::percent(value, 1))}
-                    </td>
-                    <td class="number" data-label="Trades">{format::count(run.trades)}</td>
+                    {cells}
                 </tr>
             }
         })
         .collect();
+    let columns = vec![
+        text("Run"),
+        silent("Equity"),
+        number("Return"),
+        number("Drawdown"),
+        number("Sharpe"),
+        number("Win rate"),
+        number("Trades"),
+    ];
     view! {
         <Frame title="Past backtests">
-            <div class="table-box">
-                <table class="cards-on-phone">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Run"</th>
-                            <th scope="col"><span class="hidden">"Equity"</span></th>
-                            <th scope="col" class="number">"Return"</th>
-                            <th scope="col" class="number">"Drawdown"</th>
-                            <th scope="col" class="number">"Sharpe"</th>
-                            <th scope="col" class="number">"Win rate"</th>
-                            <th scope="col" class="number">"Trades"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table::table("cards-on-phone", columns, rows.into_any())}
         </Frame>
     }
     .into_any()

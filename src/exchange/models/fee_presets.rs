@@ -1,7 +1,7 @@
 //! The fee schedules of venues and brokers, as data: each says where it is from and of when it is.
 
-use super::{FeeSchedule, FeeScheduleError};
-use crate::model::spelling;
+use super::FeeSchedule;
+use crate::model::{json, spelling};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -41,47 +41,8 @@ impl FeePreset {
     /// All there are, in the order of the data.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        parse(DATA).unwrap_or_else(|error| unreachable!("the embedded presets are tested: {error}"))
+        json::read(DATA).unwrap_or_else(|error| unreachable!("the embedded presets are tested: {error}"))
     }
-}
-
-/// Reads presets and checks them.
-fn parse(text: &str) -> Result<Vec<FeePreset>, FeePresetError> {
-    let presets: Vec<FeePreset> =
-        serde_json::from_str(text).map_err(|error| FeePresetError::Unreadable(error.to_string()))?;
-    for (index, preset) in presets.iter().enumerate() {
-        let name = &preset.name;
-        if name.is_empty() || presets[..index].iter().any(|other| other.name == *name) {
-            return Err(FeePresetError::Name(name.clone()));
-        }
-        if chrono::NaiveDate::parse_from_str(&preset.as_of, "%Y-%m-%d").is_err() {
-            return Err(FeePresetError::Date {
-                name: name.clone(),
-                date: preset.as_of.clone(),
-            });
-        }
-        preset
-            .schedule
-            .check()
-            .map_err(|error| FeePresetError::Schedule {
-                name: name.clone(),
-                error,
-            })?;
-    }
-    Ok(presets)
-}
-
-/// Why a file of presets is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum FeePresetError {
-    #[error("it cannot be read: {0}")]
-    Unreadable(String),
-    #[error("the name '{0}' is empty or used twice")]
-    Name(String),
-    #[error("{name}: '{date}' is no date")]
-    Date { name: String, date: String },
-    #[error("{name}: {error}")]
-    Schedule { name: String, error: FeeScheduleError },
 }
 
 /// The name of a preset that there is.
@@ -146,6 +107,46 @@ pub struct UnknownFeePreset(String);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::models::FeeScheduleError;
+
+    /// Reads presets and checks them, as nobody need do once they are embedded.
+    fn parse(text: &str) -> Result<Vec<FeePreset>, FeePresetError> {
+        let presets: Vec<FeePreset> =
+            json::read(text).map_err(|error| FeePresetError::Unreadable(error.to_string()))?;
+        for (index, preset) in presets.iter().enumerate() {
+            let name = &preset.name;
+            if name.is_empty() || presets[..index].iter().any(|other| other.name == *name) {
+                return Err(FeePresetError::Name(name.clone()));
+            }
+            if chrono::NaiveDate::parse_from_str(&preset.as_of, "%Y-%m-%d").is_err() {
+                return Err(FeePresetError::Date {
+                    name: name.clone(),
+                    date: preset.as_of.clone(),
+                });
+            }
+            preset
+                .schedule
+                .check()
+                .map_err(|error| FeePresetError::Schedule {
+                    name: name.clone(),
+                    error,
+                })?;
+        }
+        Ok(presets)
+    }
+
+    /// Why a file of presets is wrong.
+    #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+    enum FeePresetError {
+        #[error("it cannot be read: {0}")]
+        Unreadable(String),
+        #[error("the name '{0}' is empty or used twice")]
+        Name(String),
+        #[error("{name}: '{date}' is no date")]
+        Date { name: String, date: String },
+        #[error("{name}: {error}")]
+        Schedule { name: String, error: FeeScheduleError },
+    }
 
     #[test]
     fn every_embedded_preset_can_be_read_and_names_its_source() {

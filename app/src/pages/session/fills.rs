@@ -1,7 +1,9 @@
 //! Fills, and why each is what it is.
 
+use super::orders::fold;
 use super::why::fill_story;
-use crate::components::{Limit, More, Time};
+use crate::components::table::{self, cell, figure, head, number, silent, text, words};
+use crate::components::{Held, Limit, More, Time};
 use crate::format::{self, TimeStyle};
 use crate::live::SessionView;
 use leptos::prelude::*;
@@ -9,44 +11,44 @@ use papertape::api::FillStory;
 use papertape::exchange::{Fill, Liquidity};
 use papertape::model::Instrument;
 
-/// The fills, newest first; each opens to its explanation.
+/// The fills, newest first; each opens to its explanation, and while one is open the list keeps still.
 #[component]
 pub(crate) fn Fills(view: SessionView) -> impl IntoView {
     let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
     let limit = Limit::new();
+    let fills = Held::new(view.fills, |fill: &Fill| fill.number, limit);
     let count = Signal::derive(move || view.fills.with(Vec::len));
     let any = Memo::new(move |_| view.fills.with(|fills| !fills.is_empty()));
     let currency = view.summary.with_untracked(|it| it.equity.currency.to_string());
-    let fee_head = StoredValue::new(format!("Fee, {currency}"));
-    let cost_head = StoredValue::new(format!("Price cost, {currency}"));
+    let columns = move || {
+        vec![
+            number("#"),
+            text("Time"),
+            text("Side"),
+            number("Quantity"),
+            number("Price"),
+            number(format!("Price cost, {currency}")),
+            number(format!("Fee, {currency}")),
+            text("Liquidity"),
+            text("Order"),
+            silent("Explanation"),
+        ]
+    };
+    let rows = move || {
+        view! {
+            <For each=move || fills.rows() key=|fill| fill.number let:fill>
+                <FillRows fill fills instrument />
+            </For>
+        }
+        .into_any()
+    };
     view! {
         <Show
             when=move || any.get()
             fallback=|| view! { <p class="quiet">"No fill yet. Each fill will say here why it got the price it got."</p> }
         >
-            <div class="table-box">
-                <table class="cards-on-phone fills">
-                    <thead>
-                        <tr>
-                            <th scope="col" class="number">"#"</th>
-                            <th scope="col">"Time"</th>
-                            <th scope="col">"Side"</th>
-                            <th scope="col" class="number">"Quantity"</th>
-                            <th scope="col" class="number">"Price"</th>
-                            <th scope="col" class="number">{cost_head.get_value()}</th>
-                            <th scope="col" class="number">{fee_head.get_value()}</th>
-                            <th scope="col">"Liquidity"</th>
-                            <th scope="col">"Order"</th>
-                            <th scope="col"><span class="hidden">"Explanation"</span></th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For each=move || view.fills.with(|fills| limit.of(fills)) key=|fill| fill.number let:fill>
-                            <FillRows fill instrument />
-                        </For>
-                    </tbody>
-                </table>
-            </div>
+            {fills.newer_line()}
+            {table::table("cards-on-phone fills", columns(), rows())}
             <More limit all=count />
         </Show>
     }
@@ -54,10 +56,18 @@ pub(crate) fn Fills(view: SessionView) -> impl IntoView {
 }
 
 #[component]
-fn FillRows(fill: Fill, instrument: StoredValue<Instrument>) -> impl IntoView {
-    let open = RwSignal::new(false);
-    let id = format!("why-{}", fill.number);
-    let controls = id.clone();
+fn FillRows(fill: Fill, fills: Held<Fill, ()>, instrument: StoredValue<Instrument>) -> impl IntoView {
+    let row = fill.number;
+    let open = Signal::derive(move || fills.at(row).is_some());
+    let id = format!("why-{row}");
+    let why = fold(
+        "fill-why",
+        "Why?",
+        format!("Why is fill {row} as it is?"),
+        id.clone(),
+        open,
+        Callback::new(move |()| fills.toggle(row, ())),
+    );
     let stored = StoredValue::new(fill.clone());
     let (quantity, price) = instrument.with_value(|instrument| {
         (
@@ -65,34 +75,26 @@ fn FillRows(fill: Fill, instrument: StoredValue<Instrument>) -> impl IntoView {
             format::price(fill.price, instrument),
         )
     });
+    let liquidity = match fill.liquidity {
+        Liquidity::Maker => "maker",
+        Liquidity::Taker => "taker",
+    };
+    let time = view! { <Time at=fill.time style=TimeStyle::Second /> }.into_any();
+    let cells = vec![
+        head("Fill", row),
+        cell("Time", time, None),
+        words("Side", fill.side.to_string(), None),
+        figure("Quantity", quantity),
+        figure("Price", price),
+        figure("Price cost", format::signed_amount(fill.explanation.price_cost())),
+        figure("Fee", format::amount(fill.fee)),
+        words("Liquidity", liquidity.to_owned(), None),
+        words("Order", format!("#{}", fill.order_id.0), None),
+    ];
     view! {
         <tr data-testid="fill-row">
-            <th scope="row" class="number" data-label="Fill">{fill.number}</th>
-            <td data-label="Time"><Time at=fill.time style=TimeStyle::Second /></td>
-            <td data-label="Side">{fill.side.to_string()}</td>
-            <td class="number" data-label="Quantity">{quantity}</td>
-            <td class="number" data-label="Price">{price}</td>
-            <td class="number" data-label="Price cost">{format::signed_amount(fill.explanation.price_cost())}</td>
-            <td class="number" data-label="Fee">{format::amount(fill.fee)}</td>
-            <td data-label="Liquidity">
-                {match fill.liquidity {
-                    Liquidity::Maker => "maker",
-                    Liquidity::Taker => "taker",
-                }}
-            </td>
-            <td data-label="Order">"#" {fill.order_id.0}</td>
-            <td class="row-actions">
-                <button
-                    type="button"
-                    class="button small"
-                    data-testid="fill-why"
-                    aria-expanded=move || if open.get() { "true" } else { "false" }
-                    aria-controls=controls
-                    on:click=move |_| open.update(|open| *open = !*open)
-                >
-                    "Why"
-                </button>
-            </td>
+            {cells}
+            <td class="row-actions">{why}</td>
         </tr>
         <tr class="why" id=id hidden=move || !open.get()>
             <td colspan="10">

@@ -24,6 +24,7 @@ use crate::components::{Change, FeedMark, MetricList, Skeleton, StateBadge, Tab,
 use crate::format::{self, TimeStyle};
 use crate::functions::{self, Problem};
 use crate::live::{Live, SessionView};
+use crate::wire;
 use about::About;
 use charts::Charts;
 use controls::Controls;
@@ -45,7 +46,7 @@ use ticket::Ticket;
 pub(crate) fn Session() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let session = Resource::new(
+    let session = wire::resource(
         move || id.get(),
         |id| async move {
             match id.parse::<SessionId>() {

@@ -1,14 +1,15 @@
-//! The orders, working ones first as they are the newest: each can be explained, open ones changed and withdrawn.
+//! The orders, newest first: each can be explained, open ones changed and withdrawn.
 
 use super::change_order::ChangeForm;
 use super::why::OrderWhy;
-use crate::components::{Deed, Limit, More, ProblemNote, Time};
+use crate::components::table::{self, cell, figure, figure_of, head, number, silent, text, words};
+use crate::components::{Deed, Held, Limit, More, ProblemNote, Time};
 use crate::format::{self, NONE, TimeStyle};
 use crate::functions;
 use crate::live::{Live, SessionView};
 use leptos::prelude::*;
 use papertape::api::OrderChange;
-use papertape::model::{Instrument, OrderId, SessionId};
+use papertape::model::{Instrument, SessionId};
 use papertape::order::{Order, OrderPurpose, OrderStatus, TimeInForce};
 
 /// What is open below a row.
@@ -26,7 +27,29 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
     let any = Memo::new(move |_| view.orders.with(|orders| !orders.is_empty()));
     let limit = Limit::new();
     let count = Signal::derive(move || view.orders.with(Vec::len));
-    let open = RwSignal::new(None::<(OrderId, Pane)>);
+    let orders = Held::new(view.orders, |order: &Order| order.id.0, limit);
+    let columns = || {
+        vec![
+            number("#"),
+            text("Status"),
+            text("Order"),
+            text("Purpose"),
+            number("Quantity"),
+            number("Price"),
+            number("Filled at"),
+            text("Placed"),
+            text("Reason"),
+            silent("What can be done"),
+        ]
+    };
+    let rows = move || {
+        view! {
+            <For each=move || orders.rows() key=|order| order.id let:order>
+                <OrderRows order view session instrument orders />
+            </For>
+        }
+        .into_any()
+    };
     view! {
         <Show
             when=move || any.get()
@@ -36,31 +59,35 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
                 }
             }
         >
-            <div class="table-box">
-                <table class="cards-on-phone orders">
-                    <thead>
-                        <tr>
-                            <th scope="col" class="number">"#"</th>
-                            <th scope="col">"Status"</th>
-                            <th scope="col">"Order"</th>
-                            <th scope="col">"Purpose"</th>
-                            <th scope="col" class="number">"Quantity"</th>
-                            <th scope="col" class="number">"Price"</th>
-                            <th scope="col" class="number">"Filled at"</th>
-                            <th scope="col">"Placed"</th>
-                            <th scope="col">"Reason"</th>
-                            <th scope="col"><span class="hidden">"What can be done"</span></th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For each=move || view.orders.with(|orders| limit.of(orders)) key=|order| order.id let:order>
-                            <OrderRows order view session instrument open />
-                        </For>
-                    </tbody>
-                </table>
-            </div>
+            {orders.newer_line()}
+            {table::table("cards-on-phone orders", columns(), rows())}
             <More limit all=count />
         </Show>
+    }
+    .into_any()
+}
+
+/// A button that unfolds something below its row.
+pub(super) fn fold(
+    testid: &'static str,
+    word: &'static str,
+    label: String,
+    panel: String,
+    open: Signal<bool>,
+    press: Callback<()>,
+) -> AnyView {
+    view! {
+        <button
+            type="button"
+            class="button small"
+            data-testid=testid
+            aria-label=label
+            aria-expanded=move || if open.get() { "true" } else { "false" }
+            aria-controls=panel
+            on:click=move |_| press.run(())
+        >
+            {word}
+        </button>
     }
     .into_any()
 }
@@ -71,7 +98,7 @@ fn OrderRows(
     view: SessionView,
     session: StoredValue<SessionId>,
     instrument: StoredValue<Instrument>,
-    open: RwSignal<Option<(OrderId, Pane)>>,
+    orders: Held<Order, Pane>,
 ) -> impl IntoView {
     let id = order.id;
     let live = expect_context::<Live>();
@@ -85,15 +112,15 @@ fn OrderRows(
     let is_open = Memo::new(move |_| now.with(|it| !it.status.is_final()));
     let can_change =
         Memo::new(move |_| now.with(|it| !it.status.is_final() && it.status != OrderStatus::Submitted));
-    let shows = move |pane| open.get() == Some((id, pane)) && (pane == Pane::Why || can_change.get());
-    let toggle = move |pane| {
-        open.update(|open| {
-            *open = if *open == Some((id, pane)) {
-                None
-            } else {
-                Some((id, pane))
-            };
-        });
+    let shows = move |pane| {
+        Signal::derive(move || orders.at(id.0) == Some(pane) && (pane == Pane::Why || can_change.get()))
+    };
+    let (why, change) = (shows(Pane::Why), shows(Pane::Change));
+    let panel = format!("order-{id}");
+    let controlled = panel.clone();
+    let unfold = move |testid, word, label, pane, open| {
+        let press = Callback::new(move |()| orders.toggle(id.0, pane));
+        fold(testid, word, label, controlled.clone(), open, press)
     };
     let cancel = move |_| {
         deed.run(
@@ -116,8 +143,35 @@ fn OrderRows(
             Some(now.with(|it| it.updated_at))
         }
     });
-    let panel = format!("order-{id}");
-    let (why_panel, change_panel) = (panel.clone(), panel.clone());
+    let explain = unfold(
+        "order-why",
+        "Why?",
+        format!("Why is order {id} as it is?"),
+        Pane::Why,
+        why,
+    );
+    let change_button = move || {
+        let label = format!("Change order {id}");
+        can_change
+            .get()
+            .then(|| unfold("order-change", "Change", label, Pane::Change, change))
+    };
+    let cancel_button = move || {
+        is_open.get().then(|| {
+            view! {
+                <button
+                    type="button"
+                    class="button small"
+                    data-testid="order-cancel"
+                    aria-label=format!("Cancel order {id}")
+                    disabled=move || deed.pending.get()
+                    on:click=cancel
+                >
+                    "Cancel"
+                </button>
+            }
+        })
+    };
     view! {
         <tr
             data-testid="order-row"
@@ -127,65 +181,21 @@ fn OrderRows(
         >
             {move || instrument.with_value(|instrument| now.with(|order| cells(order, instrument)))}
             <td class="row-actions">
-                <button
-                    type="button"
-                    class="button small"
-                    data-testid="order-why"
-                    aria-label=format!("Why is order {id} as it is?")
-                    aria-expanded=move || if shows(Pane::Why) { "true" } else { "false" }
-                    aria-controls=why_panel
-                    on:click=move |_| toggle(Pane::Why)
-                >
-                    "Why?"
-                </button>
-                {move || {
-                    let panel = change_panel.clone();
-                    can_change
-                        .get()
-                        .then(|| {
-                            view! {
-                                <button
-                                    type="button"
-                                    class="button small"
-                                    data-testid="order-change"
-                                    aria-label=format!("Change order {id}")
-                                    aria-expanded=move || if shows(Pane::Change) { "true" } else { "false" }
-                                    aria-controls=panel
-                                    on:click=move |_| toggle(Pane::Change)
-                                >
-                                    "Change"
-                                </button>
-                            }
-                        })
-                }}
-                {move || {
-                    is_open
-                        .get()
-                        .then(|| {
-                            view! {
-                                <button
-                                    type="button"
-                                    class="button small"
-                                    data-testid="order-cancel"
-                                    aria-label=format!("Cancel order {id}")
-                                    disabled=move || deed.pending.get()
-                                    on:click=cancel
-                                >
-                                    "Cancel"
-                                </button>
-                            }
-                        })
-                }}
+                {explain} {change_button} {cancel_button}
                 <ProblemNote problem=deed.problem />
             </td>
         </tr>
-        <tr class="why" id=panel hidden=move || !(shows(Pane::Why) || shows(Pane::Change))>
+        <tr class="why" id=panel hidden=move || !(why.get() || change.get())>
             <td colspan="10">
-                <Show when=move || shows(Pane::Why)>
+                <Show when=move || why.get()>
                     <OrderWhy session=session.get_value() order=id instrument moved />
                 </Show>
-                <Show when=move || shows(Pane::Change)>
-                    <ChangeForm order=now.get_untracked() session close=Callback::new(move |()| open.set(None)) />
+                <Show when=move || change.get()>
+                    <ChangeForm
+                        order=now.get_untracked()
+                        session
+                        close=Callback::new(move |()| orders.close(id.0))
+                    />
                 </Show>
             </td>
         </tr>
@@ -193,7 +203,7 @@ fn OrderRows(
     .into_any()
 }
 
-fn cells(order: &Order, instrument: &Instrument) -> impl IntoView + use<> {
+fn cells(order: &Order, instrument: &Instrument) -> Vec<AnyView> {
     let quantity = if order.filled.0.is_zero() || order.filled == order.quantity {
         format::quantity(order.quantity, instrument)
     } else {
@@ -208,38 +218,37 @@ fn cells(order: &Order, instrument: &Instrument) -> impl IntoView + use<> {
     };
     let kind = order.kind.name().replace('_', " ");
     let end = order.end_reason.to_string();
-    view! {
-        <th scope="row" class="number" data-label="Order">{order.id.0}</th>
-        <td data-label="Status">
-            <span class="tag" data-order=status_kind(order.status)>{order.status.to_string()}</span>
-        </td>
-        <td data-label="Order">
-            {format!("{} {kind}", order.side)}
-            {time_in_force(order).map(|text| view! { <small>{text}</small> })}
-            {match order.time_in_force {
-                TimeInForce::Gtd { expires_at: at } => {
-                    Some(view! { <small>"until " <Time at style=TimeStyle::Second /></small> })
-                }
-                _ => None,
-            }}
-        </td>
-        <td data-label="Purpose">{purpose(order.purpose)}</td>
-        <td class="number" data-label="Quantity">{quantity}</td>
-        <td class="number" data-label="Price">
-            {price(order.kind.price())}
-            {order
-                .kind
-                .limit_price()
-                .and(order.kind.stop_price())
-                .map(|stop| view! { <small>{format!("at {}", format::price(stop, instrument))}</small> })}
-        </td>
-        <td class="number" data-label="Filled at">{price(order.average_price)}</td>
-        <td data-label="Placed"><Time at=order.submitted_at /></td>
-        <td data-label="Reason" class="why-text">
-            {order.reason.to_string()}
-            {(!end.is_empty()).then(|| view! { <small>{end}</small> })}
-        </td>
-    }
+    let status = order.status;
+    let tag = view! { <span class="tag" data-order=status_kind(status)>{status.to_string()}</span> };
+    let stays = match order.time_in_force {
+        TimeInForce::Gtd { expires_at: at } => {
+            Some(view! { <small>"until " <Time at style=TimeStyle::Second /></small> }.into_any())
+        }
+        _ => time_in_force(order).map(|text| view! { <small>{text}</small> }.into_any()),
+    };
+    let asked = view! { {format!("{} {kind}", order.side)} {stays} };
+    let stop = order.kind.limit_price().and(order.kind.stop_price());
+    let stop = stop.map(|stop| view! { <small>{format!("at {}", format::price(stop, instrument))}</small> });
+    let limit = view! { {price(order.kind.price())} {stop} };
+    vec![
+        head("Order", order.id.0),
+        cell("Status", tag.into_any(), None),
+        cell("Order", asked.into_any(), None),
+        words("Purpose", purpose(order.purpose).to_owned(), None),
+        figure("Quantity", quantity),
+        figure_of("Price", limit.into_any()),
+        figure("Filled at", price(order.average_price)),
+        cell(
+            "Placed",
+            view! { <Time at=order.submitted_at /> }.into_any(),
+            None,
+        ),
+        words(
+            "Reason",
+            order.reason.to_string(),
+            (!end.is_empty()).then_some(end),
+        ),
+    ]
 }
 
 const fn status_kind(status: OrderStatus) -> &'static str {

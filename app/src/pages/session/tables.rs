@@ -1,7 +1,8 @@
 //! Positions, trades and alerts.
 
-use crate::components::{Change, Limit, More, Time};
-use crate::format::{self, NONE};
+use crate::components::table;
+use crate::components::{Change, Limit, More, Time, TradeLine, trade_columns, trade_line};
+use crate::format;
 use crate::live::SessionView;
 use leptos::prelude::*;
 use papertape::engine::SessionState;
@@ -113,7 +114,14 @@ pub(crate) fn Trades(view: SessionView) -> impl IntoView {
     let limit = Limit::new();
     let count = Signal::derive(move || view.trades.with(Vec::len));
     let key = |trade: &Trade| (trade.id, trade.exit_time, trade.quantity);
-    let head = StoredValue::new(format!("P&L, {currency}"));
+    let rows = move || {
+        view! {
+            <For each=move || view.trades.with(|trades| limit.of(trades)) key=key let:trade>
+                {instrument.with_value(|instrument| trade_row(&trade, instrument))}
+            </For>
+        }
+        .into_any()
+    };
     view! {
         <Show
             when=move || any.get()
@@ -125,67 +133,26 @@ pub(crate) fn Trades(view: SessionView) -> impl IntoView {
                 }
             }
         >
-            <div class="table-box">
-                <table class="cards-on-phone">
-                    <thead>
-                        <tr>
-                            <th scope="col" class="number">"#"</th>
-                            <th scope="col">"Side"</th>
-                            <th scope="col" class="number">"Quantity"</th>
-                            <th scope="col">"Entry"</th>
-                            <th scope="col" class="number">"Entry price"</th>
-                            <th scope="col">"Exit"</th>
-                            <th scope="col" class="number">"Exit price"</th>
-                            <th scope="col" class="number">"Fees"</th>
-                            <th scope="col" class="number">{head.get_value()}</th>
-                            <th scope="col" class="number">"Return"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For each=move || view.trades.with(|trades| limit.of(trades)) key=key let:trade>
-                            {instrument.with_value(|instrument| trade_row(&trade, instrument))}
-                        </For>
-                    </tbody>
-                </table>
-            </div>
+            {table::table("cards-on-phone", trade_columns(&currency), rows())}
             <More limit all=count />
         </Show>
     }
     .into_any()
 }
 
-fn trade_row(trade: &Trade, instrument: &Instrument) -> impl IntoView + use<> {
-    let exit = match trade.exit_time {
-        Some(at) => view! { <Time at /> }.into_any(),
-        None => view! { <span class="quiet">"open"</span> }.into_any(),
-    };
-    view! {
-        <tr data-testid="trade-row">
-            <th scope="row" class="number" data-label="Trade">{trade.id.0}</th>
-            <td data-label="Side">{trade.side.to_string()}</td>
-            <td class="number" data-label="Quantity">{format::quantity(trade.quantity, instrument)}</td>
-            <td data-label="Entry">
-                <Time at=trade.entry_time />
-                <small>{trade.entry_reason.to_string()}</small>
-            </td>
-            <td class="number" data-label="Entry price">{format::price(trade.entry_price, instrument)}</td>
-            <td data-label="Exit">
-                {exit}
-                <small>{trade.exit_reason.to_string()}</small>
-            </td>
-            <td class="number" data-label="Exit price">
-                {trade.exit_price.map_or_else(|| NONE.to_owned(), |price| format::price(price, instrument))}
-            </td>
-            <td class="number" data-label="Fees">{format::amount(trade.fees)}</td>
-            <td class="number" data-label="P&L">
-                <Change
-                    value=Signal::stored(trade.pnl.to_f64())
-                    text=Signal::stored(format::signed_amount(trade.pnl))
-                />
-            </td>
-            <td class="number" data-label="Return">{format::signed_percent(trade.return_ratio, 2)}</td>
-        </tr>
-    }
+fn trade_row(trade: &Trade, instrument: &Instrument) -> AnyView {
+    trade_line(&TradeLine {
+        id: trade.id.0,
+        side: trade.side,
+        quantity: format::quantity(trade.quantity, instrument),
+        entry: (trade.entry_time, trade.entry_reason.to_string()),
+        entry_price: format::price(trade.entry_price, instrument),
+        exit: (trade.exit_time, trade.exit_reason.to_string()),
+        exit_price: trade.exit_price.map(|price| format::price(price, instrument)),
+        fees: format::amount(trade.fees),
+        pnl: (trade.pnl.to_f64(), format::signed_amount(trade.pnl)),
+        return_ratio: trade.return_ratio,
+    })
 }
 
 /// What the session has raised.

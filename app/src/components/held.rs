@@ -1,0 +1,203 @@
+//! A list whose newest rows come first, and which keeps still while a row of it is open.
+
+use super::Limit;
+use leptos::prelude::*;
+
+/// What a list shows. While a row is open, newer ones wait above the list until they are asked for: what somebody reads
+/// neither moves nor goes away. Each row shows what is known of it now all the same.
+pub(crate) struct Held<T: Send + Sync + 'static, P: Send + Sync + 'static> {
+    /// All rows, newest first.
+    items: RwSignal<Vec<T>>,
+    /// A row's number; newer rows have greater ones.
+    number: fn(&T) -> u64,
+    /// The rows that are open, and at what.
+    open: RwSignal<Vec<(u64, P)>>,
+    /// The rows there were when the first was opened, or when newer ones were last asked for.
+    held: RwSignal<Option<Vec<T>>>,
+    limit: Limit,
+}
+
+impl<T: Send + Sync, P: Send + Sync> Clone for Held<T, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Send + Sync, P: Send + Sync> Copy for Held<T, P> {}
+
+impl<T, P> Held<T, P>
+where
+    T: Clone + Send + Sync + 'static,
+    P: Copy + PartialEq + Send + Sync + 'static,
+{
+    pub(crate) fn new(items: RwSignal<Vec<T>>, number: fn(&T) -> u64, limit: Limit) -> Self {
+        Self {
+            items,
+            number,
+            open: RwSignal::new(Vec::new()),
+            held: RwSignal::new(None),
+            limit,
+        }
+    }
+
+    /// The rows to show: a screenful, and all that are open.
+    pub(crate) fn rows(self) -> Vec<T> {
+        let number = self.number;
+        self.held.with(|held| {
+            self.items.with(|now| match held {
+                None => self.limit.of(now),
+                Some(held) => {
+                    let shown = self.limit.get();
+                    held.iter()
+                        .enumerate()
+                        .filter(|(index, row)| *index < shown || self.at(number(row)).is_some())
+                        .map(|(_, row)| {
+                            let known = now.iter().find(|it| number(it) == number(row));
+                            known.unwrap_or(row).clone()
+                        })
+                        .collect()
+                }
+            })
+        })
+    }
+
+    /// What a row is open at.
+    pub(crate) fn at(self, row: u64) -> Option<P> {
+        self.open
+            .with(|open| open.iter().find(|(number, _)| *number == row).map(|(_, at)| *at))
+    }
+
+    /// Opens a row at `at`, or closes it if it is open there.
+    pub(crate) fn toggle(self, row: u64, at: P) {
+        if self.open.with_untracked(|open| open.contains(&(row, at))) {
+            self.close(row);
+            return;
+        }
+        if self.held.with_untracked(Option::is_none) {
+            self.held.set(Some(self.items.get_untracked()));
+        }
+        self.open.update(|open| {
+            open.retain(|(number, _)| *number != row);
+            open.push((row, at));
+        });
+    }
+
+    pub(crate) fn close(self, row: u64) {
+        self.open.update(|open| open.retain(|(number, _)| *number != row));
+        if self.open.with_untracked(Vec::is_empty) {
+            self.held.set(None);
+        }
+    }
+
+    /// How many rows wait above the list.
+    fn newer(self) -> usize {
+        let number = self.number;
+        self.held.with(|held| {
+            let Some(held) = held else { return 0 };
+            let newest = held.first().map_or(0, number);
+            self.items
+                .with(|now| now.iter().take_while(|row| number(row) > newest).count())
+        })
+    }
+
+    /// Shows the rows that wait; those that are open stay, however old they are.
+    fn catch_up(self) {
+        let number = self.number;
+        let mut rows = self.items.get_untracked();
+        let oldest = rows.last().map_or(0, number);
+        self.held.update(|held| {
+            let open = held
+                .iter_mut()
+                .flat_map(|held| held.drain(..))
+                .filter(|row| number(row) < oldest && self.open_untracked(number(row)));
+            rows.extend(open);
+            *held = Some(rows);
+        });
+    }
+
+    fn open_untracked(self, row: u64) -> bool {
+        self.open
+            .with_untracked(|open| open.iter().any(|(number, _)| *number == row))
+    }
+
+    /// The line above the list: what is newer than it, once it keeps still.
+    pub(crate) fn newer_line(self) -> AnyView {
+        let newer = Memo::new(move |_| self.newer());
+        newer_line(newer.into(), Callback::new(move |()| self.catch_up()))
+    }
+}
+
+fn newer_line(newer: Signal<usize>, show: Callback<()>) -> AnyView {
+    view! {
+        <p class="newer-rows">
+            <span class="hint">
+                {move || match newer.get() {
+                    0 => "Newest first".to_owned(),
+                    1 => "1 newer waits while you read".to_owned(),
+                    many => format!("{many} newer wait while you read"),
+                }}
+            </span>
+            <button
+                type="button"
+                class="button small"
+                data-testid="newer"
+                hidden=move || newer.get() == 0
+                on:click=move |_| show.run(())
+            >
+                "Show them"
+            </button>
+        </p>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(items: RwSignal<Vec<(u64, char)>>) -> Held<(u64, char), ()> {
+        Held::new(items, |row| row.0, Limit::new())
+    }
+
+    fn numbers(held: Held<(u64, char), ()>) -> Vec<u64> {
+        held.rows().iter().map(|row| row.0).collect()
+    }
+
+    #[test]
+    fn a_list_keeps_still_while_a_row_is_open() {
+        Owner::new().with(|| {
+            let items = RwSignal::new(vec![(2, 'a'), (1, 'a')]);
+            let held = list(items);
+            held.toggle(1, ());
+            items.set(vec![(4, 'a'), (3, 'a'), (2, 'b'), (1, 'a')]);
+            assert_eq!(
+                held.rows(),
+                [(2, 'b'), (1, 'a')],
+                "the same rows, as they are now"
+            );
+            assert_eq!(held.newer(), 2);
+            held.toggle(1, ());
+            assert_eq!((numbers(held), held.newer()), (vec![4, 3, 2, 1], 0));
+        });
+    }
+
+    #[test]
+    fn what_is_open_outlives_the_store() {
+        Owner::new().with(|| {
+            let items = RwSignal::new((1..=40).rev().map(|it| (it, 'a')).collect::<Vec<_>>());
+            let held = list(items);
+            held.toggle(38, ());
+            held.toggle(37, ());
+            items.set((201..=400).rev().map(|it| (it, 'a')).collect());
+            assert_eq!(numbers(held)[..3], [40, 39, 38]);
+            held.catch_up();
+            let shown = numbers(held);
+            assert_eq!(shown[..2], [400, 399]);
+            assert_eq!(shown[shown.len() - 2..], [38, 37], "below the newest screenful");
+            held.close(38);
+            assert_eq!(numbers(held).last(), Some(&37));
+            held.close(37);
+            assert_eq!(numbers(held).last(), Some(&376));
+        });
+    }
+}
