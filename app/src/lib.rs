@@ -6,6 +6,7 @@
 //! | [`functions`] | the server functions that carry it |
 //! | [`live`] | the live store: one WebSocket, a pure reducer, signals for the views |
 //! | [`chart`] | the chart component and the options that it shows |
+//! | `engine` | the engine inside the browser, in a Web Worker |
 //! | [`format`] | numbers and times as people read them |
 //! | `wire` | how data travels between server and page |
 //! | `components`, `pages` | what is on screen |
@@ -22,6 +23,7 @@
 //   tab-NAME, panel-NAME            positions, orders, fills, trades, alerts, metrics, about
 //   order-row, order-why, order-change, order-cancel, order-explanation; ticket, ticket-type, ticket-cost, ticket-submit
 //   fill-row, fill-why, fill-story, newer, trade-row, alert-row, metric-NAME
+//   live, live-note, live-hash      the backtest in the browser; `data-run` counts its results
 //   price-chart, equity-chart, event-hash, filter, code, not-found
 
 // Views are types, and a page is a deep one.
@@ -34,6 +36,7 @@
 pub mod backend;
 pub mod chart;
 mod components;
+mod engine;
 pub mod format;
 mod frame;
 pub mod functions;

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
-const BINARY = resolve(process.env.PAPERTAPE ?? join(import.meta.dirname, "../../target/release/papertape"));
+export const BINARY = resolve(process.env.PAPERTAPE ?? join(import.meta.dirname, "../../target/release/papertape"));
 const STRATEGIES = join(import.meta.dirname, "../strategies");
 const START_TIMEOUT = 30_000;
 

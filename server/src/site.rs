@@ -178,7 +178,8 @@ fn accepted_encodings(headers: &HeaderMap) -> Vec<Encoding> {
         .collect()
 }
 
-fn matches_etag(headers: &HeaderMap, etag: &str) -> bool {
+/// Whether a client says that it has this version.
+pub(crate) fn matches_etag(headers: &HeaderMap, etag: &str) -> bool {
     headers
         .get_all(header::IF_NONE_MATCH)
         .iter()

@@ -49,6 +49,21 @@ pub fn thin_indices(length: usize, n: usize, value: impl Fn(usize) -> f64) -> Ve
     kept
 }
 
+/// At most `n` items, in order: of as many spans of equal length the one that weighs the most.
+#[must_use]
+pub fn thin_by_weight<T>(items: &[T], n: usize, weight: impl Fn(&T) -> f64) -> Vec<&T> {
+    if items.len() <= n {
+        return items.iter().collect();
+    }
+    (0..n)
+        .filter_map(|span| {
+            let of = |span: usize| span * items.len() / n;
+            let heavier = |a: &&T, b: &&T| weight(a).total_cmp(&weight(b));
+            items[of(span)..of(span + 1)].iter().max_by(heavier)
+        })
+        .collect()
+}
+
 /// At most `max` bars: neighbours merged in groups of equal size (the last may be smaller), each group one bar from its
 /// first open to its last close.
 #[must_use]
@@ -104,6 +119,17 @@ mod tests {
                 values.iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
             };
             prop_assert_eq!(extremes(&thin), extremes(&values));
+        }
+
+        #[test]
+        fn the_heaviest_is_never_thinned_out(weights in prop::collection::vec(0.0..1e6, 1..300), n in 1_usize..50) {
+            let kept = thin_by_weight(&weights, n, |weight| *weight);
+            prop_assert_eq!(kept.len(), n.min(weights.len()));
+            let heaviest = weights.iter().copied().fold(0.0, f64::max);
+            prop_assert!(kept.contains(&&heaviest));
+            if weights.len() <= n {
+                prop_assert!(kept.into_iter().eq(&weights));
+            }
         }
 
         #[test]

@@ -1,6 +1,7 @@
 //! The JSON that HTTP and WebSocket speak, shared by server, page and command line.
 
 mod backtest;
+mod check;
 mod explain;
 mod live;
 mod order;
@@ -8,11 +9,13 @@ mod problem;
 mod session;
 mod strategy;
 mod study;
+mod worker;
 
 pub use backtest::{
     BacktestProgress, BacktestReport, BacktestRequest, BacktestState, BacktestStatus, BandReport,
     CashFlowSum, DataQuality, ShadowReport, StrategyRun, SymbolReport, Timing, TradeReport,
 };
+pub use check::{FieldErrors, MAX_CAPITAL};
 pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitStory};
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
 pub use order::{
@@ -28,4 +31,7 @@ pub use strategy::{BacktestSummary, DatasetInfo, ParamInfo, StrategyCard, Strate
 pub use study::{
     MonteCarloReport, RunFacts, StudyReport, StudyRequest, StudySpec, StudyStatus, SweepContext, SweepReport,
     SweepRow, SweepTiming, UnrunRow, WalkForwardReport, WalkForwardWindow,
+};
+pub use worker::{
+    BacktestPreview, BarsHeader, CheckedStrategy, WorkerAnswer, WorkerAsk, WorkerReply, WorkerRequest,
 };

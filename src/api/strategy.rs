@@ -1,6 +1,7 @@
 //! The strategy library.
 
 use crate::model::{BacktestId, Symbol, Timeframe, Timestamp};
+use crate::strategy::ParamSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,6 +45,19 @@ pub struct ParamInfo {
     pub description: String,
 }
 
+impl From<&ParamSpec> for ParamInfo {
+    fn from(spec: &ParamSpec) -> Self {
+        Self {
+            name: spec.name.clone(),
+            default: spec.default,
+            min: spec.min,
+            max: spec.max,
+            step: spec.step,
+            description: spec.description.clone(),
+        }
+    }
+}
+
 /// A strategy with its source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StrategyDetail {
@@ -51,6 +65,9 @@ pub struct StrategyDetail {
     pub card: StrategyCard,
     /// The YAML.
     pub source: String,
+    /// The same with everything that it extends, so that it stands on its own; `None` when it extends nothing.
+    #[serde(default)]
+    pub whole: Option<String>,
     /// What it can be backtested on.
     pub datasets: Vec<DatasetInfo>,
     /// Its finished backtests, newest first, at most 20.

@@ -3,6 +3,8 @@
 mod monte_carlo;
 mod outcome;
 pub mod overfitting;
+mod plan;
+mod preview;
 mod recorder;
 mod span;
 pub mod sweep;
@@ -14,6 +16,8 @@ pub use monte_carlo::{
     FanPoint, MonteCarlo, MonteCarloError, MonteCarloSpec, Quantiles, Resampling, trade_returns,
 };
 pub use outcome::{BandOutcome, Outcome, ReportContext, ShadowOutcome};
+pub use plan::{BarSource, compile, configure, within};
+pub use preview::{chart_bars, check, preview};
 pub use span::Span;
 pub use together::{run_together, run_together_with_band};
 pub use walk_forward::{WalkForward, WalkForwardSpec};

@@ -2,7 +2,7 @@
 
 use super::recorder::Recorder;
 use super::warnings;
-use crate::analytics::Metrics;
+use crate::analytics::{Metrics, thin_indices};
 use crate::api::{
     BacktestReport, BandReport, CashFlowSum, DataQuality, EquityPoint, ShadowReport, StrategyRun,
     SymbolReport, Timing, TradeReport,
@@ -10,7 +10,7 @@ use crate::api::{
 use crate::engine::{Band, BandCurve, Engine};
 use crate::exchange::Fill;
 use crate::market::{BarMerge, Bars};
-use crate::model::{Instrument, Money, Quantity, Symbol, float};
+use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Symbol, float};
 use crate::portfolio::{CashFlow, Trade};
 use rust_decimal::Decimal;
 
@@ -143,10 +143,6 @@ impl Outcome {
         let mut worth: Vec<Worth<'a>> = config.instruments().take(bars.len()).map(Worth::new).collect();
         let mut merge = BarMerge::default();
         let mut holdings = self.recorder.holdings.iter().peekable();
-        let shadow = |side: fn(&BandCurve) -> &Vec<f64>, index: usize| {
-            let equity = side(&self.band.as_ref()?.curve).get(index)?;
-            Some(float::to_decimal(*equity, SHADOW_DIGITS)?.normalize())
-        };
         let mut peak = config.initial_capital.amount;
         let mut cash = peak;
         BarMerge::open_times(bars)
@@ -176,10 +172,56 @@ impl Outcome {
                     cash,
                     position_value,
                     drawdown,
-                    optimistic: shadow(|curve| &curve.optimistic, index),
-                    pessimistic: shadow(|curve| &curve.pessimistic, index),
+                    optimistic: self.shadow(|curve| &curve.optimistic, index),
+                    pessimistic: self.shadow(|curve| &curve.pessimistic, index),
                 }
             })
+    }
+
+    /// At most `n` points of the equity curve of one instrument, for a chart: exact, but for the drawdown, whose peak is a
+    /// float's. It looks at every bar once and values the account at those that are kept only.
+    #[must_use]
+    pub fn equity_curve(&self, bars: &Bars, n: usize) -> Vec<EquityPoint> {
+        let config = self.engine.config();
+        let mut cash = config.initial_capital.amount;
+        let mut worth = Worth::new(&config.instrument);
+        let mut holdings = self.recorder.holdings.iter().peekable();
+        let (mut seen, mut peak) = (0, Price(cash).to_f64());
+        thin_indices(self.equity.len().min(bars.len()), n, |index| self.equity[index])
+            .into_iter()
+            .map(|index| {
+                while let Some(next) = holdings.next_if(|next| next.from_mark <= index) {
+                    cash = next.cash;
+                    if next.at == InstrumentId::PRIMARY {
+                        (worth.quantity, worth.base) = (next.quantity, next.base);
+                    }
+                }
+                worth.close = bars.close[index];
+                let position_value = worth.amount();
+                peak = self.equity[seen..=index].iter().copied().fold(peak, f64::max);
+                seen = index + 1;
+                let fall = if peak > 0.0 {
+                    1.0 - self.equity[index] / peak
+                } else {
+                    0.0
+                };
+                EquityPoint {
+                    time: config.base_timeframe.close_of(bars.open_time[index]),
+                    equity: cash + position_value,
+                    cash,
+                    position_value,
+                    drawdown: fall.max(0.0),
+                    optimistic: self.shadow(|curve| &curve.optimistic, index),
+                    pessimistic: self.shadow(|curve| &curve.pessimistic, index),
+                }
+            })
+            .collect()
+    }
+
+    /// What a run beside this one was worth at a bar's close.
+    fn shadow(&self, side: fn(&BandCurve) -> &Vec<f64>, index: usize) -> Option<Decimal> {
+        let equity = side(&self.band.as_ref()?.curve).get(index)?;
+        Some(float::to_decimal(*equity, SHADOW_DIGITS)?.normalize())
     }
 
     /// The outcome as `papertape backtest --json` prints it. `bars` are those that were run.

@@ -12,6 +12,7 @@ mod event;
 mod listing;
 mod merge;
 mod order_book;
+mod packed;
 mod random;
 mod roll;
 mod synthetic;
@@ -40,6 +41,7 @@ pub use order_book::{
     BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, Grid, GridError, JoinError,
     Level, LevelChange, OrderBook,
 };
+pub use packed::{PackedBarsError, pack_bars, unpack_bars};
 pub use random::Random;
 pub use roll::{FutureContract, RollRule};
 pub use synthetic::{SIMULATED_MARKET_VERSION, SimulatedMarket, SimulatedMarketConfig};

@@ -16,13 +16,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-const WATCHED: [&str; 13] = [
+const WATCHED: [&str; 15] = [
     "Cargo.toml",
     "Cargo.lock",
     "src",
     "app/Cargo.toml",
     "app/package-lock.json",
     "app/src",
+    "app/worker/src",
+    "app/worker/worker.js",
     "server/Cargo.toml",
     "server/src",
     "server/build.rs",

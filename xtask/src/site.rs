@@ -3,6 +3,7 @@
 //! | part | from | by |
 //! |---|---|---|
 //! | `pkg/papertape_bg.wasm`, `pkg/papertape.js` | `app/` | Cargo, wasm-bindgen, wasm-opt, esbuild |
+//! | `pkg/engine_bg.wasm`, `pkg/engine.js` | `app/worker/` | the same |
 //! | `pkg/charts.js` | `app/src/chart/*.js`, ECharts | esbuild |
 //! | `pkg/papertape.css` | `style/main.css` and what it imports | esbuild |
 //! | everything else | `public/` | copied |
@@ -26,10 +27,74 @@ use std::{
 use wasm_bindgen_cli_support::Bindgen;
 
 /// How many steps a build takes.
-pub(crate) const STEPS: usize = 7;
+pub(crate) const STEPS: usize = 9;
 
-/// What the first load of the dashboard may weigh at most, compressed with Brotli.
-const BUDGET: u64 = 900_000;
+/// What a browser loads together, and how much that may weigh, compressed with Brotli.
+struct Load {
+    what: &'static str,
+    budget: u64,
+    holds: fn(&str) -> bool,
+}
+
+/// Every file of the site belongs to one.
+const LOADS: [Load; 2] = [
+    Load {
+        what: "the first load of the dashboard",
+        budget: 900_000,
+        holds: |name| !is_engine(name),
+    },
+    Load {
+        what: "the engine inside the browser",
+        budget: 500_000,
+        holds: is_engine,
+    },
+];
+
+/// The files that a page fetches when it runs backtests, and not before.
+fn is_engine(name: &str) -> bool {
+    ["pkg/engine.js", "pkg/engine_bg.wasm"].contains(&name)
+}
+
+/// A WebAssembly module of the site with its script.
+struct Module {
+    /// What it is for people.
+    about: &'static str,
+    package: &'static str,
+    features: &'static str,
+    /// Its profile where it is built for release.
+    profile: &'static str,
+    /// What it is called in the site.
+    name: &'static str,
+    /// The script around it; where there is none, wasm-bindgen's own.
+    script: Option<&'static str>,
+    /// Whether it holds pages, of which much never runs.
+    has_pages: bool,
+    /// What wasm-opt is to do with it.
+    optimize: &'static [&'static str],
+}
+
+const CLIENT: Module = Module {
+    about: "the browser's client",
+    package: "papertape-app",
+    features: "hydrate",
+    profile: "wasm-release",
+    name: "papertape",
+    script: None,
+    has_pages: true,
+    // rustc has inlined what is worth it. More of it saves a little before compression and costs a tenth after.
+    optimize: &["-Oz", "--skip-pass=inlining-optimizing"],
+};
+
+const ENGINE: Module = Module {
+    about: "the engine for the browser",
+    package: "papertape-worker",
+    features: "",
+    profile: "wasm-engine",
+    name: "engine",
+    script: Some("app/worker/worker.js"),
+    has_pages: false,
+    optimize: &["-O3"],
+};
 
 /// What the build is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,17 +143,17 @@ pub(crate) fn build(profile: Profile, steps: &mut Steps) -> Result<PathBuf, Fail
         tools::npm_packages("app")
     })?;
     steps.step("Bundling the chart library and the styles", || bundle(profile))?;
-    let client = compiled_client(profile);
-    steps.step(
-        format!(
-            "Compiling the browser's client{}",
-            first_time(&client, "a few minutes")
-        ),
-        || compile_client(profile),
-    )?;
-    steps.step("Making the client ready for browsers", || {
-        bind_client(profile, &client)
-    })?;
+    for module in [CLIENT, ENGINE] {
+        let compiled = module.compiled(profile);
+        let about = module.about;
+        steps.step(
+            format!("Compiling {about}{}", first_time(&compiled, "a few minutes")),
+            || module.compile(profile),
+        )?;
+        steps.step(format!("Making {about} ready for browsers"), || {
+            module.bind(profile)
+        })?;
+    }
     steps.step("Laying out the site", || lay_out(profile))?;
     let binary = target()
         .join(if release { "release" } else { "debug" })
@@ -109,17 +174,28 @@ fn first_time(output: &Path, duration: &str) -> String {
     }
 }
 
-/// Whether the first load keeps within the budget, as a sentence.
-pub(crate) fn check_budget() -> Result<(), Failure> {
-    let total: u64 = sizes(&Profile::Release.site()).iter().map(|file| file.sent).sum();
-    if total <= BUDGET {
-        Ok(())
-    } else {
-        Err(Failure::new(format!(
-            "the first load of the dashboard weighs {}, more than the {} it may",
-            bytes(total),
-            bytes(BUDGET)
-        )))
+/// Whether each load keeps within its budget: what it is, and what is wrong.
+pub(crate) fn check_budgets() -> Vec<(&'static str, Result<(), Failure>)> {
+    let sizes = sizes(&Profile::Release.site());
+    let check = |load: &Load| {
+        let total = load.total(&sizes);
+        let (total, budget) = match total <= load.budget {
+            true => return (load.what, Ok(())),
+            false => (bytes(total), bytes(load.budget)),
+        };
+        let failure = Failure::new(format!(
+            "{} weighs {total}, more than the {budget} it may",
+            load.what
+        ));
+        (load.what, Err(failure))
+    };
+    LOADS.iter().map(check).collect()
+}
+
+impl Load {
+    fn total(&self, sizes: &[Size]) -> u64 {
+        let own = sizes.iter().filter(|file| (self.holds)(&file.name));
+        own.map(|file| file.sent).sum()
     }
 }
 
@@ -170,87 +246,106 @@ fn esbuild(profile: Profile, entry: &Path, out: &Path, options: &[String]) -> Re
     show(command, &format!("bundling {}", entry.display()))
 }
 
-fn compile_client(profile: Profile) -> Result<Outcome, Failure> {
-    let mut command = cargo([
-        "build",
-        "--package=papertape-app",
-        "--lib",
-        "--target",
-        WASM,
-        "--no-default-features",
-        "--features=hydrate",
-    ]);
-    command.arg(format!("--profile={}", cargo_profile(profile)));
-    show(command, "compiling the browser's client")?;
-    Ok(Outcome::Done)
-}
+impl Module {
+    fn compile(&self, profile: Profile) -> Result<Outcome, Failure> {
+        let mut command = cargo([
+            "build",
+            "--lib",
+            "--target",
+            WASM,
+            "--no-default-features",
+            "--package",
+            self.package,
+            "--features",
+            self.features,
+        ]);
+        command.arg(format!(
+            "--profile={}",
+            match profile {
+                Profile::Release => self.profile,
+                Profile::Dev => "dev",
+            }
+        ));
+        show(command, &format!("compiling {}", self.about))?;
+        Ok(Outcome::Done)
+    }
 
-const fn cargo_profile(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Release => "wasm-release",
-        Profile::Dev => "dev",
+    /// What Cargo makes of it.
+    fn compiled(&self, profile: Profile) -> PathBuf {
+        let folder = match profile {
+            Profile::Release => self.profile,
+            Profile::Dev => "debug",
+        };
+        let file = format!("{}.wasm", self.package.replace('-', "_"));
+        target().join(WASM).join(folder).join(file)
+    }
+
+    /// Where it is made ready.
+    fn parts(&self, profile: Profile) -> PathBuf {
+        profile.parts().join(self.name)
+    }
+
+    fn bind(&self, profile: Profile) -> Result<Outcome, Failure> {
+        let Self { about, name, .. } = self;
+        let compiled = self.compiled(profile);
+        let bound = profile.parts().join(format!("{name}-bindgen"));
+        let out = self.parts(profile);
+        let outputs = [
+            out.join(format!("{name}.js")),
+            out.join(format!("{name}_bg.wasm")),
+        ];
+        let script = self.script.map(|script| root().join(script));
+        let mut stamp = Stamp::new(&format!("{name}-{}", profile.name()))
+            .input(&compiled)
+            .input(&root().join("Cargo.lock"))
+            .input(&root().join("app/package-lock.json"));
+        if let Some(script) = &script {
+            stamp = stamp.input(script);
+        }
+        if stamp.is_current(&outputs) {
+            return Ok(Outcome::Unchanged);
+        }
+
+        remove_folder(&bound)?;
+        let release = profile == Profile::Release;
+        let input = if release && self.has_pages {
+            snip::without_async_hydration(&compiled, &bound)?
+        } else {
+            compiled
+        };
+        Bindgen::new()
+            .input_path(input)
+            .out_name(name)
+            .web(true)
+            .map(|bindgen| {
+                bindgen
+                    .typescript(false)
+                    .remove_name_section(release)
+                    .remove_producers_section(release)
+            })
+            .and_then(|bindgen| bindgen.generate(&bound))
+            .map_err(|cause| Failure::new(format!("wasm-bindgen cannot bind {about}: {cause:#}")))?;
+
+        // The chart library stays a file of its own: it is loaded when the first chart is shown.
+        let glue = bound.join(format!("{name}.js"));
+        let options = [
+            "--format=esm".to_owned(),
+            "--external:/pkg/*".to_owned(),
+            format!("--alias:{}={}", self.package.replace('-', "_"), glue.display()),
+        ];
+        esbuild(profile, script.as_ref().unwrap_or(&glue), &outputs[0], &options)?;
+        let wasm = bound.join(format!("{name}_bg.wasm"));
+        if release {
+            optimize(&wasm, self.optimize, &outputs[1])?;
+        } else {
+            copy(&wasm, &outputs[1])?;
+        }
+        stamp.save()?;
+        Ok(Outcome::Done)
     }
 }
 
-/// What Cargo makes of the client.
-fn compiled_client(profile: Profile) -> PathBuf {
-    let folder = match profile {
-        Profile::Release => "wasm-release",
-        Profile::Dev => "debug",
-    };
-    target().join(WASM).join(folder).join("papertape_app.wasm")
-}
-
-fn bind_client(profile: Profile, compiled: &Path) -> Result<Outcome, Failure> {
-    let bound = profile.parts().join("bindgen");
-    let out = profile.parts().join("client");
-    let outputs = [out.join("papertape.js"), out.join("papertape_bg.wasm")];
-    let stamp = Stamp::new(&format!("client-{}", profile.name()))
-        .input(compiled)
-        .input(&root().join("Cargo.lock"))
-        .input(&root().join("app/package-lock.json"));
-    if stamp.is_current(&outputs) {
-        return Ok(Outcome::Unchanged);
-    }
-
-    remove_folder(&bound)?;
-    let release = profile == Profile::Release;
-    let input = if release {
-        snip::without_async_hydration(compiled, &bound)?
-    } else {
-        compiled.to_owned()
-    };
-    Bindgen::new()
-        .input_path(input)
-        .out_name("papertape")
-        .web(true)
-        .map(|bindgen| {
-            bindgen
-                .typescript(false)
-                .remove_name_section(release)
-                .remove_producers_section(release)
-        })
-        .and_then(|bindgen| bindgen.generate(&bound))
-        .map_err(|cause| Failure::new(format!("wasm-bindgen cannot bind the client: {cause:#}")))?;
-
-    // The chart library stays a file of its own: it is loaded when the first chart is shown.
-    esbuild(
-        profile,
-        &bound.join("papertape.js"),
-        &outputs[0],
-        &["--format=esm", "--external:/pkg/*"].map(str::to_owned),
-    )?;
-    let wasm = bound.join("papertape_bg.wasm");
-    if release {
-        optimize(&wasm, &outputs[1])?;
-    } else {
-        copy(&wasm, &outputs[1])?;
-    }
-    stamp.save()?;
-    Ok(Outcome::Done)
-}
-
-fn optimize(wasm: &Path, out: &Path) -> Result<(), Failure> {
+fn optimize(wasm: &Path, passes: &[&str], out: &Path) -> Result<(), Failure> {
     // What rustc turns on for this target; wasm-opt would otherwise refuse such code.
     const FEATURES: [&str; 6] = [
         "--enable-bulk-memory",
@@ -260,11 +355,7 @@ fn optimize(wasm: &Path, out: &Path) -> Result<(), Failure> {
         "--enable-reference-types",
         "--enable-sign-ext",
     ];
-    // rustc has inlined what is worth it. More of it saves a little before compression and costs a tenth after.
-    let mut command = npm_program(
-        "binaryen/bin/wasm-opt",
-        ["-Oz", "--skip-pass=inlining-optimizing"],
-    );
+    let mut command = npm_program("binaryen/bin/wasm-opt", passes);
     command.args(FEATURES).arg(wasm).arg("-o").arg(out);
     quiet(command, "wasm-opt").map(drop)
 }
@@ -272,14 +363,22 @@ fn optimize(wasm: &Path, out: &Path) -> Result<(), Failure> {
 fn lay_out(profile: Profile) -> Result<Outcome, Failure> {
     let site = profile.site();
     let public = root().join("public");
-    let parts = [profile.parts().join("bundle"), profile.parts().join("client")];
+    let parts = [
+        profile.parts().join("bundle"),
+        CLIENT.parts(profile),
+        ENGINE.parts(profile),
+    ];
     let script = root().join("xtask/compress.mjs");
     let stamp = Stamp::new(&format!("site-{}", profile.name()))
         .input(&public)
         .input(&parts[0])
         .input(&parts[1])
+        .input(&parts[2])
         .input(&script);
-    if stamp.is_current(&[site.join("pkg/papertape_bg.wasm")]) {
+    if stamp.is_current(&[
+        site.join("pkg/papertape_bg.wasm"),
+        site.join("pkg/engine_bg.wasm"),
+    ]) {
         return Ok(Outcome::Unchanged);
     }
     remove_folder(&site)?;
@@ -345,11 +444,12 @@ fn print_sizes(site: &Path) {
     for Size { name, raw, sent } in &sizes {
         eprintln!("      {name:<28} {:>10} {:>10}", bytes(*raw), bytes(*sent));
     }
-    let raw = sizes.iter().map(|file| file.raw).sum();
-    let sent = sizes.iter().map(|file| file.sent).sum();
-    eprintln!("      {:<28} {:>10} {:>10}", "total", bytes(raw), bytes(sent));
-    if sent > BUDGET {
-        eprintln!("      warning: a first load may weigh {} at most", bytes(BUDGET));
+    for load in &LOADS {
+        let total = load.total(&sizes);
+        eprintln!("      {:<28} {:>21}", load.what, bytes(total));
+        if total > load.budget {
+            eprintln!("      warning: it may weigh {} at most", bytes(load.budget));
+        }
     }
 }
 

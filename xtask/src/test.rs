@@ -156,11 +156,13 @@ fn test_browser(
     let profile = Profile::of(options.dev);
     let binary = site::build(profile, steps)?;
     if profile == Profile::Release {
-        steps.step("Weighing the first load of the dashboard", || {
-            summary.count(
-                "the weight of the first load",
-                site::check_budget().map_err(|failure| failure.to_string()),
-            );
+        steps.step("Weighing what browsers load", || {
+            for (what, outcome) in site::check_budgets() {
+                summary.count(
+                    &format!("the weight of {what}"),
+                    outcome.map_err(|failure| failure.to_string()),
+                );
+            }
             Ok(Outcome::Done)
         })?;
     }

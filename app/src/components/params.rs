@@ -25,6 +25,10 @@ impl ParamValues {
         }
     }
 
+    pub(crate) fn get(self) -> BTreeMap<String, f64> {
+        self.values.get()
+    }
+
     pub(crate) fn get_untracked(self) -> BTreeMap<String, f64> {
         self.values.get_untracked()
     }
@@ -85,7 +89,6 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
                 max=max.to_string()
                 step=step.clone()
                 aria-label=format!("{} slider", param.name)
-                tabindex="-1"
                 prop:value=move || value.get().to_string()
                 on:input=read
             />

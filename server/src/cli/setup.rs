@@ -2,7 +2,6 @@
 
 use super::bars::{LoadedBars, load};
 use super::{CliError, check};
-use crate::tape::select;
 use clap::Args;
 use papertape::alert::AlertRules;
 use papertape::api::DataQuality;
@@ -90,7 +89,7 @@ impl SetupArguments {
         let bars = match (self.from, self.to) {
             (None, None) => bars,
             (from, to) => {
-                let bars = select(bars, timeframe, from, to);
+                let bars = papertape::backtest::within(bars, timeframe, from, to);
                 quality = crate::services::quality(&bars, timeframe);
                 bars
             }

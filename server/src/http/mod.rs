@@ -4,6 +4,7 @@ mod backtests;
 mod csv;
 mod extract;
 mod live;
+mod markets;
 mod orders;
 mod problem;
 mod query;
@@ -115,6 +116,7 @@ fn api_routes() -> Router<Api> {
         .route("/orders/{id}/explain", get(orders::explain))
         .route("/alerts", get(system::alerts))
         .route("/datasets", get(system::datasets))
+        .route("/markets/{symbol}/bars", get(markets::bars))
         .route("/strategies", get(strategies::list))
         .route("/strategies/validate", post(strategies::validate))
         .route("/strategies/{slug}", get(strategies::one))

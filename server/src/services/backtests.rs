@@ -1,24 +1,16 @@
 //! Backtests: one a core at a time, off the threads that serve, with progress and an end on request.
 
 use super::datasets::{Dataset, SIMULATED, quality};
-use super::error::FieldErrors;
-use super::sessions::{
-    check_capital, check_execution, check_order, check_params, check_span, check_timeframe,
-};
 use super::{ServiceError, Services, wall_clock};
 use crate::storage::{BacktestRecord, Storage, Write};
-use crate::tape::select;
-use papertape::alert::AlertRules;
-use papertape::analytics::{merge_bars, sparkline, thin_minmax};
+use papertape::analytics::sparkline;
 use papertape::api::{
-    BacktestProgress, BacktestRequest, BacktestState, BacktestStatus, BacktestSummary, Timing,
+    BacktestProgress, BacktestRequest, BacktestState, BacktestStatus, BacktestSummary, FieldErrors, Timing,
 };
 use papertape::backtest::{self, Outcome, ReportContext};
 use papertape::engine::EngineConfig;
 use papertape::market::Bars;
-use papertape::model::{BacktestId, Money, Timestamp};
-use papertape::strategy::Strategy;
-use rust_decimal::Decimal;
+use papertape::model::{BacktestId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -181,30 +173,18 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] names every field that cannot be followed.
     pub(super) async fn prepare(&self, request: &BacktestRequest) -> Result<Prepared, ServiceError> {
-        check_request(request)?;
+        // Before anything is looked up, so that a request gone wrong is told all that is wrong with it.
+        let mut errors = FieldErrors::default();
+        errors.backtest(request);
+        errors.finish()?;
         let began = Instant::now();
         let (slug, source) = self.shelf.resolve(&request.strategy)?;
-        let strategy =
-            Strategy::compile(&source, &request.params, request.timeframe).map_err(ServiceError::Strategy)?;
+        let strategy = backtest::compile(request, &source).map_err(ServiceError::Strategy)?;
         let id = request.dataset.as_deref().unwrap_or(SIMULATED);
         let dataset = self.dataset(id, &strategy.symbols).await?;
-        check_timeframe(strategy.timeframe, dataset.info.timeframe)?;
-        let (first, last, timeframe) = (dataset.info.from, dataset.info.to, dataset.info.timeframe);
-        check_span(first, last, timeframe, request.from, request.to)?;
-        let bars = select(self.bars(&dataset).await?, timeframe, request.from, request.to);
-        let capital = request.initial_capital.unwrap_or(Decimal::from(100_000));
-        let config = EngineConfig {
-            strategy,
-            instrument: dataset.instrument.clone(),
-            peers: Vec::new(),
-            others: Vec::new(),
-            account: papertape::portfolio::AccountConfig::default(),
-            option_model: None,
-            base_timeframe: timeframe,
-            initial_capital: Money::new(capital, dataset.instrument.quote()),
-            execution: request.execution.clone().unwrap_or_default(),
-            alerts: AlertRules::default(),
-        };
+        let config = backtest::configure(request, strategy, dataset.source())?;
+        let timeframe = dataset.info.timeframe;
+        let bars = backtest::within(self.bars(&dataset).await?, timeframe, request.from, request.to);
         Ok(Prepared {
             slug,
             source,
@@ -244,22 +224,6 @@ impl Services {
         }
         Ok(())
     }
-}
-
-fn check_request(request: &BacktestRequest) -> Result<(), ServiceError> {
-    let mut errors = FieldErrors::default();
-    errors.check(
-        !request.strategy.trim().is_empty(),
-        "strategy",
-        "name a strategy of the library, or send a whole YAML file",
-    );
-    check_capital(request.initial_capital, &mut errors);
-    if let Some(execution) = &request.execution {
-        check_execution(execution, &mut errors);
-    }
-    check_params(request.params.values(), &mut errors);
-    check_order(request.from, request.to, &mut errors);
-    errors.finish()
 }
 
 fn queued(slug: Option<String>, request: BacktestRequest, dataset: &Dataset, total: u64) -> BacktestStatus {
@@ -307,12 +271,8 @@ fn compute(running: &Running, config: EngineConfig, bars: Bars, load_ms: f64) ->
     let mut status = running.status();
     status.state = BacktestState::Finished;
     status.progress.done = status.progress.total;
-    status.bars = merge_bars(&backtest::aggregate(&bars, base, timeframe), CHART_BARS);
-    let points: Vec<_> = outcome.equity_points(&bars).zip(&outcome.equity).collect();
-    status.equity = thin_minmax(&points, CHART_POINTS, |(_, equity)| **equity)
-        .into_iter()
-        .map(|(point, _)| point)
-        .collect();
+    status.bars = backtest::chart_bars(&bars, base, timeframe, CHART_BARS);
+    status.equity = outcome.equity_curve(&bars, CHART_POINTS);
     let summary = summarize(&status, &outcome);
     status.report = Some(outcome.report(&bars, context));
     Some(Finished { status, summary })

@@ -3,7 +3,8 @@
 use super::{ServiceError, Services};
 use crate::storage::{DatasetId, DatasetRecord};
 use crate::tape::SIMULATED_SYMBOLS;
-use papertape::api::{DataQuality, DatasetInfo};
+use papertape::api::{BarsHeader, DataQuality, DatasetInfo};
+use papertape::backtest::BarSource;
 use papertape::market::{Bars, SimulatedMarket};
 use papertape::model::{Instrument, Symbol, Timeframe};
 
@@ -23,6 +24,17 @@ pub(super) struct Dataset {
     pub(super) origin: Origin,
     pub(super) info: DatasetInfo,
     pub(super) instrument: Instrument,
+}
+
+impl Dataset {
+    /// What a backtest has to know of it.
+    pub(super) fn source(&self) -> BarSource<'_> {
+        BarSource {
+            instrument: &self.instrument,
+            timeframe: self.info.timeframe,
+            span: (self.info.from, self.info.to),
+        }
+    }
 }
 
 impl Services {
@@ -115,6 +127,34 @@ impl Services {
                 list(SIMULATED, &ids)
             ),
         })
+    }
+
+    /// The bars of a symbol, whole: of a dataset, or of the finest that there is.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when there are none.
+    pub async fn market_bars(
+        &self,
+        symbol: &Symbol,
+        dataset: Option<&str>,
+    ) -> Result<(BarsHeader, Bars), ServiceError> {
+        let dataset = match dataset {
+            Some(id) => self.dataset(id, std::slice::from_ref(symbol)).await?,
+            None => self.replayable(symbol, Timeframe::WEEK).await?,
+        };
+        if dataset.info.symbol != *symbol {
+            return Err(ServiceError::NoSuch {
+                code: "unknown_symbol",
+                path: "symbol",
+                message: format!("the dataset '{}' has no bars of {symbol}", dataset.info.id),
+            });
+        }
+        let bars = self.bars(&dataset).await?;
+        let header = BarsHeader {
+            dataset: dataset.info,
+            instrument: dataset.instrument,
+        };
+        Ok((header, bars))
     }
 
     /// A dataset's bars.

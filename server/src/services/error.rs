@@ -56,35 +56,14 @@ pub enum ServiceError {
     Storage(#[from] StorageError),
 }
 
+impl From<Vec<FieldError>> for ServiceError {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::Invalid(errors)
+    }
+}
+
 fn first(errors: &[FieldError]) -> String {
     errors
         .first()
         .map_or_else(String::new, |error| format!("{}: {}", error.path, error.message))
-}
-
-/// Gathers what is wrong with the fields of a request, so that all of it is answered at once.
-#[derive(Debug, Default)]
-pub(super) struct FieldErrors(Vec<FieldError>);
-
-impl FieldErrors {
-    pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.0.push(FieldError {
-            path: path.into(),
-            message: message.into(),
-        });
-    }
-
-    pub(super) fn check(&mut self, fine: bool, path: &str, message: &str) {
-        if !fine {
-            self.add(path, message);
-        }
-    }
-
-    pub(super) fn finish(self) -> Result<(), ServiceError> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(ServiceError::Invalid(self.0))
-        }
-    }
 }

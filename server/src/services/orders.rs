@@ -1,9 +1,8 @@
 //! Orders of persons and programs. An account is a session's: they have the same id.
 
-use super::error::FieldErrors;
 use super::{RecordQuery, ServiceError, Services};
 use crate::host::{Changed, Placed};
-use papertape::api::{Number, OrderChange, OrderExplanation, OrderReport, Page, PublicOrderId};
+use papertape::api::{FieldErrors, Number, OrderChange, OrderExplanation, OrderReport, Page, PublicOrderId};
 use papertape::model::{OrderId, SessionId};
 use papertape::order::{AttachedLeg, Order, OrderList, OrderRequest, OrderStatus};
 use rust_decimal::Decimal;
@@ -291,7 +290,7 @@ mod tests {
         ] {
             let mut errors = FieldErrors::default();
             check_numbers(&mut errors, numbers(&request));
-            let Err(ServiceError::Invalid(errors)) = errors.finish() else {
+            let Err(errors) = errors.finish() else {
                 panic!("{path}");
             };
             assert_eq!(

@@ -1,13 +1,13 @@
 //! Starting sessions and acting on them.
 
 use super::datasets::{Dataset, Origin, default_symbol, simulated_symbol};
-use super::error::FieldErrors;
 use super::{ServiceError, Services, wall_clock};
 use crate::host::SessionSpec;
 use crate::tape::TapeSpec;
 use papertape::alert::AlertRules;
-use papertape::api::{FeedInfo, FeedKind, SessionAction, SessionDetail, SessionSummary, StartRequest};
-use papertape::engine::ExecutionConfig;
+use papertape::api::{
+    FeedInfo, FeedKind, FieldErrors, SessionAction, SessionDetail, SessionSummary, StartRequest,
+};
 use papertape::market::{SIMULATED_MARKET_VERSION, SimulatedMarket};
 use papertape::model::{Instrument, Money, SessionId, Symbol, Timeframe, Timestamp};
 use papertape::strategy::Strategy;
@@ -15,8 +15,6 @@ use rust_decimal::Decimal;
 
 /// Cash at the start when nothing else is asked for.
 const DEFAULT_CAPITAL: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
-/// The most cash at the start: sums stay exact far beyond it.
-const MAX_CAPITAL: Decimal = Decimal::from_parts(0xD4A5_1000, 232, 0, false, 0);
 /// Bars of history on the chart of a new session, at least.
 const CHART_BARS: usize = 300;
 /// Minutes of history that a new session takes in, at most, unless its strategy needs more to warm up.
@@ -126,7 +124,9 @@ impl Services {
     }
 
     fn simulated_feed(&self, symbol: &Symbol, strategy: &Strategy) -> Result<Chosen, ServiceError> {
-        check_timeframe(strategy.timeframe, Timeframe::MINUTE)?;
+        let mut errors = FieldErrors::default();
+        errors.timeframe(strategy.timeframe, Timeframe::MINUTE);
+        errors.finish()?;
         let start = Timeframe::MINUTE.floor(wall_clock()).max(self.worlds.live_from());
         Ok(Chosen {
             instrument: SimulatedMarket::instrument(symbol),
@@ -152,9 +152,11 @@ impl Services {
         dataset: Dataset,
     ) -> Result<Chosen, ServiceError> {
         let info = &dataset.info;
-        check_timeframe(strategy.timeframe, info.timeframe)?;
         let (from, to) = (request.from, request.to);
-        check_span(info.from, info.to, info.timeframe, from, to)?;
+        let mut errors = FieldErrors::default();
+        errors.timeframe(strategy.timeframe, info.timeframe);
+        errors.span((info.from, info.to), info.timeframe, (from, to));
+        errors.finish()?;
         let tape = match dataset.origin {
             Origin::Simulated => TapeSpec::SimulatedBars {
                 market: self.worlds.config(&info.symbol),
@@ -239,12 +241,10 @@ fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
         "name",
         "a name has at most 100 characters, on one line",
     );
-    check_capital(request.initial_capital, &mut errors);
+    errors.capital(request.initial_capital);
     check_speed(request.speed, &mut errors);
-    if let Some(execution) = &request.execution {
-        check_execution(execution, &mut errors);
-    }
-    check_params(request.params.values(), &mut errors);
+    errors.execution(request.execution.as_ref());
+    errors.params(request.params.values());
     let simulated = request.feed.as_deref().unwrap_or("simulated") == "simulated";
     for (path, time) in [("from", request.from), ("to", request.to)] {
         errors.check(
@@ -253,37 +253,8 @@ fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
             "only replays have a span; the simulated market has no end",
         );
     }
-    check_order(request.from, request.to, &mut errors);
-    errors.finish()
-}
-
-pub(super) fn check_capital(capital: Option<Decimal>, errors: &mut FieldErrors) {
-    errors.check(
-        capital.is_none_or(|capital| capital > Decimal::ZERO && capital <= MAX_CAPITAL),
-        "initial_capital",
-        "the capital must be above 0 and at most 1000000000000",
-    );
-}
-
-pub(super) fn check_execution(execution: &ExecutionConfig, errors: &mut FieldErrors) {
-    for problem in execution.problems() {
-        errors.add(format!("execution.{}", problem.path), problem.message);
-    }
-}
-
-pub(super) fn check_params<'a>(values: impl Iterator<Item = &'a f64>, errors: &mut FieldErrors) {
-    let mut values = values;
-    errors.check(
-        values.all(|value| value.is_finite()),
-        "params",
-        "parameters are finite numbers",
-    );
-}
-
-pub(super) fn check_order(from: Option<Timestamp>, to: Option<Timestamp>, errors: &mut FieldErrors) {
-    if let (Some(from), Some(to)) = (from, to) {
-        errors.check(from < to, "to", "the end must come after the beginning");
-    }
+    errors.order(request.from, request.to);
+    Ok(errors.finish()?)
 }
 
 fn check_speed(speed: Option<f64>, errors: &mut FieldErrors) {
@@ -294,44 +265,12 @@ fn check_speed(speed: Option<f64>, errors: &mut FieldErrors) {
     );
 }
 
-/// Bars of one length make bars of its multiples only.
-pub(super) fn check_timeframe(strategy: Timeframe, bars: Timeframe) -> Result<(), ServiceError> {
-    let mut errors = FieldErrors::default();
-    if !strategy.is_multiple_of(bars) {
-        errors.add(
-            "timeframe",
-            format!("bars of {bars} do not make bars of {strategy}: choose a multiple of {bars}"),
-        );
-    }
-    errors.finish()
-}
-
-/// A span must hold a bar.
-pub(super) fn check_span(
-    first: Timestamp,
-    last: Timestamp,
-    timeframe: Timeframe,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-) -> Result<(), ServiceError> {
-    let mut errors = FieldErrors::default();
-    let have = format!("the bars reach from {first} to {last}");
-    if from.is_some_and(|from| timeframe.close_of(from) > last) {
-        errors.add("from", format!("nothing is left after it: {have}"));
-    }
-    if to.is_some_and(|to| to < timeframe.close_of(first)) {
-        errors.add("to", format!("nothing is left before it: {have}"));
-    }
-    errors.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_most_capital_is_what_its_message_says() {
-        assert_eq!(MAX_CAPITAL, Decimal::from(1_000_000_000_000_u64));
+    fn the_usual_capital_is_a_round_sum() {
         assert_eq!(DEFAULT_CAPITAL, Decimal::from(100_000));
     }
 

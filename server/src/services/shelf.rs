@@ -2,7 +2,7 @@
 
 use super::ServiceError;
 use papertape::api::{ParamInfo, StrategyCard};
-use papertape::strategy::{self, ParamSpec, Problem, StrategySpec};
+use papertape::strategy::{self, Problem, StrategySpec};
 use std::{
     borrow::Cow,
     collections::BTreeMap,
@@ -112,6 +112,14 @@ impl Shelf {
             .map_err(ServiceError::Strategy)
     }
 
+    /// A file with everything that it extends; none when it extends nothing, or what is not there.
+    pub(super) fn whole(&self, source: &str) -> Option<String> {
+        match strategy::resolve(source, &|name| self.source(name)) {
+            Ok(Cow::Owned(whole)) => Some(whole),
+            Ok(Cow::Borrowed(_)) | Err(_) => None,
+        }
+    }
+
     /// Reads a file that may extend one of the library.
     pub(super) fn read(&self, source: &str) -> Result<StrategySpec, Vec<Problem>> {
         StrategySpec::parse_with(source, &|name| self.source(name))
@@ -151,7 +159,7 @@ fn read_card(slug: &str, read: Result<StrategySpec, Vec<Problem>>) -> StrategyCa
             spec.description().clone_into(&mut card.description);
             card.symbols = spec.symbols().to_vec();
             card.timeframe = Some(spec.timeframe());
-            card.params = spec.params().iter().map(param).collect();
+            card.params = spec.params().iter().map(ParamInfo::from).collect();
             if let Err(problems) = spec.compile(&BTreeMap::new(), None) {
                 card.problems = problems.iter().map(ToString::to_string).collect();
             }
@@ -159,15 +167,4 @@ fn read_card(slug: &str, read: Result<StrategySpec, Vec<Problem>>) -> StrategyCa
         Err(problems) => card.problems = problems.iter().map(ToString::to_string).collect(),
     }
     card
-}
-
-fn param(spec: &ParamSpec) -> ParamInfo {
-    ParamInfo {
-        name: spec.name.clone(),
-        default: spec.default,
-        min: spec.min,
-        max: spec.max,
-        step: spec.step,
-        description: spec.description.clone(),
-    }
 }

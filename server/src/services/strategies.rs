@@ -43,6 +43,7 @@ impl Services {
             .ok_or_else(|| ServiceError::UnknownStrategy(slug.to_owned()))?;
         Ok(StrategyDetail {
             card: self.card(slug, &source).await?,
+            whole: self.shelf.whole(&source),
             source,
             datasets: self.datasets().await?,
             backtests: self.storage.backtests_of(slug, LISTED).await?,

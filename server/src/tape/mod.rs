@@ -13,6 +13,7 @@ pub use simulated::SimulatedTape;
 pub use world::{SIMULATED_SYMBOLS, World, Worlds};
 
 use crate::storage::{DatasetId, Storage, StorageError};
+use papertape::backtest::within;
 use papertape::engine::Input;
 use papertape::market::{Bars, SIMULATED_MARKET_VERSION, SimulatedMarketConfig};
 use papertape::model::{Timeframe, Timestamp};
@@ -197,21 +198,9 @@ fn replay(
     (from, to): (Option<Timestamp>, Option<Timestamp>),
     checkpoint: Option<&[u8]>,
 ) -> Result<Box<dyn Tape>, TapeError> {
-    let mut tape = ReplayTape::new(select(bars, timeframe, from, to), timeframe);
+    let mut tape = ReplayTape::new(within(bars, timeframe, from, to), timeframe);
     if let Some(checkpoint) = checkpoint {
         tape.resume(checkpoint)?;
     }
     Ok(Box::new(tape))
-}
-
-/// The bars that lie whole inside a span: none opens before `from`, none closes after `to`.
-#[must_use]
-pub fn select(bars: Bars, timeframe: Timeframe, from: Option<Timestamp>, to: Option<Timestamp>) -> Bars {
-    if from.is_none() && to.is_none() {
-        return bars;
-    }
-    bars.iter()
-        .filter(|bar| from.is_none_or(|from| bar.open_time >= from))
-        .filter(|bar| to.is_none_or(|to| timeframe.close_of(bar.open_time) <= to))
-        .collect()
 }

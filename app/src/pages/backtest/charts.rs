@@ -1,12 +1,13 @@
 //! A backtest's charts, and what they show as a table.
 
 use crate::chart::Chart;
-use crate::chart::options::{EquityCurve, Mark, MarkKind, PriceView, equity, price};
+use crate::chart::options::{EquityCurve, Mark, MarkKind, PriceView, equity, price as price_option};
 use crate::components::table::{self, figure, number, text};
 use crate::components::{Frame, Time};
 use crate::format::{self, NONE};
 use leptos::prelude::*;
 use papertape::api::{BacktestReport, BacktestStatus, EquityPoint, TradeReport};
+use papertape::market::Bar;
 use papertape::model::Price;
 use papertape::portfolio::TradeSide;
 use rust_decimal::Decimal;
@@ -14,73 +15,117 @@ use rust_decimal::Decimal;
 #[component]
 pub(super) fn Charts(status: BacktestStatus, report: BacktestReport, group: String) -> impl IntoView {
     let digits = format::currency_digits(&status.currency);
-    let curve = EquityCurve {
-        points: status.equity.clone(),
-        bars: status.bars.clone(),
-        exits: report
-            .trades
-            .iter()
-            .filter_map(|trade| Some((trade.exit_time?, Price(trade.pnl).to_f64())))
-            .collect(),
-        initial: Price(report.initial_capital).to_f64(),
-        digits,
-        currency: status.currency.clone(),
-    };
-    let view = PriceView {
-        bars: status.bars.clone(),
-        marks: marks(&report.trades, status.price_digits, &status.currency),
-        levels: Vec::new(),
-        began: None,
-        digits: status.price_digits,
-        window: None,
-    };
-    // Built once, and only where there is a canvas to draw on.
-    let curve = StoredValue::new(curve);
-    let view = StoredValue::new(view);
+    let curve = equity_curve(
+        &report.trades,
+        (status.equity.clone(), status.bars.clone()),
+        report.initial_capital,
+        &status.currency,
+    );
+    let price = price_view(&report.trades, status.bars, status.price_digits, &status.currency);
+    view! {
+        <ResultCharts curve=Signal::stored(curve) price=Signal::stored(price) group />
+        <EquityTable points=status.equity digits />
+    }
+    .into_any()
+}
+
+/// What came of a backtest as two charts of one time axis.
+#[component]
+pub(crate) fn ResultCharts(
+    /// Equity.
+    #[prop(into)]
+    curve: Signal<EquityCurve>,
+    /// Price and trades.
+    #[prop(into)]
+    price: Signal<PriceView>,
+    /// What links the two.
+    #[prop(into)]
+    group: String,
+) -> impl IntoView {
+    // Options are built only where there is a canvas to draw on.
     let alive = RwSignal::new(false);
     Effect::new(move || alive.set(true));
     let equity_option = Memo::new(move |_| {
         if alive.get() {
-            curve.with_value(equity)
+            curve.with(equity)
         } else {
             String::new()
         }
     });
-    let price_option = Memo::new(move |_| {
+    let drawn_price = Memo::new(move |_| {
         if alive.get() {
-            view.with_value(price)
+            price.with(price_option)
         } else {
             String::new()
         }
     });
     let same_group = group.clone();
-    let label = format!(
-        "Equity from {} to {} against buy and hold, and drawdown",
-        format::decimal(report.initial_capital, digits),
-        format::decimal(report.final_equity, digits)
-    );
+    let label = Signal::derive(move || {
+        curve.with(|curve| {
+            let digits = curve.digits as usize;
+            let last = curve
+                .points
+                .last()
+                .map_or(curve.initial, |point| Price(point.equity).to_f64());
+            format!(
+                "Equity from {} to {} against buy and hold, and drawdown",
+                format::number(curve.initial, digits),
+                format::number(last, digits)
+            )
+        })
+    });
+    let trades = Signal::derive(move || {
+        let marks = price.with(|price| price.marks.len() as u64);
+        format!("Price with {} entries and exits", format::count(marks))
+    });
     view! {
         <Frame title="Equity against buy and hold, and drawdown">
             <div data-testid="equity-chart">
-                <Chart option=equity_option label=Signal::stored(label) class="tall" group />
+                <Chart option=equity_option label class="tall" group />
             </div>
-            <EquityTable points=status.equity digits />
         </Frame>
         <Frame
             title="Trades on the price"
             aside=move || view! { <p class="hint">"Wheel zooms, drag moves"</p> }
         >
             <div data-testid="price-chart">
-                <Chart
-                    option=price_option
-                    label=Signal::stored(format!("Price of {} with entries and exits", report.symbol))
-                    class="tall"
-                    group=same_group
-                />
+                <Chart option=drawn_price label=trades class="tall" group=same_group />
             </div>
         </Frame>
     }
     .into_any()
+}
+
+/// What the equity chart is given: the round trips, the curve and the bars beside it, the equity at the start.
+pub(crate) fn equity_curve(
+    trades: &[TradeReport],
+    (points, bars): (Vec<EquityPoint>, Vec<Bar>),
+    initial: Decimal,
+    currency: &str,
+) -> EquityCurve {
+    EquityCurve {
+        points,
+        bars,
+        exits: trades
+            .iter()
+            .filter_map(|trade| Some((trade.exit_time?, Price(trade.pnl).to_f64())))
+            .collect(),
+        initial: Price(initial).to_f64(),
+        digits: format::currency_digits(currency),
+        currency: currency.to_owned(),
+    }
+}
+
+/// What the price chart is given.
+pub(crate) fn price_view(trades: &[TradeReport], bars: Vec<Bar>, digits: u32, currency: &str) -> PriceView {
+    PriceView {
+        bars,
+        marks: marks(trades, digits, currency),
+        levels: Vec::new(),
+        began: None,
+        digits,
+        window: None,
+    }
 }
 
 /// What a chart shows, for those who read tables.

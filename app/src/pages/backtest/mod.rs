@@ -4,7 +4,7 @@ mod charts;
 mod result;
 mod trades;
 
-pub(crate) use charts::EquityTable;
+pub(crate) use charts::{EquityTable, ResultCharts, equity_curve, price_view};
 
 use super::Missing;
 use crate::components::{Frame, ProblemNote, Progress, ProgressBar, Runner, Skeleton};

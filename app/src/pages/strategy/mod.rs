@@ -1,5 +1,7 @@
 //! One strategy: its source, its parameters, its backtests, and Start.
 
+mod live;
+
 use super::Missing;
 use crate::components::table::{self, figure, figure_of, number, silent, text};
 use crate::components::{
@@ -14,8 +16,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
+use live::{Live, Wanted};
 use papertape::api::{BacktestRequest, BacktestSummary, DatasetInfo, StrategyDetail};
 use papertape::engine::ExecutionConfig;
+use papertape::model::Symbol;
 use rust_decimal::Decimal;
 
 /// The page.
@@ -97,6 +101,8 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
                                     slug=card.slug.clone()
                                     params=card.params.clone()
                                     values
+                                    symbol=card.symbols.first().cloned()
+                                    source=detail.whole.clone().unwrap_or_else(|| detail.source.clone())
                                     datasets=detail.datasets
                                     running=card.running_backtest.clone()
                                 />
@@ -121,6 +127,8 @@ fn Bench(
     slug: String,
     params: Vec<papertape::api::ParamInfo>,
     values: ParamValues,
+    symbol: Option<Symbol>,
+    source: String,
     datasets: Vec<DatasetInfo>,
     running: Option<papertape::model::BacktestId>,
 ) -> impl IntoView {
@@ -138,15 +146,15 @@ fn Bench(
         })
     };
     let slug = StoredValue::new(slug);
-    let request = move |()| BacktestRequest {
+    let request = Memo::new(move |_| BacktestRequest {
         strategy: slug.get_value(),
-        params: values.get_untracked(),
-        dataset: Some(dataset.get_untracked()),
-        timeframe: timeframe.get_untracked().parse().ok(),
+        params: values.get(),
+        dataset: Some(dataset.get()),
+        timeframe: timeframe.get().parse().ok(),
         initial_capital: number(capital)(),
-        execution: untrack(move || costs.read()).ok(),
+        execution: costs.read().ok(),
         ..BacktestRequest::default()
-    };
+    });
     let options: Vec<_> = datasets
         .iter()
         .map(|set| view! { <option value=set.id.clone()>{set.label.clone()}</option> })
@@ -171,6 +179,16 @@ fn Bench(
         .map(|it| view! { <option value=*it>{*it}</option> })
         .collect();
     let with_params = !params.is_empty();
+    let chosen = move || known.with_value(|sets| sets.iter().find(|set| set.id == dataset.get()).cloned());
+    let wanted = Memo::new(move |_| Wanted {
+        bars: chosen()
+            .map(|set| address(&set, symbol.as_ref()))
+            .unwrap_or_default(),
+        request: request.get(),
+    });
+    let currency = chosen()
+        .map(|set| set.symbol.quote().to_string())
+        .unwrap_or_default();
     view! {
         <Frame title="Backtest" class="bench">
             {with_params.then(|| view! { <ParamFields params values prefix="bench" /> })}
@@ -204,10 +222,31 @@ fn Bench(
                     <CostFields draft=costs prefix="bench" told=Callback::new(|_| None) />
                 </div>
             </details>
-            <BacktestRun request running primary=true label="Run backtest" />
+            <BacktestRun request=move |()| request.get_untracked() running primary=true label="Run backtest" />
         </Frame>
+        <Live wanted source currency />
     }
     .into_any()
+}
+
+/// Where the bars of a dataset are; the simulated market has those of the strategy's own symbol.
+fn address(set: &DatasetInfo, symbol: Option<&Symbol>) -> String {
+    let symbol = symbol.filter(|_| set.simulated).unwrap_or(&set.symbol);
+    format!(
+        "/api/paper-trading/markets/{}/bars?dataset={}&format=packed",
+        escaped(symbol.as_str()),
+        escaped(&set.id)
+    )
+}
+
+/// A text as a part of an address.
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 #[component]

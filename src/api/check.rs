@@ -1,0 +1,118 @@
+//! What requests may ask for: checked by the server, and by the engine inside the browser, in the same words.
+
+use super::{BacktestRequest, FieldError};
+use crate::engine::ExecutionConfig;
+use crate::model::{Timeframe, Timestamp};
+use rust_decimal::Decimal;
+
+/// The most capital that a session or a backtest starts with.
+pub const MAX_CAPITAL: Decimal = Decimal::from_parts(0xD4A5_1000, 232, 0, false, 0);
+
+/// Gathers what is wrong with the fields of a request, so that all of it is answered at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(Vec<FieldError>);
+
+impl FieldErrors {
+    /// Something is wrong with the field at `path`.
+    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(FieldError {
+            path: path.into(),
+            message: message.into(),
+        });
+    }
+
+    /// Something is wrong with the field at `path` unless it is `fine`.
+    pub fn check(&mut self, fine: bool, path: &str, message: &str) {
+        if !fine {
+            self.add(path, message);
+        }
+    }
+
+    /// Cash at the start.
+    pub fn capital(&mut self, capital: Option<Decimal>) {
+        self.check(
+            capital.is_none_or(|capital| capital > Decimal::ZERO && capital <= MAX_CAPITAL),
+            "initial_capital",
+            "the capital must be above 0 and at most 1000000000000",
+        );
+    }
+
+    /// What trading costs.
+    pub fn execution(&mut self, execution: Option<&ExecutionConfig>) {
+        for problem in execution.into_iter().flat_map(ExecutionConfig::problems) {
+            self.add(format!("execution.{}", problem.path), problem.message);
+        }
+    }
+
+    /// A strategy's parameters.
+    pub fn params<'a>(&mut self, mut values: impl Iterator<Item = &'a f64>) {
+        self.check(
+            values.all(|value| value.is_finite()),
+            "params",
+            "parameters are finite numbers",
+        );
+    }
+
+    /// First and last moment.
+    pub fn order(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) {
+        if let (Some(from), Some(to)) = (from, to) {
+            self.check(from < to, "to", "the end must come after the beginning");
+        }
+    }
+
+    /// Bars of one length make bars of its multiples only.
+    pub fn timeframe(&mut self, strategy: Timeframe, bars: Timeframe) {
+        if !strategy.is_multiple_of(bars) {
+            let message =
+                format!("bars of {bars} do not make bars of {strategy}: choose a multiple of {bars}");
+            self.add("timeframe", message);
+        }
+    }
+
+    /// A span must hold a bar of those from the first's open to the last's close.
+    pub fn span(
+        &mut self,
+        (first, last): (Timestamp, Timestamp),
+        timeframe: Timeframe,
+        (from, to): (Option<Timestamp>, Option<Timestamp>),
+    ) {
+        let have = format!("the bars reach from {first} to {last}");
+        if from.is_some_and(|from| timeframe.close_of(from) > last) {
+            self.add("from", format!("nothing is left after it: {have}"));
+        }
+        if to.is_some_and(|to| to < timeframe.close_of(first)) {
+            self.add("to", format!("nothing is left before it: {have}"));
+        }
+    }
+
+    /// A backtest, as far as it can be judged without strategy and bars.
+    pub fn backtest(&mut self, request: &BacktestRequest) {
+        self.check(
+            !request.strategy.trim().is_empty(),
+            "strategy",
+            "name a strategy of the library, or send a whole YAML file",
+        );
+        self.capital(request.initial_capital);
+        self.execution(request.execution.as_ref());
+        self.params(request.params.values());
+        self.order(request.from, request.to);
+    }
+
+    /// That nothing is wrong.
+    ///
+    /// # Errors
+    /// All that was gathered, when there is any.
+    pub fn finish(self) -> Result<(), Vec<FieldError>> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_capital_is_what_its_message_says() {
+        assert_eq!(MAX_CAPITAL, Decimal::from(1_000_000_000_000_u64));
+    }
+}
