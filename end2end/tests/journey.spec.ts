@@ -183,6 +183,8 @@ alone("nothing is lost when the process is killed", async ({ page, ownServer, pa
 
 /** Opens the newest fill's explanation while fills go on coming: it stays, where it is, until it is closed. */
 async function expectToKeepWhatIsOpen(page: Page): Promise<void> {
+  // With the pointer on it the list keeps still, so that a button can be pressed at all.
+  await page.getByTestId("panel-fills").locator("table").hover();
   await page.getByTestId("fill-why").first().click();
   const open = page.locator('[data-testid="fill-row"]:has([aria-expanded="true"])');
   await expect(open).toHaveCount(1);

@@ -6,7 +6,7 @@ import { alone, expect, expectAccessible, expectNoSidewaysScroll } from "./fixtu
 
 async function openTicket(page: Page): Promise<void> {
   await tab(page, "orders");
-  await page.getByTestId("ticket").locator("summary").click();
+  await page.getByTestId("ticket").locator("> summary").click();
 }
 
 alone("a limit order rests, says what it waits for, and is withdrawn", async ({ page }) => {

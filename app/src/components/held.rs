@@ -1,10 +1,11 @@
-//! A list whose newest rows come first, and which keeps still while a row of it is open.
+//! A list whose newest rows come first, and which keeps still while somebody reads it.
 
 use super::Limit;
 use leptos::prelude::*;
 
-/// What a list shows. While a row is open, newer ones wait above the list until they are asked for: what somebody reads
-/// neither moves nor goes away. Each row shows what is known of it now all the same.
+/// What a list shows. While a row is open, or the pointer is on the list, newer rows wait above it until they are asked for:
+/// what somebody reads or is about to press neither moves nor goes away. Each row shows what is known of it now all the
+/// same.
 pub(crate) struct Held<T: Send + Sync + 'static, P: Send + Sync + 'static> {
     /// All rows, newest first.
     items: RwSignal<Vec<T>>,
@@ -12,7 +13,9 @@ pub(crate) struct Held<T: Send + Sync + 'static, P: Send + Sync + 'static> {
     number: fn(&T) -> u64,
     /// The rows that are open, and at what.
     open: RwSignal<Vec<(u64, P)>>,
-    /// The rows there were when the first was opened, or when newer ones were last asked for.
+    /// Whether the pointer is on the list.
+    pointed: RwSignal<bool>,
+    /// The rows there were when it began to keep still, or when newer ones were last asked for.
     held: RwSignal<Option<Vec<T>>>,
     limit: Limit,
 }
@@ -35,6 +38,7 @@ where
             items,
             number,
             open: RwSignal::new(Vec::new()),
+            pointed: RwSignal::new(false),
             held: RwSignal::new(None),
             limit,
         }
@@ -73,19 +77,30 @@ where
             self.close(row);
             return;
         }
-        if self.held.with_untracked(Option::is_none) {
-            self.held.set(Some(self.items.get_untracked()));
-        }
         self.open.update(|open| {
             open.retain(|(number, _)| *number != row);
             open.push((row, at));
         });
+        self.settle();
     }
 
     pub(crate) fn close(self, row: u64) {
         self.open.update(|open| open.retain(|(number, _)| *number != row));
-        if self.open.with_untracked(Vec::is_empty) {
+        self.settle();
+    }
+
+    fn point(self, pointed: bool) {
+        self.pointed.set(pointed);
+        self.settle();
+    }
+
+    /// Keeps still from now on, or goes on.
+    fn settle(self) {
+        let read = self.pointed.get_untracked() || self.open.with_untracked(|open| !open.is_empty());
+        if !read {
             self.held.set(None);
+        } else if self.held.with_untracked(Option::is_none) {
+            self.held.set(Some(self.items.get_untracked()));
         }
     }
 
@@ -120,14 +135,16 @@ where
             .with_untracked(|open| open.iter().any(|(number, _)| *number == row))
     }
 
-    /// The line above the list: what is newer than it, once it keeps still.
-    pub(crate) fn newer_line(self) -> AnyView {
+    /// The list's table, below a line that says what is newer than it.
+    pub(crate) fn around(self, table: AnyView) -> AnyView {
         let newer = Memo::new(move |_| self.newer());
-        newer_line(newer.into(), Callback::new(move |()| self.catch_up()))
+        let show = Callback::new(move |()| self.catch_up());
+        let point = Callback::new(move |pointed| self.point(pointed));
+        around(table, newer.into(), show, point)
     }
 }
 
-fn newer_line(newer: Signal<usize>, show: Callback<()>) -> AnyView {
+fn around(table: AnyView, newer: Signal<usize>, show: Callback<()>, point: Callback<bool>) -> AnyView {
     view! {
         <p class="newer-rows">
             <span class="hint">
@@ -147,6 +164,9 @@ fn newer_line(newer: Signal<usize>, show: Callback<()>) -> AnyView {
                 "Show them"
             </button>
         </p>
+        <div on:pointerenter=move |_| point.run(true) on:pointerleave=move |_| point.run(false)>
+            {table}
+        </div>
     }
     .into_any()
 }
@@ -178,6 +198,22 @@ mod tests {
             assert_eq!(held.newer(), 2);
             held.toggle(1, ());
             assert_eq!((numbers(held), held.newer()), (vec![4, 3, 2, 1], 0));
+        });
+    }
+
+    #[test]
+    fn nothing_moves_under_the_pointer() {
+        Owner::new().with(|| {
+            let items = RwSignal::new(vec![(1, 'a')]);
+            let held = list(items);
+            held.point(true);
+            items.set(vec![(2, 'a'), (1, 'a')]);
+            assert_eq!((numbers(held), held.newer()), (vec![1], 1));
+            held.toggle(1, ());
+            held.point(false);
+            assert_eq!(numbers(held), [1], "a row is open");
+            held.close(1);
+            assert_eq!(numbers(held), [2, 1]);
         });
     }
 

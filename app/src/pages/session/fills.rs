@@ -47,8 +47,7 @@ pub(crate) fn Fills(view: SessionView) -> impl IntoView {
             when=move || any.get()
             fallback=|| view! { <p class="quiet">"No fill yet. Each fill will say here why it got the price it got."</p> }
         >
-            {fills.newer_line()}
-            {table::table("cards-on-phone fills", columns(), rows())}
+            {fills.around(table::table("cards-on-phone fills", columns(), rows()))}
             <More limit all=count />
         </Show>
     }

@@ -59,8 +59,7 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
                 }
             }
         >
-            {orders.newer_line()}
-            {table::table("cards-on-phone orders", columns(), rows())}
+            {orders.around(table::table("cards-on-phone orders", columns(), rows()))}
             <More limit all=count />
         </Show>
     }
