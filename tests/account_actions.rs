@@ -296,6 +296,16 @@ fn a_low_inside_a_bar_takes_the_position_at_the_first_price_beyond() {
     assert!(bench.engine.equity().amount > Decimal::ZERO, "nothing is owed");
 }
 
+/// On 151 they are covered down to 849 ÷ 9.5 = 89.368…: a low of 89.367 is beyond it, its tick of 89.37 is not.
+#[test]
+fn a_low_between_two_ticks_takes_the_position_when_its_tick_is_beyond() {
+    let mut bench = Bench::with(perpetual(LONG, 151));
+    bench.flat(2, 100.0).forget().bar(100.0, 100.0, 89.367, 95.0);
+    assert_eq!(bench.journal(), Vec::<String>::new());
+    bench.bar(95.0, 95.0, 89.364, 95.0);
+    assert_eq!(bench.journal()[3], "#2 filled 10 @ 89.36");
+}
+
 #[test]
 fn a_stop_on_the_way_saves_what_a_liquidation_would_have_taken() {
     let with_stop = LONG.replace("}}\n", "}, stop_loss: 8}\n");

@@ -219,16 +219,21 @@ impl Engine {
         }
         let instrument = self.instrument(walk.at);
         let (bound, step) = if to < lower { (lower, -1) } else { (upper, 1) };
-        // The first tick beyond it, or where the way ends.
         let nearest = instrument.price_from_f64(bound)?;
         let is_beyond = |price: f64| if to < lower { price < lower } else { price > upper };
+        // Where the way ends between two ticks, its tick may lie before the bound: then nothing has given out yet.
+        let end = instrument.price_from_f64(to)?.to_f64();
+        if !is_beyond(end) {
+            return None;
+        }
+        // The first tick beyond it, or where the way ends.
         let beyond = (0..=2)
             .map(|ticks| Price(nearest.0 + instrument.tick() * Decimal::from(step * ticks)).to_f64())
             .find(|price| is_beyond(*price))?;
         Some(if to < lower {
-            beyond.max(to)
+            beyond.max(end)
         } else {
-            beyond.min(to)
+            beyond.min(end)
         })
     }
 

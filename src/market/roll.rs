@@ -1,4 +1,5 @@
-//! Which of a future's contracts is the front one. Joining their prices into one series is the data's matter.
+//! Which of a future's contracts is the front one. Joining their prices into one series is the data's matter. A helper for who
+//! joins them, or who trades the next contract: the engine itself lets a position end with its contract.
 
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,9 @@
 use super::{Verdict, ensure, worse};
 use papertape::engine::{ExecutionConfig, Input};
 use papertape::exchange::{DataTier, Fill, Liquidity, Met, TradingStatus};
-use papertape::market::{Bar, Calendar, DepthKind, DepthUpdate, Grid, Level, MarketEvent, Phase, Quote};
+use papertape::market::{
+    Bar, Calendar, DepthKind, DepthUpdate, Grid, Level, MarketEvent, Phase, Quote, TradeTick,
+};
 use papertape::model::{Instrument, Price, Quantity, Side, Timeframe, Timestamp};
 use papertape::order::{Order, TimeInForce};
 use rust_decimal::Decimal;
@@ -29,6 +31,9 @@ pub(super) struct MarketModel {
     asks: BTreeMap<i64, Shown>,
     /// What a fill that meets this input's data finds, until it is taken in.
     coming: Option<(DataTier, DepthUpdate)>,
+    /// The last trade, where only trades are known, and what our orders took of it: at a close that nobody prints it stands
+    /// for the auction.
+    last_trade: Option<(TradeTick, Decimal)>,
     /// What our orders took of this input's trade or bar.
     taken: Decimal,
     /// Whether this input's bar told something new.
@@ -47,6 +52,7 @@ impl MarketModel {
             bids: BTreeMap::new(),
             asks: BTreeMap::new(),
             coming: None,
+            last_trade: None,
             taken: Decimal::ZERO,
             is_bar_news: false,
         }
@@ -93,6 +99,7 @@ impl MarketModel {
         {
             self.tier = Some(DataTier::Trades);
             self.tick_time = Some(trade.time);
+            self.last_trade = Some((*trade, self.taken));
         }
     }
 
@@ -102,6 +109,7 @@ impl MarketModel {
             self.bids.clear();
             self.asks.clear();
             self.tier = None;
+            self.last_trade = None;
         }
     }
 
@@ -230,7 +238,7 @@ impl MarketModel {
             Met::BarOpen { open_time } | Met::BarPath { open_time, .. } | Met::BarClose { open_time } => {
                 self.judge_bar(input, open_time, fill)
             }
-            Met::Trade { time, .. } => self.judge_trade(input, time, fill),
+            Met::Trade { time, .. } => self.judge_trade(input, time, fill, order),
             Met::Quote { time, .. } | Met::Level { time, .. } => self.judge_level(time, fill),
             Met::Settlement { .. } => Ok(()),
         }
@@ -295,9 +303,22 @@ impl MarketModel {
         })
     }
 
-    fn judge_trade(&mut self, input: &Input, time: Timestamp, fill: &Fill) -> Verdict {
-        let trade = match input {
-            Input::Market(_, MarketEvent::Trade(trade)) if trade.time == time => *trade,
+    fn judge_trade(&mut self, input: &Input, time: Timestamp, fill: &Fill, order: &Order) -> Verdict {
+        let close = Calendar::of(self.instrument.calendar()).next_close(order.submitted_at);
+        let is_at_close = order.time_in_force == TimeInForce::Cls && fill.time == close;
+        let trade = match (input, &mut self.last_trade) {
+            (Input::Market(_, MarketEvent::Trade(trade)), _) if trade.time == time => {
+                self.taken += fill.quantity.0;
+                *trade
+            }
+            // Nobody printed the auction: what is left of the last trade before it.
+            (_, Some((trade, taken)))
+                if is_at_close && trade.time == time && self.tier == Some(DataTier::Trades) =>
+            {
+                *taken += fill.quantity.0;
+                let (trade, taken) = (*trade, *taken);
+                return self.judge_quantity_of(&trade, taken, fill);
+            }
             _ => {
                 return ensure(false, "a fill meets the data that there is", || {
                     format!("{fill:?} in {input:?}")
@@ -307,8 +328,12 @@ impl MarketModel {
         ensure(!self.is_crossed(), "nothing fills on a crossed book", || {
             format!("{fill:?}\n{self:?}")
         })?;
-        self.taken += fill.quantity.0;
-        let lots = self.grid.lots_of(Quantity(self.taken)).unwrap_or(i64::MAX);
+        self.judge_quantity_of(&trade, self.taken, fill)
+    }
+
+    /// No more than was traded, at no better price; `taken` is what our orders took of the trade, this fill included.
+    fn judge_quantity_of(&self, trade: &TradeTick, taken: Decimal, fill: &Fill) -> Verdict {
+        let lots = self.grid.lots_of(Quantity(taken)).unwrap_or(i64::MAX);
         let shown = self.grid.lots(trade.size).unwrap_or(0);
         ensure(lots <= shown, "no more of a trade fills than was traded", || {
             format!("{lots} of {shown} lots: {fill:?}")
