@@ -607,12 +607,36 @@ fn what_the_funds_carry_leaves_room_for_every_cost() {
 fn a_configuration_that_makes_no_sense_is_refused() {
     let json = |text: &str| serde_json::from_str::<AccountConfig>(text).expect("the shape");
     assert_eq!(json("{}"), AccountConfig::default());
-    assert_eq!(json(r#"{"mode": "isolated", "leverage": 10}"#).validate(), Ok(()));
-    for wrong in [
-        r#"{"leverage": 0}"#,
-        r#"{"borrow_rate": -1}"#,
-        r#"{"debit_rate": 11}"#,
+    assert_eq!(json(r#"{"mode": "isolated", "leverage": 10}"#).problems(), []);
+    for (wrong, path) in [
+        (r#"{"leverage": 0}"#, "leverage"),
+        (r#"{"leverage": "0.99"}"#, "leverage"),
+        (r#"{"leverage": 1001}"#, "leverage"),
+        (r#"{"borrow_rate": -1}"#, "borrow_rate"),
+        (r#"{"debit_rate": 11}"#, "debit_rate"),
+        (r#"{"credit_rate": "-0.01"}"#, "credit_rate"),
     ] {
-        assert!(json(wrong).validate().is_err(), "{wrong}");
+        let problems = json(wrong).problems();
+        let paths: Vec<_> = problems.iter().map(|problem| problem.path).collect();
+        assert_eq!(paths, [path], "{wrong}");
     }
+    assert!(serde_json::from_str::<AccountConfig>(r#"{"levrage": 10}"#).is_err());
+}
+
+/// The example of the documentation, and each name in it.
+#[test]
+fn the_account_of_the_documentation_is_one() {
+    let text = include_str!("../docs/accounts.md");
+    let (_, rest) = text.split_once("```json\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let account: AccountConfig = serde_json::from_str(example).expect("the shape");
+    assert_eq!(account.problems(), []);
+    let told = AccountConfig {
+        mode: MarginMode::Isolated,
+        leverage: Some(Decimal::TEN),
+        borrow_rate: decimal("0.03"),
+        debit_rate: decimal("0.06"),
+        credit_rate: decimal("0.02"),
+    };
+    assert_eq!(account, told);
 }

@@ -195,6 +195,7 @@ pub(crate) fn summary() -> SessionSummary {
         sparkline: vec![100_000.0],
         seq: 10,
         execution: ExecutionConfig::default(),
+        account: papertape::portfolio::AccountConfig::default(),
         backtest: None,
         recoveries: 0,
     }

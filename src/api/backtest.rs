@@ -5,7 +5,7 @@ use crate::analytics::Metrics;
 use crate::engine::ExecutionConfig;
 use crate::market::Bar;
 use crate::model::{BacktestId, Symbol, Timeframe, Timestamp};
-use crate::portfolio::{CashFlow, CashFlowKind, Trade};
+use crate::portfolio::{AccountConfig, CashFlow, CashFlowKind, Trade};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +27,9 @@ pub struct BacktestRequest {
     pub initial_capital: Option<Decimal>,
     /// What trading costs.
     pub execution: Option<ExecutionConfig>,
+    /// How the account is covered, and what borrowing costs it. When absent, one
+    /// that borrows for nothing.
+    pub account: Option<AccountConfig>,
     /// First moment.
     pub from: Option<Timestamp>,
     /// Last moment.
@@ -121,6 +124,9 @@ pub struct BacktestReport {
     pub final_equity: Decimal,
     /// What trading cost.
     pub execution: ExecutionConfig,
+    /// How the account was covered, and what borrowing cost it.
+    #[serde(default)]
+    pub account: AccountConfig,
     /// All round trips, oldest first; one still open at the end has no exit.
     pub trades: Vec<TradeReport>,
     /// Actions of the market that the run took in: splits, dividends, funding and others.

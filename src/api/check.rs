@@ -3,6 +3,7 @@
 use super::{BacktestRequest, FieldError};
 use crate::engine::ExecutionConfig;
 use crate::model::{Timeframe, Timestamp};
+use crate::portfolio::AccountConfig;
 use rust_decimal::Decimal;
 
 /// The most capital that a session or a backtest starts with.
@@ -41,6 +42,13 @@ impl FieldErrors {
     pub fn execution(&mut self, execution: Option<&ExecutionConfig>) {
         for problem in execution.into_iter().flat_map(ExecutionConfig::problems) {
             self.add(format!("execution.{}", problem.path), problem.message);
+        }
+    }
+
+    /// How the account is covered and what borrowing costs it.
+    pub fn account(&mut self, account: Option<&AccountConfig>) {
+        for problem in account.into_iter().flat_map(AccountConfig::problems) {
+            self.add(format!("account.{}", problem.path), problem.message);
         }
     }
 
@@ -94,6 +102,7 @@ impl FieldErrors {
         );
         self.capital(request.initial_capital);
         self.execution(request.execution.as_ref());
+        self.account(request.account.as_ref());
         self.params(request.params.values());
         self.order(request.from, request.to);
     }

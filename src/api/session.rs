@@ -7,7 +7,7 @@ use crate::exchange::Fill;
 use crate::market::{Bar, Quote};
 use crate::model::{BacktestId, Instrument, Money, SessionId, Symbol, Timeframe, Timestamp};
 use crate::order::Order;
-use crate::portfolio::{Position, Trade};
+use crate::portfolio::{AccountConfig, Position, Trade};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,6 +29,9 @@ pub struct StartRequest {
     pub initial_capital: Option<Decimal>,
     /// What trading costs.
     pub execution: Option<ExecutionConfig>,
+    /// How the account is covered, and what borrowing costs it. When absent, that of the
+    /// backtest which the session follows, else one that borrows for nothing.
+    pub account: Option<AccountConfig>,
     /// Market seconds per second of the wall clock; 0 is as fast as possible; 1 when absent.
     pub speed: Option<f64>,
     /// What to call the session; the strategy's name when absent.
@@ -136,6 +139,9 @@ pub struct SessionSummary {
     pub seq: u64,
     /// What trading costs it.
     pub execution: ExecutionConfig,
+    /// How its account is covered, and what borrowing costs it.
+    #[serde(default)]
+    pub account: AccountConfig,
     /// The backtest it came from.
     pub backtest: Option<BacktestId>,
     /// How often it was brought back after the server ended without warning.

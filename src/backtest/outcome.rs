@@ -261,6 +261,7 @@ impl Outcome {
             initial_capital: config.initial_capital.amount,
             final_equity: self.final_equity.amount.normalize(),
             execution: config.execution.clone(),
+            account: config.account.clone(),
             trades: self.trades.iter().map(TradeReport::from).collect(),
             actions: self.actions,
             cash_flows: CashFlowSum::of(&self.cash_flows),

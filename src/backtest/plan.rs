@@ -6,7 +6,6 @@ use crate::api::{BacktestRequest, FieldErrors};
 use crate::engine::EngineConfig;
 use crate::market::Bars;
 use crate::model::{Instrument, Money, Timeframe, Timestamp};
-use crate::portfolio::AccountConfig;
 use crate::strategy::{Problem, Strategy};
 use rust_decimal::Decimal;
 
@@ -51,7 +50,7 @@ pub fn configure(
         instrument: source.instrument.clone(),
         peers: Vec::new(),
         others: Vec::new(),
-        account: AccountConfig::default(),
+        account: request.account.clone().unwrap_or_default(),
         option_model: None,
         base_timeframe: source.timeframe,
         initial_capital: Money::new(

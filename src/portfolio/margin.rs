@@ -29,7 +29,8 @@ pub enum MarginMode {
     Isolated,
 }
 
-/// How an account borrows and what that costs. The default borrows for nothing.
+/// How an account borrows and what that costs: `account` of `POST /sessions`, `POST /backtests` and `--account`. The
+/// default borrows for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountConfig {
@@ -56,32 +57,43 @@ impl AccountConfig {
         self.borrow_rate.is_zero() && self.debit_rate.is_zero() && self.credit_rate.is_zero()
     }
 
-    /// Refuses what makes no sense.
-    ///
-    /// # Errors
-    /// [`AccountConfigError`] names the number.
-    pub fn validate(&self) -> Result<(), AccountConfigError> {
-        if self.leverage.is_some_and(|leverage| leverage <= Decimal::ZERO) {
-            return Err(AccountConfigError { what: "leverage" });
-        }
-        for (what, rate) in [
-            ("borrow rate", self.borrow_rate),
-            ("debit rate", self.debit_rate),
-            ("credit rate", self.credit_rate),
-        ] {
-            if !(Decimal::ZERO..=Decimal::TEN).contains(&rate) {
-                return Err(AccountConfigError { what });
+    /// What is out of range, each thing by its path in JSON: leverage is 1 to 1000, rates a year are shares from 0 to 10.
+    #[must_use]
+    pub fn problems(&self) -> Vec<AccountProblem> {
+        let mut problems = Vec::new();
+        let mut check = |fine: bool, path, message| {
+            if !fine {
+                problems.push(AccountProblem { path, message });
             }
+        };
+        let leverages = Decimal::ONE..=Decimal::ONE_THOUSAND;
+        check(
+            self.leverage.is_none_or(|leverage| leverages.contains(&leverage)),
+            "leverage",
+            "leverage is 1 to 1000, or left out for all that the instrument allows",
+        );
+        for (path, rate) in [
+            ("borrow_rate", self.borrow_rate),
+            ("debit_rate", self.debit_rate),
+            ("credit_rate", self.credit_rate),
+        ] {
+            check(
+                (Decimal::ZERO..=Decimal::TEN).contains(&rate),
+                path,
+                "a rate is a share a year from 0 to 10 (0.03 is 3 %)",
+            );
         }
-        Ok(())
+        problems
     }
 }
 
-/// A number of an [`AccountConfig`] makes no sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the account's {what} is out of range: leverage is positive, rates a year lie between 0 and 10")]
-pub struct AccountConfigError {
-    what: &'static str,
+/// Something of an [`AccountConfig`] that is out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountProblem {
+    /// Its name in JSON.
+    pub path: &'static str,
+    /// What it should be.
+    pub message: &'static str,
 }
 
 /// Least share of the underlying (of a put: of the strike) that covers a short option. FINRA Rule 4210(f)(2)(D)(i).

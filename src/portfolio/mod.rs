@@ -13,7 +13,7 @@ pub use account::{Account, ValueModel};
 pub use flows::{CashFlow, CashFlowKind};
 pub use funds::{Claim, Liquidation};
 pub use holding::{FillEffect, Holding};
-pub use margin::{AccountConfig, AccountConfigError, MarginMode};
+pub use margin::{AccountConfig, AccountProblem, MarginMode};
 pub use position::Position;
 pub use settlement::{Delivery, Settlement, SplitEffect};
 pub use trade::{Trade, TradeSide};

@@ -160,6 +160,7 @@ pub fn session_summary() -> SessionSummary {
         sparkline: Vec::new(),
         seq: 0,
         execution: ExecutionConfig::default(),
+        account: crate::portfolio::AccountConfig::default(),
         backtest: None,
         recoveries: 0,
     }

@@ -10,8 +10,10 @@ use papertape::engine::{EngineConfig, ExecutionConfig, Fees};
 use papertape::exchange::{FeePresetName, SlippageModel};
 use papertape::market::{Bars, DatedAction, infer_instrument};
 use papertape::model::{Instrument, Money, Symbol, Timeframe, Timestamp, decimal};
+use papertape::portfolio::AccountConfig;
 use papertape::strategy::{Problem, Strategy, StrategySpec};
 use rust_decimal::Decimal;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -51,6 +53,9 @@ pub(super) struct SetupArguments {
     /// costs override it.
     #[arg(long, value_name = "JSON|FILE", value_parser = execution)]
     execution: Option<ExecutionConfig>,
+    /// How the account is covered and what borrowing costs it: JSON as in `POST /backtests`, or a file of it.
+    #[arg(long, value_name = "JSON|FILE", value_parser = account)]
+    account: Option<AccountConfig>,
     /// Leave out bars that open before this time.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     from: Option<Timestamp>,
@@ -172,7 +177,7 @@ impl SetupArguments {
             strategy,
             peers: Vec::new(),
             others: Vec::new(),
-            account: papertape::portfolio::AccountConfig::default(),
+            account: self.account.clone().unwrap_or_default(),
             option_model: None,
             base_timeframe: timeframe,
             initial_capital: Money::new(self.capital, instrument.quote()),
@@ -201,20 +206,38 @@ fn amount(text: &str) -> Result<Decimal, String> {
 
 /// An execution as JSON, or the JSON in a file; what is out of range is named.
 fn execution(text: &str) -> Result<ExecutionConfig, String> {
+    let execution: ExecutionConfig = json_or_file(text)?;
+    let problems = execution.problems();
+    in_range(problems.iter().map(|problem| (problem.path, problem.message)))?;
+    Ok(execution)
+}
+
+/// An account in the same way.
+fn account(text: &str) -> Result<AccountConfig, String> {
+    let account: AccountConfig = json_or_file(text)?;
+    let problems = account.problems();
+    in_range(problems.iter().map(|problem| (problem.path, problem.message)))?;
+    Ok(account)
+}
+
+fn json_or_file<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let is_json = text.trim_start().starts_with('{');
     let json = if is_json {
         text.to_owned()
     } else {
         std::fs::read_to_string(text).map_err(|error| format!("{text} cannot be read: {error}"))?
     };
-    let execution: ExecutionConfig = serde_json::from_str(&json).map_err(|error| error.to_string())?;
-    match execution.problems().as_slice() {
-        [] => Ok(execution),
-        problems => Err(problems
-            .iter()
-            .map(|problem| format!("{}: {}", problem.path, problem.message))
-            .collect::<Vec<_>>()
-            .join("; ")),
+    serde_json::from_str(&json).map_err(|error| error.to_string())
+}
+
+fn in_range<'a>(problems: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), String> {
+    let lines: Vec<String> = problems
+        .map(|(path, message)| format!("{path}: {message}"))
+        .collect();
+    if lines.is_empty() {
+        Ok(())
+    } else {
+        Err(lines.join("; "))
     }
 }
 

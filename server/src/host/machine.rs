@@ -312,6 +312,7 @@ impl Machine {
             sparkline: self.view.sparkline(),
             seq: engine.seq(),
             execution: spec.execution.clone(),
+            account: spec.account.clone(),
             backtest: spec.backtest.clone(),
             recoveries: around.recoveries,
         }

@@ -5,6 +5,7 @@ use papertape::alert::AlertRules;
 use papertape::api::FeedInfo;
 use papertape::engine::{EngineConfig, ExecutionConfig};
 use papertape::model::{BacktestId, Instrument, Money, Timeframe};
+use papertape::portfolio::AccountConfig;
 use papertape::strategy::{Problem, Strategy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ pub struct SessionSpec {
     pub initial_capital: Money,
     /// What trading costs.
     pub execution: ExecutionConfig,
+    /// How the account is covered, and what borrowing costs it.
+    #[serde(default)]
+    pub account: AccountConfig,
     /// What is worth an alert.
     pub alerts: AlertRules,
     /// Its market inputs.
@@ -49,7 +53,7 @@ impl SessionSpec {
             instrument: self.instrument.clone(),
             peers: Vec::new(),
             others: Vec::new(),
-            account: papertape::portfolio::AccountConfig::default(),
+            account: self.account.clone(),
             option_model: None,
             base_timeframe: self.base_timeframe,
             initial_capital: self.initial_capital,

@@ -137,6 +137,16 @@ mod tests {
                 Some("execution.taker_fee_rate"),
             ),
             (
+                r#"{"account": {"levrage": 10}}"#,
+                "invalid_request",
+                Some("account.levrage"),
+            ),
+            (
+                r#"{"account": {"mode": "hedged"}}"#,
+                "invalid_request",
+                Some("account.mode"),
+            ),
+            (
                 r#"{"symbols": ["BTC/USDT", "!"]}"#,
                 "invalid_request",
                 Some("symbols[1]"),

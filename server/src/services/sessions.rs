@@ -10,6 +10,7 @@ use papertape::api::{
 };
 use papertape::market::{SIMULATED_MARKET_VERSION, SimulatedMarket};
 use papertape::model::{Instrument, Money, SessionId, Symbol, Timeframe, Timestamp};
+use papertape::portfolio::AccountConfig;
 use papertape::strategy::Strategy;
 use rust_decimal::Decimal;
 
@@ -52,6 +53,7 @@ impl Services {
             &request.symbols
         };
         let chosen = self.choose_feed(&request, &strategy, symbols).await?;
+        let account = self.account_of(&request).await?;
         let spec = SessionSpec {
             name: name_of(&request, &strategy),
             source,
@@ -64,6 +66,7 @@ impl Services {
             instrument: chosen.instrument,
             base_timeframe: chosen.base_timeframe,
             execution: request.execution.unwrap_or_default(),
+            account,
             alerts: AlertRules::default(),
             tape: chosen.tape,
             feed: chosen.feed,
@@ -92,6 +95,20 @@ impl Services {
     /// [`ServiceError`] when there is none.
     pub async fn delete_session(&self, id: &SessionId) -> Result<(), ServiceError> {
         Ok(self.host.delete(id).await?)
+    }
+
+    /// The account that is asked for, else that of the backtest which the session follows: compared are like with like.
+    async fn account_of(&self, request: &StartRequest) -> Result<AccountConfig, ServiceError> {
+        let account = match (&request.account, &request.backtest) {
+            (Some(account), _) => Some(account.clone()),
+            (None, Some(backtest)) => match self.backtest(backtest).await {
+                Ok(status) => status.request.account,
+                Err(ServiceError::UnknownBacktest(_)) => None,
+                Err(error) => return Err(error),
+            },
+            (None, None) => None,
+        };
+        Ok(account.unwrap_or_default())
     }
 
     async fn choose_feed(
@@ -244,6 +261,7 @@ fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
     errors.capital(request.initial_capital);
     check_speed(request.speed, &mut errors);
     errors.execution(request.execution.as_ref());
+    errors.account(request.account.as_ref());
     errors.params(request.params.values());
     let simulated = request.feed.as_deref().unwrap_or("simulated") == "simulated";
     for (path, time) in [("from", request.from), ("to", request.to)] {

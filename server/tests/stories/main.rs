@@ -1,6 +1,7 @@
 //! The server as its users meet it: the real binary, its HTTP API, its WebSocket, its command line. Each story starts
 //! what it needs on a free port with a data directory of its own, and waits for states, never for times.
 
+mod accounts;
 mod actions;
 mod command_line;
 mod lifecycle;
