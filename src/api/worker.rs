@@ -5,7 +5,7 @@
 
 use super::{BacktestRequest, DatasetInfo, EquityPoint, ParamInfo, ProblemDetails, TradeReport};
 use crate::analytics::Metrics;
-use crate::market::{Bar, Bars, PackedBarsError, pack_bars, unpack_bars};
+use crate::market::{Bar, Bars, DatedAction, PackedBarsError, pack_bars, unpack_bars};
 use crate::model::{Instrument, Symbol, Timeframe};
 use crate::strategy::Problem;
 use rust_decimal::Decimal;
@@ -78,31 +78,46 @@ pub struct BarsHeader {
 }
 
 impl BarsHeader {
-    /// Header and bars in one body: four bytes that say how long the header's JSON is (little-endian), the JSON, and the
-    /// bars as [`pack_bars`] writes them.
+    /// Header, bars and actions in one body: the header and the actions as JSON, each after four bytes that say how long it
+    /// is (little-endian), and the bars as [`pack_bars`] writes them.
     #[must_use]
-    pub fn pack(&self, bars: &Bars) -> Vec<u8> {
+    pub fn pack(&self, bars: &Bars, actions: &[DatedAction]) -> Vec<u8> {
         let header = serde_json::to_vec(self).unwrap_or_default();
-        let length = u32::try_from(header.len()).unwrap_or_default().to_le_bytes();
-        [&length, &header[..], &pack_bars(bars, self.dataset.timeframe)].concat()
+        let actions = serde_json::to_vec(actions).unwrap_or_default();
+        let length = |part: &[u8]| u32::try_from(part.len()).unwrap_or_default().to_le_bytes();
+        [
+            &length(&header),
+            &header[..],
+            &length(&actions),
+            &actions[..],
+            &pack_bars(bars, self.dataset.timeframe),
+        ]
+        .concat()
     }
 
     /// Reads what [`BarsHeader::pack`] has written.
     ///
     /// # Errors
     /// [`PackedBarsError`].
-    pub fn unpack(body: &[u8]) -> Result<(Self, Bars), PackedBarsError> {
-        let (length, rest) = body.split_first_chunk().ok_or(PackedBarsError::Short)?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| PackedBarsError::Short)?;
-        let (header, packed) = rest.split_at_checked(length).ok_or(PackedBarsError::Short)?;
+    pub fn unpack(body: &[u8]) -> Result<(Self, Bars, Vec<DatedAction>), PackedBarsError> {
+        let (header, rest) = part(body)?;
+        let (actions, packed) = part(rest)?;
         let header: Self = serde_json::from_slice(header).map_err(|_| PackedBarsError::Other)?;
+        let actions = serde_json::from_slice(actions).map_err(|_| PackedBarsError::Other)?;
         let (bars, timeframe) = unpack_bars(packed)?;
         if timeframe == header.dataset.timeframe {
-            Ok((header, bars))
+            Ok((header, bars, actions))
         } else {
             Err(PackedBarsError::Impossible)
         }
     }
+}
+
+/// A part of a body, after four bytes that say how long it is, and what follows it.
+fn part(body: &[u8]) -> Result<(&[u8], &[u8]), PackedBarsError> {
+    let (length, rest) = body.split_first_chunk().ok_or(PackedBarsError::Short)?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| PackedBarsError::Short)?;
+    rest.split_at_checked(length).ok_or(PackedBarsError::Short)
 }
 
 /// What came of a backtest, as much as a page draws.

@@ -1,6 +1,6 @@
 //! A backtest as the browser draws it, and a strategy judged without one.
 
-use super::{BarSource, Outcome, aggregate, compile, configure, run, within};
+use super::{BarSource, MarketData, Outcome, aggregate, compile, configure, run, within};
 use crate::analytics::{merge_bars, thin_by_weight};
 use crate::api::{
     BacktestPreview, BacktestRequest, CheckedStrategy, FieldError, ParamInfo, ProblemDetails, TradeReport,
@@ -13,7 +13,7 @@ use crate::strategy::{Problem, StrategySpec};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Runs what a request asks for over `bars`, its strategy being YAML. The answer is without candles, which are the same
+/// Runs what a request asks for over bars with their actions, its strategy being YAML. The answer is without candles, which are the same
 /// for every run: [`chart_bars`] has them.
 ///
 /// # Errors
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 pub fn preview(
     request: &BacktestRequest,
     instrument: &Instrument,
-    bars: &Bars,
+    MarketData { bars, actions }: MarketData<'_>,
     timeframe: Timeframe,
     points: usize,
 ) -> Result<BacktestPreview, Box<ProblemDetails>> {
@@ -43,12 +43,14 @@ pub fn preview(
     } else {
         Cow::Owned(within(bars.clone(), timeframe, request.from, request.to))
     };
-    Ok(run_over(config, &bars, points))
+    let data = MarketData { bars: &bars, actions };
+    Ok(run_over(config, data, points))
 }
 
-fn run_over(config: EngineConfig, bars: &Bars, points: usize) -> BacktestPreview {
+fn run_over(config: EngineConfig, data: MarketData<'_>, points: usize) -> BacktestPreview {
     let timeframe = config.strategy.timeframe;
-    let outcome = run(config, bars, &mut |_| true).unwrap_or_else(|_| unreachable!("nobody cancels it"));
+    let bars = data.bars;
+    let outcome = run(config, data, &mut |_| true).unwrap_or_else(|_| unreachable!("nobody cancels it"));
     BacktestPreview {
         symbol: outcome.engine().config().instrument.symbol().clone(),
         timeframe,

@@ -4,8 +4,8 @@ use papertape::api::{
     BacktestRequest, BarsHeader, CheckedStrategy, ProblemDetails, WorkerAnswer, WorkerAsk, WorkerReply,
     WorkerRequest,
 };
-use papertape::backtest;
-use papertape::market::{Bar, Bars};
+use papertape::backtest::{self, MarketData};
+use papertape::market::{Bar, Bars, DatedAction};
 use papertape::model::Timeframe;
 
 /// Most sets of bars that are kept: a page that goes through many must not fill the memory.
@@ -24,6 +24,7 @@ struct Set {
     address: String,
     header: BarsHeader,
     bars: Bars,
+    actions: Vec<DatedAction>,
     /// The candles drawn last, with their timeframe and how many they are at most.
     candles: Option<(Timeframe, usize, Vec<Bar>)>,
 }
@@ -38,7 +39,7 @@ impl Desk {
     /// Takes in the bars that were fetched from an address; gives the reply to the request of this number.
     pub fn load(&mut self, number: u64, address: &str, body: &[u8]) -> String {
         let answer = match BarsHeader::unpack(body) {
-            Ok((header, bars)) => {
+            Ok((header, bars, actions)) => {
                 self.sets.retain(|set| set.address != address);
                 if self.sets.len() == MOST_SETS {
                     self.sets.remove(0);
@@ -47,6 +48,7 @@ impl Desk {
                     address: address.to_owned(),
                     header: header.clone(),
                     bars,
+                    actions,
                     candles: None,
                 });
                 WorkerAnswer::Loaded(Box::new(header))
@@ -112,7 +114,11 @@ impl Desk {
 impl Set {
     fn run(&mut self, request: &BacktestRequest, points: usize) -> WorkerAnswer {
         let base = self.header.dataset.timeframe;
-        match backtest::preview(request, &self.header.instrument, &self.bars, base, points) {
+        let data = MarketData {
+            bars: &self.bars,
+            actions: &self.actions,
+        };
+        match backtest::preview(request, &self.header.instrument, data, base, points) {
             Ok(mut preview) => {
                 preview.bars = self.candles(preview.timeframe, points);
                 WorkerAnswer::Ran(Box::new(preview))
@@ -226,7 +232,7 @@ mod tests {
     fn a_run_is_that_of_the_server() {
         let (header, bars) = bars(20_000);
         let mut desk = Desk::default();
-        desk.load(1, ADDRESS, &header.pack(&bars));
+        desk.load(1, ADDRESS, &header.pack(&bars, &[]));
         for fast in [10.0, 30.0] {
             let request = request(fast);
             let strategy = backtest::compile(&request, STRATEGY).expect("a strategy");
@@ -270,7 +276,7 @@ mod tests {
         };
         assert_eq!(code(run(&mut desk, request(10.0))), "bars_absent");
         let (header, bars) = bars(500);
-        let body = header.pack(&bars);
+        let body = header.pack(&bars, &[]);
         assert!(
             desk.load(1, ADDRESS, &body[..body.len() / 2])
                 .contains("bars_unreadable")
@@ -323,7 +329,7 @@ mod tests {
     fn only_the_sets_used_last_are_kept() {
         let (header, bars) = bars(10);
         let mut desk = Desk::default();
-        let body = header.pack(&bars);
+        let body = header.pack(&bars, &[]);
         for address in ["/a", "/b", "/c"] {
             desk.load(1, address, &body);
         }

@@ -5,7 +5,7 @@ use super::{CliError, StoreArguments, backtest::print};
 use crate::services::{quality, wall_clock};
 use crate::storage::{NewDataset, Storage};
 use clap::Args;
-use papertape::market::{Bar, Bars, infer_instrument};
+use papertape::market::{Bar, Bars, DatedAction, infer_instrument};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -21,6 +21,10 @@ pub(super) struct ImportArguments {
     /// The files' own bar length, such as 1m [default: inferred]
     #[arg(long, value_name = "LENGTH")]
     timeframe: Option<Timeframe>,
+    /// A file of splits, dividends, funding and the like, which replays and backtests of the bars take in; may be given
+    /// several times. Together they replace what the dataset had; without this it keeps that.
+    #[arg(long, value_name = "FILE")]
+    actions: Vec<PathBuf>,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -32,7 +36,22 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
     let timeframe = loaded.timeframe;
     let storage = arguments.store.open().await?;
     let instrument = infer_instrument(&arguments.symbol, loaded.price_digits, &loaded.bars);
-    let (bars, instrument) = merge(&*storage, &arguments.symbol, timeframe, loaded.bars, instrument).await?;
+    let actions = super::actions::load(&arguments.actions, instrument.calendar(), timeframe)?;
+    let Merged {
+        bars,
+        instrument,
+        actions: kept,
+    } = merge(&*storage, &arguments.symbol, timeframe, loaded.bars, instrument).await?;
+    let actions = if arguments.actions.is_empty() {
+        kept
+    } else {
+        actions
+    };
+    let told = match actions.len() {
+        0 => String::new(),
+        1 => ", 1 action".to_owned(),
+        count => format!(", {count} actions"),
+    };
     let quality = quality(&bars, timeframe);
     let count = bars.len();
     storage
@@ -40,6 +59,7 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
             instrument,
             timeframe,
             bars,
+            actions,
             gaps: quality.gaps,
             missing_bars: quality.missing_bars,
             imported_at: wall_clock(),
@@ -52,9 +72,17 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
         gaps => format!("{gaps} gaps, {} bars missing", quality.missing_bars),
     };
     print(&format!(
-        "{}@{timeframe}: {count} bars, {gaps}\n",
+        "{}@{timeframe}: {count} bars, {gaps}{told}\n",
         arguments.symbol
     ))
+}
+
+/// A dataset with new bars in it.
+struct Merged {
+    bars: Bars,
+    instrument: Instrument,
+    /// What it knew of beside the trading.
+    actions: Vec<DatedAction>,
 }
 
 /// The dataset with the new bars in it.
@@ -64,14 +92,18 @@ async fn merge(
     timeframe: Timeframe,
     new: Bars,
     instrument: Instrument,
-) -> Result<(Bars, Instrument), CliError> {
+) -> Result<Merged, CliError> {
     let known = storage
         .datasets()
         .await?
         .into_iter()
         .find(|record| record.instrument.symbol() == symbol && record.timeframe == timeframe);
     let Some(known) = known else {
-        return Ok((new, instrument));
+        return Ok(Merged {
+            bars: new,
+            instrument,
+            actions: Vec::new(),
+        });
     };
     let mut all: BTreeMap<Timestamp, Bar> = storage
         .bars(known.id)
@@ -86,5 +118,9 @@ async fn merge(
     } else {
         known.instrument
     };
-    Ok((all.into_values().collect(), instrument))
+    Ok(Merged {
+        bars: all.into_values().collect(),
+        instrument,
+        actions: storage.actions(known.id).await?,
+    })
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 use papertape::api::{BarsHeader, FieldError, Page};
 use papertape::backtest::within;
-use papertape::market::Bars;
+use papertape::market::{Bars, DatedAction};
 use papertape::model::{Symbol, Timestamp};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -63,13 +63,13 @@ pub(super) async fn bars(
         let message = format!("a limit is a whole number from 1 to {MAX_LIMIT}");
         return Err(invalid("limit", &message));
     }
-    let (header, bars) = api
+    let (header, bars, actions) = api
         .services
         .market_bars(&symbol, fields.dataset.as_deref())
         .await?;
     let bars = within(bars, header.dataset.timeframe, from, to);
     if packed {
-        return pack(header, bars, headers).await;
+        return pack(header, (bars, actions), headers).await;
     }
     let next = bars.open_time.get(limit).map(ToString::to_string);
     Ok(axum::Json(Page {
@@ -79,7 +79,11 @@ pub(super) async fn bars(
     .into_response())
 }
 
-async fn pack(header: BarsHeader, bars: Bars, headers: HeaderMap) -> Result<Response, Failure> {
+async fn pack(
+    header: BarsHeader,
+    (bars, actions): (Bars, Vec<DatedAction>),
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     if bars.len() > MAX_PACKED {
         let message = format!(
             "these are {} bars, and {MAX_PACKED} are packed at most: ask for a span of them",
@@ -88,7 +92,7 @@ async fn pack(header: BarsHeader, bars: Bars, headers: HeaderMap) -> Result<Resp
         return Err(invalid("from", &message));
     }
     let packing = tokio::task::spawn_blocking(move || {
-        let body = header.pack(&bars);
+        let body = header.pack(&bars, &actions);
         let digest = Sha256::digest(&body);
         let version: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         (body, format!("\"{version}\""))

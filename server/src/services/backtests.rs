@@ -7,9 +7,9 @@ use papertape::analytics::sparkline;
 use papertape::api::{
     BacktestProgress, BacktestRequest, BacktestState, BacktestStatus, BacktestSummary, FieldErrors, Timing,
 };
-use papertape::backtest::{self, Outcome, ReportContext};
+use papertape::backtest::{self, MarketData, Outcome, ReportContext};
 use papertape::engine::EngineConfig;
-use papertape::market::Bars;
+use papertape::market::{Bars, DatedAction};
 use papertape::model::{BacktestId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -61,10 +61,17 @@ pub(super) struct Prepared {
     /// The strategy as written.
     pub(super) source: String,
     pub(super) config: EngineConfig,
-    pub(super) bars: Bars,
+    pub(super) market: Market,
     pub(super) dataset: Dataset,
     /// Reading and parsing, milliseconds.
     pub(super) load_ms: f64,
+}
+
+/// What a run is over.
+#[derive(Debug)]
+pub(super) struct Market {
+    pub(super) bars: Bars,
+    pub(super) actions: Vec<DatedAction>,
 }
 
 /// What a finished run gives beside its status.
@@ -102,13 +109,13 @@ impl Backtests {
     }
 
     /// Waits for a core, runs, and keeps what comes of it.
-    async fn run(self: Arc<Self>, running: Arc<Running>, config: EngineConfig, bars: Bars, load_ms: f64) {
+    async fn run(self: Arc<Self>, running: Arc<Running>, config: EngineConfig, market: Market, load_ms: f64) {
         let permit = Arc::clone(&self.cores).acquire_owned().await;
         running.started.store(true, Ordering::Relaxed);
         let job = Arc::clone(&running);
         let finished = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            compute(&job, config, bars, load_ms)
+            compute(&job, config, &market, load_ms)
         })
         .await;
         let record = |status, summary| BacktestRecord {
@@ -148,14 +155,14 @@ impl Services {
         let Prepared {
             slug,
             config,
-            bars,
+            market,
             dataset,
             load_ms,
             ..
         } = self.prepare(&request).await?;
         let running = Arc::new(Running {
             created_at: wall_clock(),
-            status: queued(slug, request, &dataset, bars.len() as u64),
+            status: queued(slug, request, &dataset, market.bars.len() as u64),
             started: AtomicBool::new(false),
             done: AtomicU64::new(0),
             canceled: AtomicBool::new(false),
@@ -164,7 +171,7 @@ impl Services {
         self.backtests
             .lock()
             .insert(status.id.clone(), Arc::clone(&running));
-        tokio::spawn(Arc::clone(&self.backtests).run(running, config, bars, load_ms));
+        tokio::spawn(Arc::clone(&self.backtests).run(running, config, market, load_ms));
         Ok(status)
     }
 
@@ -185,11 +192,12 @@ impl Services {
         let config = backtest::configure(request, strategy, dataset.source())?;
         let timeframe = dataset.info.timeframe;
         let bars = backtest::within(self.bars(&dataset).await?, timeframe, request.from, request.to);
+        let actions = self.actions(&dataset).await?;
         Ok(Prepared {
             slug,
             source,
             config,
-            bars,
+            market: Market { bars, actions },
             dataset,
             load_ms: began.elapsed().as_secs_f64() * 1e3,
         })
@@ -250,18 +258,19 @@ fn queued(slug: Option<String>, request: BacktestRequest, dataset: &Dataset, tot
 }
 
 /// Runs a backtest; `None` when it was canceled.
-fn compute(running: &Running, config: EngineConfig, bars: Bars, load_ms: f64) -> Option<Finished> {
+fn compute(running: &Running, config: EngineConfig, market: &Market, load_ms: f64) -> Option<Finished> {
+    let Market { bars, actions } = market;
     let base = config.base_timeframe;
     let timeframe = config.strategy.timeframe;
     let began = Instant::now();
-    let outcome = backtest::run_with_band(config, &bars, &mut |done| {
+    let outcome = backtest::run_with_band(config, MarketData { bars, actions }, &mut |done| {
         running.done.store(done, Ordering::Relaxed);
         !running.canceled.load(Ordering::Relaxed)
     })
     .ok()?;
     let run = began.elapsed().as_secs_f64();
     let context = ReportContext {
-        data_quality: quality(&bars, base),
+        data_quality: quality(bars, base),
         timing: Timing {
             load_ms,
             run_ms: run * 1e3,
@@ -271,10 +280,10 @@ fn compute(running: &Running, config: EngineConfig, bars: Bars, load_ms: f64) ->
     let mut status = running.status();
     status.state = BacktestState::Finished;
     status.progress.done = status.progress.total;
-    status.bars = backtest::chart_bars(&bars, base, timeframe, CHART_BARS);
-    status.equity = outcome.equity_curve(&bars, CHART_POINTS);
+    status.bars = backtest::chart_bars(bars, base, timeframe, CHART_BARS);
+    status.equity = outcome.equity_curve(bars, CHART_POINTS);
     let summary = summarize(&status, &outcome);
-    status.report = Some(outcome.report(&bars, context));
+    status.report = Some(outcome.report(bars, context));
     Some(Finished { status, summary })
 }
 

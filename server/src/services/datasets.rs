@@ -5,7 +5,7 @@ use crate::storage::{DatasetId, DatasetRecord};
 use crate::tape::SIMULATED_SYMBOLS;
 use papertape::api::{BarsHeader, DataQuality, DatasetInfo};
 use papertape::backtest::BarSource;
-use papertape::market::{Bars, SimulatedMarket};
+use papertape::market::{Bars, DatedAction, SimulatedMarket};
 use papertape::model::{Instrument, Symbol, Timeframe};
 
 /// The simulated dataset's id.
@@ -129,7 +129,7 @@ impl Services {
         })
     }
 
-    /// The bars of a symbol, whole: of a dataset, or of the finest that there is.
+    /// The bars of a symbol, whole, with its actions: of a dataset, or of the finest that there is.
     ///
     /// # Errors
     /// [`ServiceError`] when there are none.
@@ -137,7 +137,7 @@ impl Services {
         &self,
         symbol: &Symbol,
         dataset: Option<&str>,
-    ) -> Result<(BarsHeader, Bars), ServiceError> {
+    ) -> Result<(BarsHeader, Bars, Vec<DatedAction>), ServiceError> {
         let dataset = match dataset {
             Some(id) => self.dataset(id, std::slice::from_ref(symbol)).await?,
             None => self.replayable(symbol, Timeframe::WEEK).await?,
@@ -150,11 +150,20 @@ impl Services {
             });
         }
         let bars = self.bars(&dataset).await?;
+        let actions = self.actions(&dataset).await?;
         let header = BarsHeader {
             dataset: dataset.info,
             instrument: dataset.instrument,
         };
-        Ok((header, bars))
+        Ok((header, bars, actions))
+    }
+
+    /// What happened to a dataset's instrument beside its trading.
+    pub(super) async fn actions(&self, dataset: &Dataset) -> Result<Vec<DatedAction>, ServiceError> {
+        match dataset.origin {
+            Origin::Imported(id) => Ok(self.storage.actions(id).await?),
+            Origin::Simulated => Ok(Vec::new()),
+        }
     }
 
     /// A dataset's bars.

@@ -2,7 +2,7 @@
 //!
 //! They are kept in memory, the last few of them: what a study found can be had again from its request.
 
-use super::backtests::Prepared;
+use super::backtests::{Market, Prepared};
 use super::{ServiceError, Services, wall_clock};
 use crate::research::{Ground, Threads, run, units};
 use papertape::api::{
@@ -155,7 +155,7 @@ impl Services {
             slug,
             source,
             config,
-            bars,
+            market: Market { bars, actions },
             dataset,
             load_ms,
         } = prepared;
@@ -167,7 +167,7 @@ impl Services {
             },
             quality: super::quality(&bars, dataset.info.timeframe),
             bars,
-            actions: Vec::new(),
+            actions,
             load_ms,
         };
         let name = request.study.name();

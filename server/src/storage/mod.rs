@@ -20,7 +20,7 @@ use papertape::alert::Alert;
 use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
-use papertape::market::Bars;
+use papertape::market::{Bars, DatedAction};
 use papertape::model::{BacktestId, OrderId, SessionId};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
@@ -88,6 +88,9 @@ pub trait Storage: Debug + Send + Sync + 'static {
 
     /// The bars of a version of a dataset.
     fn bars(&self, id: DatasetId) -> Stored<'_, Bars>;
+
+    /// What happened beside the trading of a version of a dataset, in order of time.
+    fn actions(&self, id: DatasetId) -> Stored<'_, Vec<DatedAction>>;
 
     /// A backtest that has ended.
     fn backtest<'a>(&'a self, id: &'a BacktestId) -> Stored<'a, Option<BacktestRecord>>;

@@ -6,7 +6,7 @@ use papertape::alert::Alert;
 use papertape::api::{BacktestStatus, BacktestSummary, EquityPoint, SessionSummary};
 use papertape::engine::{Command, Event, SessionState};
 use papertape::exchange::Fill;
-use papertape::market::Bars;
+use papertape::market::{Bars, DatedAction};
 use papertape::model::{Instrument, OrderId, SessionId, Timeframe, Timestamp, TradeId};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
@@ -208,6 +208,8 @@ pub struct NewDataset {
     pub timeframe: Timeframe,
     /// The bars.
     pub bars: Bars,
+    /// What happened beside the trading, in order of time.
+    pub actions: Vec<DatedAction>,
     /// Spans without bars.
     pub gaps: u64,
     /// Bars missing in them.

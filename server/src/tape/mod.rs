@@ -15,7 +15,7 @@ pub use world::{SIMULATED_SYMBOLS, World, Worlds};
 use crate::storage::{DatasetId, Storage, StorageError};
 use papertape::backtest::within;
 use papertape::engine::Input;
-use papertape::market::{Bars, SIMULATED_MARKET_VERSION, SimulatedMarketConfig};
+use papertape::market::{Bars, DatedAction, SIMULATED_MARKET_VERSION, SimulatedMarketConfig};
 use papertape::model::{Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{fmt::Debug, sync::Arc};
@@ -46,7 +46,7 @@ pub enum TapeSpec {
         /// Close time not after.
         to: Option<Timestamp>,
     },
-    /// Imported bars.
+    /// Imported bars, with what happened between them.
     Replay {
         /// Which version of which dataset.
         dataset: DatasetId,
@@ -122,7 +122,7 @@ pub enum TapeError {
 /// What tapes are read from.
 #[derive(Clone, Debug)]
 pub struct Library {
-    /// Imported bars.
+    /// Imported bars and actions.
     pub storage: Arc<dyn Storage>,
     /// The simulated markets.
     pub worlds: Arc<Worlds>,
@@ -168,7 +168,7 @@ impl Library {
                 let bars = tokio::task::spawn_blocking(move || worlds.history(&symbol))
                     .await
                     .map_err(|_| StorageError::Closed)?;
-                replay(bars, Timeframe::MINUTE, (*from, *to), checkpoint)
+                replay(bars, &[], Timeframe::MINUTE, (*from, *to), checkpoint)
             }
             TapeSpec::Replay {
                 dataset,
@@ -177,7 +177,8 @@ impl Library {
                 to,
             } => {
                 let bars = self.storage.bars(*dataset).await?;
-                replay(bars, *timeframe, (*from, *to), checkpoint)
+                let actions = self.storage.actions(*dataset).await?;
+                replay(bars, &actions, *timeframe, (*from, *to), checkpoint)
             }
         }
     }
@@ -194,11 +195,12 @@ fn check_version(found: u32) -> Result<(), TapeError> {
 
 fn replay(
     bars: Bars,
+    actions: &[DatedAction],
     timeframe: Timeframe,
     (from, to): (Option<Timestamp>, Option<Timestamp>),
     checkpoint: Option<&[u8]>,
 ) -> Result<Box<dyn Tape>, TapeError> {
-    let mut tape = ReplayTape::new(within(bars, timeframe, from, to), timeframe);
+    let mut tape = ReplayTape::new(within(bars, timeframe, from, to), actions, timeframe);
     if let Some(checkpoint) = checkpoint {
         tape.resume(checkpoint)?;
     }

@@ -359,6 +359,14 @@ pub(super) async fn import(
             .await
             .map_err(&doing)?;
     }
+    if !dataset.actions.is_empty() {
+        sqlx::query("INSERT INTO dataset_actions (dataset, actions) VALUES (?1, ?2)")
+            .bind(id)
+            .bind(text(&dataset.actions)?)
+            .execute(&mut *connection)
+            .await
+            .map_err(&doing)?;
+    }
     sqlx::query(
         "DELETE FROM datasets WHERE symbol = ?1 AND timeframe = ?2 AND id <> ?3
          AND id NOT IN (SELECT dataset FROM sessions WHERE dataset IS NOT NULL)",

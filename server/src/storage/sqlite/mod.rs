@@ -17,7 +17,7 @@ use papertape::alert::Alert;
 use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
-use papertape::market::Bars;
+use papertape::market::{Bars, DatedAction};
 use papertape::model::{BacktestId, OrderId, SessionId};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
@@ -121,6 +121,10 @@ impl Storage for Sqlite {
 
     fn bars(&self, id: DatasetId) -> Stored<'_, Bars> {
         read::bars(&self.readers, id).boxed()
+    }
+
+    fn actions(&self, id: DatasetId) -> Stored<'_, Vec<DatedAction>> {
+        read::actions(&self.readers, id).boxed()
     }
 
     fn backtest<'a>(&'a self, id: &'a BacktestId) -> Stored<'a, Option<BacktestRecord>> {

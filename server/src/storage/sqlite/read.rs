@@ -6,7 +6,7 @@ use crate::storage::{
 };
 use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
-use papertape::market::Bars;
+use papertape::market::{Bars, DatedAction};
 use papertape::model::{BacktestId, OrderId, SessionId, Timestamp};
 use papertape::{alert::Alert, exchange::Fill, order::Order, portfolio::Trade};
 use serde::de::DeserializeOwned;
@@ -365,6 +365,16 @@ pub(super) async fn bars(pool: &SqlitePool, id: DatasetId) -> Result<Bars> {
         all.volume.extend(chunk.volume);
     }
     Ok(all)
+}
+
+pub(super) async fn actions(pool: &SqlitePool, id: DatasetId) -> Result<Vec<DatedAction>> {
+    let actions: Option<String> =
+        sqlx::query_scalar("SELECT actions FROM dataset_actions WHERE dataset = ?1")
+            .bind(id.0)
+            .fetch_optional(pool)
+            .await
+            .map_err(StorageError::while_doing("read the actions"))?;
+    actions.as_deref().map_or_else(|| Ok(Vec::new()), parse)
 }
 
 pub(super) async fn backtest(pool: &SqlitePool, id: &BacktestId) -> Result<Option<BacktestRecord>> {
