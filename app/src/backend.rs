@@ -4,9 +4,7 @@
 //! context; so this crate knows nothing of storage, hosts or clocks, and tests can put a small stand-in in its place.
 
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, ProblemDetails,
-    SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest,
-    StudyStatus, SystemStatus,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, Edited, OrderChange, OrderExplanation, OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -41,6 +39,23 @@ pub trait Backend: Send + Sync + 'static {
     fn strategy(&self, slug: String) -> Answer<'_, StrategyDetail>;
     /// What is wrong with a strategy's YAML, each `LINE:COLUMN: message`; empty when it can run.
     fn validate(&self, yaml: String) -> Answer<'_, Vec<String>>;
+    /// A strategy file as blocks, with what is wrong with it.
+    fn outline(&self, yaml: String) -> Answer<'_, Outline>;
+    /// The file after an edit of one of its blocks.
+    fn edit_outline(&self, yaml: String, edit: Edit) -> Answer<'_, Edited>;
+    /// The words of the strategy language that stand for a value.
+    fn words(&self) -> Answer<'_, Vec<Word>>;
+    /// Saves a strategy that was made from a version of it, or, without one, a new one.
+    fn save_strategy(
+        &self,
+        slug: String,
+        yaml: String,
+        version: Option<String>,
+    ) -> Answer<'_, StrategyDetail>;
+    /// Removes this version of a strategy.
+    fn delete_strategy(&self, slug: String, version: String) -> Answer<'_, ()>;
+    /// Runs a backtest at once and keeps nothing of it.
+    fn preview(&self, request: BacktestRequest) -> Answer<'_, BacktestStatus>;
     /// Starts a backtest.
     fn start_backtest(&self, request: BacktestRequest) -> Answer<'_, BacktestStatus>;
     /// How far a backtest is, with its result once it is there.

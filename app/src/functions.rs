@@ -12,9 +12,7 @@ use crate::wire::{Wire, Wired};
 use leptos::prelude::*;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, ProblemDetails,
-    SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest,
-    StudyStatus, SystemStatus,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, Edited, OrderChange, OrderExplanation, OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -148,6 +146,18 @@ read_and_do! {
     fn strategy as Strategy(slug: String) -> StrategyDetail;
     /// What is wrong with a strategy's YAML, each `LINE:COLUMN: message`.
     fn validate as Validate(yaml: String) -> Vec<String>;
+    /// A strategy file as blocks, with what is wrong with it.
+    fn outline as ReadOutline(yaml: String) -> Outline;
+    /// The file after an edit of one of its blocks.
+    fn edit_outline as EditOutline(yaml: String, edit: Edit) -> Edited;
+    /// The words of the strategy language that stand for a value.
+    fn words as Words() -> Vec<Word>;
+    /// Saves a strategy that was made from a version of it, or, without one, a new one.
+    fn save_strategy as SaveStrategy(slug: String, yaml: String, version: Option<String>) -> StrategyDetail;
+    /// Removes this version of a strategy.
+    fn delete_strategy as DeleteStrategy(slug: String, version: String) -> ();
+    /// Runs a backtest at once and keeps nothing of it.
+    fn preview as Preview(request: BacktestRequest) -> BacktestStatus;
     /// Starts a backtest.
     fn start_backtest as StartBacktest(request: BacktestRequest) -> BacktestStatus;
     /// How far a backtest is, with its result once it is there.

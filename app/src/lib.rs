@@ -24,6 +24,8 @@
 //   order-row, order-why, order-change, order-cancel, order-explanation; ticket, ticket-type, ticket-cost, ticket-submit
 //   fill-row, fill-why, fill-story, newer, trade-row, alert-row, metric-NAME
 //   live, live-note, live-hash      the backtest in the browser; `data-run` counts its results
+//   builder, builder-text, builder-problems, undo, redo, save, save-state, save-name, save-submit, delete-strategy
+//   draft, draft-discard, catalogue-expression, catalogue-use, preview-state, preview-NAME, preview-trade, preview-chart
 //   price-chart, equity-chart, event-hash, filter, code, not-found
 
 // Views are types, and a page is a deep one.
@@ -112,6 +114,8 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=pages::NotFound>
                     <Route path=path!("/") view=pages::Overview ssr=ssr.clone() />
                     <Route path=path!("/strategies") view=pages::Strategies ssr=ssr.clone() />
+                    <Route path=path!("/strategies/new") view=pages::Builder ssr=ssr.clone() />
+                    <Route path=path!("/strategies/:slug/edit") view=pages::Builder ssr=ssr.clone() />
                     <Route path=path!("/strategies/:slug") view=pages::Strategy ssr=ssr.clone() />
                     <Route path=path!("/backtests/:id") view=pages::Backtest ssr=ssr.clone() />
                     <Route path=path!("/sessions") view=pages::Sessions ssr=ssr.clone() />

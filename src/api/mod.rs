@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod live;
 mod order;
+mod outline;
 mod problem;
 mod session;
 mod strategy;
@@ -21,6 +22,10 @@ pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
 pub use order::{
     AmendBody, AttachedBody, GroupWord, LegBody, Number, OrderBody, OrderChange, OrderListBody, OrderReport,
     PostOnlyBody, PublicOrderId, PublicOrderIdError, TrailBody,
+};
+pub use outline::{
+    Addition, Block, BlockProblem, Choice, Edit, Edited, Field, FieldKind, Outline, Place, Section, Word,
+    WordArgument, WordGroup,
 };
 pub use problem::{FieldError, ProblemDetails};
 pub use session::{

@@ -68,6 +68,12 @@ pub struct StrategyDetail {
     /// The same with everything that it extends, so that it stands on its own; `None` when it extends nothing.
     #[serde(default)]
     pub whole: Option<String>,
+    /// Names this very text: a change is made to the version that was read, or not at all.
+    #[serde(default)]
+    pub version: String,
+    /// Whether it came with Papertape: it is never written over, a changed one gets a name of its own.
+    #[serde(default)]
+    pub builtin: bool,
     /// What it can be backtested on.
     pub datasets: Vec<DatasetInfo>,
     /// Its finished backtests, newest first, at most 20.

@@ -24,6 +24,7 @@ mod compile;
 mod condition;
 mod expression;
 mod indicator;
+pub mod outline;
 mod problem;
 mod program;
 mod review;

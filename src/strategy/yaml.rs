@@ -5,6 +5,7 @@
 
 use super::problem::{Position, Problem};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use std::ops::Range;
 
 /// Largest file, in bytes.
 pub(crate) const MAXIMUM_BYTES: usize = 256 * 1024;
@@ -17,6 +18,11 @@ const MAXIMUM_NODES: usize = 20_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) position: Position,
+    /// Its characters in the file, from the first up to the last that is not a blank; of a block collection, those of
+    /// its parts.
+    pub(crate) extent: Range<usize>,
+    /// Whether it is written as `{…}` or `[…]`.
+    pub(crate) flow: bool,
     pub(crate) content: Content,
 }
 
@@ -39,24 +45,45 @@ impl Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
     pub(crate) text: String,
-    /// Without quotes and not a block: `null` and `~` mean nothing only there.
-    plain: bool,
+    /// How it is written. `null` and `~` mean nothing only when plain.
+    pub(crate) style: ScalarStyle,
+    /// Its characters in the file, quotes and the sign of a block included.
+    pub(crate) extent: Range<usize>,
     /// Unquoted and ended by a comma, as happens inside `{…}`.
     cut_by_comma: bool,
     /// The place of every character, and of the end.
-    marks: Vec<Position>,
+    marks: Vec<Mark>,
+}
+
+/// Where a character stands: its number in the file, and line and column.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    index: usize,
+    position: Position,
 }
 
 impl Text {
     /// The place of the character at `offset` (counted in characters); past the end, of the end.
     pub(crate) fn position(&self, offset: usize) -> Position {
-        let last = self.marks.last().copied().unwrap_or(Position::START);
-        self.marks.get(offset).copied().unwrap_or(last)
+        let mark = self.marks.get(offset).or_else(|| self.marks.last());
+        mark.map_or(Position::START, |mark| mark.position)
+    }
+
+    /// The characters of the file that the value's characters in `range` are written with. Escapes and folded lines
+    /// inside belong to it.
+    pub(crate) fn written(&self, range: Range<usize>) -> Option<Range<usize>> {
+        let start = self.marks.get(range.start)?.index;
+        match range.end.checked_sub(1).filter(|last| *last >= range.start) {
+            Some(last) => Some(start..self.marks.get(last)?.index + 1),
+            None => Some(start..start),
+        }
     }
 
     /// Whether nothing is written there.
     pub(crate) fn is_null(&self) -> bool {
-        self.text.is_empty() || (self.plain && matches!(self.text.as_str(), "~" | "null" | "Null" | "NULL"))
+        self.text.is_empty()
+            || (self.style == ScalarStyle::Plain
+                && matches!(self.text.as_str(), "~" | "null" | "Null" | "NULL"))
     }
 
     /// Whether a comma may have cut the text off where none was meant to.
@@ -66,17 +93,22 @@ impl Text {
 
     /// Moves the whole text to one place.
     pub(crate) fn stand_at(&mut self, position: Position) {
-        self.marks = vec![position];
+        self.marks = vec![Mark { index: 0, position }];
     }
 
     /// A text that stands alone, as on the command line: line 1 from column 1.
     pub(crate) fn standalone(text: &str) -> Self {
         let columns = 1..=text.chars().count() as u32 + 1;
+        let mark = |column| Mark {
+            index: column as usize - 1,
+            position: Position { line: 1, column },
+        };
         Self {
             text: text.to_owned(),
-            plain: true,
+            style: ScalarStyle::Plain,
+            extent: 0..text.chars().count(),
             cut_by_comma: false,
-            marks: columns.map(|column| Position { line: 1, column }).collect(),
+            marks: columns.map(mark).collect(),
         }
     }
 }
@@ -122,8 +154,8 @@ pub(crate) fn parse(source: &str) -> Result<Node, Problem> {
 
 /// A collection whose end has not come yet.
 enum Open {
-    Sequence(Position, Vec<Node>),
-    Mapping(Position, Vec<(Text, Node)>, Option<Text>),
+    Sequence(Span, Vec<Node>),
+    Mapping(Span, Vec<(Text, Node)>, Option<Text>),
 }
 
 struct Tree<'a> {
@@ -140,26 +172,34 @@ impl Tree<'_> {
             Event::Scalar(text, style, _, tag) => {
                 self.refuse_tag(tag.is_some(), position)?;
                 let (marks, next) = marks(self.characters, span, style, &text);
-                let plain = style == ScalarStyle::Plain;
                 let text = Text {
+                    extent: scalar_extent(self.characters, span, style, &text, &marks),
                     text: text.into_owned(),
-                    plain,
-                    cut_by_comma: plain && next == Some(','),
+                    style,
+                    cut_by_comma: style == ScalarStyle::Plain && next == Some(','),
                     marks,
                 };
                 self.scalar(position, text)
             }
             Event::SequenceStart(_, tag) => {
                 self.refuse_tag(tag.is_some(), position)?;
-                self.enter(Open::Sequence(position, Vec::new()), position)
+                self.enter(Open::Sequence(span, Vec::new()), position)
             }
             Event::MappingStart(_, tag) => {
                 self.refuse_tag(tag.is_some(), position)?;
-                self.enter(Open::Mapping(position, Vec::new(), None), position)
+                self.enter(Open::Mapping(span, Vec::new(), None), position)
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::Sequence(position, items)) => self.close(position, Content::Sequence(items)),
-                Some(Open::Mapping(position, entries, _)) => self.close(position, Content::Mapping(entries)),
+                Some(Open::Sequence(begin, items)) => {
+                    let last = items.last().map(|item| item.extent.end);
+                    self.close_collection(begin, span, last, Content::Sequence(items))
+                }
+                Some(Open::Mapping(begin, entries, _)) => {
+                    let last = entries
+                        .last()
+                        .map(|(key, node)| node.extent.end.max(key.extent.end));
+                    self.close_collection(begin, span, last, Content::Mapping(entries))
+                }
                 None => Ok(()),
             },
             Event::Alias(_) => {
@@ -212,16 +252,47 @@ impl Tree<'_> {
             *key = Some(text);
             return Ok(());
         }
-        self.close(position, Content::Scalar(text))
+        self.close(Node {
+            position,
+            extent: text.extent.clone(),
+            flow: false,
+            content: Content::Scalar(text),
+        })
     }
 
-    fn close(&mut self, position: Position, content: Content) -> Result<(), Problem> {
-        let node = Node { position, content };
+    /// Ends a list or mapping whose last part ends at `last`.
+    fn close_collection(
+        &mut self,
+        begin: Span,
+        end: Span,
+        last: Option<usize>,
+        content: Content,
+    ) -> Result<(), Problem> {
+        let start = begin.start.index();
+        let flow = matches!(self.characters.get(start), Some('{' | '[')) && !begin.is_empty();
+        let end = if flow {
+            end.end.index()
+        } else {
+            last.unwrap_or(start)
+        };
+        self.close(Node {
+            position: position_of(begin),
+            extent: start..end,
+            flow,
+            content,
+        })
+    }
+
+    fn close(&mut self, mut node: Node) -> Result<(), Problem> {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open::Sequence(_, items)) => items.push(node),
             Some(Open::Mapping(_, entries, key)) => {
                 if let Some(key) = key.take() {
+                    // What is not written has no place of its own.
+                    if matches!(&node.content, Content::Scalar(text) if text.extent.is_empty()) {
+                        node.extent = key.extent.end..key.extent.end;
+                    }
                     entries.push((key, node));
                 }
             }
@@ -240,12 +311,15 @@ fn position_of(span: Span) -> Position {
 /// Finds every character of a scalar's value in the file again. Quotes, escapes, line folding and indentation make
 /// the two differ, but they keep the order, so it is enough to walk both and skip what the value left out. Gives the
 /// place of each character and of the end, and the character that stands there.
-fn marks(source: &[char], span: Span, style: ScalarStyle, text: &str) -> (Vec<Position>, Option<char>) {
+fn marks(source: &[char], span: Span, style: ScalarStyle, text: &str) -> (Vec<Mark>, Option<char>) {
     let mut cursor = Cursor {
         source,
         index: span.start.index(),
         position: position_of(span),
     };
+    if is_block(style) {
+        cursor = cursor.at_header();
+    }
     match style {
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => cursor.step(),
         ScalarStyle::Literal | ScalarStyle::Folded => cursor.skip_line(),
@@ -260,15 +334,79 @@ fn marks(source: &[char], span: Span, style: ScalarStyle, text: &str) -> (Vec<Po
                 cursor.step();
             }
         }
-        marks.push(cursor.position);
+        marks.push(cursor.mark());
         let same_kind =
             |found: char| found == character || (found.is_whitespace() && character.is_whitespace());
         if cursor.peek().is_some_and(same_kind) {
             cursor.step();
         }
     }
-    marks.push(cursor.position);
+    marks.push(cursor.mark());
     (marks, cursor.peek())
+}
+
+/// The characters of a scalar as written. A block ends with its last character that is not a blank.
+fn scalar_extent(
+    source: &[char],
+    span: Span,
+    style: ScalarStyle,
+    text: &str,
+    marks: &[Mark],
+) -> Range<usize> {
+    let mut start = span.start.index();
+    if is_block(style) {
+        let cursor = Cursor {
+            source,
+            index: start,
+            position: position_of(span),
+        };
+        start = cursor.at_header().index;
+    }
+    let after_last = || {
+        let written = text
+            .chars()
+            .zip(marks)
+            .filter(|(character, _)| !character.is_whitespace());
+        written.last().map_or(start, |(_, mark)| mark.index + 1)
+    };
+    let end = match style {
+        ScalarStyle::SingleQuoted => closing_quote(source, start, '\''),
+        ScalarStyle::DoubleQuoted => closing_quote(source, start, '\\'),
+        ScalarStyle::Plain => after_last(),
+        ScalarStyle::Literal | ScalarStyle::Folded => after_last().max(start + 1),
+    };
+    start..end
+}
+
+/// Past the quote that ends what the quote at `start` begins; the character after an `escape` ends nothing.
+fn closing_quote(source: &[char], start: usize, escape: char) -> usize {
+    let mut at = start + 1;
+    while let Some(found) = source.get(at) {
+        let next = source.get(at + 1);
+        if *found == escape && (escape != '\'' || next == Some(&'\'')) {
+            at += 2;
+        } else if Some(found) == source.get(start) {
+            return at + 1;
+        } else {
+            at += 1;
+        }
+    }
+    source.len()
+}
+
+const fn is_block(style: ScalarStyle) -> bool {
+    matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+}
+
+/// Whether a line's end announces a block: `|` or `>`, how it is to be read, perhaps a comment.
+fn is_header(rest: &[char]) -> bool {
+    let [sign, rest @ ..] = rest else { return false };
+    let words = rest
+        .iter()
+        .position(|it| !matches!(it, '+' | '-' | '0'..='9'))
+        .map_or(&[][..], |at| &rest[at..]);
+    let comment = words.iter().find(|it| !it.is_whitespace());
+    matches!(sign, '|' | '>') && (comment.is_none() || (words[0].is_whitespace() && comment == Some(&'#')))
 }
 
 struct Cursor<'a> {
@@ -282,6 +420,13 @@ impl Cursor<'_> {
         self.source.get(self.index).copied()
     }
 
+    const fn mark(&self) -> Mark {
+        Mark {
+            index: self.index,
+            position: self.position,
+        }
+    }
+
     fn step(&mut self) {
         if self.peek() == Some('\n') {
             self.position.line += 1;
@@ -290,6 +435,34 @@ impl Cursor<'_> {
             self.position.column += 1;
         }
         self.index += 1;
+    }
+
+    /// From the content of a block to the `|` or `>` that announces it: the parser says where the content begins, and
+    /// the sign stands in the last line above it that is not blank.
+    fn at_header(&self) -> Self {
+        let before = &self.source[..self.index.min(self.source.len())];
+        let mut end = before.iter().rposition(|it| *it == '\n').unwrap_or(0);
+        let mut line = self.position.line.saturating_sub(1);
+        loop {
+            let start = before[..end]
+                .iter()
+                .rposition(|it| *it == '\n')
+                .map_or(0, |at| at + 1);
+            let words = &before[start..end];
+            if start == 0 || !words.iter().all(|it| it.is_whitespace()) {
+                let sign = (0..words.len()).find(|at| is_header(&words[*at..])).unwrap_or(0);
+                return Self {
+                    source: self.source,
+                    index: start + sign,
+                    position: Position {
+                        line,
+                        column: sign as u32 + 1,
+                    },
+                };
+            }
+            end = start - 1;
+            line = line.saturating_sub(1);
+        }
     }
 
     fn skip_line(&mut self) {
@@ -340,7 +513,7 @@ fn write_scalar(text: &Text, out: &mut String) {
         return out.push('~');
     }
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_./".contains(letter);
-    if text.plain && !text.text.is_empty() && text.text.chars().all(plain) {
+    if text.style == ScalarStyle::Plain && !text.text.is_empty() && text.text.chars().all(plain) {
         return out.push_str(&text.text);
     }
     out.push('"');
@@ -358,4 +531,46 @@ fn write_scalar(text: &Text, out: &mut String) {
         }
     }
     out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(source: &str, range: Range<usize>) -> String {
+        source.chars().skip(range.start).take(range.len()).collect()
+    }
+
+    #[test]
+    fn every_value_knows_the_characters_that_it_is_written_with() {
+        let source = "a: one two  # why\nb: 'it''s'  # it's\nc: \"x\\ty\" # \"\nd: >\n  folded\n  text\n\n# end\ne: |-\n  kept\n  lines\nf: {g: 1, h: [2, 3 ] }\ni:\n  j: 4   \n  k:\nl: long\n  plain\n";
+        let root = parse(source).expect("it is YAML");
+        let Content::Mapping(entries) = &root.content else {
+            panic!("a mapping");
+        };
+        let found: Vec<(String, String)> = entries
+            .iter()
+            .map(|(key, node)| {
+                (
+                    written(source, key.extent.clone()),
+                    written(source, node.extent.clone()),
+                )
+            })
+            .collect();
+        let expected = [
+            ("a", "one two"),
+            ("b", "'it''s'"),
+            ("c", "\"x\\ty\""),
+            ("d", ">\n  folded\n  text"),
+            ("e", "|-\n  kept\n  lines"),
+            ("f", "{g: 1, h: [2, 3 ] }"),
+            ("i", "j: 4   \n  k"),
+            ("l", "long\n  plain"),
+        ];
+        let expected: Vec<(String, String)> = expected
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        assert_eq!(found, expected);
+    }
 }

@@ -1,6 +1,7 @@
 //! The pages, one a place.
 
 pub(crate) mod backtest;
+mod builder;
 mod not_found;
 mod overview;
 mod session;
@@ -13,6 +14,7 @@ mod strategy;
 mod tests;
 
 pub(crate) use backtest::Backtest;
+pub(crate) use builder::Builder;
 pub(crate) use not_found::{Missing, NotFound};
 pub(crate) use overview::Overview;
 pub(crate) use session::Session;

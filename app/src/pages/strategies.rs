@@ -6,6 +6,7 @@ use crate::functions::{self, Problem};
 use crate::wire;
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::components::A;
 
 /// The page.
 #[component]
@@ -17,7 +18,12 @@ pub(crate) fn Strategies() -> impl IntoView {
         <div class="page">
             <header class="page-head">
                 <h1>"Strategies"</h1>
-                <Filter words />
+                <div class="buttons">
+                    <Filter words />
+                    <A href="/strategies/new" attr:class="button primary" attr:data-testid="new-strategy">
+                        "New strategy"
+                    </A>
+                </div>
             </header>
             <Suspense fallback=|| view! { <Skeleton blocks=&[70, 70] /> }>
                 {move || Suspend::new(async move {

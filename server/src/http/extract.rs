@@ -51,6 +51,54 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
     }
 }
 
+/// A strategy on its way in: wrapped in JSON, or the YAML itself.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    Json(Bytes),
+    Yaml(String),
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let kind = request.headers().get(header::CONTENT_TYPE).cloned();
+        let kind = kind
+            .as_ref()
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default();
+        let kind = kind
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        let body = Bytes::from_request(request, state).await.map_err(unreadable)?;
+        match kind.as_str() {
+            "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" | "text/plain" => {
+                let text = String::from_utf8(body.to_vec()).map_err(|_| {
+                    Failure::from(details(
+                        StatusCode::BAD_REQUEST,
+                        "unreadable_body",
+                        "The body cannot be read",
+                        "The body is not text in UTF-8.",
+                        Vec::new(),
+                    ))
+                })?;
+                Ok(Self::Yaml(text))
+            }
+            "" | "application/json" => Ok(Self::Json(body)),
+            _ => Err(Failure::from(details(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body is no strategy",
+                "Send the YAML with the header 'Content-Type: application/yaml', or JSON such as {\"strategy\": \"…\"}.",
+                Vec::new(),
+            ))),
+        }
+    }
+}
+
 fn unreadable(rejection: BytesRejection) -> Failure {
     let status = rejection.status();
     Failure::from(if status == StatusCode::PAYLOAD_TOO_LARGE {

@@ -119,7 +119,12 @@ fn api_routes() -> Router<Api> {
         .route("/markets/{symbol}/bars", get(markets::bars))
         .route("/strategies", get(strategies::list))
         .route("/strategies/validate", post(strategies::validate))
-        .route("/strategies/{slug}", get(strategies::one))
+        .route(
+            "/strategies/{slug}",
+            get(strategies::one)
+                .put(strategies::save)
+                .delete(strategies::delete),
+        )
         .route("/backtests", post(backtests::start))
         .route("/backtests/{id}", get(backtests::one).delete(backtests::cancel))
         .route("/studies", post(studies::start))

@@ -94,6 +94,44 @@ pub fn problem(error: &ServiceError) -> ProblemDetails {
             vec![field(*path, message.clone())],
         ),
         ServiceError::UnknownStrategy(_) => not_found("unknown_strategy", "No such strategy", error),
+        ServiceError::BuiltinStrategy(_) => details(
+            StatusCode::CONFLICT,
+            "builtin_strategy",
+            "This strategy is not written over",
+            error.to_string(),
+            Vec::new(),
+        ),
+        ServiceError::StrategyExists(_) => details(
+            StatusCode::CONFLICT,
+            "strategy_exists",
+            "The name is taken",
+            error.to_string(),
+            vec![field("name", error.to_string())],
+        ),
+        ServiceError::StrategyChanged(_) => details(
+            StatusCode::PRECONDITION_FAILED,
+            "strategy_changed",
+            "Somebody was faster",
+            error.to_string(),
+            Vec::new(),
+        ),
+        ServiceError::Files(cause) => {
+            tracing::error!(%error, %cause, "a strategy's file");
+            details(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The file could not be written",
+                "The server could not write into its strategies folder; its log says why. Nothing was changed.",
+                Vec::new(),
+            )
+        }
+        ServiceError::Edit(_) => details(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "edit_refused",
+            "Not changed",
+            error.to_string(),
+            Vec::new(),
+        ),
         ServiceError::UnknownBacktest(_) => not_found("unknown_backtest", "No such backtest", error),
         ServiceError::UnknownStudy(_) => not_found("unknown_study", "No such study", error),
         ServiceError::TooManyStudies(_) => details(

@@ -1,9 +1,14 @@
 //! The strategy library.
 
 use super::Api;
-use super::extract::Json;
+use super::extract::{self, Json};
 use super::problem::{Failure, strategy_problem};
-use axum::extract::{Path, State};
+use crate::services::{Base};
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use papertape::api::{FieldError, Page, StrategyCard, StrategyDetail};
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +19,59 @@ pub(super) async fn list(State(api): State<Api>) -> Result<axum::Json<Page<Strat
     }))
 }
 
-pub(super) async fn one(
+pub(super) async fn one(State(api): State<Api>, Path(slug): Path<String>) -> Result<Response, Failure> {
+    Ok(with_version(StatusCode::OK, api.services.strategy(&slug).await?))
+}
+
+/// `PUT /strategies/{name}`, as JSON; with a YAML content type the body is the YAML itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SaveRequest {
+    #[serde(alias = "yaml", alias = "source")]
+    strategy: String,
+}
+
+/// Saves a strategy. `If-Match` says which version it was made from, `If-None-Match: *` that the name is to be free.
+pub(super) async fn save(
     State(api): State<Api>,
     Path(slug): Path<String>,
-) -> Result<axum::Json<StrategyDetail>, Failure> {
-    Ok(axum::Json(api.services.strategy(&slug).await?))
+    headers: HeaderMap,
+    body: extract::Body,
+) -> Result<Response, Failure> {
+    let source = match body {
+        extract::Body::Json(bytes) => extract::parse::<SaveRequest>(&bytes)?.strategy,
+        extract::Body::Yaml(text) => text,
+    };
+    let (detail, new) = api.services.save_strategy(&slug, &source, base(&headers)).await?;
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(with_version(status, detail))
+}
+
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Failure> {
+    api.services.delete_strategy(&slug, &base(&headers))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn with_version(status: StatusCode, detail: StrategyDetail) -> Response {
+    let tag = format!("\"{}\"", detail.version);
+    (status, [(header::ETAG, tag)], axum::Json(detail)).into_response()
+}
+
+/// What a change was made from, as the headers say.
+fn base(headers: &HeaderMap) -> Base {
+    let said = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.trim().to_owned());
+    match (said(header::IF_MATCH), said(header::IF_NONE_MATCH)) {
+        (Some(tag), _) if tag != "*" => {
+            let tag = tag.strip_prefix("W/").unwrap_or(&tag);
+            Base::Version(tag.trim_matches('"').to_owned())
+        }
+        (None, Some(tag)) if tag == "*" => Base::Nothing,
+        _ => Base::Any,
+    }
 }
 
 /// `POST /strategies/validate`.

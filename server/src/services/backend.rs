@@ -1,13 +1,12 @@
 //! The pages' door: the same services, answered with problems that a page can show.
 
-use super::{Change, Placement, ServiceError, Services};
+use super::{Base, Change, Placement, ServiceError, Services};
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, OrderChange, OrderExplanation, OrderReport, SessionAction,
-    SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest, StudyStatus,
-    SystemStatus,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, Edited, OrderChange, OrderExplanation, OrderReport, Outline, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
+use papertape::strategy::outline;
 use papertape_app::backend::{Answer, Backend};
 
 /// Boxes a service's answer, its error as a problem.
@@ -77,6 +76,38 @@ impl Backend for Services {
             let problems = Self::validate(self, &yaml).err().unwrap_or_default();
             Ok(problems.iter().map(ToString::to_string).collect())
         })
+    }
+
+    fn outline(&self, yaml: String) -> Answer<'_, Outline> {
+        Box::pin(async move { Ok(outline::outline(&yaml)) })
+    }
+
+    fn edit_outline(&self, yaml: String, edit: Edit) -> Answer<'_, Edited> {
+        answer!(async move { Self::edit_outline(&yaml, &edit) })
+    }
+
+    fn words(&self) -> Answer<'_, Vec<Word>> {
+        Box::pin(async { Ok(outline::words()) })
+    }
+
+    fn save_strategy(
+        &self,
+        slug: String,
+        yaml: String,
+        version: Option<String>,
+    ) -> Answer<'_, StrategyDetail> {
+        answer!(async move {
+            let base = version.map_or(Base::Nothing, Base::Version);
+            Ok(self.save_strategy(&slug, &yaml, base).await?.0)
+        })
+    }
+
+    fn delete_strategy(&self, slug: String, version: String) -> Answer<'_, ()> {
+        answer!(async move { self.delete_strategy(&slug, &Base::Version(version)) })
+    }
+
+    fn preview(&self, request: BacktestRequest) -> Answer<'_, BacktestStatus> {
+        answer!(self.preview(request))
     }
 
     fn start_backtest(&self, request: BacktestRequest) -> Answer<'_, BacktestStatus> {

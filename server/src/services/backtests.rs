@@ -115,7 +115,7 @@ impl Backtests {
         let job = Arc::clone(&running);
         let finished = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            compute(&job, config, &market, load_ms)
+            compute(&job, config, &market, load_ms, true)
         })
         .await;
         let record = |status, summary| BacktestRecord {
@@ -173,6 +173,50 @@ impl Services {
             .insert(status.id.clone(), Arc::clone(&running));
         tokio::spawn(Arc::clone(&self.backtests).run(running, config, market, load_ms));
         Ok(status)
+    }
+
+    /// Runs a backtest at once and keeps nothing of it: what somebody sees who is writing a strategy. It waits for a core
+    /// like any other.
+    ///
+    /// # Errors
+    /// [`ServiceError`] names every field that cannot be followed.
+    pub async fn preview(&self, request: BacktestRequest) -> Result<BacktestStatus, ServiceError> {
+        let Prepared {
+            slug,
+            config,
+            bars,
+            dataset,
+            load_ms,
+            ..
+        } = self.prepare(&request).await?;
+        let running = Arc::new(Running {
+            created_at: wall_clock(),
+            status: queued(slug, request, &dataset, bars.len() as u64),
+            started: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            canceled: AtomicBool::new(false),
+        });
+        let permit = Arc::clone(&self.backtests.cores).acquire_owned().await;
+        let job = Arc::clone(&running);
+        let ended = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            compute(&job, config, bars, load_ms, false)
+        })
+        .await;
+        Ok(match ended {
+            Ok(Some(finished)) => finished.status,
+            ended => {
+                let mut status = running.status();
+                status.state = BacktestState::Canceled;
+                if let Err(error) = ended {
+                    tracing::error!(%error, "the preview failed");
+                    status.state = BacktestState::Failed;
+                    status.error =
+                        Some("the run failed by a fault of the program; the log says more".to_owned());
+                }
+                status
+            }
+        })
     }
 
     /// What a request asks for: the strategy compiled, the bars read.
@@ -257,17 +301,28 @@ fn queued(slug: Option<String>, request: BacktestRequest, dataset: &Dataset, tot
     }
 }
 
-/// Runs a backtest; `None` when it was canceled.
-fn compute(running: &Running, config: EngineConfig, market: &Market, load_ms: f64) -> Option<Finished> {
+/// Runs a backtest, perhaps with the runs of kinder and less kind fills beside it; `None` when it was canceled.
+fn compute(
+    running: &Running,
+    config: EngineConfig,
+    market: &Market,
+    load_ms: f64,
+    band: bool,
+) -> Option<Finished> {
     let Market { bars, actions } = market;
     let base = config.base_timeframe;
     let timeframe = config.strategy.timeframe;
     let began = Instant::now();
-    let outcome = backtest::run_with_band(config, MarketData { bars, actions }, &mut |done| {
+    let mut report = |done| {
         running.done.store(done, Ordering::Relaxed);
         !running.canceled.load(Ordering::Relaxed)
-    })
-    .ok()?;
+    };
+    let run = if band {
+        backtest::run_with_band
+    } else {
+        backtest::run
+    };
+    let outcome = run(config, MarketData { bars, actions }, &mut report).ok()?;
     let run = began.elapsed().as_secs_f64();
     let context = ReportContext {
         data_quality: quality(bars, base),

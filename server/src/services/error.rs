@@ -30,6 +30,21 @@ pub enum ServiceError {
     /// There is no such strategy.
     #[error("there is no strategy '{0}'")]
     UnknownStrategy(String),
+    /// A strategy that came with Papertape is not written over.
+    #[error("'{0}' came with Papertape and stays as it is: save yours under another name")]
+    BuiltinStrategy(String),
+    /// The name is taken.
+    #[error("there is a strategy '{0}' already: choose another name, or open that one")]
+    StrategyExists(String),
+    /// The strategy is not what the change was made from.
+    #[error("the strategy '{0}' was changed or removed meanwhile: read it again, or save under another name")]
+    StrategyChanged(String),
+    /// A strategy's file cannot be written.
+    #[error("the strategy's file cannot be written")]
+    Files(#[source] std::io::Error),
+    /// An edit of a strategy's blocks was not made.
+    #[error("{0}")]
+    Edit(String),
     /// There is no such backtest.
     #[error("there is no backtest '{0}'")]
     UnknownBacktest(BacktestId),

@@ -3,6 +3,7 @@
 mod backend;
 mod backtests;
 mod datasets;
+mod drawer;
 mod error;
 mod orders;
 mod records;
@@ -15,6 +16,7 @@ mod studies;
 pub use shelf::embedded;
 
 pub(crate) use datasets::quality;
+pub use drawer::Base;
 pub use error::ServiceError;
 pub use orders::{Change, Placement, RefusedOrders};
 pub use records::{RecordQuery, SessionAlert};

@@ -13,7 +13,7 @@ use std::{
 include!(concat!(env!("OUT_DIR"), "/strategies.rs"));
 
 /// The largest strategy file, in bytes.
-const MAX_FILE: u64 = 256 * 1024;
+pub(super) const MAX_FILE: u64 = 256 * 1024;
 
 /// A strategy of the library in the binary, by its slug.
 #[must_use]
@@ -71,6 +71,23 @@ impl Shelf {
             }
         }
         sources
+    }
+
+    /// Where a strategy's own file lies, if there can be any.
+    pub(super) fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
+    }
+
+    /// Whether a name belongs to a strategy that came with Papertape and that no file stands in front of.
+    pub(super) fn is_builtin(&self, slug: &str) -> bool {
+        let own = ["yaml", "yml"].iter().any(|suffix| {
+            let file = self
+                .folder
+                .as_ref()
+                .map(|folder| folder.join(format!("{slug}.{suffix}")));
+            file.is_some_and(|file| file.is_file())
+        });
+        !own && EMBEDDED.iter().any(|(known, _)| *known == slug)
     }
 
     /// One source.

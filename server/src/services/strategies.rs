@@ -1,8 +1,9 @@
 //! The strategy library with what backtests say of it.
 
+use super::drawer::version_of;
 use super::{ServiceError, Services};
-use papertape::api::{StrategyCard, StrategyDetail};
-use papertape::strategy::Problem;
+use papertape::api::{Edit, Edited, StrategyCard, StrategyDetail};
+use papertape::strategy::{Problem, outline};
 use std::collections::BTreeMap;
 
 /// Backtests that a strategy's page lists.
@@ -17,6 +18,14 @@ impl Services {
         let spec = self.shelf.read(yaml)?;
         spec.compile(&BTreeMap::new(), None)?;
         Ok(spec.warnings(&BTreeMap::new()))
+    }
+
+    /// A strategy's blocks after an edit of one of them.
+    ///
+    /// # Errors
+    /// [`ServiceError::Edit`] says why the text stays as it is.
+    pub fn edit_outline(yaml: &str, edit: &Edit) -> Result<Edited, ServiceError> {
+        outline::edit(yaml, edit).map_err(|refusal| ServiceError::Edit(refusal.message))
     }
 
     /// The strategy library, by name.
@@ -44,6 +53,8 @@ impl Services {
         Ok(StrategyDetail {
             card: self.card(slug, &source).await?,
             whole: self.shelf.whole(&source),
+            version: version_of(&source),
+            builtin: self.shelf.is_builtin(slug),
             source,
             datasets: self.datasets().await?,
             backtests: self.storage.backtests_of(slug, LISTED).await?,

@@ -11,4 +11,5 @@ mod problems;
 mod recovery;
 mod replay;
 mod research;
+mod strategies;
 mod support;

@@ -5,7 +5,7 @@ pub(crate) mod ast;
 pub(crate) mod elaborate;
 mod forms;
 mod graph;
-mod lexer;
+pub(crate) mod lexer;
 mod parser;
 
 pub(crate) use graph::Graph;

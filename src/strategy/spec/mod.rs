@@ -8,6 +8,8 @@ pub(crate) mod shape;
 mod size;
 mod when;
 
+pub(super) use order::forms as order_forms;
+
 use super::expression::elaborate::{Definition, Script};
 use super::problem::{Position, Problem};
 use super::rules::TimeInForceRule;

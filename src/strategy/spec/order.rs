@@ -42,6 +42,11 @@ pub(super) const POST_ONLY: [(&str, Option<PostOnly>); 4] = [
 
 pub(super) const FLAG: [(&str, bool); 2] = [("true", true), ("false", false)];
 
+/// The types of orders by name, each with the prices that it needs.
+pub(in crate::strategy) fn forms() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    FORMS.iter().map(|form| (form.name, form.needs))
+}
+
 impl Form {
     const fn new(name: &'static str, needs: &'static [&'static str]) -> Self {
         Self { name, needs }

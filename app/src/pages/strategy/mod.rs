@@ -77,7 +77,15 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
                         {card.timeframe.map(|timeframe| timeframe.to_string()).unwrap_or_default()}
                     </p>
                 </div>
-                <div class="sticky-on-phone">{start}</div>
+                <div class="buttons sticky-on-phone">
+                    <A href=format!("/strategies/{}/edit", card.slug) attr:class="button" attr:data-testid="edit">
+                        "Edit"
+                    </A>
+                    <A href=format!("/strategies/new?from={}", card.slug) attr:class="button" attr:data-testid="duplicate">
+                        "Duplicate"
+                    </A>
+                    {start}
+                </div>
             </header>
             <p class="lead">{card.description.clone()}</p>
             {broken
@@ -86,7 +94,7 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
                         <div class="note failure" role="alert" data-testid="problem">
                             <p>
                                 <strong>"This file cannot run yet. "</strong>
-                                "Correct these places (line, column) in the file and reload the page:"
+                                "Correct these places (line, column) in the editor, or in the file itself:"
                             </p>
                             <ul>{problems}</ul>
                         </div>

@@ -72,6 +72,11 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
+/// All functions, in the order in which they are told.
+pub(crate) fn all() -> &'static [Function] {
+    FUNCTIONS
+}
+
 /// All names that stand for themselves: series, functions, position values.
 pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> {
     FUNCTIONS.iter().map(|function| function.name)

@@ -1,0 +1,567 @@
+//! The left side: sections of blocks, with everything that keyboard and pointer can do to them.
+
+use super::desk::Desk;
+use leptos::ev::{DragEvent, Event, KeyboardEvent};
+use leptos::prelude::*;
+use papertape::api::{Addition, Block, Edit, Field, FieldKind};
+use wasm_bindgen::JsCast;
+
+/// What blocks need to know.
+#[derive(Clone, Copy)]
+pub(super) struct Bench {
+    pub(super) desk: Desk,
+    /// Opens the catalogue for a field.
+    pub(super) choose: Callback<String>,
+    /// Shows lines of the text.
+    pub(super) show: Callback<u32>,
+    dragged: RwSignal<Option<String>>,
+}
+
+impl Bench {
+    pub(super) fn new(desk: Desk, choose: Callback<String>, show: Callback<u32>) -> Self {
+        Self {
+            desk,
+            choose,
+            show,
+            dragged: RwSignal::new(None),
+        }
+    }
+}
+
+/// What a block looks like apart from its values: while this is the same, so are its elements, and the keyboard stays
+/// where it is.
+fn shape(block: &Block) -> String {
+    let mut shape = block.path.clone();
+    for field in &block.fields {
+        shape.push(' ');
+        shape.push_str(&field.path);
+        if let FieldKind::Choice(choices) = &field.kind {
+            shape.push_str(&choices.len().to_string());
+        }
+    }
+    for addition in &block.additions {
+        shape.push('+');
+        shape.push_str(&addition.label);
+    }
+    for inner in &block.blocks {
+        shape.push('/');
+        shape.push_str(&self::shape(inner));
+    }
+    shape
+}
+
+/// The id of a block's element.
+pub(super) fn element_id(path: &str) -> String {
+    format!("block-{path}")
+}
+
+/// All sections.
+#[component]
+pub(super) fn Blocks(bench: Bench) -> impl IntoView {
+    let desk = bench.desk;
+    let sections = Memo::new(move |_| {
+        desk.outline.with(|outline| {
+            let sections = outline.sections.iter();
+            sections
+                .map(|section| (section.path.clone(), section.title.clone(), section.about.clone()))
+                .collect::<Vec<_>>()
+        })
+    });
+    // Once the elements are there, the keyboard goes to what was just made.
+    Effect::new(move || {
+        if let Some(path) = desk.focus.get() {
+            request_animation_frame(move || {
+                let element = document().get_element_by_id(&element_id(&path));
+                if let Some(element) = element.and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok()) {
+                    let _ = element.focus();
+                }
+                desk.focus.try_set(None);
+            });
+        }
+    });
+    view! {
+        <div class="blocks" class:stale=move || !desk.outline.with(|outline| outline.editable)>
+            <For each=move || sections.get() key=Clone::clone let((path, title, about))>
+                <Section bench path title about />
+            </For>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Section(bench: Bench, path: String, title: String, about: String) -> impl IntoView {
+    let desk = bench.desk;
+    let key = path.clone();
+    let blocks = move || {
+        desk.outline.with(|outline| {
+            outline
+                .section(&key)
+                .map_or_else(Vec::new, |section| section.blocks.clone())
+        })
+    };
+    let key = path.clone();
+    let additions = Memo::new(move |_| {
+        desk.outline.with(|outline| {
+            outline
+                .section(&key)
+                .map_or_else(Vec::new, |section| section.additions.clone())
+        })
+    });
+    let heading = format!("section-{path}");
+    let labelled = heading.clone();
+    view! {
+        <section class="block-section" id=element_id(&path) tabindex="-1" aria-labelledby=labelled>
+            <header>
+                <h3 id=heading>{title.clone()}</h3>
+                <Add bench path=path.clone() to=title additions />
+            </header>
+            <p class="hint">{about}</p>
+            <For each=blocks key=shape let:block>
+                <BlockView bench block />
+            </For>
+        </section>
+    }
+    .into_any()
+}
+
+/// The button or the menu that adds.
+#[component]
+fn Add(bench: Bench, path: String, to: String, additions: Memo<Vec<Addition>>) -> impl IntoView {
+    let desk = bench.desk;
+    move || {
+        let additions = additions.get();
+        let path = path.clone();
+        let many = additions.len() > 1;
+        let to = to.to_lowercase();
+        let buttons: Vec<_> = additions
+            .into_iter()
+            .map(|addition| {
+                let path = path.clone();
+                let label = format!("Add to {to}: {}", addition.label);
+                view! {
+                    <button
+                        type="button"
+                        class="button small"
+                        data-add=""
+                        aria-label=label
+                        on:click=move |_| desk.edit(&path, addition.edit.clone())
+                    >
+                        "+ " {addition.label}
+                    </button>
+                }
+            })
+            .collect();
+        match (buttons.is_empty(), many) {
+            (true, _) => ().into_any(),
+            (false, false) => view! { <div class="adds">{buttons}</div> }.into_any(),
+            (false, true) => view! {
+                <details class="adds" on:keydown=close_menu>
+                    <summary class="button small" data-add="" aria-label=format!("Add to {to}")>"+ Add"</summary>
+                    <div class="menu">{buttons}</div>
+                </details>
+            }
+            .into_any(),
+        }
+    }
+}
+
+/// Escape closes a menu and goes back to its button.
+fn close_menu(event: KeyboardEvent) {
+    if event.key() != "Escape" {
+        return;
+    }
+    let menu = event
+        .current_target()
+        .and_then(|it| it.dyn_into::<web_sys::Element>().ok());
+    if let Some(menu) = menu {
+        let _ = menu.remove_attribute("open");
+        if let Ok(Some(summary)) = menu.query_selector("summary") {
+            focus(&summary);
+        }
+    }
+}
+
+fn focus(element: &web_sys::Element) {
+    if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
+        let _ = element.focus();
+    }
+}
+
+/// Goes to the first element inside `element` that a selector finds.
+fn focus_inside(element: &web_sys::Element, selector: &str) -> bool {
+    match element.query_selector(selector) {
+        Ok(Some(found)) => {
+            focus(&found);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Goes to the block before or after the one at a path, in the order on screen.
+fn walk(desk: Desk, path: &str, forward: bool) {
+    let paths: Vec<String> = desk.outline.with_untracked(|outline| {
+        let blocks = outline.sections.iter().flat_map(|section| &section.blocks);
+        blocks
+            .flat_map(|block| std::iter::once(block).chain(&block.blocks))
+            .map(|block| block.path.clone())
+            .collect()
+    });
+    let own = paths.iter().position(|known| known == path);
+    let next = own.and_then(|own| {
+        if forward {
+            own.checked_add(1)
+        } else {
+            own.checked_sub(1)
+        }
+    });
+    let element = next
+        .and_then(|next| paths.get(next))
+        .and_then(|path| document().get_element_by_id(&element_id(path)));
+    if let Some(element) = element {
+        focus(&element);
+    }
+}
+
+/// Gives a drag some data: without it Firefox drags nothing.
+fn fill_drag(event: &DragEvent, path: &str) {
+    let data = js_sys::Reflect::get(event, &"dataTransfer".into()).unwrap_or_default();
+    let set = js_sys::Reflect::get(&data, &"setData".into());
+    if let Some(set) = set.ok().and_then(|set| set.dyn_into::<js_sys::Function>().ok()) {
+        let _ = set.call2(&data, &"text/plain".into(), &path.into());
+    }
+}
+
+#[component]
+fn BlockView(bench: Bench, block: Block) -> AnyView {
+    let desk = bench.desk;
+    let path = StoredValue::new(block.path.clone());
+    // What may change while the block stays.
+    let now = Memo::new(move |_| {
+        desk.outline
+            .with(|outline| path.with_value(|path| outline.block(path).cloned()))
+    });
+    let order = move || now.with(|now| now.as_ref().and_then(|now| now.order));
+    let line = move || now.with(|now| now.as_ref().map_or(0, |now| now.place.line));
+    let title = block.title.clone();
+    let name = move || {
+        now.with(|now| {
+            now.as_ref().map_or_else(String::new, |now| {
+                let values: Vec<&str> = now
+                    .fields
+                    .iter()
+                    .map(|field| field.value.as_str())
+                    .take(3)
+                    .collect();
+                format!("{} {}", now.title, values.join(" ")).trim().to_owned()
+            })
+        })
+    };
+    let remove = move || {
+        let path = path.get_value();
+        desk.edit(&path, Edit::Remove { path: path.clone() });
+    };
+    let shift = move |down: bool| {
+        if let Some((index, count)) = order() {
+            let to = if down {
+                Some(index + 1).filter(|to| *to < count)
+            } else {
+                index.checked_sub(1)
+            };
+            if let Some(to) = to {
+                let path = path.get_value();
+                desk.edit(
+                    &path,
+                    Edit::Move {
+                        path: path.clone(),
+                        to,
+                    },
+                );
+            }
+        }
+    };
+    let removable = block.removable;
+    let press = move |event: KeyboardEvent| {
+        let (Some(target), Some(own)) = (event.target(), event.current_target()) else {
+            return;
+        };
+        let Ok(own) = own.dyn_into::<web_sys::Element>() else {
+            return;
+        };
+        let inside = &target != own.unchecked_ref::<web_sys::EventTarget>();
+        if event.ctrl_key() || event.meta_key() {
+            return;
+        }
+        match event.key().as_str() {
+            "Escape" if inside => focus(&own),
+            _ if inside => return,
+            "ArrowDown" if event.alt_key() => shift(true),
+            "ArrowUp" if event.alt_key() => shift(false),
+            _ if event.alt_key() => return,
+            "ArrowDown" => path.with_value(|path| walk(desk, path, true)),
+            "ArrowUp" => path.with_value(|path| walk(desk, path, false)),
+            "Delete" | "Backspace" if removable => remove(),
+            "Enter" => {
+                focus_inside(&own, "input, select, textarea");
+            }
+            "a" => {
+                let section = own.closest(".block-section").ok().flatten();
+                if !focus_inside(&own, "[data-add]")
+                    && !own
+                        .closest("[data-block]:has([data-add])")
+                        .ok()
+                        .flatten()
+                        .is_some_and(|it| focus_inside(&it, "[data-add]"))
+                    && let Some(section) = section
+                {
+                    focus_inside(&section, "[data-add]");
+                }
+                // A menu opens at once, with its first choice ready.
+                if let Some(button) = document()
+                    .active_element()
+                    .filter(|it| it.tag_name() == "SUMMARY")
+                    && let Some(menu) = button.parent_element()
+                {
+                    let _ = menu.set_attribute("open", "");
+                    focus_inside(&menu, ".menu button");
+                }
+            }
+            _ => return,
+        }
+        event.prevent_default();
+        event.stop_propagation();
+    };
+    let fields: Vec<_> = block
+        .fields
+        .iter()
+        .cloned()
+        .map(|field| field_view(bench, field))
+        .collect();
+    let inner = (!block.blocks.is_empty()).then(|| {
+        let blocks = block.blocks.clone();
+        let blocks: Vec<_> = blocks
+            .into_iter()
+            .map(|block| view! { <BlockView bench block /> })
+            .collect();
+        view! { <div class="inner">{blocks}</div> }
+    });
+    let text = move || now.with(|now| now.as_ref().and_then(|now| now.text.clone()));
+    let opaque = block.text.is_some();
+    let additions = {
+        let additions = block.additions.clone();
+        Memo::new(move |_| additions.clone())
+    };
+    let has_additions = !block.additions.is_empty();
+    let problems = move || {
+        desk.outline.with(|outline| {
+            let here = outline
+                .problems
+                .iter()
+                .filter(|it| path.with_value(|path| it.block == *path));
+            here.map(|it| it.problem.message.clone()).collect::<Vec<_>>()
+        })
+    };
+    let refused = move || {
+        desk.refused
+            .get()
+            .filter(|refused| path.with_value(|path| refused.path == *path))
+            .map(|refused| refused.message)
+    };
+    let drop = move |event: DragEvent| {
+        event.prevent_default();
+        event.stop_propagation();
+        if let (Some(dragged), Some((to, _))) = (bench.dragged.get_untracked(), untrack(order)) {
+            bench.dragged.set(None);
+            if path.with_value(|path| parent(path) == parent(&dragged) && *path != dragged) {
+                desk.edit(
+                    &dragged,
+                    Edit::Move {
+                        path: dragged.clone(),
+                        to,
+                    },
+                );
+            }
+        }
+    };
+    let over = move |event: DragEvent| {
+        let fits = bench.dragged.with(|dragged| {
+            dragged
+                .as_ref()
+                .is_some_and(|dragged| path.with_value(|path| parent(path) == parent(dragged)))
+        });
+        if fits {
+            event.prevent_default();
+        }
+    };
+    let movable = block.order.is_some();
+    let about = block.path == "about";
+    let handle = movable.then(|| {
+        view! {
+            <span
+                class="handle"
+                draggable="true"
+                aria-hidden="true"
+                on:dragstart=move |event: DragEvent| {
+                    event.stop_propagation();
+                    bench.dragged.set(Some(path.get_value()));
+                    path.with_value(|path| fill_drag(&event, path));
+                }
+                on:dragend=move |_| bench.dragged.set(None)
+            >"⠿"</span>
+        }
+    });
+    let buttons = (!about).then(|| {
+        let words = move |verb: &str| format!("{verb} {}", name());
+        view! {
+            <div class="tools">
+                <button type="button" class="link line-number" aria-label=move || format!("Show line {}", line()) on:click=move |_| bench.show.run(line())>
+                    {move || line()}
+                </button>
+                {movable.then(|| view! {
+                    <button type="button" class="icon" aria-label=move || words("Move up:") disabled=move || order().is_none_or(|(at, _)| at == 0) on:click=move |_| shift(false)><span aria-hidden="true">"↑"</span></button>
+                    <button type="button" class="icon" aria-label=move || words("Move down:") disabled=move || order().is_none_or(|(at, count)| at + 1 >= count) on:click=move |_| shift(true)><span aria-hidden="true">"↓"</span></button>
+                })}
+                {removable.then(|| view! {
+                    <button type="button" class="icon" aria-label=move || words("Remove") on:click=move |_| remove()><span aria-hidden="true">"×"</span></button>
+                })}
+            </div>
+        }
+    });
+    let kind = if opaque { "block opaque" } else { "block" };
+    view! {
+        <div
+            class=kind
+            class:wrong=move || !problems().is_empty()
+            role="group"
+            tabindex="0"
+            id=element_id(&block.path)
+            data-block=""
+            data-path=block.path.clone()
+            aria-label=move || { let name = name(); if name.is_empty() { "About".to_owned() } else { name } }
+            on:keydown=press
+            on:dragover=over
+            on:drop=drop
+        >
+            <div class="row">
+                {handle}
+                {(!title.is_empty()).then(|| view! { <h4>{title.clone()}</h4> })}
+                <div class="fields" class:condition=block.path.matches('.').count() == 2>{fields}</div>
+                {buttons}
+            </div>
+            {move || text().map(|text| view! { <pre class="as-text" tabindex="0" aria-label="As text">{text}</pre> })}
+            {inner}
+            {has_additions.then(|| view! { <Add bench path=block.path.clone() to=title additions /> })}
+            {move || problems().into_iter().chain(refused()).map(|message| view! { <p class="error" role="alert">{message}</p> }).collect::<Vec<_>>()}
+        </div>
+    }
+    .into_any()
+}
+
+/// What a block belongs to.
+fn parent(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+/// The edit that gives a field another value.
+fn change(field: &Field, value: String) -> Edit {
+    let path = field.path.clone();
+    match field.kind {
+        FieldKind::Name => Edit::Rename { path, name: value },
+        _ => Edit::Set { path, value },
+    }
+}
+
+fn field_view(bench: Bench, field: Field) -> AnyView {
+    let desk = bench.desk;
+    let path = StoredValue::new(field.path.clone());
+    let value = Memo::new(move |_| {
+        desk.outline.with(|outline| {
+            path.with_value(|path| {
+                outline
+                    .field(path)
+                    .map_or_else(String::new, |field| field.value.clone())
+            })
+        })
+    });
+    let id = format!("field-{}", field.path);
+    let label = field.label.clone();
+    let hint = field.hint.clone();
+    let kind = field.kind.clone();
+    let stored = StoredValue::new(field);
+    let set = move |text: String| {
+        if text != value.get_untracked() {
+            stored.with_value(|field| desk.edit(&field.path, change(field, text)));
+        }
+    };
+    let refused = Memo::new(move |_| {
+        desk.refused.with(|refused| {
+            let refused = refused.as_ref()?;
+            path.with_value(|path| *path == refused.path)
+                .then(|| refused.message.clone())
+        })
+    });
+    let is_refused = move || refused.with(Option::is_some).then_some("true");
+    let changed = move |event: Event| set(event_target_value(&event));
+    let class = match kind {
+        FieldKind::Text => "text",
+        FieldKind::Prose => "prose",
+        FieldKind::Number => "number",
+        FieldKind::Name => "name",
+        FieldKind::Expression => "expression",
+        FieldKind::Choice(_) => "choice",
+    };
+    let control = match kind {
+        FieldKind::Choice(choices) => {
+            let options: Vec<_> = choices
+                .into_iter()
+                .map(|choice| {
+                    let of = choice.value.clone();
+                    let selected = move || value.with(|value| *value == of);
+                    view! { <option value=choice.value selected=selected>{choice.label}</option> }
+                })
+                .collect();
+            view! { <select id=id.clone() prop:value=value on:change=changed>{options}</select> }.into_any()
+        }
+        FieldKind::Prose => view! {
+            <textarea id=id.clone() rows="2" prop:value=value aria-invalid=is_refused on:change=changed>{value.get_untracked()}</textarea>
+        }
+        .into_any(),
+        _ => {
+            let expression = matches!(kind, FieldKind::Expression);
+            let list = expression.then_some("builder-words");
+            view! {
+                <input
+                    type="text"
+                    id=id.clone()
+                    autocomplete="off"
+                    spellcheck="false"
+                    list=list
+                    inputmode=matches!(kind, FieldKind::Number).then_some("decimal")
+                    value=value.get_untracked()
+                    prop:value=value
+                    aria-invalid=is_refused
+                    on:change=changed
+                />
+                {expression.then(|| {
+                    let label = format!("Choose a value: {}", label.to_lowercase());
+                    view! {
+                        <button type="button" class="button small choose" aria-label=label on:click=move |_| bench.choose.run(path.get_value())>
+                            <span aria-hidden="true">"ƒ"</span>
+                        </button>
+                    }
+                })}
+            }
+            .into_any()
+        }
+    };
+    view! {
+        <div class=format!("block-field {class}")>
+            <label for=id>{label.clone()}</label>
+            <div class="control">{control}</div>
+            {(!hint.is_empty()).then(|| view! { <p class="hint">{hint}</p> })}
+            {move || refused.get().map(|message| view! { <p class="error" role="alert">{message}</p> })}
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,94 @@
+//! The right side: the text, with line numbers and its problems.
+
+use super::desk::Desk;
+use leptos::{html, prelude::*};
+
+/// The text itself.
+#[component]
+pub(super) fn Editor(desk: Desk, area: NodeRef<html::Textarea>) -> impl IntoView {
+    let lines = Memo::new(move |_| desk.text.with(|text| text.split('\n').count()));
+    let numbers = move || {
+        let wrong = desk.outline.with(|outline| {
+            let problems = outline.problems.iter();
+            problems.map(|it| it.problem.line as usize).collect::<Vec<_>>()
+        });
+        (1..=lines.get())
+            .map(|line| view! { <span class:wrong=wrong.contains(&line)>{line}</span> })
+            .collect::<Vec<_>>()
+    };
+    let problems = move || {
+        desk.outline.with(|outline| {
+            outline
+                .problems
+                .iter()
+                .map(|it| {
+                    let problem = it.problem.clone();
+                    let place = format!("{}:{}", problem.line, problem.column);
+                    view! {
+                        <li>
+                            <button type="button" class="link" on:click=move |_| show_line(area, problem.line)>
+                                {place}
+                            </button>
+                            " "
+                            {problem.message}
+                        </li>
+                    }
+                })
+                .collect::<Vec<_>>()
+        })
+    };
+    let has_problems = Memo::new(move |_| desk.outline.with(|outline| !outline.problems.is_empty()));
+    view! {
+        <div class="yaml">
+            <div class="numbers" aria-hidden="true">{numbers}</div>
+            <textarea
+                id="builder-text"
+                node_ref=area
+                data-testid="builder-text"
+                aria-label="Strategy as YAML"
+                aria-describedby="builder-problems"
+                spellcheck="false"
+                autocapitalize="off"
+                autocomplete="off"
+                wrap="off"
+                rows=move || lines.get().max(12)
+                placeholder="Write the strategy here, or put it together from blocks: both are the same file."
+                prop:value=move || desk.text.get()
+                on:input=move |event| desk.type_text(event_target_value(&event))
+            >
+                {desk.text.get_untracked()}
+            </textarea>
+        </div>
+        <div id="builder-problems" class="problems" aria-live="polite" data-testid="builder-problems">
+            <Show
+                when=move || has_problems.get()
+                fallback=move || {
+                    let words = move || if desk.behind.get() { "Reading" } else { "No problems: this strategy can run." };
+                    view! { <p class="hint">{words}</p> }
+                }
+            >
+                <ul>{problems}</ul>
+            </Show>
+        </div>
+    }
+    .into_any()
+}
+
+/// Selects a line of the text and brings it into view.
+pub(super) fn show_line(area: NodeRef<html::Textarea>, line: u32) {
+    let Some(area) = area.get_untracked() else { return };
+    // The browser counts as JavaScript does.
+    let text = area.value();
+    let before = line.saturating_sub(1) as usize;
+    let start: usize = text
+        .split('\n')
+        .take(before)
+        .map(|line| line.encode_utf16().count() + 1)
+        .sum();
+    let length = text
+        .split('\n')
+        .nth(before)
+        .map_or(0, |line| line.encode_utf16().count());
+    let _ = area.focus();
+    let _ = area.set_selection_range(start as u32, (start + length) as u32);
+}

@@ -1,0 +1,49 @@
+//! A strategy file as blocks, and changes of it that leave everything else as it is written.
+//!
+//! [`outline`] reads the blocks from a text, also from one that cannot run; [`edit`] gives a new text. What has no form
+//! as a block is shown as written, and no edit of a block touches it.
+//!
+//! ```
+//! use papertape::api::Edit;
+//! use papertape::strategy::outline::edit;
+//!
+//! let text = "
+//! name: Cross          # mine
+//! entry:
+//!   long: close > sma(close, 50) and volume > 0
+//! ";
+//! let edited = edit(text, &Edit::Set { path: "entry.long.0.right".into(), value: "ema(close, 20)".into() })?;
+//! assert_eq!(edited.text, text.replace("sma(close, 50)", "ema(close, 20)"));
+//! # Ok::<(), papertape::strategy::outline::Refusal>(())
+//! ```
+
+mod change;
+mod condition;
+mod document;
+mod forms;
+mod read;
+mod words;
+
+pub use change::edit;
+pub use read::outline;
+pub use words::words;
+
+/// Why an edit was not made. The text stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What is wrong and what to do, in a sentence.
+    pub message: String,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+        }
+    }
+
+    fn text_only() -> Self {
+        Self::new("this is written in a way that blocks cannot change: change it in the text")
+    }
+}
