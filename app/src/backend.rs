@@ -4,7 +4,9 @@
 //! context; so this crate knows nothing of storage, hosts or clocks, and tests can put a small stand-in in its place.
 
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, Edit, Edited, OrderChange, OrderExplanation, OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
+    OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest,
+    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -42,7 +44,7 @@ pub trait Backend: Send + Sync + 'static {
     /// A strategy file as blocks, with what is wrong with it.
     fn outline(&self, yaml: String) -> Answer<'_, Outline>;
     /// The file after an edit of one of its blocks.
-    fn edit_outline(&self, yaml: String, edit: Edit) -> Answer<'_, Edited>;
+    fn edit_outline(&self, yaml: String, edit: Edit) -> Answer<'_, EditOutcome>;
     /// The words of the strategy language that stand for a value.
     fn words(&self) -> Answer<'_, Vec<Word>>;
     /// Saves a strategy that was made from a version of it, or, without one, a new one.

@@ -12,7 +12,9 @@ use crate::wire::{Wire, Wired};
 use leptos::prelude::*;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, Edit, Edited, OrderChange, OrderExplanation, OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
+    OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest,
+    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -149,7 +151,7 @@ read_and_do! {
     /// A strategy file as blocks, with what is wrong with it.
     fn outline as ReadOutline(yaml: String) -> Outline;
     /// The file after an edit of one of its blocks.
-    fn edit_outline as EditOutline(yaml: String, edit: Edit) -> Edited;
+    fn edit_outline as EditOutline(yaml: String, edit: Edit) -> EditOutcome;
     /// The words of the strategy language that stand for a value.
     fn words as Words() -> Vec<Word>;
     /// Saves a strategy that was made from a version of it, or, without one, a new one.

@@ -24,8 +24,8 @@ pub use order::{
     PostOnlyBody, PublicOrderId, PublicOrderIdError, TrailBody,
 };
 pub use outline::{
-    Addition, Block, BlockProblem, Choice, Edit, Edited, Field, FieldKind, Outline, Place, Section, Word,
-    WordArgument, WordGroup,
+    Addition, Block, BlockProblem, Choice, Edit, EditOutcome, Edited, Field, FieldKind, Outline, Place,
+    Section, Word, WordArgument, WordGroup,
 };
 pub use problem::{FieldError, ProblemDetails};
 pub use session::{

@@ -179,6 +179,16 @@ pub struct Edited {
     pub focus: Option<String>,
 }
 
+/// What came of an edit. A refusal is an answer, not a failure: somebody has typed half an expression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditOutcome {
+    /// It was made.
+    Made(Box<Edited>),
+    /// It was not, for this reason, and the text stays as it is.
+    Refused(String),
+}
+
 /// A word of the language that stands for a value: what to choose from when an expression is put together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Word {

@@ -125,13 +125,6 @@ pub fn problem(error: &ServiceError) -> ProblemDetails {
                 Vec::new(),
             )
         }
-        ServiceError::Edit(_) => details(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "edit_refused",
-            "Not changed",
-            error.to_string(),
-            Vec::new(),
-        ),
         ServiceError::UnknownBacktest(_) => not_found("unknown_backtest", "No such backtest", error),
         ServiceError::UnknownStudy(_) => not_found("unknown_study", "No such study", error),
         ServiceError::TooManyStudies(_) => details(

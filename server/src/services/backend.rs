@@ -2,7 +2,9 @@
 
 use super::{Base, Change, Placement, ServiceError, Services};
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, Edit, Edited, OrderChange, OrderExplanation, OrderReport, Outline, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
+    OrderReport, Outline, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard,
+    StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -82,8 +84,13 @@ impl Backend for Services {
         Box::pin(async move { Ok(outline::outline(&yaml)) })
     }
 
-    fn edit_outline(&self, yaml: String, edit: Edit) -> Answer<'_, Edited> {
-        answer!(async move { Self::edit_outline(&yaml, &edit) })
+    fn edit_outline(&self, yaml: String, edit: Edit) -> Answer<'_, EditOutcome> {
+        Box::pin(async move {
+            Ok(match outline::edit(&yaml, &edit) {
+                Ok(edited) => EditOutcome::Made(Box::new(edited)),
+                Err(refusal) => EditOutcome::Refused(refusal.message),
+            })
+        })
     }
 
     fn words(&self) -> Answer<'_, Vec<Word>> {

@@ -42,9 +42,6 @@ pub enum ServiceError {
     /// A strategy's file cannot be written.
     #[error("the strategy's file cannot be written")]
     Files(#[source] std::io::Error),
-    /// An edit of a strategy's blocks was not made.
-    #[error("{0}")]
-    Edit(String),
     /// There is no such backtest.
     #[error("there is no backtest '{0}'")]
     UnknownBacktest(BacktestId),

@@ -2,8 +2,8 @@
 
 use super::drawer::version_of;
 use super::{ServiceError, Services};
-use papertape::api::{Edit, Edited, StrategyCard, StrategyDetail};
-use papertape::strategy::{Problem, outline};
+use papertape::api::{StrategyCard, StrategyDetail};
+use papertape::strategy::Problem;
 use std::collections::BTreeMap;
 
 /// Backtests that a strategy's page lists.
@@ -18,14 +18,6 @@ impl Services {
         let spec = self.shelf.read(yaml)?;
         spec.compile(&BTreeMap::new(), None)?;
         Ok(spec.warnings(&BTreeMap::new()))
-    }
-
-    /// A strategy's blocks after an edit of one of them.
-    ///
-    /// # Errors
-    /// [`ServiceError::Edit`] says why the text stays as it is.
-    pub fn edit_outline(yaml: &str, edit: &Edit) -> Result<Edited, ServiceError> {
-        outline::edit(yaml, edit).map_err(|refusal| ServiceError::Edit(refusal.message))
     }
 
     /// The strategy library, by name.

@@ -22,7 +22,10 @@ fn history(data: &Path, name: &str) -> Vec<String> {
         .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
         .unwrap_or_default();
     files.sort();
-    files.iter().map(|file| std::fs::read_to_string(file).expect("a text")).collect()
+    files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).expect("a text"))
+        .collect()
 }
 
 #[test]
@@ -43,7 +46,11 @@ fn a_strategy_is_saved_read_run_changed_and_removed() {
     let changed = put(&server, "mine", SECOND, &[("If-Match", &first)]);
     assert_eq!(changed.status, 200, "{}", changed.body);
     assert_ne!(changed.header("etag"), Some(first.as_str()));
-    assert_eq!(history(data.path(), "mine"), [FIRST], "the text before it is kept");
+    assert_eq!(
+        history(data.path(), "mine"),
+        [FIRST],
+        "the text before it is kept"
+    );
 
     let again = put(&server, "mine", SECOND, &[]);
     assert_eq!(again.status, 200, "the same once more is no change");
@@ -64,16 +71,27 @@ fn of_two_people_the_second_is_told() {
     let server = Server::start(data.path());
     let made = put(&server, "shared", FIRST, &[]);
     let version = made.header("etag").expect("a version").to_owned();
-    assert_eq!(put(&server, "shared", SECOND, &[("If-Match", &version)]).status, 200);
+    assert_eq!(
+        put(&server, "shared", SECOND, &[("If-Match", &version)]).status,
+        200
+    );
     let late = put(&server, "shared", FIRST, &[("If-Match", &version)]);
-    assert_eq!((late.status, code(&late).as_str()), (412, "strategy_changed"), "{}", late.body);
+    assert_eq!(
+        (late.status, code(&late).as_str()),
+        (412, "strategy_changed"),
+        "{}",
+        late.body
+    );
     assert_eq!(server.get("/strategies/shared").json()["source"], SECOND);
     let taken = put(&server, "shared", FIRST, &[("If-None-Match", "*")]);
     assert_eq!((taken.status, code(&taken).as_str()), (409, "strategy_exists"));
     let gone = server.request_with("DELETE", "/strategies/shared", None, &[("If-Match", &version)]);
     assert_eq!(gone.status, 412);
     let nothing = put(&server, "nothing", FIRST, &[("If-Match", &version)]);
-    assert_eq!(nothing.status, 412, "there is no such version of what is not there");
+    assert_eq!(
+        nothing.status, 412,
+        "there is no such version of what is not there"
+    );
 }
 
 #[test]
@@ -90,20 +108,41 @@ fn what_cannot_be_kept_is_refused_and_nothing_is_written() {
         ("new", FIRST, 422, "invalid_request", "name"),
         ("-x", FIRST, 422, "invalid_request", "name"),
         ("mine", "name: [", 422, "invalid_strategy", "strategy:1:"),
-        ("mine", "name: x\nentry: {long: close >}\n", 422, "invalid_strategy", "strategy:2:"),
+        (
+            "mine",
+            "name: x\nentry: {long: close >}\n",
+            422,
+            "invalid_strategy",
+            "strategy:2:",
+        ),
         ("mine", "", 422, "invalid_strategy", "strategy:1:1"),
         ("mine", &large, 422, "invalid_strategy", "strategy:1:1"),
         ("mine", &huge, 413, "body_too_large", ""),
         ("sma-cross", FIRST, 409, "builtin_strategy", ""),
     ] {
         let answer = put(&server, name, yaml, &[]);
-        assert_eq!((answer.status, code(&answer).as_str()), (status, expected), "{name}: {}", answer.body);
-        let path = answer.json()["errors"][0]["path"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(
+            (answer.status, code(&answer).as_str()),
+            (status, expected),
+            "{name}: {}",
+            answer.body
+        );
+        let path = answer.json()["errors"][0]["path"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         assert!(path.starts_with(field), "{name}: {path}");
     }
     let builtin = server.delete("/strategies/sma-cross");
-    assert_eq!((builtin.status, code(&builtin).as_str()), (409, "builtin_strategy"));
-    let unknown = server.request("PUT", "/strategies/mine", Some(r#"{"strategy": "x", "name": "y"}"#));
+    assert_eq!(
+        (builtin.status, code(&builtin).as_str()),
+        (409, "builtin_strategy")
+    );
+    let unknown = server.request(
+        "PUT",
+        "/strategies/mine",
+        Some(r#"{"strategy": "x", "name": "y"}"#),
+    );
     assert_eq!(code(&unknown), "invalid_request");
     let folder = data.path().join("strategies");
     assert!(!folder.exists() || std::fs::read_dir(folder).expect("a folder").next().is_none());

@@ -120,7 +120,7 @@ pub(super) const METHODS: [(&str, &str); 4] = [
 ];
 
 /// What the risk section can say beside the size.
-pub(super) const RISK: [Key; 7] = [
+pub(super) const RISK: [Key; 8] = [
     key(
         "stop_loss",
         "Stop loss",
@@ -143,6 +143,13 @@ pub(super) const RISK: [Key; 7] = [
         &[],
     ),
     key("max_open_positions", "Open positions at most", "1", "", &[]),
+    key(
+        "max_entries",
+        "Entries at once at most",
+        "2",
+        "of all rules in one direction",
+        &[],
+    ),
     key(
         "max_drawdown",
         "Drawdown limit",

@@ -21,7 +21,10 @@ mod change;
 mod condition;
 mod document;
 mod forms;
+mod parts;
 mod read;
+mod rename;
+mod value;
 mod words;
 
 pub use change::edit;

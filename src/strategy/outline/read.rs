@@ -2,8 +2,9 @@
 
 use super::condition::{Condition, OPERATORS, Rule, Shape};
 use super::document::Document;
-use super::forms::{CONDITIONS, Key, METHODS, ORDER, PARAM, RISK, RULES, TIMEFRAMES};
-use crate::api::{Addition, Block, BlockProblem, Choice, Edit, Field, FieldKind, Outline, Place, Section};
+use super::forms::{Key, METHODS, ORDER, PARAM, RISK, RULES, TIMEFRAMES};
+use super::parts::{adds, block, choice, choices, conditions, field, section};
+use crate::api::{Addition, Block, BlockProblem, Choice, Field, FieldKind, Outline, Place, Section};
 use crate::strategy::yaml::{Content, Node, Text};
 use crate::strategy::{Problem, Strategy, spec};
 use std::collections::BTreeMap;
@@ -505,92 +506,7 @@ fn first_condition(section: &str, side: &str) -> &'static str {
     }
 }
 
-fn conditions(path: &str) -> Vec<Addition> {
-    CONDITIONS
-        .iter()
-        .map(|(label, begins)| adds(path, label, begins))
-        .collect()
-}
-
-fn adds(path: &str, label: &str, value: &str) -> Addition {
-    Addition {
-        label: label.to_owned(),
-        edit: Edit::Add {
-            path: path.to_owned(),
-            value: value.to_owned(),
-        },
-    }
-}
-
 /// Characters of an entry.
 fn span(key: &Text, node: &Node) -> Range<usize> {
     key.extent.start..node.extent.end.max(key.extent.end)
-}
-
-fn section(path: &str, title: &str, about: &str, blocks: Vec<Block>) -> Section {
-    Section {
-        path: path.to_owned(),
-        title: title.to_owned(),
-        about: about.to_owned(),
-        blocks,
-        additions: Vec::new(),
-    }
-}
-
-fn block(path: &str, title: &str, place: Place) -> Block {
-    Block {
-        path: path.to_owned(),
-        title: title.to_owned(),
-        place,
-        fields: Vec::new(),
-        blocks: Vec::new(),
-        additions: Vec::new(),
-        text: None,
-        removable: false,
-        order: None,
-    }
-}
-
-fn field(path: &str, label: &str, value: String, kind: FieldKind, hint: &str) -> Field {
-    Field {
-        path: path.to_owned(),
-        label: label.to_owned(),
-        value,
-        kind,
-        hint: hint.to_owned(),
-    }
-}
-
-fn choices(words: &[(&str, &str)]) -> Vec<Choice> {
-    words
-        .iter()
-        .map(|(value, label)| Choice {
-            value: (*value).to_owned(),
-            label: (*label).to_owned(),
-        })
-        .collect()
-}
-
-/// Words to choose from: those that are known, the one that is there, and, while there is none, the default.
-fn choice(words: &[&str], current: &str, default: &str) -> FieldKind {
-    let mut choices: Vec<Choice> = choices(&words.iter().map(|word| (*word, *word)).collect::<Vec<_>>());
-    for choice in &mut choices {
-        choice.label = choice.label.replace('_', " ");
-    }
-    if current.is_empty() && !default.is_empty() {
-        let label = format!("{default}, as nothing is said");
-        choices.insert(
-            0,
-            Choice {
-                value: String::new(),
-                label,
-            },
-        );
-    } else if !words.contains(&current) {
-        choices.push(Choice {
-            value: current.to_owned(),
-            label: current.to_owned(),
-        });
-    }
-    FieldKind::Choice(choices)
 }

@@ -7,7 +7,7 @@ use super::reader;
 use crate::functions::Problem;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
-use papertape::api::{Edit, Edited, Outline};
+use papertape::api::{Edit, EditOutcome, Edited, Outline};
 
 /// How long typing rests before the text is read.
 const REST_MS: u32 = 250;
@@ -106,9 +106,12 @@ impl Desk {
                     continue;
                 }
                 match answer {
-                    Ok(edited) => self.take(edited),
+                    Ok(EditOutcome::Made(edited)) => self.take(*edited),
+                    Ok(EditOutcome::Refused(message)) => {
+                        self.refused.try_set(Some(Refused { path, message }));
+                    }
                     Err(Problem(problem)) => {
-                        let message = problem.detail;
+                        let (path, message) = (String::new(), problem.detail);
                         self.refused.try_set(Some(Refused { path, message }));
                     }
                 }

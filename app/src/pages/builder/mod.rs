@@ -5,6 +5,7 @@ mod catalogue;
 mod desk;
 mod draft;
 mod editor;
+mod field;
 mod preview;
 mod reader;
 mod save;
@@ -22,7 +23,7 @@ use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_params_map, use_query_map};
-use papertape::api::{DatasetInfo, Edit, Outline};
+use papertape::api::{DatasetInfo, Edit, EditOutcome, Outline};
 use preview::Preview;
 use save::{Place, Save};
 
@@ -58,7 +59,7 @@ async fn begin(slug: Option<String>, from: Option<String>) -> Result<Beginning, 
             value: format!("{} copy", detail.card.name),
         };
         // What cannot be renamed is copied as it is.
-        if let Ok(renamed) = functions::edit_outline(source.clone(), rename).await {
+        if let Ok(EditOutcome::Made(renamed)) = functions::edit_outline(source.clone(), rename).await {
             source = renamed.text;
         }
     }

@@ -1,7 +1,7 @@
 //! Who reads and edits the text and runs it: the one place that knows whether that is the server or the browser itself.
 
 use crate::functions::{self, Problem};
-use papertape::api::{BacktestRequest, BacktestStatus, Edit, Edited, Outline, Word};
+use papertape::api::{BacktestRequest, BacktestStatus, Edit, EditOutcome, Outline, Word};
 
 /// The blocks of a text.
 pub(super) async fn outline(text: String) -> Result<Outline, Problem> {
@@ -9,7 +9,7 @@ pub(super) async fn outline(text: String) -> Result<Outline, Problem> {
 }
 
 /// The text after an edit of one of its blocks.
-pub(super) async fn edit(text: String, edit: Edit) -> Result<Edited, Problem> {
+pub(super) async fn edit(text: String, edit: Edit) -> Result<EditOutcome, Problem> {
     functions::edit_outline(text, edit).await
 }
 
