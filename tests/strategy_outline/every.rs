@@ -1,7 +1,7 @@
 //! Every edit of every block of every text: the library's, and those made to be difficult.
 
 use crate::{FOREIGN, block, blocks, comments, fields, library, other_value, texts, touched};
-use papertape::api::{Edit, FieldKind};
+use papertape::api::{Block, Edit, FieldKind, Outline};
 use papertape::strategy::outline::{edit, outline};
 
 #[test]
