@@ -3,7 +3,7 @@
 use super::Api;
 use super::extract::{self, Json};
 use super::problem::{Failure, strategy_problem};
-use crate::services::{Base};
+use crate::services::Base;
 use axum::{
     extract::{Path, State},
     http::{HeaderMap, HeaderName, StatusCode, header},

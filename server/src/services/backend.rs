@@ -81,15 +81,17 @@ impl Backend for Services {
     }
 
     fn outline(&self, yaml: String) -> Answer<'_, Outline> {
-        Box::pin(async move { Ok(outline::outline(&yaml)) })
+        Box::pin(async move { Ok(outline::outline_with(&yaml, &|text| self.problems(text))) })
     }
 
     fn edit_outline(&self, yaml: String, edit: Edit) -> Answer<'_, EditOutcome> {
         Box::pin(async move {
-            Ok(match outline::edit(&yaml, &edit) {
-                Ok(edited) => EditOutcome::Made(Box::new(edited)),
-                Err(refusal) => EditOutcome::Refused(refusal.message),
-            })
+            Ok(
+                match outline::edit_with(&yaml, &edit, &|text| self.problems(text)) {
+                    Ok(edited) => EditOutcome::Made(Box::new(edited)),
+                    Err(refusal) => EditOutcome::Refused(refusal.message),
+                },
+            )
         })
     }
 

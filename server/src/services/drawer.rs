@@ -53,10 +53,7 @@ impl Services {
         base: Base,
     ) -> Result<(StrategyDetail, bool), ServiceError> {
         check_name(slug)?;
-        let problems = Self::validate(source);
-        if !problems.is_empty() {
-            return Err(ServiceError::Strategy(problems));
-        }
+        self.validate(source).map_err(ServiceError::Strategy)?;
         let new = {
             let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
             let known = self.check_base(slug, &base)?;

@@ -6,17 +6,25 @@ use super::forms::{ORDER, PARAM, PRICES};
 use super::read::is_bare;
 use super::rename::rename;
 use super::value::Fragment;
-use super::{Refusal, outline};
+use super::{Check, Refusal, outline_with};
 use crate::api::{Edit, Edited};
 use crate::strategy::spec;
 use crate::strategy::yaml::Content;
 
-/// Makes an edit.
+/// Makes an edit of a text that stands alone.
+///
+/// # Errors
+/// As [`edit_with`].
+pub fn edit(text: &str, edit: &Edit) -> Result<Edited, Refusal> {
+    edit_with(text, edit, &super::alone)
+}
+
+/// Makes an edit; what is wrong with the new text is what `check` finds.
 ///
 /// # Errors
 /// [`Refusal`] when the text is not YAML, when what is to be written is no number, name or expression, or when the part
 /// is written in a way that cannot be changed without touching more of the text.
-pub fn edit(text: &str, edit: &Edit) -> Result<Edited, Refusal> {
+pub fn edit_with(text: &str, edit: &Edit, check: &Check<'_>) -> Result<Edited, Refusal> {
     let (document, focus) = if is_bare(text) {
         begin(text, edit)?
     } else {
@@ -29,7 +37,7 @@ pub fn edit(text: &str, edit: &Edit) -> Result<Edited, Refusal> {
     };
     let text = document.text();
     Ok(Edited {
-        outline: outline(&text),
+        outline: outline_with(&text, check),
         text,
         focus,
     })

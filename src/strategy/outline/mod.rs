@@ -27,9 +27,22 @@ mod rename;
 mod value;
 mod words;
 
-pub use change::edit;
-pub use read::outline;
+pub use change::{edit, edit_with};
+pub use read::{outline, outline_with};
 pub use words::words;
+
+use crate::strategy::{Problem, Strategy};
+use std::collections::BTreeMap;
+
+/// Says what is wrong with a text. Whoever has a library of strategies checks against it, as a file may extend another.
+pub type Check<'a> = dyn Fn(&str) -> Vec<Problem> + 'a;
+
+/// What is wrong with a text that stands alone.
+fn alone(text: &str) -> Vec<Problem> {
+    Strategy::compile(text, &BTreeMap::new(), None)
+        .err()
+        .unwrap_or_default()
+}
 
 /// Why an edit was not made. The text stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,22 +1,26 @@
 //! From the text to blocks.
 
+use super::Check;
 use super::condition::{Condition, OPERATORS, Rule, Shape};
 use super::document::Document;
 use super::forms::{Key, METHODS, ORDER, PARAM, RISK, RULES, TIMEFRAMES};
 use super::parts::{adds, block, choice, choices, conditions, field, section};
 use crate::api::{Addition, Block, BlockProblem, Choice, Field, FieldKind, Outline, Place, Section};
 use crate::strategy::yaml::{Content, Node, Text};
-use crate::strategy::{Problem, Strategy, spec};
-use std::collections::BTreeMap;
+use crate::strategy::{Problem, spec};
 use std::ops::Range;
 
-/// The blocks of a text. Whatever the text is, there is an outline of it: one that is not YAML is a single block of text
-/// with its problem.
+/// The blocks of a text that stands alone.
 #[must_use]
 pub fn outline(text: &str) -> Outline {
-    let problems = Strategy::compile(text, &BTreeMap::new(), None)
-        .err()
-        .unwrap_or_default();
+    outline_with(text, &super::alone)
+}
+
+/// The blocks of a text, with the problems that `check` finds. Whatever the text is, there is an outline of it: one that
+/// is not YAML has no blocks, only its problem.
+#[must_use]
+pub fn outline_with(text: &str, check: &Check<'_>) -> Outline {
+    let problems = check(text);
     let parsed = Document::parse(if is_bare(text) { "{}" } else { text });
     let (sections, editable) = match parsed {
         Ok(document) => (Reader(&document).sections(), true),
