@@ -113,17 +113,17 @@ fn stand_at(node: &mut Node, at: Position) {
 fn overlay(template: Node, file: Node) -> Node {
     let position = file.position;
     match (template.content, file.content) {
-        (Content::Mapping(template), Content::Mapping(file)) => Node {
+        (Content::Mapping(template), Content::Mapping(file)) => Node::made(
             position,
-            content: Content::Mapping(merge(template, file, |key, old, new| {
+            Content::Mapping(merge(template, file, |key, old, new| {
                 if MERGED.contains(&key) {
                     overlay_section(key, old, new)
                 } else {
                     new
                 }
             })),
-        },
-        (_, content) => Node { position, content },
+        ),
+        (_, content) => Node::made(position, content),
     }
 }
 
@@ -131,17 +131,17 @@ fn overlay(template: Node, file: Node) -> Node {
 fn overlay_section(section: &str, template: Node, file: Node) -> Node {
     let position = file.position;
     match (template.content, file.content) {
-        (Content::Mapping(template), Content::Mapping(file)) => Node {
+        (Content::Mapping(template), Content::Mapping(file)) => Node::made(
             position,
-            content: Content::Mapping(merge(template, file, |_, old, new| {
+            Content::Mapping(merge(template, file, |_, old, new| {
                 if section == "params" {
                     overlay_parameter(old, new)
                 } else {
                     new
                 }
             })),
-        },
-        (_, content) => Node { position, content },
+        ),
+        (_, content) => Node::made(position, content),
     }
 }
 
@@ -149,22 +149,18 @@ fn overlay_section(section: &str, template: Node, file: Node) -> Node {
 fn overlay_parameter(template: Node, file: Node) -> Node {
     let position = file.position;
     match (template.content, file.content) {
-        (Content::Mapping(old), Content::Mapping(new)) => Node {
-            position,
-            content: Content::Mapping(merge(old, new, |_, _, new| new)),
-        },
-        (Content::Mapping(old), Content::Scalar(value)) => {
-            let value = Node {
-                position,
-                content: Content::Scalar(value),
-            };
-            let key = Text::standalone("default");
-            Node {
-                position,
-                content: Content::Mapping(merge(old, vec![(key, value)], |_, _, new| new)),
-            }
+        (Content::Mapping(old), Content::Mapping(new)) => {
+            Node::made(position, Content::Mapping(merge(old, new, |_, _, new| new)))
         }
-        (_, content) => Node { position, content },
+        (Content::Mapping(old), Content::Scalar(value)) => {
+            let value = Node::made(position, Content::Scalar(value));
+            let key = Text::standalone("default");
+            Node::made(
+                position,
+                Content::Mapping(merge(old, vec![(key, value)], |_, _, new| new)),
+            )
+        }
+        (_, content) => Node::made(position, content),
     }
 }
 

@@ -35,6 +35,16 @@ pub(crate) enum Content {
 }
 
 impl Node {
+    /// A node that is written nowhere; its problems are told at `position`.
+    pub(crate) const fn made(position: Position, content: Content) -> Self {
+        Self {
+            position,
+            extent: 0..0,
+            flow: false,
+            content,
+        }
+    }
+
     /// Whether it is the word `none`, by which a rule does without what the file says for all.
     pub(crate) fn is_none_word(&self) -> bool {
         matches!(&self.content, Content::Scalar(text) if text.text.trim() == "none")
