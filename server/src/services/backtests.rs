@@ -184,14 +184,14 @@ impl Services {
         let Prepared {
             slug,
             config,
-            bars,
+            market,
             dataset,
             load_ms,
             ..
         } = self.prepare(&request).await?;
         let running = Arc::new(Running {
             created_at: wall_clock(),
-            status: queued(slug, request, &dataset, bars.len() as u64),
+            status: queued(slug, request, &dataset, market.bars.len() as u64),
             started: AtomicBool::new(false),
             done: AtomicU64::new(0),
             canceled: AtomicBool::new(false),
@@ -200,7 +200,7 @@ impl Services {
         let job = Arc::clone(&running);
         let ended = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            compute(&job, config, bars, load_ms, false)
+            compute(&job, config, &market, load_ms, false)
         })
         .await;
         Ok(match ended {

@@ -3,10 +3,9 @@
 //! A file is written whole or not at all. Whoever saves says which version it was made from, so that of two people who
 //! change the same strategy the second is told and not the first forgotten.
 
-use super::error::FieldErrors;
 use super::shelf::MAX_FILE;
 use super::{ServiceError, Services};
-use papertape::api::StrategyDetail;
+use papertape::api::{FieldErrors, StrategyDetail};
 use sha2::{Digest, Sha256};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -129,7 +128,7 @@ fn check_name(slug: &str) -> Result<(), ServiceError> {
         "name",
         "a name has 1 to 64 small letters, digits and hyphens between them, such as my-sma-cross",
     );
-    errors.finish()
+    Ok(errors.finish()?)
 }
 
 /// A strategy's own file, which may end in either of two ways.
