@@ -13,6 +13,7 @@ mod save;
 use super::Missing;
 use crate::components::{Frame, Skeleton};
 use crate::functions::{self, Problem};
+use crate::wire::resource;
 use blocks::{Bench, Blocks};
 use catalogue::Catalogue;
 use desk::Desk;
@@ -83,7 +84,7 @@ pub(crate) fn Builder() -> impl IntoView {
         let from = query.with(|query| query.get("from"));
         (slug, from)
     });
-    let beginning = Resource::new(move || asked.get(), |(slug, from)| begin(slug, from));
+    let beginning = resource(move || asked.get(), |(slug, from)| begin(slug, from));
     view! {
         <Suspense fallback=|| view! { <Skeleton blocks=&[14, 100] /> }>
             {move || Suspend::new(async move {
