@@ -346,6 +346,8 @@ fn a_mistake_in_the_form_is_placed_at_its_key_or_value() {
             "1:1: the strategy never enters: give entry.long, entry.short or both",
         ),
         ("name: [x\n", "2:1: this is not YAML"),
+        // The end of a last line that does not end, and not a line that is not there.
+        ("name: [x", "1:9: this is not YAML"),
         ("name: x\nname: y\n", "2:1: 'name' is given twice"),
         (
             "name: &a x\ndescription: *a\n",

@@ -35,6 +35,20 @@ pub(crate) struct Position {
 impl Position {
     pub(crate) const START: Self = Self { line: 1, column: 1 };
 
+    /// This place, or the end of the text where it lies beyond.
+    pub(crate) fn within(self, text: &str) -> Self {
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        let end = Self {
+            line: text.matches('\n').count() as u32 + 1,
+            column: last.chars().count() as u32 + 1,
+        };
+        if (self.line, self.column) > (end.line, end.column) {
+            end
+        } else {
+            self
+        }
+    }
+
     /// The problem `message` at this place.
     pub(crate) fn problem(self, path: &str, message: impl Into<String>) -> Problem {
         Problem {

@@ -145,6 +145,7 @@ pub(crate) fn parse(source: &str) -> Result<Node, Problem> {
                 line: error.marker().line() as u32,
                 column: error.marker().col() as u32 + 1,
             };
+            let at = at.within(source);
             // What `condition ? a : b` runs into.
             let hint = match error.info().contains("mapping values are not allowed") {
                 true => "; quote an expression that holds ': '",
