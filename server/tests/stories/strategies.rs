@@ -108,7 +108,7 @@ fn what_cannot_be_kept_is_refused_and_nothing_is_written() {
         ("new", FIRST, 422, "invalid_request", "name"),
         ("-x", FIRST, 422, "invalid_request", "name"),
         // Where the bracket is missed: at the end of the text.
-        ("mine", "name: [", 422, "invalid_strategy", "strategy:2:1"),
+        ("mine", "name: [", 422, "invalid_strategy", "strategy:1:8"),
         (
             "mine",
             "name: x\nentry: {long: close >}\n",
