@@ -169,7 +169,7 @@ test("an indicator is chosen from the catalogue with its parameters", async ({ p
   await dialog.getByRole("button", { name: "bbands" }).click();
   await dialog.getByLabel("period").fill("$fast");
   await dialog.getByLabel("Output").selectOption("middle");
-  await expect(page.getByTestId("catalogue-expression")).toHaveText("bbands(close, $fast, 2).middle"));
+  await expect(page.getByTestId("catalogue-expression")).toHaveText("bbands(close, $fast, 2).middle");
   await expectAccessible(page);
   await page.getByTestId("catalogue-use").click();
   await expect(text(page)).toHaveValue(/cross_above\(close, bbands\(close, \$fast, 2\)\.middle\)/);
