@@ -156,7 +156,10 @@ alone("bars come packed, and are fetched again only when they have changed", asy
   expect(packed.headers()["content-type"]).toBe("application/vnd.papertape.bars");
   const body = await packed.body();
   const header = JSON.parse(body.subarray(4, 4 + body.readUInt32LE(0)).toString());
-  expect(body.subarray(4 + body.readUInt32LE(0)).subarray(0, 4).toString()).toBe("PTB1");
+  const actions = body.subarray(4 + body.readUInt32LE(0));
+  const bars = actions.subarray(4 + actions.readUInt32LE(0));
+  expect(JSON.parse(actions.subarray(4, 4 + actions.readUInt32LE(0)).toString())).toEqual([]);
+  expect(bars.subarray(0, 4).toString()).toBe("PTB1");
   const bytes = body.length / header.dataset.bars;
   console.log(`${header.dataset.bars} bars in ${body.length} bytes, ${bytes.toFixed(1)} a bar`);
   const again = await page.request.get(`${address}&format=packed`, {

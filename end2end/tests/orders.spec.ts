@@ -32,7 +32,11 @@ alone("a limit order rests, says what it waits for, and is withdrawn", async ({ 
   await expect(order).toBeVisible({ timeout: 60_000 });
   const reply = await page.request.get(`/api/paper-trading/sessions/${session}/orders?limit=1`);
   const [placed] = (await reply.json()).items;
-  expect(placed).toMatchObject({ client_order_id: "rest-1", display_quantity: "0.002", post_only: "slide" });
+  expect(placed).toMatchObject({
+    client_order_id: "rest-1",
+    display: "0.002",
+    instructions: { post_only: "slide" },
+  });
   await order.getByTestId("order-why").click();
   await expect(page.getByTestId("order-explanation")).toContainText("It waits for a price of 1000 or lower");
   await expectNoSidewaysScroll(page);
