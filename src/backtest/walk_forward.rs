@@ -68,7 +68,7 @@ impl WalkForwardSpec {
         if later < FEWEST_BARS {
             let needed = (FEWEST_BARS as f64 * (self.windows as f64 + self.ratio)).ceil();
             return Err(SweepError::TooFewBars(format!(
-                "{bars} bars are too few for {windows} windows: it takes {needed} or fewer windows"
+                "{bars} bars are too few for {windows} windows: it takes {needed} bars, or fewer windows"
             )));
         }
         let first = bars - later * windows;

@@ -1,11 +1,11 @@
 //! `papertape monte-carlo`.
 
+use super::CliError;
 use super::backtest::parameter;
 use super::research::{SharedArguments, study};
 use super::setup::SetupArguments;
-use super::{CliError, research_table};
 use clap::Args;
-use papertape::api::{StudyReport, StudySpec};
+use papertape::api::StudySpec;
 use papertape::backtest::{MonteCarloSpec, Resampling};
 
 /// Arguments of `monte-carlo`.
@@ -44,16 +44,5 @@ pub(super) fn run(arguments: &MonteCarloArguments) -> Result<(), CliError> {
         ruin: arguments.ruin,
     });
     let params = arguments.params.iter().cloned().collect();
-    study(
-        spec,
-        &arguments.setup,
-        &params,
-        &arguments.shared,
-        |report| match report {
-            StudyReport::MonteCarlo(report) => {
-                (serde_json::to_string(report), research_table::monte_carlo(report))
-            }
-            _ => unreachable!("a simulation's report"),
-        },
-    )
+    study(spec, &arguments.setup, &params, &arguments.shared, 0)
 }

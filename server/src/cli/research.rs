@@ -1,7 +1,7 @@
 //! What the commands that search have in common: parameters with ranges, threads, progress, an end by Ctrl-C.
 
 use super::setup::{Setup, SetupArguments};
-use super::{CliError, backtest::print};
+use super::{CliError, backtest::print, research_table};
 use crate::research::{Ground, StudyError, Threads, run, units};
 use clap::Args;
 use papertape::api::{StudyReport, StudySpec};
@@ -68,7 +68,7 @@ pub(super) struct SharedArguments {
     json: bool,
 }
 
-/// Runs a study over bar files and prints its report: `show` gives its JSON and its words.
+/// Runs a study over bar files and prints its report; of a sweep's table so many rows.
 ///
 /// # Errors
 /// [`CliError`] says what to change.
@@ -77,7 +77,7 @@ pub(super) fn study(
     setup: &SetupArguments,
     params: &BTreeMap<String, f64>,
     shared: &SharedArguments,
-    show: impl Fn(&StudyReport) -> (serde_json::Result<String>, String),
+    rows: usize,
 ) -> Result<(), CliError> {
     let Setup {
         spec: strategy,
@@ -101,13 +101,22 @@ pub(super) fn study(
     let total = units(&spec, &ground).map_err(|error| refused(&error))?;
     let threads = Arc::new(Threads::new(shared.threads, Objective::default()));
     let report = with_progress(&threads, total, move |threads| run(&spec, &ground, threads))?;
-    let (json, words) = show(&report.map_err(|error| refused(&error))?);
+    let report = report.map_err(|error| refused(&error))?;
     if shared.json {
-        let json =
-            json.map_err(|error| CliError::problem(format!("the result cannot be written: {error}")))?;
+        let json = json(&report)
+            .map_err(|error| CliError::problem(format!("the result cannot be written: {error}")))?;
         print(&(json + "\n"))
     } else {
-        print(&words)
+        print(&research_table::words(&report, rows))
+    }
+}
+
+/// The report alone: which study it is, the caller knows.
+fn json(report: &StudyReport) -> serde_json::Result<String> {
+    match report {
+        StudyReport::Sweep(report) => serde_json::to_string(report),
+        StudyReport::WalkForward(report) => serde_json::to_string(report),
+        StudyReport::MonteCarlo(report) => serde_json::to_string(report),
     }
 }
 

@@ -1,14 +1,23 @@
 //! The results of searches for people.
 
 use super::table::{number, percent};
-use papertape::api::{MonteCarloReport, RunFacts, SweepReport, WalkForwardReport};
+use papertape::api::{MonteCarloReport, RunFacts, StudyReport, SweepReport, WalkForwardReport};
 use papertape::backtest::Quantiles;
 use papertape::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use papertape::backtest::sweep::Params;
 use std::fmt::Write as _;
 
+/// A study's report; of a sweep's table so many rows.
+pub(super) fn words(report: &StudyReport, rows: usize) -> String {
+    match report {
+        StudyReport::Sweep(report) => sweep(report, rows),
+        StudyReport::WalkForward(report) => walk_forward(report),
+        StudyReport::MonteCarlo(report) => monte_carlo(report),
+    }
+}
+
 /// A sweep's rows, best first, and what they prove.
-pub(super) fn sweep(report: &SweepReport, most: usize) -> String {
+fn sweep(report: &SweepReport, most: usize) -> String {
     let mut text = String::new();
     let objective = report.objective.name();
     heading(&mut text, &report.run);
@@ -197,7 +206,7 @@ fn table(text: &mut String, head: Vec<String>, rows: Vec<Vec<String>>) {
 }
 
 /// A walk-forward's windows, and the account that went through them.
-pub(super) fn walk_forward(report: &WalkForwardReport) -> String {
+fn walk_forward(report: &WalkForwardReport) -> String {
     let mut text = String::new();
     heading(&mut text, &report.run);
     let objective = report.objective.name();
@@ -267,7 +276,7 @@ pub(super) fn walk_forward(report: &WalkForwardReport) -> String {
 }
 
 /// What else could have come of a backtest.
-pub(super) fn monte_carlo(report: &MonteCarloReport) -> String {
+fn monte_carlo(report: &MonteCarloReport) -> String {
     let mut text = String::new();
     heading(&mut text, &report.run);
     let result = &report.result;

@@ -1,10 +1,10 @@
 //! `papertape sweep`.
 
+use super::CliError;
 use super::research::{SearchArguments, SharedArguments, study};
 use super::setup::SetupArguments;
-use super::{CliError, research_table};
 use clap::Args;
-use papertape::api::{StudyReport, StudySpec};
+use papertape::api::StudySpec;
 use papertape::backtest::sweep::SweepSpec;
 use std::collections::BTreeMap;
 
@@ -30,18 +30,11 @@ pub(super) fn run(arguments: &SweepArguments) -> Result<(), CliError> {
         search: arguments.search.spec()?,
         out_of_sample: arguments.out_of_sample,
     });
-    let setup = &arguments.setup;
     study(
         spec,
-        setup,
+        &arguments.setup,
         &BTreeMap::new(),
         &arguments.shared,
-        |report| match report {
-            StudyReport::Sweep(report) => (
-                serde_json::to_string(report),
-                research_table::sweep(report, arguments.rows),
-            ),
-            _ => unreachable!("a sweep's report"),
-        },
+        arguments.rows,
     )
 }

@@ -1,10 +1,10 @@
 //! `papertape walk-forward`.
 
+use super::CliError;
 use super::research::{SearchArguments, SharedArguments, study};
 use super::setup::SetupArguments;
-use super::{CliError, research_table};
 use clap::Args;
-use papertape::api::{StudyReport, StudySpec};
+use papertape::api::StudySpec;
 use papertape::backtest::WalkForwardSpec;
 use std::collections::BTreeMap;
 
@@ -35,18 +35,5 @@ pub(super) fn run(arguments: &WalkForwardArguments) -> Result<(), CliError> {
         ratio: arguments.ratio,
         anchored: arguments.anchored,
     });
-    let setup = &arguments.setup;
-    study(
-        spec,
-        setup,
-        &BTreeMap::new(),
-        &arguments.shared,
-        |report| match report {
-            StudyReport::WalkForward(report) => (
-                serde_json::to_string(report),
-                research_table::walk_forward(report),
-            ),
-            _ => unreachable!("a walk-forward's report"),
-        },
-    )
+    study(spec, &arguments.setup, &BTreeMap::new(), &arguments.shared, 0)
 }

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::extract::{Json, JsonText, parse};
-use super::problem::{Failure, details, problem};
+use super::problem::{Failure, path_id, problem};
 use super::query::{Format, List};
 use super::sessions::{self, session_id};
 use crate::services::{Change, Placement, ServiceError};
@@ -125,14 +125,14 @@ pub(super) async fn amend(
     Path(id): Path<String>,
     Json(body): Json<AmendBody>,
 ) -> Result<Response, Failure> {
-    let id = order_id(&id)?;
+    let id: PublicOrderId = path_id(&id, "order")?;
     let change = OrderChange::Amend(body.of(id.number));
     Ok(changed(api.services.change_order(&id.session, change).await))
 }
 
 /// `POST /orders/{id}/cancel`, `DELETE /orders/{id}`.
 pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let id = order_id(&id)?;
+    let id: PublicOrderId = path_id(&id, "order")?;
     let change = OrderChange::Cancel(id.number);
     Ok(changed(api.services.change_order(&id.session, change).await))
 }
@@ -153,7 +153,7 @@ pub(super) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
 ) -> Result<axum::Json<OrderReport>, Failure> {
-    let id = order_id(&id)?;
+    let id: PublicOrderId = path_id(&id, "order")?;
     Ok(axum::Json(api.services.order(&id.session, id.number).await?))
 }
 
@@ -161,7 +161,7 @@ pub(super) async fn explain(
     State(api): State<Api>,
     Path(id): Path<String>,
 ) -> Result<axum::Json<OrderExplanation>, Failure> {
-    let id = order_id(&id)?;
+    let id: PublicOrderId = path_id(&id, "order")?;
     Ok(axum::Json(
         api.services.explain_order(&id.session, id.number).await?,
     ))
@@ -184,18 +184,4 @@ pub(super) async fn list(state: State<Api>, Path(id): Path<String>, list: List) 
         .account_orders(&session_id(&id)?, &list.query)
         .await?;
     Ok(axum::Json(page).into_response())
-}
-
-/// A path's order. What cannot be an id is the id of no order.
-fn order_id(text: &str) -> Result<PublicOrderId, Failure> {
-    text.parse().map_err(|error| {
-        let shown: String = text.chars().take(96).collect();
-        Failure::from(details(
-            StatusCode::NOT_FOUND,
-            "unknown_order",
-            "No such order",
-            format!("there is no order '{shown}': {error}"),
-            Vec::new(),
-        ))
-    })
 }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use papertape::api::{FieldError, ProblemDetails};
-use std::{any::Any, error::Error};
+use std::{any::Any, error::Error, str::FromStr};
 
 /// A problem as an answer.
 #[derive(Debug)]
@@ -58,6 +58,23 @@ pub(super) fn details(
         code: code.to_owned(),
         errors,
     }
+}
+
+/// An id from a path. What cannot be an id is the id of nothing: `what` is `session`, `order`, `backtest` or `study`.
+///
+/// # Errors
+/// 404, `unknown_` and what it is.
+pub(super) fn path_id<T: FromStr>(text: &str, what: &str) -> Result<T, Failure> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(96).collect();
+        Failure::from(details(
+            StatusCode::NOT_FOUND,
+            &format!("unknown_{what}"),
+            &format!("No such {what}"),
+            format!("there is no {what} '{shown}'"),
+            Vec::new(),
+        ))
+    })
 }
 
 pub(super) fn field(path: impl Into<String>, message: impl Into<String>) -> FieldError {

@@ -3,7 +3,7 @@
 use super::Api;
 use super::csv::{self, Row};
 use super::extract::Json;
-use super::problem::{Failure, details};
+use super::problem::{Failure, path_id};
 use super::query::{Format, List, MAX_LIMIT};
 use crate::services::{RecordQuery, ServiceError, Services};
 use axum::{
@@ -212,16 +212,7 @@ where
     }
 }
 
-/// A path's session. What cannot be an id is the id of no session.
+/// A path's session.
 pub(super) fn session_id(text: &str) -> Result<SessionId, Failure> {
-    text.parse().map_err(|_| {
-        let shown: String = text.chars().take(64).collect();
-        Failure::from(details(
-            StatusCode::NOT_FOUND,
-            "unknown_session",
-            "No such session",
-            format!("there is no session '{shown}'"),
-            Vec::new(),
-        ))
-    })
+    path_id(text, "session")
 }

@@ -108,41 +108,55 @@ impl Backtests {
             .map(|running| running.status.id.clone())
     }
 
-    /// Waits for a core, runs, and keeps what comes of it.
-    async fn run(self: Arc<Self>, running: Arc<Running>, config: EngineConfig, market: Market, load_ms: f64) {
-        let permit = Arc::clone(&self.cores).acquire_owned().await;
-        running.started.store(true, Ordering::Relaxed);
-        let job = Arc::clone(&running);
-        let finished = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            compute(&job, config, &market, load_ms, true)
-        })
-        .await;
-        let record = |status, summary| BacktestRecord {
+    /// Runs, and keeps what comes of it.
+    async fn run(self: Arc<Self>, running: Arc<Running>, prepared: Prepared) {
+        let (status, summary) = match self.compute(&running, prepared, true).await {
+            Ok(finished) => (finished.status, Some(finished.summary)),
+            Err(status) => (*status, None),
+        };
+        let id = status.id.clone();
+        let record = BacktestRecord {
             created_at: running.created_at,
             finished_at: wall_clock(),
             status,
             summary,
         };
-        let record = match finished {
-            Ok(Some(finished)) => record(finished.status, Some(finished.summary)),
-            ended => {
-                let mut status = running.status();
-                status.state = BacktestState::Canceled;
-                if let Err(error) = ended {
-                    tracing::error!(backtest = %status.id, %error, "the backtest failed");
-                    status.state = BacktestState::Failed;
-                    status.error =
-                        Some("the backtest failed by a fault of the program; the log says more".to_owned());
-                }
-                record(status, None)
-            }
-        };
-        let id = record.status.id.clone();
         if let Err(error) = self.storage.commit(Write::Backtest(Box::new(record))).await {
             tracing::error!(backtest = %id, %error, "the backtest's result could not be kept");
         }
         self.lock().remove(&id);
+    }
+
+    /// Waits for a core and runs there, perhaps with the band.
+    ///
+    /// # Errors
+    /// The status of a run that was canceled or has failed.
+    async fn compute(
+        &self,
+        running: &Arc<Running>,
+        prepared: Prepared,
+        band: bool,
+    ) -> Result<Finished, Box<BacktestStatus>> {
+        let permit = Arc::clone(&self.cores).acquire_owned().await;
+        running.started.store(true, Ordering::Relaxed);
+        let job = Arc::clone(running);
+        let ended = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            compute(&job, prepared, band)
+        })
+        .await;
+        let mut status = match ended {
+            Ok(Some(finished)) => return Ok(finished),
+            Ok(None) | Err(_) => running.status(),
+        };
+        status.state = BacktestState::Canceled;
+        if let Err(error) = ended {
+            tracing::error!(backtest = %status.id, %error, "the backtest failed");
+            status.state = BacktestState::Failed;
+            status.error =
+                Some("the backtest failed by a fault of the program; the log says more".to_owned());
+        }
+        Err(Box::new(status))
     }
 }
 
@@ -152,26 +166,12 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] names every field that cannot be followed.
     pub async fn start_backtest(&self, request: BacktestRequest) -> Result<BacktestStatus, ServiceError> {
-        let Prepared {
-            slug,
-            config,
-            market,
-            dataset,
-            load_ms,
-            ..
-        } = self.prepare(&request).await?;
-        let running = Arc::new(Running {
-            created_at: wall_clock(),
-            status: queued(slug, request, &dataset, market.bars.len() as u64),
-            started: AtomicBool::new(false),
-            done: AtomicU64::new(0),
-            canceled: AtomicBool::new(false),
-        });
+        let (running, prepared) = self.line_up(request).await?;
         let status = running.status();
         self.backtests
             .lock()
             .insert(status.id.clone(), Arc::clone(&running));
-        tokio::spawn(Arc::clone(&self.backtests).run(running, config, market, load_ms));
+        tokio::spawn(Arc::clone(&self.backtests).run(running, prepared));
         Ok(status)
     }
 
@@ -181,42 +181,22 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] names every field that cannot be followed.
     pub async fn preview(&self, request: BacktestRequest) -> Result<BacktestStatus, ServiceError> {
-        let Prepared {
-            slug,
-            config,
-            market,
-            dataset,
-            load_ms,
-            ..
-        } = self.prepare(&request).await?;
-        let running = Arc::new(Running {
+        let (running, prepared) = self.line_up(request).await?;
+        let finished = self.backtests.compute(&running, prepared, false).await;
+        Ok(finished.map_or_else(|unfinished| *unfinished, |finished| finished.status))
+    }
+
+    /// A request made ready to run.
+    async fn line_up(&self, request: BacktestRequest) -> Result<(Arc<Running>, Prepared), ServiceError> {
+        let prepared = self.prepare(&request).await?;
+        let running = Running {
             created_at: wall_clock(),
-            status: queued(slug, request, &dataset, market.bars.len() as u64),
+            status: queued(&prepared, request),
             started: AtomicBool::new(false),
             done: AtomicU64::new(0),
             canceled: AtomicBool::new(false),
-        });
-        let permit = Arc::clone(&self.backtests.cores).acquire_owned().await;
-        let job = Arc::clone(&running);
-        let ended = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            compute(&job, config, &market, load_ms, false)
-        })
-        .await;
-        Ok(match ended {
-            Ok(Some(finished)) => finished.status,
-            ended => {
-                let mut status = running.status();
-                status.state = BacktestState::Canceled;
-                if let Err(error) = ended {
-                    tracing::error!(%error, "the preview failed");
-                    status.state = BacktestState::Failed;
-                    status.error =
-                        Some("the run failed by a fault of the program; the log says more".to_owned());
-                }
-                status
-            }
-        })
+        };
+        Ok((Arc::new(running), prepared))
     }
 
     /// What a request asks for: the strategy compiled, the bars read.
@@ -278,20 +258,21 @@ impl Services {
     }
 }
 
-fn queued(slug: Option<String>, request: BacktestRequest, dataset: &Dataset, total: u64) -> BacktestStatus {
-    let instrument = &dataset.instrument;
+fn queued(prepared: &Prepared, request: BacktestRequest) -> BacktestStatus {
+    let Dataset { instrument, info, .. } = &prepared.dataset;
+    let total = prepared.market.bars.len() as u64;
     BacktestStatus {
         id: uuid::Uuid::now_v7()
             .to_string()
             .parse()
             .unwrap_or_else(|_| unreachable!("a UUID is letters, digits and hyphens")),
-        slug,
+        slug: prepared.slug.clone(),
         request,
         state: BacktestState::Queued,
         progress: BacktestProgress { done: 0, total },
         error: None,
-        dataset_label: dataset.info.label.clone(),
-        simulated: dataset.info.simulated,
+        dataset_label: info.label.clone(),
+        simulated: info.simulated,
         report: None,
         bars: Vec::new(),
         equity: Vec::new(),
@@ -302,14 +283,13 @@ fn queued(slug: Option<String>, request: BacktestRequest, dataset: &Dataset, tot
 }
 
 /// Runs a backtest, perhaps with the runs of kinder and less kind fills beside it; `None` when it was canceled.
-fn compute(
-    running: &Running,
-    config: EngineConfig,
-    market: &Market,
-    load_ms: f64,
-    band: bool,
-) -> Option<Finished> {
-    let Market { bars, actions } = market;
+fn compute(running: &Running, prepared: Prepared, band: bool) -> Option<Finished> {
+    let Prepared {
+        config,
+        market: Market { bars, actions },
+        load_ms,
+        ..
+    } = prepared;
     let base = config.base_timeframe;
     let timeframe = config.strategy.timeframe;
     let began = Instant::now();
@@ -322,10 +302,18 @@ fn compute(
     } else {
         backtest::run
     };
-    let outcome = run(config, MarketData { bars, actions }, &mut report).ok()?;
+    let outcome = run(
+        config,
+        MarketData {
+            bars: &bars,
+            actions: &actions,
+        },
+        &mut report,
+    )
+    .ok()?;
     let run = began.elapsed().as_secs_f64();
     let context = ReportContext {
-        data_quality: quality(bars, base),
+        data_quality: quality(&bars, base),
         timing: Timing {
             load_ms,
             run_ms: run * 1e3,
@@ -335,10 +323,10 @@ fn compute(
     let mut status = running.status();
     status.state = BacktestState::Finished;
     status.progress.done = status.progress.total;
-    status.bars = backtest::chart_bars(bars, base, timeframe, CHART_BARS);
-    status.equity = outcome.equity_curve(bars, CHART_POINTS);
+    status.bars = backtest::chart_bars(&bars, base, timeframe, CHART_BARS);
+    status.equity = outcome.equity_curve(&bars, CHART_POINTS);
     let summary = summarize(&status, &outcome);
-    status.report = Some(outcome.report(bars, context));
+    status.report = Some(outcome.report(&bars, context));
     Some(Finished { status, summary })
 }
 

@@ -6,9 +6,11 @@
 //! `charming` has no field for.
 
 mod equity;
+mod marks;
 mod price;
 
 pub(crate) use equity::{EquityCurve, equity};
+pub(crate) use marks::trade_marks;
 pub(crate) use price::{Level, LevelKind, Mark, MarkKind, PriceView, price};
 
 use charming::component::{Axis, DataZoom, DataZoomType, FilterMode, Grid};

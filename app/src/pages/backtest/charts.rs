@@ -1,7 +1,7 @@
 //! A backtest's charts, and what they show as a table.
 
 use crate::chart::Chart;
-use crate::chart::options::{EquityCurve, Mark, MarkKind, PriceView, equity, price as price_option};
+use crate::chart::options::{EquityCurve, PriceView, equity, price as price_option, trade_marks};
 use crate::components::table::{self, figure, number, text};
 use crate::components::{Frame, Time};
 use crate::format::{self, NONE};
@@ -9,7 +9,6 @@ use leptos::prelude::*;
 use papertape::api::{BacktestReport, BacktestStatus, EquityPoint, TradeReport};
 use papertape::market::Bar;
 use papertape::model::Price;
-use papertape::portfolio::TradeSide;
 use rust_decimal::Decimal;
 
 #[component]
@@ -120,7 +119,10 @@ pub(crate) fn equity_curve(
 pub(crate) fn price_view(trades: &[TradeReport], bars: Vec<Bar>, digits: u32, currency: &str) -> PriceView {
     PriceView {
         bars,
-        marks: marks(trades, digits, currency),
+        marks: trades
+            .iter()
+            .flat_map(|trade| trade_marks(trade, digits, currency))
+            .collect(),
         levels: Vec::new(),
         began: None,
         digits,
@@ -175,42 +177,4 @@ pub(crate) fn EquityTable(
         </details>
     }
     .into_any()
-}
-
-fn marks(trades: &[TradeReport], digits: u32, currency: &str) -> Vec<Mark> {
-    let mut marks = Vec::with_capacity(trades.len() * 2);
-    for trade in trades {
-        marks.push(Mark {
-            time: trade.entry_time,
-            price: trade.entry_price.to_f64(),
-            kind: match trade.side {
-                TradeSide::Long => MarkKind::LongEntry,
-                TradeSide::Short => MarkKind::ShortEntry,
-            },
-            text: format!(
-                "{} ({})",
-                format::decimal(trade.entry_price.0, digits),
-                trade.entry_reason
-            ),
-        });
-        if let (Some(time), Some(price)) = (trade.exit_time, trade.exit_price) {
-            let pnl = Price(trade.pnl).to_f64();
-            marks.push(Mark {
-                time,
-                price: price.to_f64(),
-                kind: if pnl > 0.0 {
-                    MarkKind::WinningExit
-                } else {
-                    MarkKind::LosingExit
-                },
-                text: format!(
-                    "{} ({}), {} {currency}",
-                    format::decimal(price.0, digits),
-                    trade.exit_reason,
-                    format::signed_number(pnl, 2)
-                ),
-            });
-        }
-    }
-    marks
 }

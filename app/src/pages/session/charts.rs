@@ -1,14 +1,15 @@
 //! The session's charts: price with its own marks and working prices, equity with drawdown.
 
-use crate::chart::options::{EquityCurve, Level, LevelKind, Mark, MarkKind, PriceView, equity, price};
+use crate::chart::options::{EquityCurve, Level, LevelKind, PriceView, equity, price, trade_marks};
 use crate::chart::{Chart, ChartHandle};
 use crate::components::{Frame, throttled};
 use crate::format;
 use crate::live::SessionView;
 use crate::pages::backtest::EquityTable;
 use leptos::prelude::*;
+use papertape::api::TradeReport;
 use papertape::order::{Order, OrderPurpose};
-use papertape::portfolio::{Position, Trade, TradeSide};
+use papertape::portfolio::Position;
 use std::time::Duration;
 
 /// A chart of a thousand candles is redrawn at most this often; figures beside it change with every frame.
@@ -36,7 +37,10 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
         let forming = view.forming.get();
         let shown = view.bars.with(|bars| PriceView {
             bars: bars.iter().copied().chain(forming).collect(),
-            marks: view.trades.with(|trades| marks(trades, digits, &code)),
+            marks: view.trades.with(|trades| {
+                let marks_of = |trade| trade_marks(&TradeReport::from(trade), digits, &code);
+                trades.iter().flat_map(marks_of).collect()
+            }),
             levels,
             began: if history > 0 {
                 bars.get(history).map(|bar| bar.open_time)
@@ -127,44 +131,6 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-fn marks(trades: &[Trade], digits: u32, currency: &str) -> Vec<Mark> {
-    let mut marks = Vec::with_capacity(trades.len() * 2);
-    for trade in trades {
-        marks.push(Mark {
-            time: trade.entry_time,
-            price: trade.entry_price.to_f64(),
-            kind: match trade.side {
-                TradeSide::Long => MarkKind::LongEntry,
-                TradeSide::Short => MarkKind::ShortEntry,
-            },
-            text: format!(
-                "{} ({})",
-                format::decimal(trade.entry_price.0, digits),
-                trade.entry_reason
-            ),
-        });
-        if let (Some(time), Some(price)) = (trade.exit_time, trade.exit_price) {
-            let pnl = trade.pnl.to_f64();
-            marks.push(Mark {
-                time,
-                price: price.to_f64(),
-                kind: if pnl > 0.0 {
-                    MarkKind::WinningExit
-                } else {
-                    MarkKind::LosingExit
-                },
-                text: format!(
-                    "{} ({}), {} {currency}",
-                    format::decimal(price.0, digits),
-                    trade.exit_reason,
-                    format::signed_number(pnl, 2)
-                ),
-            });
-        }
-    }
-    marks
 }
 
 fn levels(position: Option<&Position>, orders: &[Order], digits: u32) -> Vec<Level> {
