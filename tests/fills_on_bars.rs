@@ -300,9 +300,11 @@ fn an_order_expires_after_its_bars() {
     let mut bench = Bench::start(&yaml);
     bench
         .bar(100.0, 102.0, 99.0, 101.0)
-        .flat(2, 99.0)
+        .flat(1, 99.0)
         .forget()
-        .bar(99.0, 99.0, 40.0, 60.0);
+        .flat(1, 99.0);
+    assert_eq!(bench.journal(), ["#1 expired"], "at the second close");
+    bench.bar(99.0, 99.0, 40.0, 60.0);
     assert_eq!(
         bench.journal(),
         ["#1 expired"],

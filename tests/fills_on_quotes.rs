@@ -404,7 +404,9 @@ fn an_order_whose_time_is_over_meets_no_trade() {
     tape.trade(10, 101.0, 1.0)
         .clock(60)
         .quote(61, 100.0, 101.0, 5.0)
+        .trade(65, 99.5, 1.0)
         .journal();
+    // The bar in which the order waited is over first.
     tape.trade(500, 98.0, 5.0);
     assert_eq!(tape.journal(), ["#1 expired"]);
 }

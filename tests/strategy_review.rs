@@ -121,9 +121,30 @@ fn what_may_hold_is_not_warned_of() {
         "close / open > 100",
         "1 / (close - open) < 0",
         "dema(rsi(close, 5), 3) > 100",
+        "stddev(close, 5, -1) < 0",
+        "bars_since(close > open) >= 0",
+        "entry_price >= 0 and close > open",
     ] {
         assert!(of_rule(rule).is_empty(), "{rule}: {:?}", of_rule(rule));
     }
+}
+
+#[test]
+fn a_parameter_that_switches_is_not_warned_of() {
+    let yaml = "name: x\nparams: {filter: {default: 0, max: 1}}\nentry: {long: $filter == 0 or close > open}\nrisk: {stop_loss: 1%}\n";
+    assert!(warnings(yaml).is_empty(), "{:?}", warnings(yaml));
+}
+
+#[test]
+fn exits_that_close_parts_only_are_told() {
+    let of = |exit: &str| warnings(&format!("name: x\nentry: {{long: close > open}}\nexit: {exit}\n"));
+    let parts = "2:15: nothing closes all that this opens: every exit.long closes a part";
+    assert_eq!(of("{long: close < open, close: 50%}"), [parts]);
+    assert!(of("{long: close < open, close: 100%}").is_empty());
+    assert!(
+        of("[{name: part, long: close < open, close: 50%}, {name: all, long: 'rsi(close, 3) > 90'}]")
+            .is_empty()
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::ahead::Ahead;
 use super::entries::PlannedEntry;
 use super::stakes::Stakes;
 use crate::market::{Bar, BarAggregator};
-use crate::model::{Timeframe, Timestamp};
+use crate::model::{OrderId, Timeframe, Timestamp};
 use crate::portfolio::ValueModel;
 use crate::strategy::{PositionView, Program};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub(super) struct Desk {
     /// An entry in the other direction, to be placed when the position is closed.
     pub(super) reversal: Option<PlannedEntry>,
     pub(super) cooldown_left: u32,
+    /// Orders that end after so many closes of the strategy.
+    pub(super) lives: Vec<Life>,
     /// The end of the regular session that is next or under way, once it has been asked for.
     #[serde(skip)]
     pub(super) session_end: Option<Timestamp>,
@@ -35,6 +37,14 @@ pub(super) struct Desk {
     pub(super) ahead: Option<Box<Ahead>>,
     /// The first close that the session was valued at.
     pub(super) first_close: Option<f64>,
+}
+
+/// An order that ends by the strategy's closes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Life {
+    pub(super) order: OrderId,
+    /// How many closes are left.
+    pub(super) closes: u32,
 }
 
 /// What is held, as `f64`, so that a bar without a fill needs no decimal arithmetic.
@@ -55,6 +65,7 @@ impl Desk {
             stakes: Stakes::default(),
             reversal: None,
             cooldown_left: 0,
+            lives: Vec::new(),
             session_end: None,
             bars_in_trade: 0,
             held: Held {
@@ -65,6 +76,22 @@ impl Desk {
             first_close: None,
             ahead: None,
         }
+    }
+
+    /// So many closes of the strategy have passed.
+    pub(super) fn age(&mut self, closes: u32) {
+        for life in &mut self.lives {
+            life.closes = life.closes.saturating_sub(closes);
+        }
+    }
+
+    /// How many closes may pass before one ends an order.
+    pub(super) fn closes_to_pass(&self) -> usize {
+        let lives = self
+            .lives
+            .iter()
+            .map(|life| life.closes.saturating_sub(1) as usize);
+        lives.min().unwrap_or(usize::MAX)
     }
 
     /// The rules see a bar that closed: their program takes it in, or shows what it computed of it.

@@ -23,6 +23,9 @@ pub(super) struct PlannedEntry {
     pub(super) terms: OrderTerms,
     pub(super) plan: EntryPlan,
     pub(super) decision_price: Price,
+    /// The market's volatility in a year at the close that decided, where the size follows it and it is known. An entry that
+    /// waits for another position's end goes out between two closes, when the program may have been shown later bars.
+    volatility: Option<f64>,
 }
 
 impl Engine {
@@ -110,13 +113,14 @@ impl Engine {
     /// What an entry comes to at this close.
     fn plan_entry(&self, number: u16, side: TradeSide, close: Close) -> Result<PlannedEntry, DenyReason> {
         let rule = self.entry_rule(number);
-        let Close { at, price, time } = close;
+        let Close { at, price, .. } = close;
         Ok(PlannedEntry {
             rule: number,
             side,
-            terms: self.order_terms(at, &rule.order, side.entry(), price, time)?,
+            terms: self.order_terms(at, &rule.order, side.entry(), price)?,
             plan: self.plan_protection(at, &rule.protection)?,
             decision_price: price,
+            volatility: self.volatility_of(at, &rule.size),
         })
     }
 
@@ -163,6 +167,7 @@ impl Engine {
             terms,
             plan,
             decision_price,
+            volatility,
         } = entry;
         let price = terms.kind.price().unwrap_or(decision_price);
         let inputs = SizingInputs {
@@ -170,7 +175,7 @@ impl Engine {
             equity: self.equity(),
             price,
             stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
-            volatility: self.volatility_of(at, &self.entry_rule(rule).size),
+            volatility: volatility.unwrap_or(f64::NAN),
             record: self.metrics.record(),
         };
         let reach = || self.reach_of_entry(at, side.entry(), price);
@@ -203,14 +208,15 @@ impl Engine {
         }
     }
 
-    /// The market's volatility in a year, as a size that follows it measures it; NaN for the others.
-    fn volatility_of(&self, at: InstrumentId, size: &SizeRule) -> f64 {
+    /// The market's volatility in a year, as a size that follows it measures it.
+    fn volatility_of(&self, at: InstrumentId, size: &SizeRule) -> Option<f64> {
         let SizeRule::VolatilityTarget { volatility, .. } = size else {
-            return f64::NAN;
+            return None;
         };
         let calendar = Calendar::of(self.market(at).calendar());
         let bars = calendar.bars_per_year(self.config.strategy.timeframe);
-        self.desk(at).program.number(*volatility) * libm::sqrt(bars)
+        let yearly = self.desk(at).program.number(*volatility) * libm::sqrt(bars);
+        yearly.is_finite().then_some(yearly)
     }
 
     /// As much of a quantity as the limit on exposure leaves room for.

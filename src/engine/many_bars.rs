@@ -90,7 +90,8 @@ impl Engine {
         let mut index = from;
         while index < block.len() {
             let some = block.slice(index..block.len().min(index + AT_ONCE));
-            let wanted = ahead.quiet(index, some.len());
+            let closes = limits.closes.saturating_sub(index - from);
+            let wanted = ahead.quiet(index, some.len()).min(closes);
             let lasting = limits.lasting(some.slice(0..wanted));
             let passed = self.pass_some(some.slice(0..lasting), &limits, ahead.is_bar_by_bar(), sink);
             index += passed;
@@ -227,6 +228,12 @@ impl Engine {
             others: self.cached.others,
             value: held.value,
             holds: held.quantity != 0.0,
+            closes: if ahead.is_bar_by_bar() {
+                self.desks[0].closes_to_pass()
+            } else {
+                // None of the bars that are passed closes one of the strategy's.
+                usize::MAX
+            },
         })
     }
 
@@ -242,6 +249,7 @@ impl Engine {
         if is_bar_by_bar {
             let closed = bars.len() as u32;
             desk.cooldown_left = desk.cooldown_left.saturating_sub(closed);
+            desk.age(closed);
             if desk.held.quantity != 0.0 {
                 desk.bars_in_trade += closed;
             }
@@ -273,6 +281,8 @@ struct Limits {
     others: f64,
     value: ValueModel,
     holds: bool,
+    /// How many closes of the strategy may pass before one ends an order.
+    closes: usize,
 }
 
 impl Limits {

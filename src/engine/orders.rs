@@ -1,5 +1,6 @@
 //! An order's life beside its fills: placed, checked, accepted, triggered, amended, withdrawn, expired.
 
+use super::desk::Life;
 use super::{Engine, EventKind, RefusalMemory, SessionState, Sink};
 use crate::exchange::Arrival;
 use crate::market::{Calendar, CalendarId, Phase};
@@ -21,6 +22,8 @@ pub(super) struct Draft {
     pub(super) quantity: Quantity,
     pub(super) display: Option<Quantity>,
     pub(super) time_in_force: TimeInForce,
+    /// At which close of the strategy after it is placed the order ends, if nothing has ended it before.
+    pub(super) closes: Option<u32>,
     pub(super) instructions: Instructions,
     pub(super) purpose: OrderPurpose,
     pub(super) client_order_id: Option<ClientOrderId>,
@@ -42,6 +45,7 @@ impl Draft {
         quantity: Quantity::ZERO,
         display: None,
         time_in_force: TimeInForce::Gtc,
+        closes: None,
         instructions: Instructions::NONE,
         purpose: OrderPurpose::Manual,
         client_order_id: None,
@@ -57,8 +61,13 @@ impl Draft {
 impl Engine {
     /// Checks an order and sends it to the exchange, or denies it.
     pub(super) fn place<S: Sink>(&mut self, draft: Draft, time: Timestamp, sink: &mut S) -> Option<OrderId> {
+        let (at, closes) = (draft.instrument, draft.closes);
         let order = self.order(draft, time);
-        self.send(order, time, sink)
+        let id = self.send(order, time, sink)?;
+        if let Some(closes) = closes {
+            self.desk_mut(at).lives.push(Life { order: id, closes });
+        }
+        Some(id)
     }
 
     /// Checks an order that is made and sends it, or denies it. One that waited goes out from where it is.
@@ -425,12 +434,38 @@ impl Engine {
     pub(super) fn expire_orders<S: Sink>(&mut self, at: InstrumentId, now: Timestamp, sink: &mut S) {
         let is_over = |order: &Order| order.expires_at.is_some_and(|end| end <= now);
         while let Some(index) = self.market(at).orders.find(is_over) {
-            self.forget_reversal(at, index);
-            let why = Cow::Borrowed("its time in force was over");
-            let order = self.end(at, index, OrderEvent::Expire, ("expired", why), now);
-            self.emit(now, EventKind::OrderExpired { order_id: order.id }, sink);
-            self.after_end(&order, CancelReason::ParentEnded, now, sink);
+            self.expire(at, index, "its time in force was over", now, sink);
         }
+    }
+
+    /// The strategy's bar closed: ends the orders that were to wait for so many bars.
+    pub(super) fn age_orders<S: Sink>(&mut self, at: InstrumentId, now: Timestamp, sink: &mut S) {
+        self.desk_mut(at).age(1);
+        while let Some(place) = self.desk(at).lives.iter().position(|life| life.closes == 0) {
+            let life = self.desk_mut(at).lives.remove(place);
+            if let Some(index) = self.market(at).orders.position(life.order) {
+                self.expire(at, index, "so many bars as it was to wait have closed", now, sink);
+            }
+        }
+        let orders = &self.markets[at.index()].orders;
+        self.desks[at.index()]
+            .lives
+            .retain(|life| orders.position(life.order).is_some());
+    }
+
+    fn expire<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        index: usize,
+        why: &'static str,
+        now: Timestamp,
+        sink: &mut S,
+    ) {
+        self.forget_reversal(at, index);
+        let why = Cow::Borrowed(why);
+        let order = self.end(at, index, OrderEvent::Expire, ("expired", why), now);
+        self.emit(now, EventKind::OrderExpired { order_id: order.id }, sink);
+        self.after_end(&order, CancelReason::ParentEnded, now, sink);
     }
 
     /// Ends an order without a fill and gives back what it held.

@@ -33,6 +33,23 @@ pub(super) enum Span {
 }
 
 impl EntryPlan {
+    /// What is to be guarded, in the order in which it is placed.
+    fn guards(&self) -> impl Iterator<Item = (Role, Span)> {
+        let stop = self.stop_loss.map(|span| (Role::Stop, span));
+        let targets = (0..).zip(&self.targets);
+        let targets = targets.map(|(step, target)| (Role::Target(step), target.at));
+        let trailing = self.trailing_stop.map(|span| (Role::Trailing, span));
+        stop.into_iter().chain(targets).chain(trailing)
+    }
+
+    /// Whether it closes a share of what was entered, and not all that is left.
+    fn is_share(&self, role: Role) -> bool {
+        let Role::Target(step) = role else { return false };
+        self.targets
+            .get(usize::from(step))
+            .is_some_and(|target| target.close.is_some())
+    }
+
     /// After a split: distances in price are divided by it.
     pub(super) fn split(&mut self, ratio: f64) {
         let targets = self.targets.iter_mut().map(|target| &mut target.at);
@@ -108,61 +125,54 @@ impl Engine {
         let Some(place) = self.desk_mut(at).stakes.enter(order, quantity.0, price) else {
             return;
         };
-        if self.desk(at).stakes.at(place).guards.is_empty() {
-            self.place_guards(at, place, entry_side, price, time, sink);
-        } else {
-            self.grow_guards(at, place, time, sink);
+        let plan = self.desk(at).stakes.at(place).plan.clone();
+        for (role, span) in plan.guards() {
+            let guards = &self.desk(at).stakes.at(place).guards;
+            match guards.iter().find(|guard| guard.role == role) {
+                Some(guard) => self.grow_guard(at, place, *guard, time, sink),
+                // Of what the first parts brought, a step may have been due less than a lot.
+                None => self.place_guard(at, place, (role, span), entry_side, time, sink),
+            }
         }
     }
 
-    fn place_guards<S: Sink>(
+    fn place_guard<S: Sink>(
         &mut self,
         at: InstrumentId,
         place: usize,
+        (role, span): (Role, Span),
         entry_side: Side,
-        price: Price,
         time: Timestamp,
         sink: &mut S,
     ) {
-        let plan = self.desk(at).stakes.at(place).plan.clone();
-        let stop = plan
-            .stop_loss
-            .map(|span| (OrderPurpose::StopLoss, span, Role::Stop));
-        let targets = plan
-            .targets
-            .iter()
-            .map(|target| (OrderPurpose::TakeProfit, target.at, Role::Target(target.close)));
-        let trailing = plan
-            .trailing_stop
-            .map(|span| (OrderPurpose::TrailingStop, span, Role::Stop));
-        for (purpose, span, role) in stop.into_iter().chain(targets).chain(trailing) {
-            let Some(kind) = self.protective(at, purpose, entry_side, price, span) else {
-                continue;
-            };
-            let quantity = self.guarded(at, place, role);
-            if quantity.0 <= Decimal::ZERO {
-                continue;
-            }
-            let draft = Draft {
-                instrument: at,
-                side: entry_side.opposite(),
-                kind,
-                quantity,
-                time_in_force: TimeInForce::Gtc,
-                purpose,
-                reason: Cow::Borrowed(match purpose {
-                    OrderPurpose::StopLoss => "stop loss",
-                    OrderPurpose::TakeProfit => "take profit",
-                    _ => "trailing stop",
-                }),
-                decision_price: price,
-                ..Draft::BLANK
-            };
-            if let Some(id) = self.place(draft, time, sink) {
-                self.desk_mut(at).stakes.guard(place, Guard { order: id, role });
-                if let Some(index) = self.market(at).orders.position(id) {
-                    self.accept(at, index, time, sink);
-                }
+        let price = self.desk(at).stakes.at(place).price;
+        let (purpose, reason) = match role {
+            Role::Stop => (OrderPurpose::StopLoss, "stop loss"),
+            Role::Trailing => (OrderPurpose::TrailingStop, "trailing stop"),
+            Role::Target(_) => (OrderPurpose::TakeProfit, "take profit"),
+        };
+        let quantity = self.guarded(at, place, role);
+        let Some(kind) = self
+            .protective(at, purpose, entry_side, price, span)
+            .filter(|_| quantity.0 > Decimal::ZERO)
+        else {
+            return;
+        };
+        let draft = Draft {
+            instrument: at,
+            side: entry_side.opposite(),
+            kind,
+            quantity,
+            time_in_force: TimeInForce::Gtc,
+            purpose,
+            reason: Cow::Borrowed(reason),
+            decision_price: price,
+            ..Draft::BLANK
+        };
+        if let Some(id) = self.place(draft, time, sink) {
+            self.desk_mut(at).stakes.guard(place, Guard { order: id, role });
+            if let Some(index) = self.market(at).orders.position(id) {
+                self.accept(at, index, time, sink);
             }
         }
     }
@@ -174,10 +184,13 @@ impl Engine {
             let share = Decimal::from_f64(share).unwrap_or(Decimal::ONE);
             self.instrument(at).floor_to_lot(stake.entered * share).0
         };
-        match role {
-            Role::Stop => Quantity(stake.left),
-            Role::Target(Some(share)) => Quantity(part(share).min(stake.left)),
-            Role::Target(None) => {
+        let step = match role {
+            Role::Stop | Role::Trailing => return Quantity(stake.left),
+            Role::Target(step) => stake.plan.targets.get(usize::from(step)),
+        };
+        match step.and_then(|step| step.close) {
+            Some(share) => Quantity(part(share).min(stake.left)),
+            None => {
                 let steps = stake.plan.targets.iter().filter_map(|target| target.close);
                 let gone = stake.entered - stake.left;
                 let before: Decimal = steps.map(part).sum();
@@ -186,19 +199,26 @@ impl Engine {
         }
     }
 
-    /// More of an entry filled: its protective orders grow.
-    fn grow_guards<S: Sink>(&mut self, at: InstrumentId, place: usize, time: Timestamp, sink: &mut S) {
-        for guard in self.desk(at).stakes.at(place).guards.clone() {
-            let Some(index) = self.market(at).orders.position(guard.order) else {
-                continue;
-            };
-            let order = self.market(at).orders.at(index);
-            let total = match guard.role {
-                Role::Target(Some(_)) => self.guarded(at, place, guard.role),
-                _ => Quantity(self.guarded(at, place, guard.role).0 + order.filled.0),
-            };
-            self.resize(at, guard.order, total, time, sink);
-        }
+    /// More of an entry filled: one of its protective orders grows.
+    fn grow_guard<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        place: usize,
+        guard: Guard,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let Some(index) = self.market(at).orders.position(guard.order) else {
+            return;
+        };
+        let order = self.market(at).orders.at(index);
+        let wanted = self.guarded(at, place, guard.role);
+        let total = if self.desk(at).stakes.at(place).plan.is_share(guard.role) {
+            wanted
+        } else {
+            Quantity(wanted.0 + order.filled.0)
+        };
+        self.resize(at, guard.order, total, time, sink);
     }
 
     /// Something of the position was closed by another order: what protects the stakes that it left shrinks with them.
@@ -214,7 +234,7 @@ impl Engine {
                 let order = self.market(at).orders.at(index);
                 let (remaining, filled) = (order.remaining().0, order.filled.0);
                 let covered = match guard.role {
-                    Role::Stop => remaining.min(left),
+                    Role::Stop | Role::Trailing => remaining.min(left),
                     Role::Target(_) => remaining.min(targets),
                 };
                 if let Role::Target(_) = guard.role {

@@ -155,6 +155,7 @@ impl Engine {
             quantity: *quantity.as_ref().unwrap_or(&Quantity::ZERO),
             display: request.display(),
             time_in_force: *time_in_force.as_ref().unwrap_or(&TimeInForce::Gtc),
+            closes: None,
             instructions: *instructions.as_ref().unwrap_or(&crate::order::Instructions::NONE),
             purpose: OrderPurpose::Manual,
             client_order_id: request.client_order_id.clone(),

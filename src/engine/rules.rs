@@ -5,7 +5,7 @@ use super::orders::Draft;
 use super::terms::{OrderTerms, takes_next_price};
 use super::{Engine, SessionState, Sink};
 use crate::market::{Bar, Calendar};
-use crate::model::{InstrumentId, OrderId, Price, Quantity, Timestamp};
+use crate::model::{InstrumentId, OrderId, Price, Quantity, Timeframe, Timestamp};
 use crate::order::{CancelReason, Order, OrderKind, OrderPurpose, TimeInForce};
 use crate::portfolio::TradeSide;
 use crate::strategy::{ConditionSlot, EntryRule, ExitRule, PartRule, PositionView, TimeFilter};
@@ -103,6 +103,9 @@ impl Engine {
         {
             self.alert_finding(finding, time, sink);
         }
+        if !self.desk(at).lives.is_empty() {
+            self.age_orders(at, time, sink);
+        }
         let desk = self.desk_mut(at);
         let cooling = desk.cooldown_left > 0;
         desk.cooldown_left = desk.cooldown_left.saturating_sub(1);
@@ -169,7 +172,12 @@ impl Engine {
     }
 
     fn is_in_time(&self, at: InstrumentId, when: Option<&TimeFilter>, time: Timestamp) -> bool {
-        when.is_none_or(|filter| filter.allows(time, self.market(at).calendar()))
+        when.is_none_or(|filter| {
+            // A bar of a day closes when the next one begins, and is still of its own day.
+            let is_daily = self.config.strategy.timeframe.nanos() >= Timeframe::DAY.nanos();
+            let moment = if is_daily { time.plus_nanos(-1) } else { time };
+            filter.allows(moment, self.market(at).calendar())
+        })
     }
 
     /// Whether the regular session ends so soon that the strategy wants to be out: this is the last of its closes that
@@ -365,7 +373,8 @@ impl Engine {
         let wanted = match rule.close {
             None => Some(base),
             Some(PartRule::Share(share)) => Decimal::from_f64(share).map(|share| base * share),
-            Some(PartRule::Quantity(slot)) => Decimal::from_f64(self.desk(at).program.number(slot)),
+            // Of a short position the size is negative, and so is a part of it.
+            Some(PartRule::Quantity(slot)) => Decimal::from_f64(self.desk(at).program.number(slot).abs()),
         };
         let instrument = self.instrument(at);
         match wanted.filter(|wanted| *wanted > Decimal::ZERO) {
@@ -417,7 +426,7 @@ impl Engine {
         );
         let side = held.entry().opposite();
         let terms = match rule {
-            Some(rule) if !turns => self.order_terms(at, &rule.order, side, price, time),
+            Some(rule) if !turns => self.order_terms(at, &rule.order, side, price),
             // The entry in the other direction waits for this one, so it has to end the position.
             _ => Ok(OrderTerms::MARKET),
         };
@@ -466,7 +475,7 @@ impl Engine {
             return;
         }
         let (side, reason) = (held.entry().opposite(), rule.reason(held));
-        let terms = self.order_terms(at, &rule.order, side, price, time);
+        let terms = self.order_terms(at, &rule.order, side, price);
         // An exit must not fail for want of a number: it goes to the market instead.
         let terms = terms.unwrap_or(OrderTerms::MARKET);
         let draft = Draft {

@@ -38,10 +38,12 @@ pub(super) struct Guard {
 /// What a protective order closes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Role {
-    /// All that is left of the stake: a stop.
+    /// All that is left of the stake, when the market has gone against it.
     Stop,
-    /// A share of what was entered; `None` for all that is left.
-    Target(Option<f64>),
+    /// All that is left of it, when the market turns.
+    Trailing,
+    /// A step of taking profit, as its place in the plan.
+    Target(u16),
 }
 
 /// An order under way that closes a part of the position.

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::actions::kind_after_split;
 use super::orders::Draft;
-use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side};
 use crate::order::{DenyReason, Instructions, OrderKind, TimeInForce, Trail};
 use crate::strategy::{DisplayRule, Distance, NumberSlot, OrderRule, OrderRuleKind, TimeInForceRule};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub(super) struct OrderTerms {
     pub(super) kind: OrderKind,
     time_in_force: TimeInForce,
+    /// How many closes of the strategy the order outlives.
+    closes: Option<u32>,
     instructions: Instructions,
     display: Option<Shown>,
 }
@@ -32,6 +34,7 @@ impl OrderTerms {
     pub(super) const MARKET: Self = Self {
         kind: OrderKind::Market,
         time_in_force: TimeInForce::Gtc,
+        closes: None,
         instructions: Instructions::NONE,
         display: None,
     };
@@ -60,6 +63,7 @@ impl OrderTerms {
             quantity,
             display: self.display.and_then(|shown| shown.of(instrument, quantity)),
             time_in_force: self.time_in_force,
+            closes: self.closes,
             instructions: self.instructions,
             ..Draft::BLANK
         }
@@ -79,18 +83,19 @@ impl Shown {
 }
 
 impl Engine {
-    /// What a rule comes to for an order on `side` that is decided on `now` at `market`.
+    /// What a rule comes to for an order on `side` that is decided on at `market`.
     pub(super) fn order_terms(
         &self,
         at: InstrumentId,
         rule: &OrderRule,
         side: Side,
         market: Price,
-        now: Timestamp,
     ) -> Result<OrderTerms, DenyReason> {
+        let (time_in_force, closes) = time_in_force_of(rule.time_in_force);
         Ok(OrderTerms {
             kind: self.kind_of(at, rule.kind, side, market)?,
-            time_in_force: self.time_in_force_of(rule.time_in_force, now),
+            time_in_force,
+            closes,
             instructions: Instructions {
                 post_only: rule.post_only,
                 extended_hours: rule.extended_hours,
@@ -165,22 +170,18 @@ impl Engine {
             }
         }
     }
+}
 
-    fn time_in_force_of(&self, rule: TimeInForceRule, now: Timestamp) -> TimeInForce {
-        match rule {
-            TimeInForceRule::Gtc => TimeInForce::Gtc,
-            TimeInForceRule::Ioc => TimeInForce::Ioc,
-            TimeInForceRule::Fok => TimeInForce::Fok,
-            TimeInForceRule::Day => TimeInForce::Day,
-            TimeInForceRule::Opg => TimeInForce::Opg,
-            TimeInForceRule::Cls => TimeInForce::Cls,
-            TimeInForceRule::Bars(bars) => {
-                let bar = self.config.strategy.timeframe.nanos();
-                TimeInForce::Gtd {
-                    expires_at: now.plus_nanos(bar.saturating_mul(i64::from(bars))),
-                }
-            }
-        }
+/// What an exchange is told of how long an order lasts, and after how many closes the strategy withdraws it itself.
+const fn time_in_force_of(rule: TimeInForceRule) -> (TimeInForce, Option<u32>) {
+    match rule {
+        TimeInForceRule::Gtc => (TimeInForce::Gtc, None),
+        TimeInForceRule::Ioc => (TimeInForce::Ioc, None),
+        TimeInForceRule::Fok => (TimeInForce::Fok, None),
+        TimeInForceRule::Day => (TimeInForce::Day, None),
+        TimeInForceRule::Opg => (TimeInForce::Opg, None),
+        TimeInForceRule::Cls => (TimeInForce::Cls, None),
+        TimeInForceRule::Bars(bars) => (TimeInForce::Gtc, Some(bars)),
     }
 }
 

@@ -71,12 +71,6 @@ pub enum DenyReason {
         /// The limit, as a ratio of the equity.
         limit: f64,
     },
-    /// The closed trades say that nothing should be risked.
-    #[error("the {trades} trades so far show no edge, so their Kelly size is nothing")]
-    NoEdge {
-        /// How many they are.
-        trades: u64,
-    },
 }
 
 impl DenyReason {
@@ -93,7 +87,6 @@ impl DenyReason {
             Self::MaxOpenPositions { .. } => "max_open_positions",
             Self::Correlated { .. } => "max_correlation",
             Self::MaxExposure { .. } => "max_exposure",
-            Self::NoEdge { .. } => "no_edge",
         }
     }
 }

@@ -96,7 +96,7 @@ pub fn size(
             headroom(over(equity.checked_mul(share(weight * 100.0)?), unit)?)
         }
         SizeRule::Kelly(rule) => {
-            let ratio = kelly(rule, &record)?;
+            let ratio = kelly(rule, &record);
             headroom(over(equity.checked_mul(share(ratio * 100.0)?), unit)?)
         }
     };
@@ -114,18 +114,12 @@ pub fn size(
 /// Then spending p/b − q/a of the equity makes it grow fastest (J. L. Kelly, *A New Interpretation of Information Rate*,
 /// Bell System Technical Journal 35, 1956; in this form E. O. Thorp, *The Kelly Criterion in Blackjack, Sports Betting
 /// and the Stock Market*, 2006). The averages of a few trades are poor estimates, and too large a size ruins where too
-/// small a one only grows slower: hence fraction, cap and smallest number of trades.
-fn kelly(rule: &KellyRule, record: &TradeRecord) -> Result<f64, DenyReason> {
+/// small a one only grows slower: hence fraction, cap and smallest number of trades. While the trades are too few, or have
+/// not won or not lost yet, or show no edge, the initial size is spent, so that later trades can tell otherwise.
+fn kelly(rule: &KellyRule, record: &TradeRecord) -> f64 {
     let trades = record.wins + record.losses;
-    if trades < u64::from(rule.min_trades) {
-        return Ok(rule.initial);
-    }
-    if record.losses == 0 {
-        return Ok(rule.cap);
-    }
-    let no_edge = DenyReason::NoEdge { trades };
-    if record.wins == 0 {
-        return Err(no_edge);
+    if trades < u64::from(rule.min_trades) || record.losses == 0 || record.wins == 0 {
+        return rule.initial;
     }
     let (wins, losses) = (record.wins as f64, record.losses as f64);
     let (gain, loss) = (record.win_returns / wins, -record.loss_returns / losses);
@@ -133,9 +127,9 @@ fn kelly(rule: &KellyRule, record: &TradeRecord) -> Result<f64, DenyReason> {
     let full = p / loss - q / gain;
     // Returns and profits can differ in sign only by rounding; what is no number is no edge either.
     if full > 0.0 {
-        Ok((rule.fraction * full).min(rule.cap))
+        (rule.fraction * full).min(rule.cap)
     } else {
-        Err(no_edge)
+        rule.initial
     }
 }
 
@@ -162,23 +156,28 @@ mod tests {
     #[test]
     fn the_kelly_size_is_the_fraction_of_the_growth_optimal_one() {
         // 60 % win 50 %, 40 % lose all of it: 0.6 − 0.4 / 0.5 is negative; with an even bet it is p − q.
-        assert_eq!(kelly(&HALF, &record(6, 1.0, 4, 1.0)), Ok(0.5 * (0.6 - 0.4)));
-        assert!(kelly(&HALF, &record(6, 0.5, 4, 1.0)).is_err());
+        assert_eq!(kelly(&HALF, &record(6, 1.0, 4, 1.0)), 0.5 * (0.6 - 0.4));
         // The optimum is where the derivative of p·ln(1 + f·a) + q·ln(1 − f·b) is zero.
         let (p, a, b) = (0.55, 0.02, 0.015);
-        let full = 2.0 * kelly(&KellyRule { cap: 1e9, ..HALF }, &record(55, a, 45, b)).expect("an edge");
+        let full = 2.0 * kelly(&KellyRule { cap: 1e9, ..HALF }, &record(55, a, 45, b));
         let slope = p * a / (1.0 + full * a) - (1.0 - p) * b / (1.0 - full * b);
         assert!(slope.abs() < 1e-12, "{slope}");
     }
 
     #[test]
     fn few_trades_are_not_believed_and_the_cap_holds() {
-        assert_eq!(kelly(&HALF, &record(9, 1.0, 0, 0.0)), Ok(0.02));
-        assert_eq!(kelly(&HALF, &record(10, 1.0, 0, 0.0)), Ok(0.8));
-        assert_eq!(kelly(&HALF, &record(9, 1.0, 1, 0.01)), Ok(0.8));
+        assert_eq!(kelly(&HALF, &record(9, 1.0, 0, 0.0)), HALF.initial);
         assert_eq!(
-            kelly(&HALF, &record(0, 0.0, 10, 0.1)),
-            Err(DenyReason::NoEdge { trades: 10 })
+            kelly(&HALF, &record(10, 1.0, 0, 0.0)),
+            HALF.initial,
+            "none has lost yet"
         );
+        assert_eq!(kelly(&HALF, &record(9, 1.0, 1, 0.01)), HALF.cap);
+    }
+
+    #[test]
+    fn without_an_edge_the_initial_size_goes_on_asking() {
+        assert_eq!(kelly(&HALF, &record(0, 0.0, 10, 0.1)), HALF.initial);
+        assert_eq!(kelly(&HALF, &record(6, 0.5, 4, 1.0)), HALF.initial);
     }
 }

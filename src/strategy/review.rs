@@ -10,7 +10,7 @@ mod ranges;
 use super::expression::ast::{Binary, Expression, Kind, Unary};
 use super::expression::elaborate::Script;
 use super::problem::Problem;
-use super::spec::{EntrySpec, StrategySpec};
+use super::spec::{EntrySpec, ExitSpec, StrategySpec};
 use ranges::{Range, Scope};
 use std::collections::BTreeMap;
 
@@ -101,10 +101,16 @@ impl Review<'_> {
     /// Looks at every condition in an expression.
     fn walk(&mut self, script: &Script, expression: &Expression) {
         match &expression.kind {
+            // Of parameters alone: a switch, which the next run may turn.
+            Kind::Binary(operator, _, left, right) if operator.is_comparison() && is_switch(left, right) => {}
             Kind::Binary(operator, _, left, right) if operator.is_comparison() => {
                 let (a, b) = (self.scope.range(left), self.scope.range(right));
                 let word = match compare(*operator, a, b) {
                     Truth::Never => "can never be true",
+                    // What may be undefined makes a comparison false.
+                    Truth::Always if self.scope.comes_and_goes(left) || self.scope.comes_and_goes(right) => {
+                        return;
+                    }
                     Truth::Always => "is always true",
                     Truth::Open => return,
                 };
@@ -209,17 +215,32 @@ impl Review<'_> {
             spec.rules.exits.iter().any(|exit| is_on(&exit.long)),
             spec.rules.exits.iter().any(|exit| is_on(&exit.short)),
         ];
+        let closes_all = |exit: &&ExitSpec| match &exit.close {
+            None => true,
+            Some(part) => {
+                part.percent && matches!(part.script.tree.kind, Kind::Number(share) if share >= 100.0)
+            }
+        };
+        let whole = || spec.rules.exits.iter().filter(closes_all);
+        let ends = [
+            whole().any(|exit| is_on(&exit.long)),
+            whole().any(|exit| is_on(&exit.short)),
+        ];
         for (side, name) in [(0, "long"), (1, "short")] {
             let Some(entry) = opens[side] else { continue };
             let turns = opens[1 - side].is_some();
             let is_protected = entries.iter().any(|entry| !entry.protection.is_empty());
-            if !exits[side] && !turns && !is_protected && spec.risk.flatten_before_close.is_none() {
+            if !ends[side] && !turns && !is_protected && spec.risk.flatten_before_close.is_none() {
                 let script = if side == 0 { &entry.long } else { &entry.short };
                 if let Some(script) = script {
-                    let message = format!(
-                        "nothing closes what this opens: there is no exit.{name}, no entry in the other direction, no \
-                         stop and no target"
-                    );
+                    let message = if exits[side] {
+                        format!("nothing closes all that this opens: every exit.{name} closes a part")
+                    } else {
+                        format!(
+                            "nothing closes what this opens: there is no exit.{name}, no entry in the other direction, \
+                             no stop and no target"
+                        )
+                    };
                     self.warn(script, &script.tree, message);
                 }
             }
@@ -232,6 +253,28 @@ fn parameters_of<'a>(expression: &'a Expression, used: &mut Vec<&'a str>) {
         used.push(name);
     }
     ranges::for_each_part(expression, &mut |part| parameters_of(part, used));
+}
+
+/// Whether both sides are made of parameters and numbers, a parameter among them.
+fn is_switch(left: &Expression, right: &Expression) -> bool {
+    let mut parameters = Vec::new();
+    parameters_of(left, &mut parameters);
+    parameters_of(right, &mut parameters);
+    !parameters.is_empty() && is_setting(left) && is_setting(right)
+}
+
+fn is_setting(expression: &Expression) -> bool {
+    let mut is_fixed = !matches!(
+        expression.kind,
+        Kind::Name(_)
+            | Kind::Call(..)
+            | Kind::Higher(..)
+            | Kind::Of(..)
+            | Kind::History(..)
+            | Kind::Boolean(_)
+    );
+    ranges::for_each_part(expression, &mut |part| is_fixed &= is_setting(part));
+    is_fixed
 }
 
 /// A comparison of two numbers that lie in these ranges.

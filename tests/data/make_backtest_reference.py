@@ -22,7 +22,7 @@ Where the documents leave a choice, this is the one taken:
   Both entry rules at once are none. An entry or exit rule against a waiting entry withdraws it.
 - `bars_in_trade` is 1 at the first close after the entry. A cooldown of n bars blocks the closes 0 to n - 1 bars after
   that of the exit's bar, and an entry that waits for an exit.
-- `expire_after` n: the order is withdrawn n timeframes after the close at which it was placed, before the rules of that
+- `expire_after` n: the order is withdrawn at the nth close after the one at which it was placed, before the rules of that
   close.
 - Distances are worked out at the decision, shares of a price at the fill; a trailing stop in percent stays behind
   by a share of the best price. Prices round to the nearest tick, half away from zero; a trailing stop that follows
@@ -404,8 +404,8 @@ class Run:
 
     # Orders.
 
-    def expire(self, now):
-        self.orders = [order for order in self.orders if order.expires is None or now < order.expires]
+    def expire(self, index):
+        self.orders = [order for order in self.orders if order.expires is None or index < order.expires]
 
     def place(self, kind, sign, quantity, price, role):
         self.numbers += 1
@@ -482,7 +482,6 @@ class Run:
 
     def meet(self, bar):
         self.time = bar.time
-        self.expire(bar.time)
         self.at_open(bar.open)
         here = bar.open
         self.follow(here)
@@ -584,7 +583,7 @@ class Run:
 
     def decide(self, index, bar):
         """The rules at the close of the strategy's bar `index`."""
-        self.expire(self.frame.bars[index].time + self.frame.seconds)
+        self.expire(index)
         if self.halted:
             return
         in_trade = index - self.entry_bar + 1 if self.trade else 0
@@ -627,7 +626,7 @@ class Run:
         rule = self.order_rules[role]
         if "expire_after" not in rule:
             return None
-        return self.frame.bars[index].time + self.frame.seconds * (1 + int(rule["expire_after"]))
+        return index + int(rule["expire_after"])
 
     def intent(self, sign, index, bar, position):
         """An entry as decided; its quantity is found when the account is flat."""

@@ -343,6 +343,10 @@ fn a_mistake_in_the_form_is_placed_at_its_key_or_value() {
             "3:22: write a percent sign: '20%' (or a ratio such as 0.2)",
         ),
         (
+            &format!("name: x\n{entry}risk: {{max_daily_loss: 1}}\n"),
+            "3:24: write a percent sign: '1%' (or a ratio such as 0.2)",
+        ),
+        (
             &format!("name: x\n{entry}risk: {{max_drawdown: 200%}}\n"),
             "3:22: this must be above 0 % and at most 100 %; it is 200",
         ),

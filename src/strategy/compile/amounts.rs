@@ -29,7 +29,8 @@ impl Compiler<'_> {
     pub(super) fn share(&mut self, amount: &Amount) -> Option<f64> {
         let value = self.elaborator.constant(&amount.script).ok()?;
         let ratio = if amount.percent { value / 100.0 } else { value };
-        if ratio > 0.0 && ratio <= 1.0 {
+        // A bare 1 is meant as a percent more often than as all.
+        if ratio > 0.0 && (ratio < 1.0 || amount.percent && ratio <= 1.0) {
             return Some(ratio);
         }
         let message = if amount.percent || value <= 0.0 {

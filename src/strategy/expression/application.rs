@@ -6,6 +6,10 @@ use super::graph::{Graph, Operation};
 use crate::strategy::indicator::catalogue::{self, ArgumentKind, Constants, Function, Gives};
 use std::ops::RangeInclusive;
 
+/// Most bars times bins of a volume profile: a wide bar's volume goes into every bin, and the bins move with the range, so
+/// this is about how many additions each bar may cost.
+const MOST_PROFILE_CELLS: f64 = 1_000_000.0;
+
 impl Elaborator<'_> {
     /// Lowers a call of `function`.
     pub(super) fn apply(
@@ -69,6 +73,13 @@ impl Elaborator<'_> {
                     unreachable!("the number of arguments was checked")
                 }
             }
+        }
+        if function.name == "volume_profile" && constants[0] * constants[1] > MOST_PROFILE_CELLS {
+            let message = format!(
+                "{} bars in {} bins are too much work for each bar: their product is at most {MOST_PROFILE_CELLS}",
+                constants[0], constants[1]
+            );
+            return Err(self.problem(place, span, message));
         }
         self.finish(place, span, function, &operands, constants, memory)
     }

@@ -51,7 +51,7 @@ pub(super) fn rename(document: &Document, path: &str, name: &str) -> Result<Chan
 }
 
 /// Keys whose values are words for people or of the language, never expressions.
-const PROSE: [&str; 9] = [
+const PROSE: [&str; 19] = [
     "name",
     "description",
     "symbols",
@@ -61,6 +61,16 @@ const PROSE: [&str; 9] = [
     "type",
     "method",
     "time_in_force",
+    "of",
+    "extends",
+    "days",
+    "hours",
+    "from",
+    "to",
+    "timezone",
+    "session",
+    "post_only",
+    "extended_hours",
 ];
 
 /// Finds where a name is used, in parts without blocks too.

@@ -171,8 +171,16 @@ impl<'a> Scope<'a> {
         };
         match name {
             "open" | "high" | "low" | "close" | "volume" | "hl2" | "hlc3" | "ohlc4" | "typprice"
-            | "wclprice" | "vwap" | "atr" | "natr" | "trange" | "stddev" | "var" | "bars_since"
-            | "bars_in_trade" | "midprice" | "sqrt" | "exp" | "entry_price" => Range::POSITIVE,
+            | "wclprice" | "vwap" | "atr" | "natr" | "trange" | "var" | "bars_since" | "bars_in_trade"
+            | "midprice" | "sqrt" | "exp" | "entry_price" => Range::POSITIVE,
+            // Of a negative number of deviations it is never above 0.
+            "stddev"
+                if arguments
+                    .get(2)
+                    .is_none_or(|it| self.range_at(it, depth + 1).low >= 0.0) =>
+            {
+                Range::POSITIVE
+            }
             "abs" => {
                 let inner = first();
                 let least = if inner.low <= 0.0 && inner.high >= 0.0 {
@@ -204,6 +212,39 @@ impl<'a> Scope<'a> {
             "max" | "min" if arguments.len() == 2 => first().union(second()),
             _ => Range::ANY,
         }
+    }
+
+    /// Whether a number is undefined now and then, and not only until there are bars enough.
+    pub(super) fn comes_and_goes(&self, expression: &Expression) -> bool {
+        self.comes_and_goes_at(expression, 0)
+    }
+
+    fn comes_and_goes_at(&self, expression: &Expression, depth: usize) -> bool {
+        if depth > MAXIMUM_DEPTH {
+            return true;
+        }
+        let is_of_event = |name: &str| {
+            [
+                "bars_since",
+                "value_when",
+                "entry_price",
+                "bars_in_trade",
+                "unrealized_return",
+            ]
+            .contains(&name)
+        };
+        let mut found = match &expression.kind {
+            Kind::Name(name) => match self.definition(name) {
+                Some(definition) => self.comes_and_goes_at(&definition.script.tree, depth + 1),
+                None => is_of_event(name),
+            },
+            Kind::Call(name, _) => is_of_event(&name.text),
+            _ => false,
+        };
+        for_each_part(expression, &mut |part| {
+            found |= self.comes_and_goes_at(part, depth + 1)
+        });
+        found
     }
 
     /// The parts of an `and`, through the names that stand for some.

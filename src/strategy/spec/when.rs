@@ -140,8 +140,9 @@ impl Reader {
         if says_its_zone {
             return Some(time);
         }
-        // Read as UTC, it is ahead by what the zone's clocks are.
-        Some(time.plus_nanos(-zone.offset(time) * 1_000_000_000))
+        // Read as UTC, it is ahead by what the zone's clocks are, which near a change of them is known at the result only.
+        let on_clocks = |at: Timestamp| time.plus_nanos(-zone.offset(at) * 1_000_000_000);
+        Some(on_clocks(on_clocks(time)))
     }
 }
 
