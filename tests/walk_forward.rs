@@ -3,11 +3,13 @@
 use papertape::api::WalkForwardReport;
 use papertape::backtest::sweep::{MakeSearch, OneByOne, SearchSpec, Setting, SweepError};
 use papertape::backtest::{
-    Canceled, MonteCarloError, MonteCarloSpec, Resampling, WalkForward, WalkForwardSpec, trade_returns,
+    Canceled, MarketData, MonteCarloError, MonteCarloSpec, Resampling, WalkForward, WalkForwardSpec,
+    trade_returns,
 };
-use papertape::market::Bars;
+use papertape::engine::{EngineConfig, ExecutionConfig};
+use papertape::market::{Bar, Bars, CorporateAction, DatedAction, MarketAction};
 use papertape::strategy::StrategySpec;
-use papertape::testkit::{bars_of, config};
+use papertape::testkit::{bars_of, config, decimal};
 use proptest::prelude::*;
 
 const CROSS: &str = "
@@ -139,6 +141,114 @@ fn the_account_goes_through_all_windows() {
     }
 }
 
+/// A strategy with nothing to search for but a number that it does not need.
+fn searching(yaml: &str, axis: &str, change: impl Fn(&mut EngineConfig)) -> (Setting, WalkForwardSpec) {
+    let mut setting = Setting {
+        spec: StrategySpec::parse(yaml).expect("a strategy"),
+        fixed: Default::default(),
+        config: config(yaml),
+    };
+    change(&mut setting.config);
+    let search = SearchSpec {
+        params: [("n".to_owned(), axis.parse().expect("an axis"))].into(),
+        ..SearchSpec::default()
+    };
+    let spec = WalkForwardSpec {
+        search,
+        ..WalkForwardSpec::default()
+    };
+    (setting, spec)
+}
+
+fn walk_over((setting, spec): &(Setting, WalkForwardSpec), data: MarketData<'_>) -> WalkForwardReport {
+    let make: MakeSearch<'_> = &|axes| Ok(spec.search.search(axes)?.expect("a method of the core"));
+    let walk = WalkForward::new(setting, spec, make, data.bars.len()).expect("a walk");
+    walk.run(setting, data, &OneByOne).expect("a report")
+}
+
+const HOLDS: &str = "
+name: holds
+symbols: [BTC/USDT]
+timeframe: 1m
+params: {n: {default: 1, min: 1, max: 9}}
+entry: {long: 'close > $n'}
+";
+
+#[test]
+fn what_is_held_at_a_windows_end_is_closed_with_all_costs() {
+    let always = searching(HOLDS, "1", |config| {
+        config.execution = ExecutionConfig::percent(decimal("0.01"), decimal("0.01"), decimal("0"));
+    });
+    let bars = bars(6_000);
+    let report = walk_over(&always, (&bars).into());
+    // The last window's position stays open with the data's end.
+    let trades: Vec<u64> = report.windows.iter().map(|it| it.out_of_sample.trades).collect();
+    assert_eq!(trades, [1, 1, 1, 1, 0]);
+    assert_eq!(report.metrics.trades, 4);
+    let total: f64 = report.windows.iter().map(|it| it.out_of_sample.total_fees).sum();
+    assert!((report.metrics.total_fees - total).abs() < 1e-9);
+    assert!(report.equity.windows(2).all(|pair| pair[0].0 < pair[1].0));
+}
+
+#[test]
+fn a_window_in_which_nothing_can_be_judged_trades_nothing() {
+    let late = searching(
+        "name: late\nsymbols: [BTC/USDT]\ntimeframe: 1m\nparams: {n: {default: 4000, min: 1, max: 9000}}\n\
+         entry: {long: 'close > 0 and sma(close, $n) > 0'}\n",
+        "4000",
+        |_| {},
+    );
+    let report = walk_over(&late, (&bars(6_000)).into());
+    assert_eq!(report.windows.len(), 5);
+    for window in &report.windows {
+        assert!(window.params.is_empty() && window.in_sample_objective.is_none());
+        assert_eq!(
+            (window.out_of_sample.trades, window.out_of_sample.total_return),
+            (0, 0.0)
+        );
+    }
+    assert_eq!(report.metrics.total_return, 0.0);
+    assert!(report.metrics.buy_and_hold_return.is_some());
+}
+
+#[test]
+fn who_bought_and_held_went_through_the_split_as_well() {
+    let never = searching(
+        "name: never\nsymbols: [BTC/USDT]\ntimeframe: 1m\nparams: {n: {default: 1, min: 1, max: 9}}\nentry: {long: 'close < $n'}\n",
+        "1",
+        |_| {},
+    );
+    let whole = bars(6_000);
+    let split = whole.open_time[4_500];
+    let halved: Bars = whole
+        .iter()
+        .map(|bar| {
+            let by = if bar.open_time < split { 1.0 } else { 0.5 };
+            Bar {
+                open: bar.open * by,
+                high: bar.high * by,
+                low: bar.low * by,
+                close: bar.close * by,
+                ..bar
+            }
+        })
+        .collect();
+    let actions = [DatedAction {
+        time: split,
+        action: MarketAction::Corporate(CorporateAction::Split { ratio: decimal("2") }),
+    }];
+    let plain = walk_over(&never, (&whole).into());
+    let through = walk_over(
+        &never,
+        MarketData {
+            bars: &halved,
+            actions: &actions,
+        },
+    );
+    let held = |report: &WalkForwardReport| report.metrics.buy_and_hold_return.expect("a return");
+    assert!((held(&plain) - held(&through)).abs() < 1e-9);
+}
+
 fn courses(spec: &MonteCarloSpec, returns: &[f64]) -> papertape::backtest::MonteCarlo {
     spec.run(returns, 1_000.0, &|| true).expect("courses")
 }
@@ -174,6 +284,7 @@ proptest! {
         trades: bool,
     ) {
         let resampling = if trades { Resampling::Trades } else { Resampling::Days };
+        let block = block.min(returns.len() as u64 / 2);
         let spec = MonteCarloSpec { block, courses: 60, ..of(resampling) };
         let result = courses(&spec, &returns);
         for it in result.fan.iter().map(|point| point.equity).chain([result.final_equity, result.max_drawdown]) {
@@ -254,6 +365,14 @@ fn nothing_to_draw_from_is_told_apart_from_wrong_fields() {
     assert!(matches!(
         refused(&many, &[0.1, 0.2]),
         MonteCarloError::Field { field: "courses", .. }
+    ));
+    let long = MonteCarloSpec {
+        block: 6,
+        ..of(Resampling::Days)
+    };
+    assert!(matches!(
+        refused(&long, &[0.1; 10]),
+        MonteCarloError::Field { field: "block", .. }
     ));
     let canceled = spec.run(&[0.1, 0.2], 1_000.0, &|| false);
     assert_eq!(canceled, Err(MonteCarloError::Canceled(Canceled)));

@@ -191,6 +191,17 @@ impl MonteCarloSpec {
         if returns.iter().any(|change| !change.is_finite()) {
             return nothing(format!("the equity was gone: {what} after that have no return"));
         }
+        let most = (returns.len() / 2) as u64;
+        if self.resampling == Resampling::Days && self.block > most {
+            return Err(MonteCarloError::Field {
+                field: "block",
+                message: format!(
+                    "blocks of {} days leave little to draw from in {} days: take at most {most}",
+                    self.block,
+                    returns.len()
+                ),
+            });
+        }
         if self.courses.saturating_mul(returns.len() as u64) > MOST_STEPS {
             return nothing(format!(
                 "{} courses of {} {what} are too many steps: ask for fewer courses",

@@ -13,6 +13,8 @@ pub struct Span {
     pub history: Range<usize>,
     /// Traded.
     pub live: Range<usize>,
+    /// The bar after them at whose open what is held then is closed, where it is not to be left open.
+    pub leave: Option<usize>,
 }
 
 impl Span {
@@ -22,6 +24,7 @@ impl Span {
         Self {
             history: live.start..live.start,
             live,
+            leave: None,
         }
     }
 
@@ -37,6 +40,16 @@ impl Span {
         Self {
             history: live.start.saturating_sub(wanted)..live.start,
             live,
+            leave: None,
+        }
+    }
+
+    /// The same, and what is held at the end is closed at the open of the bar that follows, if there is one.
+    #[must_use]
+    pub fn closed_after(self, bars: usize) -> Self {
+        Self {
+            leave: Some(self.live.end).filter(|next| *next < bars),
+            ..self
         }
     }
 }
@@ -84,6 +97,12 @@ pub(super) fn run_span<S: Sink>(
     }
     for action in actions {
         engine.process_into(&Input::market(MarketEvent::from(action.clone())), sink);
+    }
+    if let Some(bar) = span.leave.and_then(|next| bars.get(next))
+        && engine.position().is_some()
+    {
+        engine.process_into(&Input::Command(end, Command::Flatten), sink);
+        engine.process_into(&Input::market(MarketEvent::Bar(bar)), sink);
     }
     engine.process_into(&Input::Command(end, Command::Finish), sink);
     Ok(engine)

@@ -6,8 +6,8 @@ use super::{MarketData, sweep::MOST_COMBINATIONS};
 use crate::analytics::{Metrics, MetricsAccumulator, thin_minmax};
 use crate::api::{RunFacts, WalkForwardReport, WalkForwardWindow};
 use crate::engine::{EngineConfig, Event, EventKind, Mark, Sink};
-use crate::market::Bars;
-use crate::model::{Instrument, InstrumentId, Money, Timestamp};
+use crate::market::{Bars, CorporateAction, MarketAction};
+use crate::model::{Instrument, InstrumentId, Money, Price, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -134,8 +134,10 @@ impl<'a> WalkForward<'a> {
     /// Runs it. Canceled, its report tells of the windows that are done. What is known of the data and of the time it
     /// took is left to the caller.
     ///
-    /// A window begins with the equity of the one before and without a position: what is open at a window's end is valued
-    /// at its last close, and is not carried over. Indicators are warmed up by the bars before the window.
+    /// A window begins with the equity of the one before and without a position: what is open at a window's end is closed
+    /// at the next bar's open, with all costs; at the last window's end, where there is none, it is valued at its last
+    /// close. Indicators are warmed up by the bars before the window. Where no combination can be judged on a window's
+    /// earlier part, as when none of them trades there, nothing is chosen and nothing traded.
     ///
     /// # Errors
     /// [`SweepError::NothingLeft`].
@@ -158,10 +160,15 @@ impl<'a> WalkForward<'a> {
                 .first()
                 .and_then(|place| trials.get(*place))
                 .ok_or(SweepError::NothingLeft)?;
-            let Some(later_metrics) = stitch.window(setting, best, data, later.clone(), workers) else {
+            let chosen = best.merit(self.spec.search.objective).map(|_| best);
+            let later_metrics = match chosen {
+                Some(best) => stitch.window(setting, best, data, later.clone(), workers),
+                None => Some(stitch.idle(setting, data, later.clone())),
+            };
+            let Some(later_metrics) = later_metrics else {
                 break;
             };
-            done.push(self.window(setting, bars, number, best, later_metrics));
+            done.push(self.window(setting, bars, number, chosen, later_metrics));
             if stitch.capital.amount <= Decimal::ZERO {
                 break;
             }
@@ -194,13 +201,12 @@ impl<'a> WalkForward<'a> {
         setting: &Setting,
         bars: &Bars,
         number: u64,
-        best: &Trial,
+        chosen: Option<&Trial>,
         out_of_sample: Metrics,
     ) -> WalkForwardWindow {
         let (earlier, later) = &self.windows[number as usize - 1];
-        let in_sample = best
-            .score
-            .as_ref()
+        let in_sample = chosen
+            .and_then(|trial| trial.score.as_ref().ok())
             .map(|score| score.metrics.clone())
             .unwrap_or_default();
         let objective = self.spec.search.objective;
@@ -215,7 +221,7 @@ impl<'a> WalkForward<'a> {
             to: later.to,
             in_sample_bars: earlier.bars,
             bars: later.bars,
-            params: best.params.clone(),
+            params: chosen.map(|trial| trial.params.clone()).unwrap_or_default(),
             in_sample_objective: objective.of(&in_sample),
             objective: objective.of(&out_of_sample),
             in_sample,
@@ -276,8 +282,14 @@ impl Stitch {
         let mut config = setting.configure(&best.params).ok()?;
         config.initial_capital = self.capital;
         let (strategy, base) = (config.strategy.timeframe, config.base_timeframe);
-        let span = Span::warmed_up(later, config.strategy.warm_up(), strategy, base);
+        let end = later
+            .end
+            .checked_sub(1)
+            .and_then(|last| data.bars.open_time.get(last));
+        let span =
+            Span::warmed_up(later, config.strategy.warm_up(), strategy, base).closed_after(data.bars.len());
         let mut sink = Listener {
+            end: base.close_of(*end?),
             instrument: config.instrument.clone(),
             metrics: self.metrics.clone(),
             curve: Vec::new(),
@@ -290,10 +302,43 @@ impl Stitch {
         self.capital = engine.equity();
         Some(engine.metrics())
     }
+
+    /// Passes a window's later part without a position.
+    fn idle(&mut self, setting: &Setting, data: MarketData<'_>, later: Range<usize>) -> Metrics {
+        let equity = self.capital.to_f64();
+        let mut own = MetricsAccumulator::new(equity, setting.config.periods_per_year());
+        let first = data.bars.open_time.get(later.start).copied().unwrap_or_default();
+        let mut actions = data.actions.iter().skip_while(|it| it.time < first).peekable();
+        for bar in data.bars.slice(later).iter() {
+            while let Some(due) = actions.next_if(|it| it.time <= bar.open_time) {
+                if let MarketAction::Corporate(action) = &due.action {
+                    follow(&mut own, action);
+                    follow(&mut self.metrics, action);
+                }
+            }
+            let time = setting.config.base_timeframe.close_of(bar.open_time);
+            for metrics in [&mut own, &mut self.metrics] {
+                metrics.on_mark(time, equity, bar.close, false);
+            }
+            self.curve.push((time, equity));
+        }
+        own.metrics()
+    }
+}
+
+/// Who bought and holds goes through a corporate action as well.
+fn follow(metrics: &mut MetricsAccumulator, action: &CorporateAction) {
+    match action {
+        CorporateAction::Split { ratio } => metrics.on_split(Price(*ratio).to_f64()),
+        CorporateAction::Dividend { per_share } => metrics.on_dividend(Price(*per_share).to_f64()),
+        CorporateAction::SymbolChange { .. } | CorporateAction::Delisting { .. } => {}
+    }
 }
 
 /// Adds what a window's engine emits to what those before it did.
 struct Listener {
+    /// The window's end: the bar at which it closes what it holds is the next one's.
+    end: Timestamp,
     instrument: Instrument,
     metrics: MetricsAccumulator,
     curve: Vec<(Timestamp, f64)>,
@@ -309,6 +354,11 @@ impl Sink for Listener {
                 self.metrics.on_fill(notional.to_f64(), fill.fee.to_f64());
             }
             EventKind::TradeClosed { trade } => self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio),
+            EventKind::CorporateAction {
+                instrument: InstrumentId::PRIMARY,
+                action,
+                // What comes with the next window's first bar is that one's.
+            } if event.time < self.end => follow(&mut self.metrics, &action),
             _ => {}
         }
     }
@@ -316,6 +366,9 @@ impl Sink for Listener {
     fn market(&mut self, _seq: u64, _time: Timestamp, _kind: impl FnOnce() -> EventKind) {}
 
     fn mark(&mut self, mark: Mark) {
+        if mark.time > self.end {
+            return;
+        }
         let is_in_position = self.held.values().any(|quantity| !quantity.is_zero());
         self.metrics
             .on_mark(mark.time, mark.equity, mark.price, is_in_position);

@@ -8,6 +8,7 @@ use papertape::api::{BacktestReport, Timing};
 use papertape::backtest::{self, MarketData, Outcome, ReportContext};
 use papertape::market::Bars;
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{BufWriter, Write as _},
     path::{Path, PathBuf},
@@ -37,7 +38,10 @@ pub(super) struct BacktestArguments {
 }
 
 pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
-    let overrides = arguments.params.iter().cloned().collect();
+    let overrides = overrides(&arguments.params)?;
+    if arguments.trades.is_some() && arguments.trades == arguments.equity {
+        return Err(CliError::usage("--trades and --equity name the same file"));
+    }
     let Setup {
         config,
         bars,
@@ -114,6 +118,20 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Parameters by name.
+///
+/// # Errors
+/// When one is given twice.
+pub(super) fn overrides(params: &[(String, f64)]) -> Result<BTreeMap<String, f64>, CliError> {
+    let mut overrides = BTreeMap::new();
+    for (name, value) in params {
+        if overrides.insert(name.clone(), *value).is_some() {
+            return Err(CliError::usage(format!("--param {name} is given twice")));
+        }
+    }
+    Ok(overrides)
 }
 
 pub(super) fn parameter(text: &str) -> Result<(String, f64), String> {

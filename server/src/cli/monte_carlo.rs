@@ -1,7 +1,7 @@
 //! `papertape monte-carlo`.
 
 use super::CliError;
-use super::backtest::parameter;
+use super::backtest::{overrides, parameter};
 use super::research::{SharedArguments, study};
 use super::setup::SetupArguments;
 use clap::Args;
@@ -43,6 +43,6 @@ pub(super) fn run(arguments: &MonteCarloArguments) -> Result<(), CliError> {
         seed: arguments.seed,
         ruin: arguments.ruin,
     });
-    let params = arguments.params.iter().cloned().collect();
+    let params = overrides(&arguments.params)?;
     study(spec, &arguments.setup, &params, &arguments.shared, 0)
 }

@@ -1,10 +1,10 @@
 //! Backtests.
 
 use super::Api;
-use super::extract::Json;
+use super::extract::{Json, Path};
 use super::problem::{Failure, path_id};
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };

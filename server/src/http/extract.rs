@@ -3,10 +3,55 @@
 use super::problem::{Failure, details, field};
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request, rejection::BytesRejection},
-    http::{StatusCode, header},
+    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    http::{StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
+
+/// A part of the path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let found = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        found.map(|path| Self(path.0)).map_err(|rejection| {
+            Failure::from(details(
+                rejection.status(),
+                "unreadable_path",
+                "The address cannot be read",
+                rejection.body_text(),
+                Vec::new(),
+            ))
+        })
+    }
+}
+
+/// What follows the question mark.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        axum::extract::Query::<T>::try_from_uri(&parts.uri)
+            .map(|query| Self(query.0))
+            .map_err(|rejection| {
+                let text = rejection.body_text();
+                let message = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+                Failure::from(details(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "invalid_request",
+                    "The request cannot be followed",
+                    message,
+                    vec![field("", message)],
+                ))
+            })
+    }
+}
 
 /// A JSON body.
 #[derive(Clone, Copy, Debug)]

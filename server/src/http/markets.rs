@@ -1,10 +1,11 @@
 //! Market data: the bars that are there.
 
 use super::Api;
+use super::extract::{Path, Query};
 use super::problem::{Failure, details, field};
 use crate::site::matches_etag;
 use axum::{
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -30,11 +31,13 @@ pub(super) struct Fields {
     dataset: Option<String>,
     from: Option<String>,
     to: Option<String>,
+    /// What an earlier page gave as `next_cursor`: the time of the bar to go on with.
+    cursor: Option<String>,
     limit: Option<usize>,
     format: Option<String>,
 }
 
-/// `GET /markets/{symbol}/bars?dataset&from&to&limit&format`: a dataset's bars of a symbol, oldest first.
+/// `GET /markets/{symbol}/bars?dataset&from&to&cursor&limit&format`: a dataset's bars of a symbol, oldest first.
 pub(super) async fn bars(
     State(api): State<Api>,
     Path(symbol): Path<String>,
@@ -58,6 +61,7 @@ pub(super) async fn bars(
             .map_err(|error| invalid(path, &error.to_string()))
     };
     let (from, to) = (time("from", &fields.from)?, time("to", &fields.to)?);
+    let from = from.max(time("cursor", &fields.cursor)?);
     let limit = fields.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         let message = format!("a limit is a whole number from 1 to {MAX_LIMIT}");

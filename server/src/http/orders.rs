@@ -1,13 +1,13 @@
 //! Orders and accounts: place, change, withdraw, explain. An account is a session's and has its id.
 
 use super::Api;
-use super::extract::{Json, JsonText, parse};
+use super::extract::{Json, JsonText, Path, parse};
 use super::problem::{Failure, path_id, problem};
 use super::query::{Format, List};
 use super::sessions::{self, session_id};
 use crate::services::{Change, Placement, ServiceError};
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };

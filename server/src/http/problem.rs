@@ -144,6 +144,13 @@ pub fn problem(error: &ServiceError) -> ProblemDetails {
         }
         ServiceError::UnknownBacktest(_) => not_found("unknown_backtest", "No such backtest", error),
         ServiceError::UnknownStudy(_) => not_found("unknown_study", "No such study", error),
+        ServiceError::TooManyBacktests(_) => details(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_backtests",
+            "Too many backtests at a time",
+            error.to_string(),
+            Vec::new(),
+        ),
         ServiceError::TooManyStudies(_) => details(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_studies",

@@ -1,10 +1,11 @@
 //! The query of lists: `?from&to&symbol&side&limit&cursor&format`.
 
+use super::extract::Query;
 use super::problem::{Failure, details, field};
 use crate::services::RecordQuery;
 use crate::storage::ListQuery;
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::FromRequestParts,
     http::{StatusCode, header, request::Parts},
 };
 use papertape::api::FieldError;
@@ -32,6 +33,7 @@ pub(super) struct List {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Fields {
     from: Option<String>,
     to: Option<String>,
@@ -45,9 +47,8 @@ struct Fields {
 impl<S: Send + Sync> FromRequestParts<S> for List {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let Query(fields) = Query::<Fields>::try_from_uri(&parts.uri)
-            .map_err(|rejection| invalid(vec![field("", rejection.body_text())]))?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Query(fields) = Query::<Fields>::from_request_parts(parts, state).await?;
         let accepts = parts
             .headers
             .get(header::ACCEPT)

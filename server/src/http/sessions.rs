@@ -2,12 +2,12 @@
 
 use super::Api;
 use super::csv::{self, Row};
-use super::extract::Json;
+use super::extract::{Json, Path};
 use super::problem::{Failure, path_id};
 use super::query::{Format, List, MAX_LIMIT};
 use crate::services::{RecordQuery, ServiceError, Services};
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };

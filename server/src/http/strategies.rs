@@ -1,11 +1,11 @@
 //! The strategy library.
 
 use super::Api;
-use super::extract::{self, Json};
+use super::extract::{self, Json, Path};
 use super::problem::{Failure, strategy_problem};
 use crate::services::Base;
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };

@@ -100,6 +100,7 @@ impl Search for Bayes {
         for trial in trials {
             // What cannot run or be computed is worse than everything. The estimator looks for small values.
             let loss = trial.merit(self.objective).map_or(f64::MAX, |merit| -merit);
+            let loss = loss.clamp(-f64::MAX, f64::MAX);
             let axes = self.axes.iter().zip(&self.values);
             for (((name, axis), values), estimator) in axes.zip(&mut self.estimators) {
                 let value = trial.params.get(name);

@@ -47,7 +47,9 @@ impl StudyError {
                 SweepError::NoAxes | SweepError::UnknownParameter(_) | SweepError::TooMany { .. } => {
                     "search.params".to_owned()
                 }
-                SweepError::NoStep { name, .. } => format!("search.params.{name}"),
+                SweepError::NoStep { name, .. } | SweepError::Axis { name, .. } => {
+                    format!("search.params.{name}")
+                }
                 SweepError::NoSamples => "search.samples".to_owned(),
                 SweepError::Constraint(_) => "search.constraint".to_owned(),
                 SweepError::OutOfSample(_) => "out_of_sample".to_owned(),

@@ -5,7 +5,8 @@ use super::{ServiceError, Services, wall_clock};
 use crate::storage::{BacktestRecord, Storage, Write};
 use papertape::analytics::sparkline;
 use papertape::api::{
-    BacktestProgress, BacktestRequest, BacktestState, BacktestStatus, BacktestSummary, FieldErrors, Timing,
+    BacktestProgress, BacktestRequest, BacktestState, BacktestStatus, BacktestSummary, FieldError,
+    FieldErrors, Timing,
 };
 use papertape::backtest::{self, MarketData, Outcome, ReportContext};
 use papertape::engine::EngineConfig;
@@ -23,6 +24,9 @@ const CHART_BARS: usize = 2_000;
 const CHART_POINTS: usize = 1_000;
 /// Points of a result's line in lists.
 const SPARKLINE: usize = 48;
+
+/// Backtests that may wait or run at a time: each holds its bars.
+const MOST_OPEN: usize = 16;
 
 /// Backtests under way.
 #[derive(Debug)]
@@ -166,6 +170,9 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] names every field that cannot be followed.
     pub async fn start_backtest(&self, request: BacktestRequest) -> Result<BacktestStatus, ServiceError> {
+        if self.backtests.lock().len() >= MOST_OPEN {
+            return Err(ServiceError::TooManyBacktests(MOST_OPEN));
+        }
         let (running, prepared) = self.line_up(request).await?;
         let status = running.status();
         self.backtests
@@ -216,6 +223,13 @@ impl Services {
         let config = backtest::configure(request, strategy, dataset.source())?;
         let timeframe = dataset.info.timeframe;
         let bars = backtest::within(self.bars(&dataset).await?, timeframe, request.from, request.to);
+        if bars.is_empty() {
+            let path = if request.from.is_some() { "from" } else { "to" };
+            return Err(ServiceError::Invalid(vec![FieldError {
+                path: path.to_owned(),
+                message: format!("there are no bars in this span of {}", dataset.info.label),
+            }]));
+        }
         let actions = self.actions(&dataset).await?;
         Ok(Prepared {
             slug,

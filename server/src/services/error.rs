@@ -48,6 +48,9 @@ pub enum ServiceError {
     /// There is no such study, or no more.
     #[error("there is no study '{0}'; the last few are kept until the server ends")]
     UnknownStudy(StudyId),
+    /// No more backtests at a time.
+    #[error("{0} backtests wait or run already: wait for one of them, or cancel it")]
+    TooManyBacktests(usize),
     /// No more studies at a time.
     #[error("{0} studies wait or run already: wait for one of them, or cancel it")]
     TooManyStudies(usize),

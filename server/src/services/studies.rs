@@ -13,7 +13,7 @@ use papertape::model::StudyId;
 use papertape::strategy::StrategySpec;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// Studies that may wait or run at a time.
 const MOST_OPEN: usize = 8;
@@ -33,6 +33,8 @@ pub(super) struct Studies {
 struct Study {
     status: Mutex<StudyStatus>,
     threads: Threads,
+    /// Told when it is canceled, so that one that waits lets go of its bars.
+    canceled: Notify,
 }
 
 impl Study {
@@ -47,6 +49,16 @@ impl Study {
             status.best = self.threads.best();
         }
         status
+    }
+
+    /// Ends it: at once while it waits, else as soon as its threads see it.
+    fn cancel(&self) {
+        self.threads.cancel();
+        let mut status = self.lock();
+        if status.state == BacktestState::Queued {
+            status.state = BacktestState::Canceled;
+        }
+        self.canceled.notify_one();
     }
 
     fn is_open(&self) -> bool {
@@ -66,6 +78,8 @@ impl Study {
         status.state = if self.threads.is_canceled() {
             BacktestState::Canceled
         } else {
+            // What a constraint forbids was passed over.
+            status.progress.done = status.progress.total;
             BacktestState::Finished
         };
         match result {
@@ -99,7 +113,7 @@ impl Studies {
 
     pub(super) fn cancel_all(&self) {
         for study in self.lock().iter() {
-            study.threads.cancel();
+            study.cancel();
         }
     }
 
@@ -128,7 +142,10 @@ impl Studies {
 
     /// Waits for its turn and runs it off the threads that serve.
     async fn run(turn: Arc<Semaphore>, study: Arc<Study>, spec: StudySpec, ground: Ground) {
-        let permit = turn.acquire_owned().await;
+        let permit = tokio::select! {
+            permit = turn.acquire_owned() => permit,
+            () = study.canceled.notified() => return,
+        };
         let job = Arc::clone(&study);
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -209,6 +226,7 @@ impl Services {
         let study = Arc::new(Study {
             status: Mutex::new(status.clone()),
             threads: Threads::new(None, objective),
+            canceled: Notify::new(),
         });
         self.studies.keep(&study)?;
         tokio::spawn(Studies::run(Arc::clone(&self.studies.turn), study, spec, ground));
@@ -228,7 +246,7 @@ impl Services {
     /// # Errors
     /// [`ServiceError::UnknownStudy`].
     pub fn cancel_study(&self, id: &StudyId) -> Result<(), ServiceError> {
-        self.studies.find(id)?.threads.cancel();
+        self.studies.find(id)?.cancel();
         Ok(())
     }
 }

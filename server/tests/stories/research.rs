@@ -352,6 +352,23 @@ fn studies_run_by_the_api_with_progress_and_an_end_on_request() {
         "one that has ended stays as it is"
     );
 
+    // Of those that wait, a canceled one ends at once and gives its place to another.
+    let long = of(json!({"walk_forward": {"search": {"params": {"fast": "2..50:2", "slow": "4..100:4"}}}}));
+    let ids: Vec<String> = (0..8)
+        .map(|_| {
+            server.post("/studies", &long).json()["id"]
+                .as_str()
+                .expect("an id")
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(server.post("/studies", &long).status, 429);
+    for id in ids.iter().rev() {
+        assert_eq!(server.delete(&format!("/studies/{id}")).status, 204);
+    }
+    let waiting = format!("/studies/{}", ids[7]);
+    assert_eq!(server.get(&waiting).json()["state"], "canceled");
+
     let courses = of(json!({"monte_carlo": {"resampling": "days", "courses": 200, "block": 3}}));
     let courses = server.post("/studies", &courses).json();
     let path = format!("/studies/{}", courses["id"].as_str().expect("an id"));
@@ -401,6 +418,12 @@ fn wrong_studies_are_told_by_field() {
             422,
             "study.monte_carlo.courses",
             "1 to 20000",
+        ),
+        (
+            search(json!({"fast": "0..1000000000"})),
+            422,
+            "study.sweep.search.params.fast",
+            "take a larger step",
         ),
         (
             search(json!({"fast": "9..1:1"})),

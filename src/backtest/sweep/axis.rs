@@ -145,7 +145,8 @@ impl FromStr for Axis {
 }
 
 impl Axis {
-    fn check(&self) -> Result<(), AxisError> {
+    /// Whether it makes sense, and has no more values than one parameter may have.
+    pub(super) fn check(&self) -> Result<(), AxisError> {
         let refuse = |words: String| Err(AxisError(words));
         match self {
             Self::Range { from, to, .. } if to < from => {

@@ -82,6 +82,14 @@ pub enum SweepError {
     /// The strategy has no such parameter.
     #[error("{0}")]
     UnknownParameter(String),
+    /// Its values are too many, perhaps by the strategy's own step.
+    #[error("{name}: {error}")]
+    Axis {
+        /// The parameter.
+        name: String,
+        /// What is wrong.
+        error: AxisError,
+    },
     /// A grid needs steps.
     #[error("{name}={axis} has no step, which a grid needs: write {name}={axis}:STEP, or draw at random")]
     NoStep {
@@ -168,7 +176,12 @@ pub fn axes_of(
             let unknown = crate::model::spelling::unknown("parameter", &name, names);
             return Err(SweepError::UnknownParameter(unknown));
         };
-        axes.insert(name, axis.with_step(param.step));
+        let axis = axis.with_step(param.step);
+        axis.check().map_err(|error| SweepError::Axis {
+            name: name.clone(),
+            error,
+        })?;
+        axes.insert(name, axis);
     }
     if axes.is_empty() {
         return Err(SweepError::NoAxes);

@@ -98,11 +98,25 @@ impl Objective {
         (self.0.value)(metrics)
     }
 
-    /// The value with its sign such that large is good; `None` where it cannot be computed.
+    /// The value with its sign such that large is good; infinite where a ratio has nothing bad to divide by; `None` where it
+    /// cannot be computed, and where little is good of what never held anything.
     #[must_use]
     pub fn merit(self, metrics: &Metrics) -> Option<f64> {
-        let value = self.of(metrics)?;
-        Some(if self.0.small_is_good { -value } else { value })
+        match self.of(metrics) {
+            None => self.is_perfect(metrics).then_some(f64::INFINITY),
+            Some(_) if self.0.small_is_good && metrics.exposure == 0.0 => None,
+            Some(value) => Some(if self.0.small_is_good { -value } else { value }),
+        }
+    }
+
+    /// Whether a ratio is missing because there is no loss.
+    fn is_perfect(self, metrics: &Metrics) -> bool {
+        match self.name() {
+            "profit_factor" => metrics.winning_trades > 0 && metrics.losing_trades == 0,
+            "sortino" => metrics.sharpe.is_some_and(|sharpe| sharpe > 0.0),
+            "calmar" => metrics.total_return > 0.0 && metrics.max_drawdown == 0.0,
+            _ => false,
+        }
     }
 
     /// Orders merits from the best to the worst; what cannot be computed comes last.
@@ -204,6 +218,24 @@ mod tests {
             error.starts_with("there is no metric 'sharp'; there are sharpe, "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_has_no_loss_comes_before_what_has_and_what_never_traded_last() {
+        let objective = |name: &str| name.parse::<Objective>().expect("a metric");
+        let perfect = Metrics {
+            total_return: 0.1,
+            sharpe: Some(3.0),
+            winning_trades: 4,
+            exposure: 0.5,
+            ..Metrics::default()
+        };
+        for name in ["profit_factor", "sortino", "calmar"] {
+            assert_eq!(objective(name).merit(&perfect), Some(f64::INFINITY), "{name}");
+            assert_eq!(objective(name).merit(&Metrics::default()), None, "{name}");
+        }
+        assert_eq!(objective("total_fees").merit(&Metrics::default()), None);
+        assert_eq!(objective("total_fees").merit(&perfect), Some(-0.0));
     }
 
     #[test]

@@ -34,21 +34,23 @@ impl Grid {
     /// # Errors
     /// When a parameter has no step, or when there are more than `most` combinations.
     pub fn new(axes: &Axes, most: u64) -> Result<Self, SweepError> {
-        let mut lists = Vec::with_capacity(axes.len());
         let mut total = 1_u64;
         for (name, axis) in axes {
-            let values = axis.values().ok_or_else(|| SweepError::NoStep {
+            let count = axis.count().ok_or_else(|| SweepError::NoStep {
                 name: name.clone(),
                 axis: axis.to_string(),
             })?;
-            total = total.saturating_mul(values.len() as u64);
-            lists.push((name.clone(), values));
+            total = total.saturating_mul(count);
         }
+        // Before any of them is written down.
         if total > most {
             return Err(SweepError::TooMany { total, most });
         }
+        let lists = axes
+            .iter()
+            .map(|(name, axis)| (name.clone(), axis.values().unwrap_or_default()));
         Ok(Self {
-            axes: lists,
+            axes: lists.collect(),
             total,
             is_done: false,
         })

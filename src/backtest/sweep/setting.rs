@@ -78,7 +78,32 @@ impl Score {
         Self {
             metrics: engine.metrics(),
             final_equity: engine.equity().amount.normalize(),
-            returns: ReturnDigest::of(&engine.daily_returns()),
+            returns: ReturnDigest::of(&survived(engine.daily_returns())),
         }
+    }
+}
+
+/// Returns as a person has them whose account was ruined, so that such a try is still one: on the day of ruin all is lost,
+/// after it, where the account's have no meaning, nothing comes or goes.
+fn survived(mut returns: Vec<f64>) -> Vec<f64> {
+    for value in &mut returns {
+        *value = if value.is_nan() { 0.0 } else { value.max(-1.0) };
+    }
+    returns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ruined_account_is_a_try_that_lost_everything_once() {
+        let ruined = survived(vec![0.01, -1.04, f64::NAN, f64::NAN]);
+        assert_eq!(ruined, [0.01, -1.0, 0.0, 0.0]);
+        assert!(
+            ReturnDigest::of(&ruined)
+                .sharpe()
+                .is_some_and(|sharpe| sharpe < -0.4)
+        );
     }
 }
