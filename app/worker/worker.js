@@ -10,14 +10,22 @@ started.catch(() => {});
 /** Bars on their way, by address: fetched once, however many requests wait for them. */
 const loads = new Map();
 
-async function load(engine, number, address) {
+/** Bars that did not come: no fault of the engine, which can go on with others. */
+class Unfetched extends Error {}
+
+async function fetched(address) {
   // Fresh from the cache if the server says that nothing has changed.
   const response = await fetch(address, { cache: "no-cache" });
-  if (!response.ok) {
-    const problem = await response.json().catch(() => undefined);
-    throw new Error(problem?.detail ?? `the server answered ${response.status}`);
-  }
-  return engine.load(number, address, new Uint8Array(await response.arrayBuffer()));
+  if (response.ok) return new Uint8Array(await response.arrayBuffer());
+  const problem = await response.json().catch(() => undefined);
+  throw new Error(problem?.detail ?? `the server answered ${response.status}`);
+}
+
+async function load(engine, number, address) {
+  const bars = await fetched(address).catch((cause) => {
+    throw new Unfetched(cause.message);
+  });
+  return engine.load(number, address, bars);
 }
 
 async function reply(text) {
@@ -34,12 +42,13 @@ async function reply(text) {
     loads.set(address, loading);
     return await loading.finally(() => loads.delete(address));
   } catch (cause) {
+    const unfetched = cause instanceof Unfetched;
     const failed = {
       type: "about:blank",
-      title: "The engine could not do it",
+      title: unfetched ? "The bars could not be fetched" : "The engine could not do it",
       status: 500,
       detail: cause instanceof Error ? cause.message : String(cause),
-      code: "engine_failed",
+      code: unfetched ? "bars_unfetched" : "engine_failed",
       errors: [],
     };
     return JSON.stringify({ number, answer: { failed } });

@@ -150,6 +150,34 @@ alone("without an engine the server runs it, and the page says why", async ({ pa
   pageErrors.length = 0;
 });
 
+alone("nothing runs with other numbers than those that stand there", async ({ page }) => {
+  alone.slow();
+  await open(page, "/strategies/sma-cross");
+  const first = await resultAfter(page, 0);
+  await page.getByText("Capital and costs").click();
+  const capital = page.locator("#bench-capital");
+  await capital.fill("1,5x");
+  await expect(page.getByRole("button", { name: "Run backtest" })).toBeDisabled();
+  await set(page, "fast", 12);
+  await capital.fill("50000");
+  await expect(page.getByRole("button", { name: "Run backtest" })).toBeEnabled();
+  await resultAfter(page, first);
+  expect(Number((await shown(page)).equity)).toBeLessThan(80_000);
+});
+
+alone("bars that do not come are told, and asked for again", async ({ page, pageErrors }) => {
+  alone.slow();
+  let fails = true;
+  await page.route("**/bars?*", (route) => (fails ? route.fulfill({ status: 503, body: "{}" }) : route.continue()));
+  await open(page, "/strategies/sma-cross");
+  await expect(page.getByTestId("live").getByTestId("problem")).toContainText("could not be fetched");
+  fails = false;
+  await set(page, "fast", 12);
+  await resultAfter(page, 0);
+  await expect(page.getByTestId("live-note")).toContainText("in this browser");
+  pageErrors.length = 0;
+});
+
 alone("bars come packed, and are fetched again only when they have changed", async ({ page }) => {
   const address = `${API}/markets/BTC%2FUSDT/bars?dataset=simulated`;
   const packed = await page.request.get(`${address}&format=packed`);
@@ -169,7 +197,7 @@ alone("bars come packed, and are fetched again only when they have changed", asy
 
   const page1 = await (await page.request.get(`${address}&limit=2`)).json();
   expect(page1.items).toHaveLength(2);
-  const page2 = await (await page.request.get(`${address}&limit=2&from=${page1.next_cursor}`)).json();
+  const page2 = await (await page.request.get(`${address}&limit=2&cursor=${page1.next_cursor}`)).json();
   expect(page2.items[0].open_time).toBe(page1.next_cursor);
   for (const wrong of ["limit=0", "format=xml", "from=soon", "dataset=none"]) {
     const reply = await page.request.get(`${API}/markets/BTC%2FUSDT/bars?${wrong}`);

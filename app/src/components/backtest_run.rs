@@ -64,7 +64,7 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// `done` gets every finished run.
+    /// `done` gets every run that is over, however it ended.
     pub(crate) fn new(done: Callback<BacktestStatus>) -> Self {
         Self {
             deed: Deed::new(),
@@ -113,9 +113,6 @@ impl Runner {
     fn settle(self, status: &BacktestStatus) -> bool {
         match status.state {
             BacktestState::Queued | BacktestState::Running => return false,
-            BacktestState::Finished => {
-                self.done.try_run(status.clone());
-            }
             BacktestState::Failed => {
                 let detail = status
                     .error
@@ -130,9 +127,10 @@ impl Runner {
                     errors: Vec::new(),
                 }));
             }
-            BacktestState::Canceled => {}
+            BacktestState::Finished | BacktestState::Canceled => {}
         }
         self.running.try_set(None);
+        self.done.try_run(status.clone());
         true
     }
 
@@ -178,6 +176,9 @@ pub(crate) fn BacktestRun(
     /// One that was under way when the page was made.
     #[prop(optional_no_strip)]
     running: Option<BacktestId>,
+    /// Whether what would run can: nothing does while a field is wrong.
+    #[prop(into, default = Signal::stored(true))]
+    ready: Signal<bool>,
     /// Whether the button is the most important one around.
     #[prop(optional)]
     primary: bool,
@@ -187,10 +188,12 @@ pub(crate) fn BacktestRun(
 ) -> impl IntoView {
     let navigate = use_navigate();
     let runner = Runner::new(Callback::new(move |status: BacktestStatus| {
-        navigate(
-            &format!("/backtests/{}", status.id),
-            leptos_router::NavigateOptions::default(),
-        );
+        if status.state == BacktestState::Finished {
+            navigate(
+                &format!("/backtests/{}", status.id),
+                leptos_router::NavigateOptions::default(),
+            );
+        }
     }));
     if let Some(id) = running {
         Effect::new(move || runner.attach(id.clone()));
@@ -207,7 +210,7 @@ pub(crate) fn BacktestRun(
                             class="button"
                             class:primary=primary
                             data-testid="backtest"
-                            disabled=move || runner.deed.pending.get()
+                            disabled=move || runner.deed.pending.get() || !ready.get()
                             on:click=move |_| runner.start(request.run(()))
                         >
                             {label}

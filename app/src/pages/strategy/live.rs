@@ -1,9 +1,10 @@
 //! A backtest that follows the parameters: each change runs in the browser, over bars that were loaded once.
 
 use crate::chart::options::{EquityCurve, PriceView};
-use crate::components::{Frame, MetricList, ProblemNote, ProgressBar, Runner};
+use crate::components::{Deed, Frame, MetricList, ProblemNote};
 use crate::engine::{Engine, NO_ENGINE};
 use crate::format::{self, NONE};
+use crate::functions;
 use crate::pages::backtest::{ResultCharts, equity_curve, price_view};
 use leptos::prelude::*;
 use papertape::analytics::Metrics;
@@ -59,7 +60,8 @@ struct Follower {
     loading: RwSignal<bool>,
     shown: RwSignal<Option<Shown>>,
     problem: RwSignal<Option<ProblemDetails>>,
-    runner: Runner,
+    /// What the server is asked for.
+    server: Deed,
     runs: StoredValue<u64>,
     began: StoredValue<f64>,
 }
@@ -68,8 +70,7 @@ impl Follower {
     fn new(source: String) -> Self {
         let shown = RwSignal::new(None);
         let busy = RwSignal::new(false);
-        let finished = RwSignal::new(None::<BacktestStatus>);
-        let follower = Self {
+        Self {
             engine: Engine::new(),
             source: StoredValue::new(source),
             loaded: StoredValue::new(None),
@@ -79,16 +80,10 @@ impl Follower {
             loading: RwSignal::new(false),
             shown,
             problem: RwSignal::new(None),
-            runner: Runner::new(Callback::new(move |status| finished.set(Some(status)))),
+            server: Deed::new(),
             runs: StoredValue::new(0),
             began: StoredValue::new(0.0),
-        };
-        Effect::new(move || {
-            if let Some(status) = finished.get() {
-                follower.server_ran(status);
-            }
-        });
-        follower
+        }
     }
 
     fn want(self, wanted: Wanted) {
@@ -105,7 +100,7 @@ impl Follower {
         self.busy.set(true);
         self.began.set_value(now());
         if self.place.get_untracked() != Place::Here {
-            self.runner.start(wanted.request);
+            self.run_there(wanted);
             return;
         }
         let is_there = self
@@ -164,7 +159,7 @@ impl Follower {
             if problem.code == NO_ENGINE {
                 self.place.try_set(Place::Server(problem.detail));
                 let next = self.next.try_update_value(Option::take).flatten();
-                self.runner.start(next.unwrap_or(wanted).request);
+                self.run_there(next.unwrap_or(wanted));
                 return;
             }
             self.problem.try_set(Some(problem));
@@ -172,11 +167,15 @@ impl Follower {
         self.done();
     }
 
-    fn server_ran(self, status: BacktestStatus) {
-        if let Some(shown) = Shown::of_status(status) {
-            self.show(shown);
-        }
-        self.done();
+    /// The server runs it, and keeps nothing of it.
+    fn run_there(self, wanted: Wanted) {
+        self.server
+            .run(functions::preview(wanted.request), move |status| {
+                if let Some(shown) = Shown::of_status(status) {
+                    self.show(shown);
+                }
+                self.done();
+            });
     }
 
     fn show(self, mut shown: Shown) {
@@ -275,19 +274,23 @@ fn fact(name: &'static str, text: Signal<String>) -> AnyView {
 /// The panel.
 #[component]
 pub(super) fn Live(
-    /// What is wanted; a change of it runs.
-    wanted: Memo<Wanted>,
+    /// What is wanted, unless a field is wrong; a change of it runs.
+    wanted: Memo<Option<Wanted>>,
     /// The strategy's file.
     source: String,
     /// The currency of amounts.
-    currency: String,
+    currency: Signal<String>,
 ) -> impl IntoView {
     let follower = Follower::new(source);
-    Effect::new(move || follower.want(wanted.get()));
-    let shown = follower.shown;
-    // A run of the server that fails, or that cannot start, is over too.
     Effect::new(move || {
-        let failed = follower.runner.deed.problem.with(Option::is_some);
+        if let Some(wanted) = wanted.get() {
+            follower.want(wanted);
+        }
+    });
+    let shown = follower.shown;
+    // What the server refuses is over too.
+    Effect::new(move || {
+        let failed = follower.server.problem.with(Option::is_some);
         if failed && follower.busy.get_untracked() {
             follower.done();
         }
@@ -321,8 +324,6 @@ pub(super) fn Live(
         ),
         ("Trades", figure(|it| format::count(it.trades))),
     ];
-    let server_runs = Memo::new(move |_| follower.runner.running.with(Option::is_some));
-    let currency = StoredValue::new(currency);
     view! {
         <div
             class="column"
@@ -333,11 +334,8 @@ pub(super) fn Live(
         >
             <Frame title="Live backtest" class="live">
                 <p class="hint" role="status" data-testid="live-note">{move || follower.words()}</p>
-                <Show when=move || server_runs.get()>
-                    <ProgressBar progress=follower.runner.progress />
-                </Show>
                 <ProblemNote problem=follower.problem />
-                <ProblemNote problem=follower.runner.deed.problem />
+                <ProblemNote problem=follower.server.problem />
                 <Show when=move || any.get()>
                     <dl class="facts">{headline.iter().map(|(name, text)| fact(name, *text)).collect_view()}</dl>
                 </Show>
@@ -345,7 +343,7 @@ pub(super) fn Live(
             <Show when=move || any.get()>
                 <ResultCharts curve price group="live" />
                 <Frame title="All its metrics">
-                    <MetricList metrics currency=currency.get_value() />
+                    {move || view! { <MetricList metrics currency=currency.get() /> }}
                     <p class="hint foot-note">
                         "Event hash "
                         <code class="hash" data-testid="live-hash">{part(|shown| shown.event_hash.clone())}</code>

@@ -154,14 +154,17 @@ fn Bench(
         })
     };
     let slug = StoredValue::new(slug);
-    let request = Memo::new(move |_| BacktestRequest {
-        strategy: slug.get_value(),
-        params: values.get(),
-        dataset: Some(dataset.get()),
-        timeframe: timeframe.get().parse().ok(),
-        initial_capital: number(capital)(),
-        execution: costs.read().ok(),
-        ..BacktestRequest::default()
+    // None while a field is wrong: nothing runs with other numbers than those that stand there.
+    let request = Memo::new(move |_| {
+        Some(BacktestRequest {
+            strategy: slug.get_value(),
+            params: values.get(),
+            dataset: Some(dataset.get()),
+            timeframe: timeframe.get().parse().ok(),
+            initial_capital: Some(number(capital)()?),
+            execution: Some(costs.read().ok()?),
+            ..BacktestRequest::default()
+        })
     });
     let options: Vec<_> = datasets
         .iter()
@@ -188,15 +191,19 @@ fn Bench(
         .collect();
     let with_params = !params.is_empty();
     let chosen = move || known.with_value(|sets| sets.iter().find(|set| set.id == dataset.get()).cloned());
-    let wanted = Memo::new(move |_| Wanted {
-        bars: chosen()
-            .map(|set| address(&set, symbol.as_ref()))
-            .unwrap_or_default(),
-        request: request.get(),
+    let wanted = Memo::new(move |_| {
+        Some(Wanted {
+            bars: chosen()
+                .map(|set| address(&set, symbol.as_ref()))
+                .unwrap_or_default(),
+            request: request.get()?,
+        })
     });
-    let currency = chosen()
-        .map(|set| set.symbol.quote().to_string())
-        .unwrap_or_default();
+    let currency = Signal::derive(move || {
+        chosen()
+            .map(|set| set.symbol.quote().to_string())
+            .unwrap_or_default()
+    });
     view! {
         <Frame title="Backtest" class="bench">
             {with_params.then(|| view! { <ParamFields params values prefix="bench" /> })}
@@ -230,7 +237,13 @@ fn Bench(
                     <CostFields draft=costs prefix="bench" told=Callback::new(|_| None) />
                 </div>
             </details>
-            <BacktestRun request=move |()| request.get_untracked() running primary=true label="Run backtest" />
+            <BacktestRun
+                request=move |()| request.get_untracked().unwrap_or_default()
+                ready=Signal::derive(move || request.with(Option::is_some))
+                running
+                primary=true
+                label="Run backtest"
+            />
         </Frame>
         <Live wanted source currency />
     }
