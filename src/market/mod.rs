@@ -7,6 +7,7 @@ mod bar;
 mod bar_file;
 mod calendar;
 mod capture;
+mod continuous;
 mod corporate_action;
 mod event;
 mod listing;
@@ -31,6 +32,7 @@ pub use capture::{
     Capture, CaptureError, CaptureEvent, CaptureFile, CaptureFiles, CaptureProblem, CaptureSteps,
     CapturedQuote, CapturedTrade,
 };
+pub use continuous::{ContinuousBars, ContinuousError, ContractBars, Roll, join_contracts};
 pub use corporate_action::{
     CorporateAction, CorporateActionError, PriceRole, price_after_dividend, price_after_split,
     quantity_after_split,

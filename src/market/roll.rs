@@ -1,5 +1,5 @@
-//! Which of a future's contracts is the front one. Joining their prices into one series is the data's matter. A helper for who
-//! joins them, or who trades the next contract: the engine itself lets a position end with its contract.
+//! Which of a future's contracts is the front one. By it [`join_contracts`](super::join_contracts) makes one series of several;
+//! the engine itself lets a position end with its contract.
 
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -14,6 +14,7 @@ mod indicators;
 mod monte_carlo;
 mod research;
 mod research_table;
+mod roll;
 mod serve;
 mod setup;
 mod store;
@@ -56,6 +57,8 @@ enum Command {
     /// Work on strategy files.
     #[command(subcommand)]
     Strategy(StrategyCommand),
+    /// Join the contracts of a future into one series of bars.
+    Roll(roll::RollArguments),
     /// Import bar files into the store, all or nothing.
     Import(import::ImportArguments),
     /// Run a session's recorded inputs again and compare every event.
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Indicators(arguments) => indicators::run(&arguments),
         Command::Strategy(StrategyCommand::Check(arguments)) => check::run(&arguments),
         Command::Strategy(StrategyCommand::Schema) => check::schema(),
+        Command::Roll(arguments) => roll::run(&arguments),
         Command::Import(arguments) => block_on(import::run(arguments)),
         Command::Verify(arguments) => block_on(verify::run(arguments)),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
