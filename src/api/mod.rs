@@ -1,5 +1,6 @@
 //! The JSON that HTTP and WebSocket speak, shared by server, page and command line.
 
+mod account;
 mod backtest;
 mod check;
 mod explain;
@@ -12,6 +13,7 @@ mod strategy;
 mod study;
 mod worker;
 
+pub use account::AccountRequest;
 pub use backtest::{
     BacktestProgress, BacktestReport, BacktestRequest, BacktestState, BacktestStatus, BandReport,
     CashFlowSum, DataQuality, ShadowReport, StrategyRun, SymbolReport, Timing, TradeReport,

@@ -1,5 +1,6 @@
 //! The HTTP API, the live updates, and the pages.
 
+mod accounts;
 mod backtests;
 mod csv;
 mod extract;
@@ -98,8 +99,10 @@ fn api_routes() -> Router<Api> {
         .route("/sessions/{id}/positions", get(sessions::positions))
         .route("/sessions/{id}/metrics", get(sessions::metrics))
         .route("/sessions/{id}/events", get(sessions::events))
-        .route("/accounts", get(sessions::list))
-        .route("/accounts/{id}", get(orders::account))
+        .route("/accounts", get(sessions::list).post(accounts::open))
+        .route("/accounts/{id}", get(accounts::one))
+        .route("/accounts/{id}/flatten", post(sessions::flatten))
+        .route("/accounts/{id}/reset", post(accounts::reset))
         .route(
             "/accounts/{id}/orders",
             get(orders::list).post(orders::place).delete(orders::cancel_all),

@@ -13,7 +13,7 @@ use axum::{
 };
 use papertape::api::{
     AmendBody, OrderBody, OrderChange, OrderExplanation, OrderListBody, OrderReport, ProblemDetails,
-    PublicOrderId, SessionSummary,
+    PublicOrderId,
 };
 use papertape::order::OrderList;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -165,13 +165,6 @@ pub(super) async fn explain(
     Ok(axum::Json(
         api.services.explain_order(&id.session, id.number).await?,
     ))
-}
-
-pub(super) async fn account(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-) -> Result<axum::Json<SessionSummary>, Failure> {
-    Ok(axum::Json(api.services.session(&session_id(&id)?).await?.summary))
 }
 
 /// The orders of an account: with public ids as JSON, as the session's own list writes them as CSV.

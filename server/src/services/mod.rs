@@ -1,5 +1,6 @@
 //! What the server can do, behind one face: the HTTP API and the pages call the same functions.
 
+mod accounts;
 mod backend;
 mod backtests;
 mod datasets;

@@ -220,7 +220,7 @@ fn name_of(request: &StartRequest, strategy: &Strategy) -> String {
 
 /// Where a new session's history begins: enough to warm the strategy up and to fill the chart, from the beginning of a
 /// bar on.
-fn history_from(start: Timestamp, origin: Timestamp, strategy: &Strategy) -> Timestamp {
+pub(super) fn history_from(start: Timestamp, origin: Timestamp, strategy: &Strategy) -> Timestamp {
     let timeframe = strategy.timeframe;
     let length = |bars: usize| {
         timeframe

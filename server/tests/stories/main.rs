@@ -7,6 +7,7 @@ mod command_line;
 mod lifecycle;
 mod live;
 mod orders;
+mod own_accounts;
 mod problems;
 mod recovery;
 mod replay;
