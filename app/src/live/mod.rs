@@ -195,15 +195,19 @@ impl Live {
 
     /// One message from the server.
     fn receive(self, message: ServerMessage) {
+        let mut refusal = None;
         self.inner.update_value(|inner| match message {
             ServerMessage::Event(event) => {
-                if let Some(followed) = inner.followed.get_mut(&event.session)
-                    && followed.event(&event) == Applied::Gap
-                {
-                    inner.send(ClientMessage::Subscribe(Subscription {
+                let Some(followed) = inner.followed.get_mut(&event.session) else {
+                    return;
+                };
+                match followed.event(&event) {
+                    Applied::Gap => inner.send(ClientMessage::Subscribe(Subscription {
                         session: event.session,
                         after: None,
-                    }));
+                    })),
+                    Applied::Changed(_) => refusal = followed.late_refusal(&event),
+                    Applied::Known => {}
                 }
             }
             ServerMessage::Snapshot(snapshot) => {
@@ -231,6 +235,9 @@ impl Live {
             }
             ServerMessage::Pong(_) | ServerMessage::Error(_) => {}
         });
+        if let Some(refusal) = refusal {
+            self.notify(true, refusal);
+        }
     }
 
     fn fail(self, problem: &ProblemDetails) {

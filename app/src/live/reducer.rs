@@ -5,7 +5,7 @@ use papertape::analytics::thin_minmax;
 use papertape::api::{EquityPoint, LastEvent, LiveEvent, SessionDetail};
 use papertape::engine::EventKind;
 use papertape::model::{InstrumentId, Money, OrderId, Price, Timestamp};
-use papertape::order::{Order, OrderEvent};
+use papertape::order::{Order, OrderEvent, OrderPurpose};
 use papertape::portfolio::Trade;
 use rust_decimal::{Decimal, prelude::FromPrimitive};
 
@@ -171,6 +171,10 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             note(detail, event.time, format!("Request refused: {reason}"));
             Parts::SUMMARY
         }
+        EventKind::DataTierChanged { change, .. } => {
+            note(detail, event.time, change.to_string());
+            Parts::SUMMARY
+        }
         // What these bring about is told by events of its own.
         EventKind::ComboPlaced { .. }
         | EventKind::MarketStatusChanged { .. }
@@ -276,6 +280,25 @@ fn apply_order(detail: &mut SessionDetail, time: Timestamp, kind: &EventKind) ->
         .filter(|order| !order.status.is_final())
         .count();
     parts
+}
+
+/// What a person should be told at once of an event: that an order of his was refused after it had been taken, or a request
+/// about one when it reached the exchange. What is refused at once is answered where it was asked.
+#[must_use]
+pub fn late_refusal(detail: &SessionDetail, event: &LiveEvent) -> Option<String> {
+    let find = |id: OrderId| detail.orders.iter().find(|order| order.id == id);
+    match &event.kind {
+        EventKind::OrderRejected { order_id, reason } => {
+            let order = find(*order_id)?;
+            let is_late = order.purpose == OrderPurpose::Manual && order.submitted_at < event.time;
+            is_late.then(|| format!("Order {order_id} was rejected: {reason}."))
+        }
+        EventKind::OrderRequestRefused { order_id, reason } => {
+            let travels = !detail.summary.execution.latency.is_zero();
+            travels.then(|| format!("The request about order {order_id} was refused: {reason}."))
+        }
+        _ => None,
+    }
 }
 
 fn note(detail: &mut SessionDetail, time: Timestamp, text: String) {

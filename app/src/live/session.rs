@@ -1,6 +1,6 @@
 //! One session as its page shows it.
 
-use super::reducer::{Applied, Parts, apply};
+use super::reducer::{Applied, Parts, apply, late_refusal};
 use leptos::prelude::*;
 use papertape::alert::Alert;
 use papertape::analytics::Metrics;
@@ -148,6 +148,11 @@ impl Followed {
             Applied::Known => {}
         }
         applied
+    }
+
+    /// What a person should be told at once of an event that was applied.
+    pub(super) fn late_refusal(&self, event: &LiveEvent) -> Option<String> {
+        late_refusal(&self.detail, event)
     }
 
     /// Builds the candle in the making from quotes; a closed one takes its place.

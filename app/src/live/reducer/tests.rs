@@ -171,6 +171,63 @@ fn a_refused_request_is_of_note_and_changes_no_order() {
 }
 
 #[test]
+fn what_is_refused_after_it_was_taken_is_told_at_once() {
+    let reason = papertape::order::RejectReason::NotYetThere;
+    let rejected = event(
+        11,
+        EventKind::OrderRejected {
+            order_id: OrderId(4),
+            reason: reason.clone(),
+        },
+    );
+    let told = |purpose, submitted_at, event: &LiveEvent| {
+        let mut session = detail();
+        let placed = order(4, purpose, OrderKind::Market);
+        session.orders.push(Order {
+            submitted_at,
+            ..placed
+        });
+        late_refusal(&session, event)
+    };
+    assert_eq!(
+        told(OrderPurpose::Manual, minute(5), &rejected).as_deref(),
+        Some("Order 4 was rejected: the order has not reached the exchange yet.")
+    );
+    assert_eq!(
+        told(OrderPurpose::Manual, rejected.time, &rejected),
+        None,
+        "its request is answered so"
+    );
+    assert_eq!(
+        told(OrderPurpose::Entry, minute(5), &rejected),
+        None,
+        "nobody asked for it"
+    );
+
+    let refused = event(
+        11,
+        EventKind::OrderRequestRefused {
+            order_id: OrderId(4),
+            reason: reason.into(),
+        },
+    );
+    assert_eq!(
+        told(OrderPurpose::Manual, minute(5), &refused),
+        None,
+        "nothing travels: it is answered so"
+    );
+    let mut session = detail();
+    session.summary.execution.latency = papertape::exchange::LatencyModel::Fixed {
+        entry: 1,
+        response: 0,
+    };
+    assert_eq!(
+        late_refusal(&session, &refused).as_deref(),
+        Some("The request about order 4 was refused: the order has not reached the exchange yet.")
+    );
+}
+
+#[test]
 fn refused_orders_stay_in_sight_with_their_reason() {
     let mut session = detail();
     let mut refused = order(4, OrderPurpose::Entry, OrderKind::Market);

@@ -14,6 +14,7 @@ use papertape::model::{Instrument, Money, Price, Quantity, Side};
 use papertape::order::{OrderList, OrderRequest, OrderType, TimeInForceWord};
 use papertape::portfolio::{Position, TradeSide};
 use rust_decimal::Decimal;
+use wasm_bindgen::JsCast;
 
 /// What an order would hold for the part of it that opens, where that is simply its price, and its fee, at its own price or
 /// the market's. A sale never fills below the market, so its fee is counted there at least.
@@ -65,6 +66,18 @@ pub(crate) fn Ticket(view: SessionView) -> impl IntoView {
     .into_any()
 }
 
+/// The keyboard goes to the first field that is wrong, once it is marked.
+fn focus_wrong(form: NodeRef<leptos::html::Form>) {
+    request_animation_frame(move || {
+        let field = form
+            .get_untracked()
+            .and_then(|form| form.query_selector("[aria-invalid]").ok().flatten());
+        if let Some(field) = field.and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok()) {
+            let _ = field.focus();
+        }
+    });
+}
+
 #[component]
 fn TicketForm(view: SessionView) -> impl IntoView {
     let live = expect_context::<Live>();
@@ -77,6 +90,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     let base = first.instrument.symbol().to_string();
     let currency = first.instrument.quote().to_string();
     let tried = RwSignal::new(false);
+    let form = NodeRef::<leptos::html::Form>::new();
     let name = StoredValue::new(String::new());
     let order = Memo::new(move |_| instrument.with_value(|instrument| draft.read(instrument)));
     let market = Memo::new(move |_| {
@@ -118,7 +132,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
         event.prevent_default();
         tried.set(true);
         let Ok(mut request) = order.get_untracked() else {
-            return;
+            return focus_wrong(form);
         };
         // A new name for each order; while it is not known what became of the last one, its name is kept, so that asking
         // again cannot place it twice.
@@ -179,8 +193,17 @@ fn TicketForm(view: SessionView) -> impl IntoView {
             </button>
         }
     });
+    // What the server refuses by a field as well.
+    Effect::new(move || {
+        if deed
+            .problem
+            .with(|it| it.as_ref().is_some_and(|it| !it.errors.is_empty()))
+        {
+            focus_wrong(form);
+        }
+    });
     view! {
-        <form class="form" on:submit=submit novalidate>
+        <form class="form" node_ref=form on:submit=submit novalidate>
             <div class="columns three">
                 <div class="field">
                     <span class="label" id="ticket-side">"Side"</span>
