@@ -257,11 +257,17 @@ impl Engine {
         }
     }
 
-    /// At a new price of what the strategy trades: looks whether the cover of a position gave out. Costs two comparisons
-    /// while it did not.
+    /// At a new price of what the strategy trades first, or of an instrument whose bar is walked: looks whether the cover of a
+    /// position gave out. Costs two comparisons while it did not.
     #[inline]
-    pub(super) fn watch_cover<S: Sink>(&mut self, price: f64, time: Timestamp, sink: &mut S) {
-        let (lower, upper) = self.cached.covered;
+    pub(super) fn watch_cover<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        price: f64,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let (lower, upper) = self.covered(at);
         if price < lower || price > upper {
             self.call_margin(time, sink);
         }
@@ -318,24 +324,52 @@ impl Engine {
         self.place(draft, time, sink);
     }
 
-    /// Brings the prices between which the strategy's position is covered in step with the account.
+    /// Brings the prices between which positions are covered in step with the account: that of the strategy's instrument, and
+    /// that of the one whose bar is walked.
     pub(super) fn refresh_cover(&mut self) {
-        self.cached.covered = (f64::NEG_INFINITY, f64::INFINITY);
-        if !self.account.needs_cover() {
-            return;
+        self.cached.covered = self.cover_of(InstrumentId::PRIMARY);
+        if let Some((at, _)) = self.cached.walked {
+            self.cached.walked = Some((at, self.cover_of(at)));
+        }
+    }
+
+    /// The prices of an instrument between which the account covers its position in it, all else at its last price: what lies
+    /// outside calls the margin.
+    fn cover_of(&mut self, at: InstrumentId) -> (f64, f64) {
+        let everything = (f64::NEG_INFINITY, f64::INFINITY);
+        if !self.account.needs_cover() || self.account.holding(at).is_flat() {
+            return everything;
         }
         self.mark_account();
         // Where the venue tells a mark price, that decides, not what was traded.
-        let market = self.market(InstrumentId::PRIMARY);
-        let price = self.account.liquidation_price(InstrumentId::PRIMARY);
+        let market = self.market(at);
+        let price = self.account.liquidation_price(at);
         let Some(price) = price.filter(|_| market.mark_price.is_none()) else {
-            return;
+            return everything;
         };
         let price = price.to_f64();
-        if self.holding().quantity().is_sign_negative() {
-            self.cached.covered.1 = price;
+        if self.account.holding(at).quantity().is_sign_negative() {
+            (everything.0, price)
         } else {
-            self.cached.covered.0 = price;
+            (price, everything.1)
+        }
+    }
+
+    /// Begins to watch the cover of a position in another instrument than the strategy's first, while its bar is walked.
+    #[inline]
+    pub(super) fn watch_walk(&mut self, at: InstrumentId) {
+        if at != InstrumentId::PRIMARY {
+            self.cached.walked = Some((at, self.cover_of(at)));
+        }
+    }
+
+    /// The prices of an instrument whose bar is walked between which its position is covered.
+    #[inline]
+    pub(super) fn covered(&self, at: InstrumentId) -> (f64, f64) {
+        match self.cached.walked {
+            Some((walked, covered)) if walked == at => covered,
+            _ if at == InstrumentId::PRIMARY => self.cached.covered,
+            _ => (f64::NEG_INFINITY, f64::INFINITY),
         }
     }
 

@@ -238,6 +238,7 @@ impl EventKind {
             Self::CorporateAction { .. } => bytes.tag(18).whole(self),
             Self::CashFlow { .. } => bytes.tag(19).whole(self),
             Self::AlertRaised { alert } => bytes.tag(20).number(alert.id.0).text(&alert.code),
+            Self::DataTierChanged { .. } => bytes.tag(22).whole(self),
             // Not of the journal: marks are folded in by themselves.
             Self::Bar { .. } | Self::Mark { .. } | Self::Quote { .. } => bytes.tag(21),
         };

@@ -1,7 +1,7 @@
 //! What comes out.
 
 use crate::alert::Alert;
-use crate::exchange::{Fill, TradingStatus};
+use crate::exchange::{Fill, TierChange, TradingStatus};
 use crate::market::{Bar, CorporateAction, Quote};
 use crate::model::json::tagged;
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
@@ -155,6 +155,13 @@ pub enum EventKind, "EventKind" as EventForm {
         instrument: InstrumentId,
         /// What it is now.
         status: TradingStatus,
+    },
+    /// The finest data of an instrument fell silent while others went on trading, or came back: orders meet other data.
+    DataTierChanged {
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// What orders met, and what they meet now.
+        change: TierChange,
     },
     /// A company did something to its shares.
     CorporateAction {

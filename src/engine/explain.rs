@@ -44,6 +44,11 @@ pub enum Wait, "Wait" as WaitForm {
         /// The age, in milliseconds, from which data fills nothing.
         stale_after_ms: u64,
     },
+    /// What goes on beside the newest data contradicts it, and it has not answered.
+    Contradicted {
+        /// Since when.
+        since: Timestamp,
+    },
     /// It is for an auction.
     Auction {
         /// Which.
@@ -163,6 +168,9 @@ impl Engine {
                 stale_after_ms,
             });
         }
+        if let Some(since) = market.doubted_since(now) {
+            waits.push(Wait::Contradicted { since });
+        }
         match order.time_in_force {
             TimeInForce::Opg => waits.push(Wait::Auction {
                 auction: Auction::Opening,
@@ -266,6 +274,10 @@ impl fmt::Display for Wait {
             } => write!(
                 f,
                 "The newest data is of {shown_at}, older than {stale_after_ms} ms: nothing fills on stale data."
+            ),
+            Self::Contradicted { since } => write!(
+                f,
+                "Others have traded since {since} at prices that the newest quotes do not explain: nothing fills on those until they are told anew."
             ),
             Self::Auction { auction, at } => {
                 let which = match auction {

@@ -82,8 +82,13 @@ impl Engine {
         market.conditions.on_bar(bar, base);
         // Where ticks told of this time already, the bar that they make tells nothing new.
         let is_finer_known = market.tick_time().is_some_and(|last| last >= bar.open_time);
-        if !is_finer_known && (!market.orders.sleeps_through(bar) || self.gives_out_in(at, bar)) {
-            self.walk(at, bar, sink);
+        if !is_finer_known {
+            let sleeps = market.orders.sleeps_through(bar);
+            self.watch_walk(at);
+            if !sleeps || self.gives_out_in(at, bar) {
+                self.walk(at, bar, sink);
+            }
+            self.cached.walked = None;
         }
         self.close_base_bar(at, bar, sink);
         if !self.on_their_way.is_empty() && self.together.is_none() {
@@ -112,9 +117,7 @@ impl Engine {
         self.meet_auction(&mut walk, TimeInForce::Opg, at_open, sink);
         // Those that rest already are met before those that only now arrive.
         self.meet_gap(&mut walk, at_open, sink);
-        if at == InstrumentId::PRIMARY {
-            self.watch_cover(bar.open, time, sink);
-        }
+        self.watch_cover(at, bar.open, time, sink);
         self.arrive(&mut walk, at_open, sink);
         self.trail(at, None, bar.open, time, sink);
         for (number, leg) in self.path(at, bar).into_iter().enumerate() {
@@ -204,17 +207,17 @@ impl Engine {
         }
     }
 
-    /// Whether the cover of the strategy's position may give out inside the bar.
+    /// Whether the cover of the position in the bar's instrument may give out inside the bar.
     fn gives_out_in(&self, at: InstrumentId, bar: &Bar) -> bool {
-        let (lower, upper) = self.cached.covered;
-        at == InstrumentId::PRIMARY && (bar.low < lower || bar.high > upper)
+        let (lower, upper) = self.covered(at);
+        bar.low < lower || bar.high > upper
     }
 
-    /// The first price on the way at which the cover of the strategy's position has given out. Where the venue tells a mark
+    /// The first price on the way at which the cover of the position in the walked instrument has given out. Where the venue tells a mark
     /// price, that decides, and a bar of trades does not show it.
     fn cover_gives_out(&self, walk: &Walk, from: f64, to: f64) -> Option<f64> {
-        let (lower, upper) = self.cached.covered;
-        if walk.at != InstrumentId::PRIMARY || !(to < lower && from >= lower || to > upper && from <= upper) {
+        let (lower, upper) = self.covered(walk.at);
+        if !(to < lower && from >= lower || to > upper && from <= upper) {
             return None;
         }
         let instrument = self.instrument(walk.at);

@@ -31,7 +31,23 @@ impl Engine {
             return;
         }
         self.markets[at.index()].told_by = self.inputs;
+        self.tell_tier(at, quote.time, sink);
         self.meet_quoted(at, quote, sink);
+    }
+
+    /// Says that an instrument's finest data fell silent or came back with the last tick, if it did.
+    #[inline]
+    pub(super) fn tell_tier<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        if let Some(change) = self.market_mut(at).take_tier_change() {
+            self.emit(
+                time,
+                EventKind::DataTierChanged {
+                    instrument: at,
+                    change,
+                },
+                sink,
+            );
+        }
     }
 
     /// Our orders meet a quote that the market has taken in.
@@ -60,6 +76,7 @@ impl Engine {
                 sink,
             );
         }
+        self.tell_tier(at, update.time, sink);
         let market = self.market(at);
         if market.tier() != Some(DataTier::Depth) {
             // Changes of a book that is not known.
@@ -85,7 +102,7 @@ impl Engine {
     fn tell_quote<S: Sink>(&mut self, at: InstrumentId, quote: &Quote, sink: &mut S) {
         self.quote_options_on(at, quote.time, sink);
         if at == InstrumentId::PRIMARY {
-            self.watch_cover(quote.mid(), quote.time, sink);
+            self.watch_cover(at, quote.mid(), quote.time, sink);
         } else {
             self.price_moved(at, quote.time, sink);
             if !self.is_traded(at) {
@@ -168,8 +185,11 @@ impl Engine {
         arrived.min_by_key(|(_, id, time)| (*time, *id))
     }
 
-    /// Whether the newest data is too old at `now` for an order to fill on it.
+    /// Whether the newest data is too old at `now` for an order to fill on it, or contradicted by what goes on beside it.
     pub(super) fn is_stale(&self, at: InstrumentId, now: Timestamp) -> bool {
+        if self.market(at).doubted_since(now).is_some() {
+            return true;
+        }
         let (Some(most), Some(shown_at)) = (self.models.fill.stale_after_ms, self.market(at).tick_time())
         else {
             return false;

@@ -33,6 +33,9 @@ impl Engine {
         }
         let market = self.market_mut(at);
         market.last_price = Some(trade.price);
+        market.trade_beside(price, trade.time);
+        self.tell_tier(at, trade.time, sink);
+        let market = self.market_mut(at);
         let is_alone = matches!(market.tier(), None | Some(DataTier::Trades));
         if is_alone {
             market.on_trade_only(trade.time);

@@ -129,6 +129,8 @@ struct Cached {
     others: f64,
     /// The prices between which the position in the strategy's instrument is covered.
     covered: (f64, f64),
+    /// While a bar of another instrument is walked: the same of that one.
+    walked: Option<(InstrumentId, (f64, f64))>,
 }
 
 impl Engine {
@@ -185,6 +187,7 @@ impl Engine {
                 cash: capital.to_f64(),
                 others: 0.0,
                 covered: (f64::NEG_INFINITY, f64::INFINITY),
+                walked: None,
             },
             config,
         };
@@ -309,7 +312,7 @@ impl Engine {
             return self.price_moved(at, time, sink);
         }
         self.mark(bar, time, sink);
-        self.watch_cover(bar.close, time, sink);
+        self.watch_cover(at, bar.close, time, sink);
         let base = self.config.base_timeframe;
         let closed = self.desk_mut(at).strategy_bars.push_bar(bar, base);
         if let Some(earlier) = closed.earlier {

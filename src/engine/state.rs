@@ -10,7 +10,7 @@ use crate::model::{
     Instrument, InstrumentId, InstrumentKind, Money, OrderId, Price, Quantity, Side, Symbol, Timestamp,
 };
 use crate::order::{Order, OrderKind, OrderPurpose};
-use crate::portfolio::{Holding, Position, Trade};
+use crate::portfolio::{Position, Trade};
 
 impl Engine {
     /// What the engine was made with.
@@ -135,11 +135,6 @@ impl Engine {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         self.account.ledger()
-    }
-
-    /// What is held of the instrument that the strategy trades.
-    pub(super) fn holding(&self) -> &Holding {
-        self.account.holding(InstrumentId::PRIMARY)
     }
 
     /// All cash, free and held.

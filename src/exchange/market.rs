@@ -1,7 +1,8 @@
 //! One instrument's market as a session sees it, and our orders in it.
 
 use super::{
-    Conditions, DataTier, Met, OwnLiquidity, QueueModel, QueuePosition, QueueStory, WorkingOrders, rests,
+    Conditions, DataTier, Met, OwnLiquidity, QueueModel, QueuePosition, QueueStory, Silence, TierChange,
+    WorkingOrders, rests,
 };
 use crate::market::{
     BookCondition, CalendarId, DepthKind, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, Quote,
@@ -53,6 +54,12 @@ pub struct Market {
     tier: Option<DataTier>,
     /// When the last tick came.
     tick_time: Option<Timestamp>,
+    /// What went on beside the book since it last said something.
+    silence: Silence,
+    /// Books that fell silent, kept until they speak again.
+    aside: Vec<Aside>,
+    /// What fell silent or came back with the last tick, until the engine has told it.
+    tier_change: Option<TierChange>,
     /// The number of the input that brought the book as it stands.
     pub told_by: u64,
     /// Volume and volatility, for the models that want them.
@@ -62,6 +69,16 @@ pub struct Market {
     /// For quotes, so that they need no allocation.
     #[serde(skip, default = "empty_update")]
     scratch: DepthUpdate,
+}
+
+/// A book that fell silent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Aside {
+    tier: DataTier,
+    /// When it last said something.
+    told_at: Timestamp,
+    book: OrderBook,
+    own: OwnLiquidity,
 }
 
 /// An order that rests in a queue.
@@ -106,6 +123,9 @@ impl Market {
             own: OwnLiquidity::default(),
             tier: None,
             tick_time: None,
+            silence: Silence::default(),
+            aside: Vec::new(),
+            tier_change: None,
             told_by: 0,
             conditions,
             status: TradingStatus::default(),
@@ -204,6 +224,109 @@ impl Market {
         self.tier = None;
         self.quote = None;
         self.last_trade = None;
+        self.silence = Silence::default();
+        self.aside.clear();
+    }
+
+    /// Others traded at `price`, beside the book; it is set aside when it has been silent for too long.
+    pub fn trade_beside(&mut self, price: Price, time: Timestamp) {
+        if !self.tells_beside(time) {
+            return;
+        }
+        let Ok(price) = self.grid.ticks_of(price) else {
+            return;
+        };
+        let contradicts = self.best(Side::Buy).is_some_and(|bid| price < bid)
+            || self.best(Side::Sell).is_some_and(|ask| price > ask);
+        if self.silence.note(time, contradicts) {
+            self.set_aside();
+        }
+    }
+
+    /// A quote came beside the order book; says whether that was set aside.
+    #[cold]
+    fn quote_beside(&mut self, bid: i64, ask: i64, time: Timestamp) -> bool {
+        let shows = (self.best(Side::Buy), self.best(Side::Sell));
+        let is_silent = self.tells_beside(time) && self.silence.note(time, shows != (Some(bid), Some(ask)));
+        if is_silent {
+            self.set_aside();
+        }
+        is_silent
+    }
+
+    /// Whether a tick at `time` tells of a market that trades and that the book, if one is known, could have told of since.
+    fn tells_beside(&self, time: Timestamp) -> bool {
+        matches!(self.tier, Some(DataTier::Quotes | DataTier::Depth))
+            && self.status == TradingStatus::Trading
+            && self.tick_time.is_some_and(|told| told < time)
+    }
+
+    /// Whether the book of a tier fell silent.
+    fn is_aside(&self, tier: DataTier) -> bool {
+        self.aside.iter().any(|aside| aside.tier == tier)
+    }
+
+    /// Gives the book up until it speaks again: nothing fills on it. Those that stand in its queues stay there.
+    #[cold]
+    fn set_aside(&mut self) {
+        let (Some(tier), Some(told_at)) = (self.tier, self.tick_time) else {
+            return;
+        };
+        self.aside.retain(|aside| aside.tier != tier);
+        self.aside.push(Aside {
+            tier,
+            told_at,
+            book: std::mem::take(&mut self.book),
+            own: std::mem::take(&mut self.own),
+        });
+        self.silence.end();
+        self.quote = None;
+        self.tier = Some(DataTier::Trades);
+        self.tier_change = Some(TierChange {
+            from: tier,
+            to: DataTier::Trades,
+            told_at,
+        });
+    }
+
+    /// While a book is set aside, one speaks: the same as it stood, to be changed by what it says, or another.
+    #[cold]
+    fn speaks(&mut self, tier: DataTier) {
+        let from = self.tier.unwrap_or(DataTier::Trades);
+        let told_at = self.aside.first().map_or(Timestamp::EPOCH, |aside| aside.told_at);
+        if let Some(place) = self.aside.iter().position(|aside| aside.tier == tier) {
+            let aside = self.aside.remove(place);
+            (self.book, self.own) = (aside.book, aside.own);
+            self.quote = match self.book.condition() {
+                BookCondition::Open | BookCondition::Locked => self.book.quote(&self.grid),
+                BookCondition::OneSided | BookCondition::Crossed => None,
+            };
+        }
+        if tier == DataTier::Depth {
+            self.aside.clear();
+        }
+        if from != tier {
+            // A quote that ends the silence of the order book finds it just set aside.
+            let lost = self.tier_change.take();
+            self.tier_change = Some(TierChange {
+                from: lost.map_or(from, |lost| lost.from),
+                to: tier,
+                told_at: lost.map_or(told_at, |lost| lost.told_at),
+            });
+        }
+        self.tier = Some(tier);
+    }
+
+    /// What fell silent or came back with the last tick, for the engine to tell.
+    #[inline]
+    pub fn take_tier_change(&mut self) -> Option<TierChange> {
+        self.tier_change.take()
+    }
+
+    /// Since when the market contradicts the book, if that is so long at `now` that it fills nobody until it speaks.
+    #[must_use]
+    pub const fn doubted_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.silence.doubted_since(now)
     }
 
     /// Takes in a quote; says whether it is one (not crossed, not empty, finite, on its ticks). Where the order book is
@@ -215,9 +338,16 @@ impl Market {
         };
         // A quote that comes late tells of a market that is gone.
         let is_late = self.tick_time.is_some_and(|last| quote.time < last);
-        if bid > ask || is_late || self.tier == Some(DataTier::Depth) {
+        if bid > ask || is_late {
             return false;
         }
+        if self.tier == Some(DataTier::Depth) && !self.quote_beside(bid, ask, quote.time) {
+            return false;
+        }
+        if !self.aside.is_empty() {
+            self.speaks(DataTier::Quotes);
+        }
+        self.silence.end();
         let level = |price, size| Level {
             price,
             size: self.grid.lots(size).unwrap_or(0),
@@ -255,10 +385,15 @@ impl Market {
     /// Takes in changes of the order book; says whether the best prices or sizes changed.
     #[inline]
     pub fn on_depth(&mut self, update: &DepthUpdate, model: &QueueModel) -> bool {
-        if update.kind == DepthKind::Changes && self.tier != Some(DataTier::Depth) {
+        let is_known = self.tier == Some(DataTier::Depth);
+        if update.kind == DepthKind::Changes && !is_known && !self.is_aside(DataTier::Depth) {
             // Changes of a book that is not known.
             return false;
         }
+        if !self.aside.is_empty() {
+            self.speaks(DataTier::Depth);
+        }
+        self.silence.end();
         if update.kind == DepthKind::Snapshot && self.status == TradingStatus::Gap {
             self.status = TradingStatus::Trading;
         }

@@ -8,6 +8,7 @@ mod market;
 mod models;
 mod path;
 mod queue;
+mod silence;
 mod working;
 
 pub use client_ids::{ClientIds, Placement};
@@ -22,4 +23,5 @@ pub use models::{
 };
 pub use path::{Leg, legs, legs_in_order};
 pub use queue::{Cancellations, QueueModel, QueuePosition};
+pub use silence::{Silence, TierChange};
 pub use working::{Reach, Sleep, Touch, WorkingOrders, rests};

@@ -303,6 +303,9 @@ fn line(kind: &EventKind) -> String {
         EventKind::CashFlow { flow, .. } => {
             format!("cash flow {:?}: {}", flow.kind, flow.amount.amount.normalize())
         }
+        EventKind::DataTierChanged { instrument, change } => {
+            format!("data {} {} → {}", instrument.0, change.from, change.to)
+        }
         EventKind::MarketStatusChanged { instrument, status } => {
             format!("market {} {status:?}", instrument.0)
         }

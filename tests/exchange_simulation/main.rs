@@ -73,7 +73,7 @@ fn shrunk(scenario: &Scenario, violation: &Violation, planted: Planted) -> Vec<I
 }
 
 /// What a run of a few thousand sessions is expected to have reached.
-const REACHED: [&str; 34] = [
+const REACHED: [&str; 38] = [
     "filled market",
     "filled limit",
     "filled stop",
@@ -107,6 +107,10 @@ const REACHED: [&str; 34] = [
     "market Halted",
     "market Gap",
     "market Ended",
+    "data quotes → trades",
+    "data depth → trades",
+    "data depth → quotes",
+    "data trades → depth",
     "expired",
 ];
 

@@ -37,6 +37,8 @@ pub(crate) struct Feed {
     asks: BTreeMap<i64, i64>,
     is_told: bool,
     status: TradingStatus,
+    /// How often only others trade before the book says something again, and whether quotes go on.
+    silent: (u32, bool),
     /// The last minute of which a bar was delivered.
     minute: i64,
 }
@@ -53,6 +55,7 @@ impl Feed {
             asks: BTreeMap::new(),
             is_told: false,
             status: TradingStatus::Trading,
+            silent: (0, false),
             minute: i64::MIN,
         }
     }
@@ -75,6 +78,19 @@ impl Feed {
     pub(crate) fn next(&mut self, draw: &mut Draw, now: Timestamp) -> Option<(InstrumentId, MarketEvent)> {
         if draw.chance(0.015) {
             return Some((self.at, self.change_status(draw, now)));
+        }
+        if self.silent.0 == 0 && draw.chance(0.01) {
+            self.silent = (draw.pick(&[5, 12, 70]), draw.chance(0.5));
+        }
+        if self.silent.0 > 0 && self.finest != Finest::Bars {
+            self.silent.0 -= 1;
+            let quotes = self.silent.1 && self.finest != Finest::Trades && draw.chance(0.5);
+            let event = if quotes {
+                self.quote(draw, now)
+            } else {
+                self.trade(draw, now)
+            };
+            return Some((self.at, event));
         }
         let finest = match self.finest {
             Finest::Mixed => draw.pick(&[Finest::Trades, Finest::Quotes, Finest::Depth, Finest::Depth]),

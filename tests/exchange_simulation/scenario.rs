@@ -6,8 +6,11 @@ use crate::orders::{self, View};
 use crate::quiet;
 use crate::world;
 use papertape::engine::{Command, Engine, EngineConfig, Event, Input};
-use papertape::market::MarketEvent;
+use papertape::market::{Calendar, MarketEvent};
 use papertape::model::{InstrumentId, Timestamp};
+use papertape::order::TimeInForce;
+
+const MILLI: i64 = 1_000_000;
 
 /// A session that was made once, to be run again.
 #[derive(Clone, Debug)]
@@ -91,6 +94,12 @@ impl Session {
                 .collect();
             return Input::Command(self.now, orders::command(draw, engine, &views, self.now));
         }
+        if draw.chance(0.05)
+            && let Some(close) = awaited_close(engine)
+        {
+            let shortly_before = close.plus_nanos(-draw.between(1, 120_000) * MILLI);
+            self.now = self.now.max(shortly_before);
+        }
         loop {
             self.now = later(draw, self.now, self.is_slow);
             let index = draw.below(self.feeds.len() as u64) as usize;
@@ -109,9 +118,17 @@ impl Session {
     }
 }
 
+/// The close that an open order is for: by chance alone, few sessions would come near it.
+fn awaited_close(engine: &Engine) -> Option<Timestamp> {
+    let order = engine
+        .open_orders()
+        .find(|order| order.time_in_force == TimeInForce::Cls)?;
+    let instrument = engine.config().instruments().nth(order.instrument.index())?;
+    Some(Calendar::of(instrument.calendar()).next_close(order.submitted_at))
+}
+
 /// Mostly a moment later, sometimes after a silence, seldom on another day.
 fn later(draw: &mut Draw, now: Timestamp, is_slow: bool) -> Timestamp {
-    const MILLI: i64 = 1_000_000;
     let (unit, steps) = if is_slow {
         (60_000, [1, 1, 5, 700])
     } else {

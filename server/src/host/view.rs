@@ -198,6 +198,7 @@ impl View {
             | EventKind::OrderRequestRefused { .. }
             | EventKind::ComboPlaced { .. }
             | EventKind::MarketStatusChanged { .. }
+            | EventKind::DataTierChanged { .. }
             | EventKind::CorporateAction { .. }
             | EventKind::CashFlow { .. } => {}
         }

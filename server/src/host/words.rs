@@ -35,6 +35,7 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
         EventKind::TradeClosed { trade } => format!("Closed a {} trade: {}", trade.side, trade.pnl),
         EventKind::CashFlow { flow, .. } => flow.to_string(),
         EventKind::AlertRaised { alert } => alert.message.clone(),
+        EventKind::DataTierChanged { change, .. } => change.to_string(),
         EventKind::OrderRequestRefused { reason, .. } => {
             format!("A request about an order was refused: {reason}")
         }
@@ -66,6 +67,7 @@ pub(crate) const fn kind_name(kind: &EventKind) -> &'static str {
         EventKind::ComboPlaced { .. } => "combo_placed",
         EventKind::OrderRequestRefused { .. } => "order_request_refused",
         EventKind::MarketStatusChanged { .. } => "market_status_changed",
+        EventKind::DataTierChanged { .. } => "data_tier_changed",
         EventKind::OrderAccepted { .. } => "order_accepted",
         EventKind::OrderRejected { .. } => "order_rejected",
         EventKind::OrderTriggered { .. } => "order_triggered",

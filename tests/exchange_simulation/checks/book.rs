@@ -2,7 +2,7 @@
 
 use super::{Verdict, ensure, worse};
 use papertape::engine::{ExecutionConfig, Input};
-use papertape::exchange::{DataTier, Fill, Liquidity, Met, TradingStatus};
+use papertape::exchange::{DataTier, Fill, Liquidity, Met, TierChange, TradingStatus};
 use papertape::market::{
     Bar, Calendar, DepthKind, DepthUpdate, Grid, Level, MarketEvent, Phase, Quote, TradeTick,
 };
@@ -18,6 +18,9 @@ struct Shown {
     taken: i64,
 }
 
+/// A book by side: the size of each price in ticks.
+type Sides = [BTreeMap<i64, Shown>; 2];
+
 /// One instrument's market, kept from the inputs.
 #[derive(Clone, Debug)]
 pub(super) struct MarketModel {
@@ -29,6 +32,12 @@ pub(super) struct MarketModel {
     tick_time: Option<Timestamp>,
     bids: BTreeMap<i64, Shown>,
     asks: BTreeMap<i64, Shown>,
+    /// What went on beside the book since it last said something: when, and whether the book contradicts it.
+    beside: Vec<(Timestamp, bool)>,
+    /// Books that fell silent, and when they last said something.
+    aside: BTreeMap<DataTier, (Timestamp, Sides)>,
+    /// The change of what orders meet that this input has to bring about.
+    due: Option<TierChange>,
     /// What a fill that meets this input's data finds, until it is taken in.
     coming: Option<(DataTier, DepthUpdate)>,
     /// The last trade, where only trades are known, and what our orders took of it: at a close that nobody prints it stands
@@ -51,6 +60,9 @@ impl MarketModel {
             tick_time: None,
             bids: BTreeMap::new(),
             asks: BTreeMap::new(),
+            beside: Vec::new(),
+            aside: BTreeMap::new(),
+            due: None,
             coming: None,
             last_trade: None,
             taken: Decimal::ZERO,
@@ -81,6 +93,7 @@ impl MarketModel {
     /// What is coming is known, but an order that arrived before it still meets what was shown before.
     pub(super) fn begin(&mut self, event: &MarketEvent) {
         self.taken = Decimal::ZERO;
+        self.due = self.change_by(event);
         self.coming = match event {
             MarketEvent::Quote(quote) => self.of_quote(quote).map(|update| (DataTier::Quotes, update)),
             MarketEvent::Depth(update) => self.of_depth(update).map(|update| (DataTier::Depth, update)),
@@ -89,6 +102,95 @@ impl MarketModel {
         if let MarketEvent::Bar(bar) = event {
             self.is_bar_news = self.tick_time.is_none_or(|last| last < bar.open_time);
         }
+    }
+
+    /// What an input makes orders meet from now on, if that is because a book fell silent or speaks again.
+    fn change_by(&mut self, event: &MarketEvent) -> Option<TierChange> {
+        let from = self.tier?;
+        let change = |to, told_at| (from != to).then_some(TierChange { from, to, told_at });
+        let first = self.aside.values().map(|(told_at, _)| *told_at).min();
+        match event {
+            MarketEvent::Trade(trade) => {
+                let price = self.instrument.price_from_f64(trade.price)?;
+                let price = self.grid.ticks_of(price).ok()?;
+                let is_beyond = self.best(Side::Buy).is_some_and(|bid| price < bid)
+                    || self.best(Side::Sell).is_some_and(|ask| price > ask);
+                let is_silent = self.note_beside(trade.time, is_beyond);
+                change(DataTier::Trades, self.tick_time.filter(|_| is_silent)?)
+            }
+            MarketEvent::Quote(quote) => {
+                let (bid, ask) = self.ticks_of(quote)?;
+                if from == DataTier::Depth {
+                    let is_other = (self.best(Side::Buy), self.best(Side::Sell)) != (Some(bid), Some(ask));
+                    let is_silent = self.note_beside(quote.time, is_other);
+                    return change(DataTier::Quotes, self.tick_time.filter(|_| is_silent)?);
+                }
+                change(DataTier::Quotes, first?)
+            }
+            MarketEvent::Depth(update) => {
+                let is_known =
+                    update.kind == DepthKind::Snapshot || self.aside.contains_key(&DataTier::Depth);
+                change(DataTier::Depth, first.filter(|_| is_known)?)
+            }
+            _ => None,
+        }
+    }
+
+    /// A tick came beside the book; says whether that has been silent for too long: five in a row over ten seconds that it
+    /// contradicts, or fifty over a minute.
+    fn note_beside(&mut self, time: Timestamp, contradicts: bool) -> bool {
+        let is_heard = matches!(self.tier, Some(DataTier::Quotes | DataTier::Depth))
+            && self.status == TradingStatus::Trading
+            && self.tick_time.is_some_and(|told| told < time);
+        if !is_heard {
+            return false;
+        }
+        self.beside.push((time, contradicts));
+        let lasts = |ticks: &[(Timestamp, bool)], count, secs: i64| {
+            ticks.len() >= count && time.since(ticks[0].0) >= secs * 1_000_000_000
+        };
+        lasts(self.beyond(), 5, 10) || lasts(&self.beside, 50, 60)
+    }
+
+    /// The last ticks beside the book that contradict it.
+    fn beyond(&self) -> &[(Timestamp, bool)] {
+        let unbroken = self
+            .beside
+            .iter()
+            .rev()
+            .take_while(|(_, contradicts)| *contradicts);
+        &self.beside[self.beside.len() - unbroken.count()..]
+    }
+
+    /// The engine says that orders meet other data now.
+    pub(super) fn change_tier(&mut self, change: TierChange) -> Verdict {
+        let due = self.due.take();
+        ensure(
+            due == Some(change),
+            "a book is given up when it has been silent for too long, and comes back when it speaks",
+            || format!("{change:?} instead of {due:?}: {self:?}"),
+        )?;
+        if change.from > change.to {
+            let sides = [std::mem::take(&mut self.bids), std::mem::take(&mut self.asks)];
+            self.aside.insert(change.from, (change.told_at, sides));
+            self.beside.clear();
+        }
+        self.tier = Some(change.to);
+        if let Some((_, sides)) = self.aside.remove(&change.to) {
+            [self.bids, self.asks] = sides;
+        }
+        if change.to == DataTier::Depth {
+            self.aside.clear();
+        }
+        Ok(())
+    }
+
+    pub(super) fn judge_tier(&self) -> Verdict {
+        ensure(
+            self.due.is_none(),
+            "a book that has been silent for too long is given up",
+            || format!("{self:?}"),
+        )
     }
 
     pub(super) fn end(&mut self, event: &MarketEvent) {
@@ -110,13 +212,23 @@ impl MarketModel {
             self.asks.clear();
             self.tier = None;
             self.last_trade = None;
+            self.beside.clear();
+            self.aside.clear();
+            self.due = None;
         }
     }
 
-    fn of_quote(&self, quote: &Quote) -> Option<DepthUpdate> {
+    /// A quote's prices, if it is one and news.
+    fn ticks_of(&self, quote: &Quote) -> Option<(i64, i64)> {
         let ticks = |price: f64| self.grid.ticks_of(self.instrument.price_from_f64(price)?).ok();
         let (bid, ask) = (ticks(quote.bid)?, ticks(quote.ask)?);
-        if bid > ask || self.tier == Some(DataTier::Depth) {
+        let is_late = self.tick_time.is_some_and(|last| quote.time < last);
+        (bid <= ask && !is_late).then_some((bid, ask))
+    }
+
+    fn of_quote(&self, quote: &Quote) -> Option<DepthUpdate> {
+        let (bid, ask) = self.ticks_of(quote)?;
+        if self.tier == Some(DataTier::Depth) && self.due.is_none() {
             return None;
         }
         let level = |price, size| {
@@ -132,7 +244,9 @@ impl MarketModel {
     }
 
     fn of_depth(&self, update: &DepthUpdate) -> Option<DepthUpdate> {
-        let is_known = update.kind == DepthKind::Snapshot || self.tier == Some(DataTier::Depth);
+        let is_known = update.kind == DepthKind::Snapshot
+            || self.tier == Some(DataTier::Depth)
+            || self.aside.contains_key(&DataTier::Depth);
         is_known.then(|| update.clone())
     }
 
@@ -146,6 +260,7 @@ impl MarketModel {
         }
         self.tier = Some(tier);
         self.tick_time = Some(update.time);
+        self.beside.clear();
         for (known, told) in [(&mut self.bids, &update.bids), (&mut self.asks, &update.asks)] {
             if update.kind == DepthKind::Snapshot {
                 known.retain(|price, _| told.iter().any(|level| level.price == *price));
@@ -363,6 +478,15 @@ impl MarketModel {
             .stale_after_ms
             .is_none_or(|most| age <= most as i64);
         ensure(is_fresh, "nothing fills on stale data", || told.clone())?;
+        let is_doubted = self
+            .beyond()
+            .first()
+            .is_some_and(|(since, _)| fill.time.since(*since) >= 1_000_000_000);
+        ensure(
+            !is_doubted,
+            "nothing fills on a book that the market contradicts",
+            || told.clone(),
+        )?;
         ensure(!self.is_crossed(), "nothing fills on a crossed book", || {
             told.clone()
         })?;

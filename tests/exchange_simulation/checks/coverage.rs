@@ -27,6 +27,9 @@ impl Coverage {
             EventKind::OrderAmended { .. } => self.count("amended".to_owned()),
             EventKind::OrderAttached { .. } => self.count("attached".to_owned()),
             EventKind::MarketStatusChanged { status, .. } => self.count(format!("market {status:?}")),
+            EventKind::DataTierChanged { change, .. } => {
+                self.count(format!("data {} → {}", change.from, change.to));
+            }
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ pub(crate) use coverage::Coverage;
 use account::AccountModel;
 use book::MarketModel;
 use lifecycle::Lifecycle;
-use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input};
+use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, SessionState};
 use papertape::exchange::{Fill, Liquidity, Met};
 use papertape::market::MarketEvent;
 use papertape::model::{InstrumentId, Side, Timeframe, Timestamp};
@@ -86,6 +86,13 @@ impl Observer {
             self.judge_event(input, event)?;
         }
         if let Input::Market(at, event) = input {
+            let takes_in = matches!(
+                engine.state(),
+                SessionState::Running | SessionState::Paused | SessionState::Halted
+            );
+            if takes_in {
+                self.markets[at.index()].judge_tier()?;
+            }
             self.markets[at.index()].end(event);
         }
         self.lifecycle.judge(engine)?;
@@ -110,6 +117,9 @@ impl Observer {
         self.coverage.note(&event.kind);
         if let EventKind::MarketStatusChanged { instrument, status } = event.kind {
             self.markets[instrument.index()].set_status(status);
+        }
+        if let EventKind::DataTierChanged { instrument, change } = event.kind {
+            self.markets[instrument.index()].change_tier(change)?;
         }
         if let EventKind::CashFlow { flow, .. } = &event.kind {
             self.account.receive(flow.amount);
