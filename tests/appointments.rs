@@ -116,12 +116,13 @@ fn it_gets_no_more_than_was_shown() {
 #[test]
 fn a_trade_in_the_second_of_the_close_is_its_print() {
     for (print, told) in [
-        (("20:00:00.4", 110.0, 50.0), vec!["2 at 110 20:00:00"]),
+        // Nobody fills before the trade that he meets.
+        (("20:00:00.4", 110.0, 50.0), vec!["2 at 110 20:00:00.400"]),
         // Half a minute later somebody trades in the post-market.
         (("20:00:30", 110.0, 50.0), vec!["2 at 102 20:00:00"]),
         (
             ("20:00:00.4", 110.0, 1.0),
-            vec!["1 at 110 20:00:00", "auction_over"],
+            vec!["1 at 110 20:00:00.400", "auction_over"],
         ),
     ] {
         let mut market = Thursday::new();

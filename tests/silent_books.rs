@@ -245,6 +245,7 @@ fn an_order_that_arrives_at_a_contradicted_book_waits_for_it_to_speak() {
     for (secs, expected) in [(4.0, vec!["#1 filled at 101 on quotes"]), (3.0, vec![])] {
         let mut market = Market::with(latency);
         market
+            .quote(1.0, 99.0, 101.0)
             .buy(1.5)
             .quote(2.0, 99.0, 101.0)
             .trades(110.0, &[secs, 5.0]);

@@ -155,6 +155,8 @@ impl Engine {
         print: Option<(&TradeTick, i64)>,
         sink: &mut S,
     ) -> i64 {
+        // The print of the auction is told within the second of the close, and nobody fills before it.
+        let time = print.map_or(close, |(trade, _)| trade.time.max(close));
         let mut taken = 0;
         let mut seen = OrderId(0);
         loop {
@@ -166,17 +168,17 @@ impl Engine {
             };
             let order = self.market(at).orders.at(index);
             seen = order.id;
-            if order.status == OrderStatus::Submitted && !self.accept(at, index, close, sink) {
+            if order.status == OrderStatus::Submitted && !self.accept(at, index, time, sink) {
                 continue;
             }
             match print {
                 Some((trade, lots)) => {
-                    taken += self.take_in_auction(at, seen, trade, lots - taken, close, sink)
+                    taken += self.take_in_auction(at, seen, trade, lots - taken, time, sink)
                 }
                 None => self.take_as_it_stands(at, seen, close, sink),
             }
             if let Some(index) = self.market(at).orders.position(seen) {
-                self.cancel(at, index, CancelReason::AuctionOver, close, sink);
+                self.cancel(at, index, CancelReason::AuctionOver, time, sink);
             }
         }
     }

@@ -12,5 +12,6 @@ mod problems;
 mod recovery;
 mod replay;
 mod research;
+mod rolling;
 mod strategies;
 mod support;

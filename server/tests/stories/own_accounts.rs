@@ -70,7 +70,7 @@ fn an_account_is_opened_traded_flattened_and_begun_anew() {
     assert_eq!(anew["cash"]["amount"], "5000");
     assert_eq!(server.all(&format!("{}/orders", path(&anew))), [Value::Null; 0]);
     assert_eq!(server.get(&one).json()["state"], "stopped");
-    assert_eq!(server.all(&format!("{one}/fills")).len(), 2);
+    assert!(server.all(&format!("{one}/fills")).len() >= 2);
     // One that has ended can be begun anew as well.
     assert_eq!(server.post(&format!("{one}/reset"), &json!({})).status, 201);
 }
