@@ -44,7 +44,7 @@ fn an_account_is_opened_traded_flattened_and_begun_anew() {
     );
     assert_eq!(bought.status, 201, "{}", bought.body);
     server.wait_for(&one, |account| !account["position"].is_null());
-    let rests = json!({"side": "buy", "type": "limit", "quantity": "0.1", "price": "1"});
+    let rests = json!({"side": "buy", "type": "limit", "quantity": "1", "price": "100"});
     assert_eq!(server.post(&format!("{one}/orders"), &rests).status, 201);
 
     let flattened = server.post(&format!("{one}/flatten"), &json!({}));
