@@ -11,7 +11,9 @@ const HOLD: &str = "name: hold\nsymbols: [ESH4]\ntimeframe: 1d\nentry: {long: cl
 fn contract(data: &TempDir, name: &str, days: &[(u32, f64, u32)]) -> String {
     let mut rows = "time,open,high,low,close,volume\n".to_owned();
     for (day, price, volume) in days {
-        rows.push_str(&format!("2013-12-{day:02}T00:00:00Z,{price},{price},{price},{price},{volume}\n"));
+        rows.push_str(&format!(
+            "2013-12-{day:02}T00:00:00Z,{price},{price},{price},{price},{volume}\n"
+        ));
     }
     let symbol = &name[..4];
     let path = file(data, &format!("{symbol}.csv"), &rows);
@@ -21,13 +23,36 @@ fn contract(data: &TempDir, name: &str, days: &[(u32, f64, u32)]) -> String {
 #[test]
 fn a_position_held_over_a_roll_gains_what_both_contracts_moved() {
     let data = folder();
-    let december = [(9, 1800.0, 90), (10, 1801.0, 90), (11, 1802.0, 40), (12, 1803.0, 9), (13, 1804.0, 1)];
-    let march = [(10, 1795.0, 9), (11, 1796.25, 60), (12, 1797.5, 90), (13, 1799.0, 90), (16, 1800.0, 90)];
-    let contracts = [contract(&data, "ESZ3", &december), contract(&data, "ESH4", &march)];
+    let december = [
+        (9, 1800.0, 90),
+        (10, 1801.0, 90),
+        (11, 1802.0, 40),
+        (12, 1803.0, 9),
+        (13, 1804.0, 1),
+    ];
+    let march = [
+        (10, 1795.0, 9),
+        (11, 1796.25, 60),
+        (12, 1797.5, 90),
+        (13, 1799.0, 90),
+        (16, 1800.0, 90),
+    ];
+    let contracts = [
+        contract(&data, "ESZ3", &december),
+        contract(&data, "ESH4", &march),
+    ];
     let out = data.path().join("ES.csv");
     let out = out.to_str().expect("a plain path");
     let roll = |more: &[&str]| {
-        let mut arguments = vec!["roll", "--contract", &contracts[0], "--contract", &contracts[1], "--out", out];
+        let mut arguments = vec![
+            "roll",
+            "--contract",
+            &contracts[0],
+            "--contract",
+            &contracts[1],
+            "--out",
+            out,
+        ];
         arguments.extend(more);
         let output = run(&arguments);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -36,9 +61,16 @@ fn a_position_held_over_a_roll_gains_what_both_contracts_moved() {
     // December ends on the 20th, at half past two: eight days before that is the 12th's afternoon.
     let told = roll(&[]);
     assert!(told.contains("6 bars"), "{told}");
-    assert!(told.contains("2013-12-13T00:00:00Z: ESZ3 at 1803 to ESH4 at 1797.5"), "{told}");
+    assert!(
+        told.contains("2013-12-13T00:00:00Z: ESZ3 at 1803 to ESH4 at 1797.5"),
+        "{told}"
+    );
     let joined = std::fs::read_to_string(out).expect("a series");
-    let closes: Vec<&str> = joined.lines().skip(1).filter_map(|line| line.split(',').nth(4)).collect();
+    let closes: Vec<&str> = joined
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').nth(4))
+        .collect();
     assert_eq!(closes, ["1794.5", "1795.5", "1796.5", "1797.5", "1799", "1800"]);
 
     // Bought on the 10th: December's 1801 to 1803, and March's 1797.5 to 1800, at fifty a point.
@@ -46,8 +78,18 @@ fn a_position_held_over_a_roll_gains_what_both_contracts_moved() {
     let strategy = strategy.to_str().expect("a plain path");
     let result = |bars: &str| -> Value {
         let output = run(&[
-            "backtest", "--strategy", strategy, "--bars", bars, "--symbol", "ESH4", "--fee-rate", "0",
-            "--slippage-bps", "0", "--json",
+            "backtest",
+            "--strategy",
+            strategy,
+            "--bars",
+            bars,
+            "--symbol",
+            "ESH4",
+            "--fee-rate",
+            "0",
+            "--slippage-bps",
+            "0",
+            "--json",
         ]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("JSON")
@@ -58,7 +100,10 @@ fn a_position_held_over_a_roll_gains_what_both_contracts_moved() {
     assert_eq!(result(out)["final_equity"], "99950");
     // By volume it is the 12th: on the 11th March traded more.
     let told = roll(&["--volume", "--days", "1"]);
-    assert!(told.contains("2013-12-12T00:00:00Z: ESZ3 at 1802 to ESH4 at 1796.25"), "{told}");
+    assert!(
+        told.contains("2013-12-12T00:00:00Z: ESZ3 at 1802 to ESH4 at 1796.25"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -69,7 +114,11 @@ fn what_is_no_contract_is_said() {
     let out = out.to_str().expect("a plain path");
     let output = run(&["roll", "--contract", &share, "--out", out]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("AAPL is no contract of a future"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("AAPL is no contract of a future"),
+        "{}",
+        text(&output.stderr)
+    );
     let output = run(&["roll", "--contract", "ESZ3", "--out", out]);
     assert_eq!(output.status.code(), Some(2));
 }
