@@ -51,6 +51,17 @@ impl Recorder {
 impl Sink for Recorder {
     const READS_MARKET: bool = false;
 
+    #[inline]
+    fn wants(&self, kind: &EventKind) -> bool {
+        matches!(
+            kind,
+            EventKind::OrderFilled { .. }
+                | EventKind::TradeClosed { .. }
+                | EventKind::CashFlow { .. }
+                | EventKind::OrderDenied { .. }
+        )
+    }
+
     fn journal(&mut self, event: Event) {
         match event.kind {
             EventKind::OrderFilled { fill, .. } => self.fills.push(fill),

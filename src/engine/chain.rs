@@ -1,7 +1,7 @@
 //! The numbering of events and the hash chain over them.
 
+use super::EventKind;
 use super::essence::{distance, put_number};
-use super::{Event, EventKind};
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -85,8 +85,8 @@ impl Chain {
         self.seq += count;
     }
 
-    /// Numbers and chains an event of the journal.
-    pub(super) fn link(&mut self, time: Timestamp, kind: EventKind) -> Event {
+    /// Numbers and chains an event of the journal; gives its number. Events are large, so it is only looked at.
+    pub(super) fn link(&mut self, time: Timestamp, kind: &EventKind) -> u64 {
         let seq = self.number();
         let (row, last) = (&mut self.row, self.last);
         put_number(row, u128::from(seq - last.seq));
@@ -106,7 +106,7 @@ impl Chain {
             self.link = hasher.finalize().into();
             self.row.clear();
         }
-        Event { seq, time, kind }
+        seq
     }
 
     /// Folds a mark into the digest.

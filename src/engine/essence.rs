@@ -14,6 +14,12 @@ use serde::Serialize;
 
 /// Appends a number, seven bits a byte, the lowest first.
 pub(super) fn put_number(out: &mut Vec<u8>, mut number: u128) {
+    // Nearly all numbers fit into a register, which the machine shifts at once.
+    while number > u128::from(u64::MAX) {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    let mut number = number as u64;
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -242,5 +248,25 @@ impl EventKind {
             // Not of the journal: marks are folded in by themselves.
             Self::Bar { .. } | Self::Mark { .. } | Self::Quote { .. } => bytes.tag(21),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_number_is_seven_bits_a_byte(number: u128, shift in 0..128_u32) {
+            let number = number >> shift;
+            let mut bytes = Vec::new();
+            put_number(&mut bytes, number);
+            let (last, more) = bytes.split_last().expect("a byte");
+            prop_assert!(*last < 0x80 && more.iter().all(|byte| *byte >= 0x80));
+            prop_assert!(*last > 0 || more.is_empty(), "no byte too many");
+            let read = bytes.iter().rev().fold(0, |read, byte| read << 7 | u128::from(byte & 0x7f));
+            prop_assert_eq!(read, number);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::orders::advance;
 use super::{Engine, EventKind, RefusalMemory, Sink};
 use crate::exchange::{DataTier, Explanation, FeeInputs, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
-use crate::model::{InstrumentId, Money, Price, Quantity, Timestamp, decimal};
+use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp, decimal};
 use crate::order::{CancelReason, Order, OrderEvent, OrderPurpose, OrderStatus, TimeInForce};
 use crate::portfolio::{Claim, FillEffect, Trade};
 use rust_decimal::Decimal;
@@ -45,14 +45,14 @@ impl Engine {
         let remaining = order.remaining();
         let wanted = terms.quantity.map_or(remaining, |most| most.min(remaining));
         let held = self.account.holding(at).quantity();
-        let faces = !held.is_zero() && (held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
+        let faces = !held.is_zero() && (held.is_sign_negative() == (order.side == Side::Buy));
         let closes = if faces {
             wanted.min(Quantity(held.abs()))
         } else {
             Quantity::ZERO
         };
         let only_reduces = order.only_reduces();
-        let opens = if only_reduces || closes == wanted {
+        let opens = if only_reduces || (faces && closes == wanted) {
             Quantity::ZERO
         } else {
             let opening = Quantity(wanted.0 - closes.0);
@@ -74,7 +74,7 @@ impl Engine {
         let is_level = terms.liquidity == Liquidity::Taker && matches!(terms.met, Met::Level { .. });
         let needed = if is_level { wanted.min(whole) } else { whole };
         let killed = order.time_in_force == TimeInForce::Fok && quantity < needed;
-        if killed || quantity.0 <= Decimal::ZERO {
+        if killed || !decimal::is_positive(quantity.0) {
             let reason = if wanted < whole {
                 CancelReason::NotFilledAtOnce
             } else {
@@ -86,7 +86,7 @@ impl Engine {
         }
         // An order that turns the position around is two fills: one closes, one opens.
         for part in [closes, opens] {
-            if part.0 > Decimal::ZERO
+            if decimal::is_positive(part.0)
                 && let Some(index) = self.market(at).orders.position(order_id)
             {
                 self.book_fill(at, index, part, &terms, time, sink);
@@ -149,7 +149,7 @@ impl Engine {
         self.models.on_fill(time, notional);
         let held = self.account.holding(at).quantity();
         let order = self.market_mut(at).orders.change(index, |order| {
-            let closes = held * order.side.sign() < Decimal::ZERO;
+            let closes = decimal::is_positive(-order.side.signed(held));
             take(order, quantity, closes, terms.price, fee.amount, time);
             order.clone()
         });
@@ -166,18 +166,11 @@ impl Engine {
         }
         self.counters.refused = RefusalMemory::None;
         self.metrics.on_fill(notional.to_f64(), fee.to_f64());
-        let cash = self.account.cash();
         self.tell_account(sink);
-        let told = order.clone();
-        self.emit(
-            time,
-            EventKind::OrderFilled {
-                fill,
-                order: told,
-                cash,
-            },
-            sink,
-        );
+        if S::READS_JOURNAL {
+            let (order, cash) = (order.clone(), self.account.cash());
+            self.emit(time, EventKind::OrderFilled { fill, order, cash }, sink);
+        }
         self.follow_fill(at, &order, quantity, effect, (terms.price, time), sink);
     }
 
@@ -280,7 +273,7 @@ impl Engine {
             self.end_entry(at, time, sink);
         }
         if is_strategy_s {
-            let adds = self.account.holding(at).quantity() * order.side.sign() > Decimal::ZERO;
+            let adds = decimal::is_positive(order.side.signed(self.account.holding(at).quantity()));
             if !adds {
                 self.leave_stakes(at, order.id, quantity, time, sink);
             } else if order.purpose == OrderPurpose::Entry {
@@ -291,15 +284,10 @@ impl Engine {
         if let Some(trade) = effect.closed {
             self.end_trade(at, trade, time, sink);
         }
-        let position = self.position_in(at);
-        self.emit(
-            time,
-            EventKind::PositionChanged {
-                instrument: at,
-                position,
-            },
-            sink,
-        );
+        if S::READS_JOURNAL {
+            let (instrument, position) = (at, self.position_in(at));
+            self.emit(time, EventKind::PositionChanged { instrument, position }, sink);
+        }
         if is_strategy_s && self.account.holding(at).is_flat() {
             self.reverse(at, time, sink);
         }
@@ -315,7 +303,7 @@ impl Engine {
     ) {
         self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
         let finding = self.watch.on_trade(trade.pnl.to_f64());
-        let is_loss = trade.pnl.amount < Decimal::ZERO;
+        let is_loss = decimal::is_positive(-trade.pnl.amount);
         self.emit(time, EventKind::TradeClosed { trade }, sink);
         if let Some(finding) = finding {
             self.alert_finding(finding, time, sink);

@@ -8,7 +8,7 @@ use crate::exchange::{
     legs_in_order, rests,
 };
 use crate::market::{Bar, Calendar, Phase};
-use crate::model::{InstrumentId, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
+use crate::model::{InstrumentId, OrderId, Price, Quantity, Side, Timeframe, Timestamp, decimal};
 use crate::order::{Awaits, CancelReason, Order, OrderKind, OrderStatus, TimeInForce};
 use crate::portfolio::TradeSide;
 use rust_decimal::Decimal;
@@ -50,7 +50,7 @@ impl Walk {
     /// Whether the order may fill now: its market is open to it, and there is volume left, unless it only waits to be set
     /// off.
     fn lets(&self, order: &Order) -> bool {
-        let is_left = self.left.is_none_or(|left| left.0 > Decimal::ZERO);
+        let is_left = self.left.is_none_or(|left| decimal::is_positive(left.0));
         self.is_open_to(order)
             && !order.is_for_auction()
             && !is_leg(order)
@@ -114,7 +114,9 @@ impl Engine {
         if self.market(at).status() != TradingStatus::Trading {
             return;
         }
-        self.meet_auction(&mut walk, TimeInForce::Opg, at_open, sink);
+        if self.has_orders_for(at, TimeInForce::Opg) {
+            self.meet_auction(&mut walk, TimeInForce::Opg, at_open, sink);
+        }
         // Those that rest already are met before those that only now arrive.
         self.meet_gap(&mut walk, at_open, sink);
         self.watch_cover(at, bar.open, time, sink);
@@ -125,11 +127,18 @@ impl Engine {
             self.trail(at, None, leg.to, walk.now, sink);
         }
         self.end_those_at_once(&walk, sink);
-        if let Some(price) = self.instrument(at).price_from_f64(bar.close) {
+        if self.has_orders_for(at, TimeInForce::Cls)
+            && let Some(price) = self.instrument(at).price_from_f64(bar.close)
+        {
             let met = Met::BarClose { open_time: time };
             let time = walk.now;
             self.meet_auction(&mut walk, TimeInForce::Cls, Point { price, met, time }, sink);
         }
+    }
+
+    fn has_orders_for(&self, at: InstrumentId, auction: TimeInForce) -> bool {
+        let is_for_it = |order: &Order| order.time_in_force == auction;
+        self.market(at).orders.find(is_for_it).is_some()
     }
 
     fn begin_walk(&mut self, at: InstrumentId, bar: &Bar) -> Walk {
@@ -494,6 +503,10 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
+        let trails = |order: &Order| matches!(order.kind, OrderKind::TrailingStop { .. });
+        if self.market(at).orders.find(trails).is_none() {
+            return;
+        }
         let Some(extreme) = self.instrument(at).price_from_f64(extreme) else {
             return;
         };

@@ -338,8 +338,10 @@ impl Engine {
             return;
         }
         let time = self.market_time.map_or(time, |reached| reached.max(time));
-        let event = self.chain.link(time, kind);
-        sink.journal(event);
+        let seq = self.chain.link(time, &kind);
+        if sink.wants(&kind) {
+            sink.journal(Event { seq, time, kind });
+        }
     }
 
     /// Numbers a market event.

@@ -84,12 +84,15 @@ impl Engine {
         };
         match check.approve(order, time) {
             Ok(approved) => {
-                let order = approved.order().clone();
+                let order = approved.order();
                 let id = order.id;
                 self.account.hold_for_order(id, order.hold.amount);
-                self.note_auction(&order);
+                self.note_auction(order);
+                let told = S::READS_JOURNAL.then(|| order.clone());
                 self.market_mut(at).orders.send(approved);
-                self.emit(time, EventKind::OrderSubmitted { order }, sink);
+                if let Some(order) = told {
+                    self.emit(time, EventKind::OrderSubmitted { order }, sink);
+                }
                 Some(id)
             }
             Err(denied) => {

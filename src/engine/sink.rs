@@ -24,6 +24,12 @@ pub trait Sink {
     /// Whether anybody reads market events. Those that nobody reads are numbered and not told.
     const READS_MARKET: bool = true;
 
+    /// Whether it keeps anything of an event of the journal: events are large, and one that nobody wants is not handed over.
+    #[inline]
+    fn wants(&self, _kind: &EventKind) -> bool {
+        true
+    }
+
     /// An event of the journal.
     fn journal(&mut self, event: Event);
 

@@ -265,8 +265,11 @@ impl Shortfall {
     /// The parts, made so that they add up to [`Shortfall::total`] even where each is rounded: slippage takes the rest.
     #[must_use]
     pub fn parts(&self, instrument: &Instrument) -> Parts {
-        let amount = |difference: Decimal| instrument.notional(Price(difference), self.quantity);
-        let way = amount((self.reference.0 - self.decision.0) * self.side.sign());
+        let amount = |difference: Decimal| match difference.is_zero() {
+            true => Money::zero(instrument.quote()),
+            false => instrument.notional(Price(difference), self.quantity),
+        };
+        let way = amount(self.side.signed(self.reference.0 - self.decision.0));
         let none = Money::zero(instrument.quote());
         let (drift, latency) = if self.on_its_way { (none, way) } else { (way, none) };
         let spread = amount(self.half_spread);
@@ -285,7 +288,7 @@ impl Shortfall {
     #[must_use]
     pub fn total(&self, instrument: &Instrument) -> Money {
         instrument.notional(
-            Price((self.price.0 - self.decision.0) * self.side.sign()),
+            Price(self.side.signed(self.price.0 - self.decision.0)),
             self.quantity,
         )
     }

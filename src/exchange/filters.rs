@@ -1,7 +1,7 @@
 //! What an exchange objects to before it takes an order in.
 
 use crate::market::{CalendarId, Phase};
-use crate::model::{Instrument, Money, Price, Quantity};
+use crate::model::{Instrument, Money, Price, Quantity, decimal};
 use crate::order::{Awaits, Order, OrderKind, OrderPurpose, OrderStatus, RejectReason, TimeInForce};
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -44,8 +44,8 @@ impl Arrival<'_> {
 
     fn of_quantity(&self, order: &Order) -> Option<RejectReason> {
         let quantity = order.quantity;
-        let off_lot = |quantity: Quantity| !(quantity.0 % self.instrument.lot()).is_zero();
-        if quantity.0 <= Decimal::ZERO || off_lot(quantity) {
+        let off_lot = |quantity: Quantity| !self.instrument.is_on_lot(quantity);
+        if !decimal::is_positive(quantity.0) || off_lot(quantity) {
             return Some(RejectReason::InvalidQuantity { quantity });
         }
         let display = order.display?;
@@ -55,8 +55,7 @@ impl Arrival<'_> {
 
     fn of_prices(&self, order: &Order) -> Option<RejectReason> {
         let (kind, quantity) = (order.kind, order.quantity);
-        let off_tick =
-            |price: &Price| price.0 <= Decimal::ZERO || !(price.0 % self.instrument.tick()).is_zero();
+        let off_tick = |price: &Price| price.0 <= Decimal::ZERO || !self.instrument.is_on_tick(*price);
         let prices = || [kind.limit_price(), kind.stop_price()].into_iter().flatten();
         if let Some(price) = prices().find(off_tick) {
             return Some(RejectReason::InvalidPrice { price });

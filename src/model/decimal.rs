@@ -60,6 +60,18 @@ pub fn parse(text: &str) -> Option<Decimal> {
     text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
 }
 
+/// Whether a decimal is above zero: a look at two of its parts, where a comparison aligns both sides first.
+#[must_use]
+pub(crate) const fn is_positive(value: Decimal) -> bool {
+    !value.is_zero() && !value.is_sign_negative()
+}
+
+/// Whether a decimal is exactly 1 and has no digits after the point.
+#[must_use]
+pub(crate) const fn is_one(value: Decimal) -> bool {
+    value.scale() == 0 && value.mantissa() == 1
+}
+
 /// `whole × share ÷ of`, multiplied first, which is exact, unless the product is out of range.
 #[must_use]
 pub(crate) fn part(whole: Decimal, share: Decimal, of: Decimal) -> Decimal {

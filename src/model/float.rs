@@ -8,15 +8,18 @@ const POWERS: [f64; 23] = [
     1e19, 1e20, 1e21, 1e22,
 ];
 /// The largest integer below which every integer is an `f64`.
-const EXACT: i128 = 1 << 53;
+const EXACT: u64 = 1 << 53;
 
 /// The `f64` nearest to a decimal: the very number that reading the decimal's text gives, on every platform.
 #[must_use]
 pub(crate) fn to_f64(value: Decimal) -> f64 {
     let (mantissa, scale) = (value.mantissa(), value.scale() as usize);
-    if scale < POWERS.len() && mantissa.abs() < EXACT {
+    if scale < POWERS.len()
+        && let Ok(small) = i64::try_from(mantissa)
+        && small.unsigned_abs() < EXACT
+    {
         // Both operands are exact, so the quotient is correctly rounded.
-        return mantissa as f64 / POWERS[scale];
+        return small as f64 / POWERS[scale];
     }
     match divide(mantissa.unsigned_abs(), scale) {
         Some(nearest) if mantissa < 0 => -nearest,
@@ -50,14 +53,21 @@ pub(crate) fn to_decimal(value: f64, scale: u32) -> Option<Decimal> {
 pub(crate) fn from_units(units: i64, scale: u32) -> Option<f64> {
     // Both operands are exact, so the quotient is correctly rounded.
     let power = POWERS.get(scale as usize)?;
-    (i128::from(units).abs() < EXACT).then(|| units as f64 / power)
+    (units.unsigned_abs() < EXACT).then(|| units as f64 / power)
 }
 
 /// How many 10^-`scale` are nearest to `value`; `None` when it is not finite or they need more than 53 bits.
 #[must_use]
 pub(crate) fn to_units(value: f64, scale: u32) -> Option<i64> {
-    let scaled = (value * POWERS.get(scale as usize)?).round();
-    (scaled.abs() < EXACT as f64).then_some(scaled as i64)
+    let scaled = value * POWERS.get(scale as usize)?;
+    if scaled.is_nan() || scaled.abs() >= EXACT as f64 {
+        return None;
+    }
+    // What `round` gives, half away from zero, without a call: below 2⁵³ the whole part and the rest are exact.
+    let whole = scaled as i64;
+    let rest = scaled - whole as f64;
+    let nearest = whole + i64::from(rest >= 0.5) - i64::from(rest <= -0.5);
+    (nearest.unsigned_abs() < EXACT).then_some(nearest)
 }
 
 #[cfg(test)]
@@ -74,6 +84,16 @@ mod tests {
             let sign = if negative { -1 } else { 1 };
             let decimal = Decimal::from_i128_with_scale(sign * mantissa, scale);
             prop_assert_eq!(to_f64(decimal), decimal.to_string().parse::<f64>().expect("a float"));
+        }
+
+        #[test]
+        fn the_nearest_unit_is_what_rounding_gives(value: f64, near in -1e17..1e17_f64, half in -1_000_i64..1_000) {
+            let halves = half as f64 + 0.5;
+            for value in [value, near, near / 1e9, halves, halves.next_up(), halves.next_down(), 0.5_f64.next_down()] {
+                let rounded = value.round();
+                let expected = (rounded.abs() < EXACT as f64).then_some(rounded as i64);
+                prop_assert_eq!(to_units(value, 0), expected, "{}", value);
+            }
         }
 
         #[test]

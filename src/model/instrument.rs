@@ -1,15 +1,16 @@
 //! What is traded, and in which steps.
 
-use super::{Currency, InstrumentKind, MarginRule, Money, OrderLimits, Price, Quantity, float};
+use super::{Currency, InstrumentKind, MarginRule, Money, OrderLimits, Price, Quantity, decimal, float};
 use crate::market::CalendarId;
 use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-/// An instrument's name: `BTC/USDT`, `AAPL`, `ESZ3`. At most 32 upper-case letters, digits and `/ . - _ :`.
+/// An instrument's name: `BTC/USDT`, `AAPL`, `ESZ3`. At most 32 upper-case letters, digits and `/ . - _ :`. Clones share
+/// the text: every trade and position carries one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Symbol(String);
+pub struct Symbol(Arc<str>);
 
 impl Symbol {
     /// The symbol as text.
@@ -39,7 +40,7 @@ impl FromStr for Symbol {
         let shape = (1..=32).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('/');
         let quote = quote_code(&text).is_none_or(|quote| quote.parse::<Currency>().is_ok());
         if shape && quote {
-            Ok(Self(text))
+            Ok(Self(text.into()))
         } else {
             Err(SymbolError(text.chars().take(40).collect()))
         }
@@ -61,7 +62,7 @@ impl TryFrom<String> for Symbol {
 
 impl From<Symbol> for String {
     fn from(symbol: Symbol) -> Self {
-        symbol.0
+        symbol.as_str().to_owned()
     }
 }
 
@@ -254,7 +255,7 @@ impl Instrument {
     pub fn notional(&self, price: Price, quantity: Quantity) -> Money {
         let value = price.0 * quantity.0;
         Money::new(
-            if self.multiplier == Decimal::ONE {
+            if decimal::is_one(self.multiplier) {
                 value
             } else {
                 value * self.multiplier
@@ -266,8 +267,15 @@ impl Instrument {
     /// [`Instrument::notional`] of numbers that nobody has checked; `None` when it is beyond what the books keep exact.
     #[must_use]
     pub fn checked_notional(&self, price: Price, quantity: Quantity) -> Option<Money> {
-        let value = price.0.checked_mul(quantity.0)?.checked_mul(self.multiplier)?;
-        (value.abs() < Money::EXACT_BELOW).then(|| Money::new(value, self.quote))
+        let value = price.0.checked_mul(quantity.0)?;
+        let value = if decimal::is_one(self.multiplier) {
+            value
+        } else {
+            value.checked_mul(self.multiplier)?
+        };
+        // Digits after the point only make it smaller.
+        let is_small = value.mantissa().unsigned_abs() < Money::EXACT_BELOW.mantissa().unsigned_abs();
+        (is_small || value.abs() < Money::EXACT_BELOW).then(|| Money::new(value, self.quote))
     }
 
     /// The nearest tick to a computed price; `None` when the number is not finite, not positive, or out of range.
@@ -284,7 +292,19 @@ impl Instrument {
             }
             ticks * self.tick
         };
-        (exact > Decimal::ZERO).then_some(Price(exact))
+        decimal::is_positive(exact).then_some(Price(exact))
+    }
+
+    /// Whether a price is a whole number of ticks.
+    #[must_use]
+    pub fn is_on_tick(&self, price: Price) -> bool {
+        is_on_step(price.0, self.tick)
+    }
+
+    /// Whether a quantity is a whole number of lots.
+    #[must_use]
+    pub fn is_on_lot(&self, quantity: Quantity) -> bool {
+        is_on_step(quantity.0, self.lot)
     }
 
     /// A price rounded to a tick with the given strategy.
@@ -325,6 +345,11 @@ impl Instrument {
     pub const fn quantity_digits(&self) -> u32 {
         self.lot.scale()
     }
+}
+
+fn is_on_step(value: Decimal, step: Decimal) -> bool {
+    // Steps of a power of ten need no division where there are no more digits than theirs.
+    (step.mantissa() == 1 && value.scale() <= step.scale()) || (value % step).is_zero()
 }
 
 fn round_to_step(value: Decimal, step: Decimal, strategy: RoundingStrategy) -> Decimal {
@@ -374,6 +399,24 @@ mod tests {
                 instrument("0.01", "1").price_from_f64(nonsense),
                 None,
                 "{nonsense}"
+            );
+        }
+    }
+
+    #[test]
+    fn whole_numbers_of_steps_are_told_from_others() {
+        for (step, on, off) in [
+            ("0.01", "1.010", "1.001"),
+            ("0.01", "7", "0.005"),
+            ("0.25", "4300.50", "4300.60"),
+            ("5", "15", "12"),
+            ("1", "3.00", "3.5"),
+        ] {
+            let instrument = instrument(step, step);
+            let decimal = |text: &str| text.parse().expect("a number");
+            assert!(instrument.is_on_tick(Price(decimal(on))) && instrument.is_on_lot(Quantity(decimal(on))));
+            assert!(
+                !instrument.is_on_tick(Price(decimal(off))) && !instrument.is_on_lot(Quantity(decimal(off)))
             );
         }
     }

@@ -61,6 +61,17 @@ impl Side {
         }
     }
 
+    /// What `amount` is with the sign of the change in position: itself for buy, its negative for sell.
+    #[must_use]
+    pub fn signed(self, amount: Decimal) -> Decimal {
+        match self {
+            // As a product would have it, zero has neither sign nor digits.
+            _ if amount.is_zero() => Decimal::ZERO,
+            Self::Buy => amount,
+            Self::Sell => -amount,
+        }
+    }
+
     /// `+1` for buy, `-1` for sell: the sign of the change in position.
     #[must_use]
     pub const fn sign(self) -> Decimal {
@@ -77,5 +88,31 @@ impl fmt::Display for Side {
             Self::Buy => "buy",
             Self::Sell => "sell",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_with_a_sign_is_its_product_with_the_sign() {
+        for text in [
+            "0",
+            "0.00",
+            "-0.00",
+            "1.50",
+            "-0.001",
+            "79228162514264337593543950335",
+        ] {
+            let amount: Decimal = text.parse().expect("a number");
+            for side in [Side::Buy, Side::Sell] {
+                assert_eq!(
+                    side.signed(amount).serialize(),
+                    (amount * side.sign()).serialize(),
+                    "{text}"
+                );
+            }
+        }
     }
 }

@@ -45,17 +45,32 @@ struct Sum {
     quantity: Decimal,
     #[serde(with = "crate::model::decimal")]
     value: Decimal,
+    /// Value ÷ quantity, rounded: asked for several times a fill, and a division each.
+    average: Option<Price>,
 }
 
 impl Sum {
     fn add(&mut self, price: Price, quantity: Decimal) {
+        let is_first = self.quantity.is_zero() && self.value.is_zero();
         self.quantity += quantity;
         self.value += price.0 * quantity;
+        if is_first && !quantity.is_zero() {
+            // One price is its own average.
+            self.average = Some(Price(price.0.round_dp(Money::SCALE).normalize()));
+        } else {
+            self.divide();
+        }
     }
 
-    fn average(&self) -> Option<Price> {
-        let average = self.value.checked_div(self.quantity)?;
-        Some(Price(average.round_dp(Money::SCALE).normalize()))
+    /// As many times the quantity, of the same value.
+    fn scale(&mut self, scale: impl Fn(&mut Decimal)) {
+        scale(&mut self.quantity);
+        self.divide();
+    }
+
+    fn divide(&mut self) {
+        let average = self.value.checked_div(self.quantity);
+        self.average = average.map(|average| Price(average.round_dp(Money::SCALE).normalize()));
     }
 }
 
@@ -111,7 +126,7 @@ impl Holding {
     /// The average price of what is held; `None` when flat.
     #[must_use]
     pub fn entry_price(&self) -> Option<Price> {
-        self.round_trip.as_ref()?.entry.average()
+        self.round_trip.as_ref()?.entry.average
     }
 
     /// The round trip under way, as a trade without exit.
@@ -131,7 +146,7 @@ impl Holding {
             symbol: instrument.symbol().clone(),
             side: round_trip.side,
             quantity: Quantity(self.quantity.abs()),
-            entry_price: round_trip.entry.average()?,
+            entry_price: round_trip.entry.average?,
             entry_time: round_trip.entry_time,
             mark_price: mark,
             market_value,
@@ -171,7 +186,7 @@ impl Holding {
         instrument: &Instrument,
         reason: Cow<'static, str>,
     ) -> FillEffect {
-        let signed = change.quantity * change.side.sign();
+        let signed = change.side.signed(change.quantity);
         let adds = self.quantity.is_zero() || self.quantity.is_sign_negative() == signed.is_sign_negative();
         if adds {
             return self.add(change, next, instrument, reason);
@@ -191,7 +206,7 @@ impl Holding {
         instrument: &Instrument,
         reason: Cow<'static, str>,
     ) -> FillEffect {
-        let signed = change.quantity * change.side.sign();
+        let signed = change.side.signed(change.quantity);
         let value = instrument.notional(change.price, Quantity(signed)).amount;
         let opens = self.round_trip.is_none();
         if opens {
@@ -236,7 +251,7 @@ impl Holding {
     }
 
     fn reduce(&mut self, change: &Change, instrument: &Instrument, reason: Cow<'static, str>) -> FillEffect {
-        let signed = change.quantity * change.side.sign();
+        let signed = change.side.signed(change.quantity);
         let value = instrument.notional(change.price, Quantity(signed)).amount;
         let held = self.quantity.abs();
         // What leaves takes its share of the cost with it; the last to leave takes all, so nothing is lost to rounding.
@@ -287,8 +302,8 @@ impl Holding {
         scale(&mut self.quantity);
         if let Some(round_trip) = &mut self.round_trip {
             scale(&mut round_trip.peak_quantity);
-            scale(&mut round_trip.entry.quantity);
-            scale(&mut round_trip.exit.quantity);
+            round_trip.entry.scale(scale);
+            round_trip.exit.scale(scale);
         }
     }
 }
@@ -314,8 +329,8 @@ impl RoundTrip {
             side: self.side,
             quantity: Quantity(self.peak_quantity),
             entry_time: self.entry_time,
-            entry_price: self.entry.average().unwrap_or_default(),
-            exit_price: exit_time.and_then(|_| self.exit.average()),
+            entry_price: self.entry.average.unwrap_or_default(),
+            exit_price: exit_time.and_then(|_| self.exit.average),
             exit_time,
             fees: Money::new(self.fees, instrument.quote()),
             pnl,

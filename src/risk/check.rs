@@ -1,7 +1,7 @@
 //! The check that every order passes before it is sent.
 
 use crate::exchange::Models;
-use crate::model::{Instrument, InstrumentId, Money, Quantity, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, Quantity, Side, Timestamp};
 use crate::order::{DenyReason, Order, OrderEvent, OrderPurpose, OrderStatus};
 use crate::portfolio::Account;
 use rust_decimal::Decimal;
@@ -68,7 +68,7 @@ impl OrderCheck<'_> {
             });
         }
         let held = self.account.holding(self.id).quantity();
-        let reduces = !held.is_zero() && (held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
+        let reduces = !held.is_zero() && (held.is_sign_negative() == (order.side == Side::Buy));
         if order.only_reduces() {
             // Whether a request to reduce has something to reduce is for the exchange to say.
             return if reduces || order.purpose == OrderPurpose::Manual {

@@ -1,7 +1,7 @@
 //! How much.
 
 use crate::analytics::TradeRecord;
-use crate::model::{Instrument, Money, Price, Quantity};
+use crate::model::{Instrument, Money, Price, Quantity, decimal};
 use crate::order::DenyReason;
 use crate::strategy::{KellyRule, SizeRule};
 use rust_decimal::{Decimal, prelude::FromPrimitive};
@@ -49,7 +49,7 @@ pub fn size(
         volatility,
         record,
     } = *inputs;
-    let unit = price.0 * instrument.multiplier();
+    let unit = || price.0 * instrument.multiplier();
     let undefined = |what: &str, value: String| DenyReason::Undefined {
         what: what.to_owned(),
         value,
@@ -57,10 +57,15 @@ pub fn size(
     let share = |percent: f64| {
         Decimal::from_f64(percent / 100.0).ok_or_else(|| undefined("size", percent.to_string()))
     };
-    let equity = equity.amount.max(Decimal::ZERO);
-    // More units than this are no order, and lots of them no decimal.
-    let most = Money::EXACT_BELOW * Decimal::from(1_000_000);
+    let equity = equity.amount;
+    let equity = if equity.is_sign_negative() {
+        Decimal::ZERO
+    } else {
+        equity
+    };
     let over = |value: Option<Decimal>, unit: Decimal| {
+        // More units than this are no order, and lots of them no decimal.
+        let most = Money::EXACT_BELOW * Decimal::from(1_000_000);
         value
             .and_then(|value| value.checked_div(unit))
             .filter(|units| *units <= most)
@@ -69,9 +74,9 @@ pub fn size(
     let headroom = |units: Decimal| instrument.floor_to_lot(units).min(reach());
     let quantity = match rule {
         SizeRule::FixedQuantity(quantity) => instrument.floor_to_lot(*quantity),
-        SizeRule::FixedNotional(notional) => instrument.floor_to_lot(over(Some(*notional), unit)?),
+        SizeRule::FixedNotional(notional) => instrument.floor_to_lot(over(Some(*notional), unit())?),
         SizeRule::PercentOfEquity(percent) => {
-            let units = over(equity.checked_mul(share(*percent)?), unit)?;
+            let units = over(equity.checked_mul(share(*percent)?), unit())?;
             if *percent <= 100.0 {
                 headroom(units)
             } else {
@@ -93,14 +98,14 @@ pub fn size(
             if !(volatility > 0.0 && weight.is_finite()) {
                 return Err(undefined("volatility", volatility.to_string()));
             }
-            headroom(over(equity.checked_mul(share(weight * 100.0)?), unit)?)
+            headroom(over(equity.checked_mul(share(weight * 100.0)?), unit())?)
         }
         SizeRule::Kelly(rule) => {
             let ratio = kelly(rule, &record);
-            headroom(over(equity.checked_mul(share(ratio * 100.0)?), unit)?)
+            headroom(over(equity.checked_mul(share(ratio * 100.0)?), unit())?)
         }
     };
-    if quantity.0 <= Decimal::ZERO {
+    if !decimal::is_positive(quantity.0) {
         return Err(DenyReason::BelowLot {
             lot: Quantity(instrument.lot()),
         });

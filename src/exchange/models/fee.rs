@@ -238,6 +238,11 @@ impl FeeSchedule {
         }
     }
 
+    /// Whether all of it is a share of the value.
+    pub(super) const fn is_share(&self) -> bool {
+        matches!(self, Self::Percent { .. })
+    }
+
     /// Whether what was traded before matters.
     pub(super) const fn has_tiers(&self) -> bool {
         matches!(self, Self::Percent { tiers } if tiers.len() > 1)

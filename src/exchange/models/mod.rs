@@ -96,6 +96,9 @@ impl Models {
     #[must_use]
     pub fn worst_cost(&self, instrument: &Instrument, price: Price, quantity: Quantity) -> Money {
         let notional = instrument.notional(price, quantity);
+        if self.fees.is_share() {
+            return notional * self.worst_rate();
+        }
         let by_quantity = self.worst_fee(instrument, price, quantity) - notional * self.fees.worst_rate();
         let by_quantity = Money::new(by_quantity.amount.max(Decimal::ZERO), instrument.quote());
         notional * self.worst_rate() + by_quantity
@@ -173,7 +176,30 @@ fn is_bps(bps: Decimal) -> bool {
     (Decimal::ZERO..=Decimal::from(5_000)).contains(&bps)
 }
 
-/// Basis points as a share.
+/// Basis points as a share: the point moved four places, which costs a fraction of a division.
 fn share_of_bps(bps: Decimal) -> Decimal {
-    bps / Decimal::from(10_000)
+    const PLACES: u32 = 4;
+    let mut share = bps;
+    match share.set_scale(bps.scale() + PLACES) {
+        Ok(()) => share.normalize(),
+        Err(_) => bps / Decimal::from(10_u32.pow(PLACES)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn basis_points_are_a_ten_thousandth(units in 0..=5_000_000_000_000_i64, scale in 0..=28_u32) {
+            let bps = Decimal::new(units, scale);
+            let quotient = bps / Decimal::from(10_000);
+            // To the last digit, and with as many of them.
+            prop_assert_eq!(share_of_bps(bps).normalize().serialize(), quotient.normalize().serialize());
+            prop_assume!(is_bps(bps) && scale <= 20);
+            prop_assert_eq!(share_of_bps(bps).serialize(), quotient.serialize());
+        }
+    }
 }
