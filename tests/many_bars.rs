@@ -4,7 +4,8 @@
 use papertape::engine::{Command, FillPreset};
 use papertape::engine::{Engine, EngineConfig, Event, ExecutionConfig, Input};
 use papertape::exchange::LatencyModel;
-use papertape::market::{Bar, Bars, MarketEvent};
+use papertape::market::{Bar, Bars, CalendarId, MarketEvent};
+use papertape::model::Timestamp;
 use papertape::testkit::{arbitrary_bars, config, decimal};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -34,7 +35,7 @@ const ORDERS: [&str; 5] = [
     "{type: stop, stop_price: close + 2, time_in_force: day}",
     "{type: trailing_stop, trail: 2%}",
 ];
-const RISKS: [&str; 8] = [
+const RISKS: [&str; 12] = [
     "{size: {method: fixed_quantity, value: 2}}",
     "{size: {method: percent_of_equity, value: 95}, stop_loss: 8}",
     "{size: {method: percent_of_equity, value: 50}, take_profit: 2%, trailing_stop: 12, cooldown: 5}",
@@ -43,23 +44,53 @@ const RISKS: [&str; 8] = [
     "{size: {method: fixed_quantity, value: 9}, max_drawdown: 90%}",
     "{size: {method: risk_percent, value: 1}, stop_loss: 1%}",
     "{size: {method: fixed_quantity, value: 1}, stop_loss: 'bars_in_trade + 5'}",
+    "{size: {method: fixed_quantity, value: 2}, take_profit: [{at: 1%, close: 50%}, {at: 3, close: 25%}, {at: 6}], stop_loss: 2%}",
+    "{size: {method: fixed_quantity, value: 2}, flatten_before_close: 20m, max_entries: 3}",
+    "{size: {method: volatility_target, value: 20%, lookback: 4}}",
+    "{size: {method: percent_of_equity, value: 30}, flatten_before_close: 3h, stop_loss: 1%, max_drawdown: 90%}",
 ];
+/// Markets that never close, and such whose sessions end.
+const CALENDARS: [CalendarId; 3] = [CalendarId::Always, CalendarId::UsEquities, CalendarId::CmeGlobex];
+/// What entries bring beside their conditions: one at a time, several, and such as add to what is held.
+const ADDITIONS: [&str; 5] = [
+    "",
+    "",
+    ", max_entries: 3",
+    ", add: {after_gain: 2, max: 2}",
+    ", add: {long: close < open, short: close > open, max: 3, size: {method: fixed_quantity, value: 1}}",
+];
+/// What closes parts of a position before the exit that closes all of it.
+const PARTS: [&str; 4] = ["", "", "close: 50%", "close: 1, max_exits: 3"];
 
 /// A strategy, what its orders meet, and a market with gaps.
 fn case() -> impl Strategy<Value = (EngineConfig, Bars)> {
     let condition = || select(&CONDITIONS[..]);
     let rules = (condition(), condition(), condition(), condition());
     let trade = (select(&ORDERS[..]), select(&ORDERS[..]), select(&RISKS[..]));
-    let setting = (select(&["1m", "3m", "15m"][..]), 0..4_usize, 0..2_u32);
+    let scaling = (select(&ADDITIONS[..]), select(&PARTS[..]), condition());
+    let setting = (
+        select(&["1m", "3m", "15m"][..]),
+        0..4_usize,
+        0..2_u32,
+        select(&CALENDARS[..]),
+    );
     let bars = (arbitrary_bars(2..400), 2..40_usize, 1..2_000_i64);
-    (rules, trade, setting, bars).prop_map(|(rules, trade, setting, (bars, missing, minutes))| {
+    (rules, trade, scaling, setting, bars).prop_map(|(rules, trade, scaling, setting, market)| {
         let ((long, short, exit_long, exit_short), (entry, exit, risk)) = (rules, trade);
-        let (timeframe, execution, credit) = setting;
+        let ((timeframe, execution, credit, calendar), (bars, missing, minutes)) = (setting, market);
+        let (addition, part, when) = scaling;
+        let part = match part {
+            "" => String::new(),
+            part => format!("{{name: part, long: '{when}', short: '{when}', {part}}}, "),
+        };
         let yaml = format!(
-            "name: random\nsymbols: [BTC/USDT]\ntimeframe: {timeframe}\nentry: {{long: '{long}', short: '{short}'}}\n\
-             exit: {{long: '{exit_long}', short: '{exit_short}'}}\norders: {{entry: {entry}, exit: {exit}}}\nrisk: {risk}\n"
+            "name: random\nsymbols: [BTC/USDT]\ntimeframe: {timeframe}\n\
+             entry: {{long: '{long}', short: '{short}'{addition}}}\n\
+             exit: [{part}{{name: whole, long: '{exit_long}', short: '{exit_short}'}}]\n\
+             orders: {{entry: {entry}, exit: {exit}}}\nrisk: {risk}\n"
         );
         let mut config = config(&yaml);
+        config.instrument = config.instrument.with_calendar(calendar);
         config.execution = ExecutionConfig::percent(decimal("0.0002"), decimal("0.00075"), decimal("1.5"));
         match execution {
             1 => config.execution = FillPreset::Pessimistic.apply(&config.execution),
@@ -74,10 +105,15 @@ fn case() -> impl Strategy<Value = (EngineConfig, Bars)> {
         if credit == 1 {
             config.account.credit_rate = decimal("0.05");
         }
+        // A Thursday with the exchanges open, two weeks before Easter, and daylight saving between.
+        let morning = Timestamp::parse("2024-03-07T18:00:00Z").unwrap_or_default();
+        let shift = morning.since(bars.open_time.first().copied().unwrap_or_default());
         // Nights, and single bars that are not there.
         let kept = bars.iter().enumerate().filter(|(index, _)| index % missing != 1);
         let bars = kept.map(|(index, bar)| Bar {
-            open_time: bar.open_time.plus_nanos((index / 90) as i64 * minutes * 60_000_000_000),
+            open_time: bar
+                .open_time
+                .plus_nanos(shift + (index / 90) as i64 * minutes * 60_000_000_000),
             ..bar
         });
         (config, bars.collect())

@@ -4,6 +4,7 @@ use super::{Canceled, MarketData, PROGRESS_EVERY};
 use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, Sink};
 use crate::market::{MarketEvent, actions_within};
 use crate::model::{InstrumentId, Timeframe, Timestamp};
+use crate::strategy::SharedColumns;
 use std::ops::Range;
 
 /// Which bars a run trades, and which its indicators see before.
@@ -56,11 +57,12 @@ impl Span {
 
 /// Runs the engine over a span of the data, inside of which the span lies: the bars before as history, start, every bar
 /// with the actions that come before it, finish. `keep_going` is asked every few thousand bars, and ends the run by
-/// answering `false`.
+/// answering `false`. Runs over the same span may share the results of their indicators.
 pub(super) fn run_span<S: Sink>(
     config: EngineConfig,
     data: MarketData<'_>,
     span: &Span,
+    shared: Option<&SharedColumns>,
     sink: &mut S,
     keep_going: &dyn Fn() -> bool,
 ) -> Result<Engine, Canceled> {
@@ -71,6 +73,9 @@ pub(super) fn run_span<S: Sink>(
         engine.process_into(&Input::History(InstrumentId::PRIMARY, bar), sink);
     }
     let live = bars.slice(span.live.clone());
+    if let Some(shared) = shared {
+        engine.share_columns(shared, live.len());
+    }
     let (Some(first), Some(last)) = (live.open_time.first(), live.open_time.last()) else {
         return Ok(engine);
     };
@@ -94,6 +99,9 @@ pub(super) fn run_span<S: Sink>(
         let to = from + live.open_time[from..most].partition_point(is_before);
         engine.process_bars(live.slice(from..to), sink);
         from = to;
+    }
+    if let Some(shared) = shared {
+        engine.leave_columns(shared);
     }
     for action in actions {
         engine.process_into(&Input::market(MarketEvent::from(action.clone())), sink);

@@ -295,7 +295,7 @@ impl Stitch {
             curve: Vec::new(),
             held: BTreeMap::new(),
         };
-        let engine = run_span(config, data, &span, &mut sink, &|| !workers.is_canceled()).ok()?;
+        let engine = run_span(config, data, &span, None, &mut sink, &|| !workers.is_canceled()).ok()?;
         workers.finished(best);
         self.metrics = sink.metrics;
         self.curve.append(&mut sink.curve);

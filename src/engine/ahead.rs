@@ -2,7 +2,7 @@
 
 use crate::market::{Bar, BarAggregator, BarSlice, Bars};
 use crate::model::Timeframe;
-use crate::strategy::{Columns, PositionView, Program, Rules};
+use crate::strategy::{Columns, PositionView, Program, Rules, SharedColumns};
 use std::ops::Range;
 
 /// The rows of a block of base bars: what the rules will say at each close, as far as it follows from the market alone.
@@ -18,6 +18,10 @@ pub(super) struct Ahead {
     closed: Vec<usize>,
     /// For each row whether a condition holds.
     holds: Vec<bool>,
+    /// For each base bar whether its rules have something to do; empty where each base bar is a row of its own.
+    stirs: Vec<bool>,
+    /// What the program showed before the block.
+    before: Vec<f64>,
     /// How many rows the block has, how many of them are passed, and up to which one the program shows them.
     rows: usize,
     next: usize,
@@ -34,10 +38,22 @@ impl Ahead {
             bars: Bars::with_capacity(rows),
             closed: Vec::with_capacity(rows),
             holds: Vec::with_capacity(rows),
+            stirs: Vec::with_capacity(rows),
+            before: Vec::new(),
             rows: 0,
             next: 0,
             shown: 0,
         })
+    }
+
+    /// Shares results of the program, which has seen no bar yet, with others that go over the same at most `bars` bars.
+    pub(super) fn share(&mut self, program: &Program, shared: &SharedColumns, bars: usize) {
+        self.columns.share(program, shared, bars);
+    }
+
+    /// Leaves to others what was computed, when all bars are taken.
+    pub(super) fn leave(&mut self, shared: &SharedColumns) {
+        self.columns.leave(shared);
     }
 
     /// How many base bars a block may have.
@@ -56,25 +72,36 @@ impl Ahead {
     ) {
         self.bars.clear();
         self.closed.clear();
+        self.stirs.clear();
         let is_same = aggregator.timeframe() == base && aggregator.current().is_none();
         let bars = if is_same {
             block
         } else {
             for bar in block.iter() {
                 let closed = aggregator.push_bar(&bar, base);
+                // One that had waited for its end closes before this bar meets anything.
+                self.stirs.push(closed.earlier.is_some());
                 let closed = [closed.earlier, closed.completed].into_iter().flatten();
                 closed.for_each(|bar| self.bars.push(bar));
                 self.closed.push(self.bars.len());
             }
             self.bars.slice(0..self.bars.len())
         };
+        program.show_into(&mut self.before);
         program.on_bars(bars, &mut self.columns);
+        // A program that took many bars shows the last of them. Until the first closes, what counts is what was before: what
+        // was decided then may ask for it when it fills.
+        program.show(&self.before);
         self.rows = bars.len();
         self.next = 0;
-        // A program that took many bars shows the last of them.
-        self.shown = self.rows;
+        self.shown = 0;
         self.columns
             .any_holds(rules.conditions(), self.rows, &mut self.holds);
+        let mut row = 0;
+        for (stirs, closed) in self.stirs.iter_mut().zip(&self.closed) {
+            *stirs |= self.holds[row..*closed].contains(&true);
+            row = *closed;
+        }
     }
 
     /// The rows that close with the base bar at `index` of the block.
@@ -88,14 +115,47 @@ impl Ahead {
     }
 
     /// How many of `most` base bars from `index` on bring the rules nothing to do: no condition holds, for an account that
-    /// holds nothing, or no bar of the strategy closes.
+    /// holds nothing.
     pub(super) fn quiet(&self, index: usize, most: usize) -> usize {
-        let found = if self.is_bar_by_bar() {
-            self.holds[index..index + most].iter().position(|holds| *holds)
+        let stirs = if self.is_bar_by_bar() {
+            &self.holds
         } else {
-            (index..index + most).position(|index| !self.rows_of(index).is_empty())
+            &self.stirs
         };
-        found.unwrap_or(most)
+        let some = &stirs[index..index + most];
+        some.iter().position(|stirs| *stirs).unwrap_or(most)
+    }
+
+    /// How many of the strategy's bars close with quiet base bars from `from` up to `to`.
+    pub(super) fn closing(&self, from: usize, to: usize) -> usize {
+        match from < to {
+            true => self.rows_of(to - 1).end - self.rows_of(from).start,
+            false => 0,
+        }
+    }
+
+    /// How many of `most` base bars from `index` on come before more than so many of the strategy's bars have closed.
+    pub(super) fn within_closes(&self, index: usize, most: usize, closes: usize) -> usize {
+        if closes >= most {
+            return most;
+        }
+        let fits = |count: &usize| self.closing(index, index + count) <= closes;
+        (1..=most).take_while(fits).count()
+    }
+
+    /// The bar of the strategy that the quiet base bar at `index` completes, which is `bar` itself where each is one.
+    pub(super) fn completed(&self, index: usize, bar: Bar) -> Option<Bar> {
+        if self.is_bar_by_bar() {
+            return Some(bar);
+        }
+        let row = self.rows_of(index);
+        self.bars.get(row.start).filter(|_| !row.is_empty())
+    }
+
+    /// The first base bar below `to` after the last that completes a bar of the strategy.
+    pub(super) fn begun(&self, from: usize, to: usize) -> usize {
+        let is_open = |index: &usize| self.rows_of(*index).is_empty();
+        to - (from..to).rev().take_while(is_open).count()
     }
 
     /// Whether each base bar is one of the strategy's.
@@ -127,12 +187,12 @@ impl Ahead {
         true
     }
 
-    /// Shows the last row, when it was passed without a look: with nothing held, or nothing that follows from it.
-    pub(super) fn show_last(&mut self, program: &mut Program, block: BarSlice<'_>) {
-        if self.shown < self.rows {
-            let bar = block.bar(block.len() - 1);
-            program.show_row(&self.columns, self.rows - 1, &bar, &PositionView::FLAT);
-            self.shown = self.rows;
+    /// Shows the last of the rows passed so far, if nobody has looked at it: with nothing held, or nothing that follows
+    /// from it.
+    pub(super) fn show_passed(&mut self, program: &mut Program, bar: &Bar) {
+        if self.next > 0 && self.shown != self.next {
+            program.show_row(&self.columns, self.next - 1, bar, &PositionView::FLAT);
+            self.shown = self.next;
         }
     }
 }

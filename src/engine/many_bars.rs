@@ -7,9 +7,10 @@
 use super::ahead::Ahead;
 use super::{Engine, EventKind, Input, Mark, SessionState, Sink};
 use crate::exchange::Sleep;
-use crate::market::{Bar, BarSlice, MarketEvent};
+use crate::market::{Bar, BarAggregator, BarSlice, MarketEvent};
 use crate::model::{InstrumentId, Timeframe, Timestamp};
 use crate::portfolio::ValueModel;
+use crate::strategy::SharedColumns;
 use std::mem::ManuallyDrop;
 
 impl Engine {
@@ -41,6 +42,31 @@ impl Engine {
         self.desks[0].ahead = Some(ahead);
     }
 
+    /// Shares the results of indicators with other engines. All of them must take the same at most `bars` bars of the
+    /// strategy's instrument, by [`Engine::process_bars`] alone and from the first, and be thrown away after them: what an
+    /// indicator would remember of bars that somebody else computed is not known.
+    pub(crate) fn share_columns(&mut self, shared: &SharedColumns, bars: usize) {
+        let is_alone = self.together.is_none() && self.inputs == 0;
+        if let ([desk], true) = (&mut self.desks[..], is_alone) {
+            let room = Ahead::new(&desk.program).map(Box::new);
+            desk.ahead = room.map(|mut ahead| {
+                ahead.share(&desk.program, shared, bars);
+                ahead
+            });
+        }
+    }
+
+    /// Leaves to others what was computed for [`Engine::share_columns`], when all bars are taken.
+    pub(crate) fn leave_columns(&mut self, shared: &SharedColumns) {
+        let is_under_way = !self.state.is_final();
+        if let (Some(ahead), true) = (
+            self.desks.first_mut().and_then(|desk| desk.ahead.as_mut()),
+            is_under_way,
+        ) {
+            ahead.leave(shared);
+        }
+    }
+
     fn process_bar<S: Sink>(&mut self, bar: Bar, sink: &mut S) {
         // A bar has nothing to drop, which the compiler cannot see through the other events.
         self.process_into(&ManuallyDrop::new(Input::market(MarketEvent::Bar(bar))), sink);
@@ -63,8 +89,10 @@ impl Engine {
             ahead.skip(index, next);
             index = next;
             if index < block.len() {
+                let bar = block.bar(index);
+                ahead.show_passed(&mut self.desks[0].program, &bar);
                 self.desks[0].ahead = Some(ahead);
-                self.process_bar(block.bar(index), sink);
+                self.process_bar(bar, sink);
                 let Some(back) = self.desks[0].ahead.take() else {
                     unreachable!("it is lent for one bar");
                 };
@@ -72,7 +100,9 @@ impl Engine {
                 index += 1;
             }
         }
-        ahead.show_last(&mut self.desks[0].program, block);
+        if let Some(last) = block.len().checked_sub(1) {
+            ahead.show_passed(&mut self.desks[0].program, &block.bar(last));
+        }
         ahead
     }
 
@@ -90,10 +120,13 @@ impl Engine {
         let mut index = from;
         while index < block.len() {
             let some = block.slice(index..block.len().min(index + AT_ONCE));
-            let closes = limits.closes.saturating_sub(index - from);
-            let wanted = ahead.quiet(index, some.len()).min(closes);
+            let closes = limits.closes.saturating_sub(ahead.closing(from, index));
+            let wanted = ahead.quiet(index, ahead.within_closes(index, some.len(), closes));
             let lasting = limits.lasting(some.slice(0..wanted));
-            let passed = self.pass_some(some.slice(0..lasting), &limits, ahead.is_bar_by_bar(), sink);
+            if lasting == 0 {
+                break;
+            }
+            let passed = self.pass_some(some.slice(0..lasting), index, &limits, ahead, sink);
             index += passed;
             if passed < some.len() {
                 break;
@@ -102,13 +135,14 @@ impl Engine {
         index
     }
 
-    /// Passes bars that touch no limit up to the first on which somebody finds something; says how many they were. What
-    /// every bar changes is done column by column, so that it stays in registers.
+    /// Passes bars of the block from `from` on that touch no limit up to the first on which somebody finds something; says
+    /// how many they were. What every bar changes is done column by column, so that it stays in registers.
     fn pass_some<S: Sink>(
         &mut self,
         bars: BarSlice<'_>,
+        from: usize,
         limits: &Limits,
-        is_bar_by_bar: bool,
+        ahead: &Ahead,
         sink: &mut S,
     ) -> usize {
         let mut room = [0.0; AT_ONCE];
@@ -119,9 +153,14 @@ impl Engine {
         let (watch, protection) = loop {
             let (mut watch, mut protection) = (self.watch, self.protection);
             let mut count = equity.len();
-            if is_bar_by_bar {
+            if ahead.is_bar_by_bar() {
                 count = quiet(&mut watch, bars.close[..count].iter(), |watch, close| {
                     watch.on_close(*close).is_none()
+                });
+            } else {
+                let closes = (from..).zip(&bars.close[..count]);
+                count = quiet(&mut watch, closes, |watch, (index, close)| {
+                    ahead.closing(index, index + 1) == 0 || watch.on_close(*close).is_none()
                 });
             }
             count = quiet(&mut watch, equity[..count].iter(), |watch, equity| {
@@ -152,10 +191,10 @@ impl Engine {
             self.chain.fold_all(bars.close, equity);
         }
         if S::READS_MARKET {
-            self.tell(bars, equity, limits, is_bar_by_bar, sink);
+            self.tell((bars, from), equity, limits, ahead, sink);
         } else {
-            let each = if is_bar_by_bar { 2 } else { 1 };
-            self.chain.number_all(each * bars.len() as u64);
+            let told = bars.len() + ahead.closing(from, from + bars.len());
+            self.chain.number_all(told as u64);
         }
         for ((open_time, price), equity) in bars.open_time.iter().zip(bars.close).zip(equity) {
             sink.mark(Mark {
@@ -166,21 +205,21 @@ impl Engine {
         }
         self.inputs += bars.len() as u64;
         self.reach(base.close_of(bars.open_time[last]));
-        self.keep(bars, is_bar_by_bar);
+        self.keep(bars, from, ahead);
         bars.len()
     }
 
     /// Tells the market events of quiet bars.
     fn tell<S: Sink>(
         &mut self,
-        bars: BarSlice<'_>,
+        (bars, from): (BarSlice<'_>, usize),
         equity: &[f64],
         limits: &Limits,
-        is_bar_by_bar: bool,
+        ahead: &Ahead,
         sink: &mut S,
     ) {
         let timeframe = self.config.strategy.timeframe;
-        for (bar, equity) in bars.iter().zip(equity) {
+        for (index, (bar, equity)) in (from..).zip(bars.iter().zip(equity)) {
             let time = limits.base.close_of(bar.open_time);
             self.emit_market(time, sink, || EventKind::Mark {
                 price: bar.close,
@@ -190,7 +229,7 @@ impl Engine {
                 optimistic: None,
                 pessimistic: None,
             });
-            if is_bar_by_bar {
+            if let Some(bar) = ahead.completed(index, bar) {
                 let time = timeframe.close_of(bar.open_time);
                 self.emit_market(time, sink, || EventKind::Bar {
                     instrument: InstrumentId::PRIMARY,
@@ -228,17 +267,17 @@ impl Engine {
             others: self.cached.others,
             value: held.value,
             holds: held.quantity != 0.0,
-            closes: if ahead.is_bar_by_bar() {
-                self.desks[0].closes_to_pass()
-            } else {
-                // None of the bars that are passed closes one of the strategy's.
-                usize::MAX
+            closes: match self.desks[0].lives.is_empty() {
+                true => usize::MAX,
+                false if ahead.is_bar_by_bar() => self.desks[0].closes_to_pass(),
+                // Where an order ended between two closes, the next close forgets it.
+                false => 0,
             },
         })
     }
 
-    /// What the market and the desk keep of quiet bars.
-    fn keep(&mut self, bars: BarSlice<'_>, is_bar_by_bar: bool) {
+    /// What the market and the desk keep of quiet bars, the first of which is at `from` of the block.
+    fn keep(&mut self, bars: BarSlice<'_>, from: usize, ahead: &Ahead) {
         let base = self.config.base_timeframe;
         let market = self.market_mut(InstrumentId::PRIMARY);
         market.last_price = bars.close.last().copied();
@@ -246,16 +285,19 @@ impl Engine {
             bars.iter().for_each(|bar| market.conditions.on_bar(&bar, base));
         }
         let desk = &mut self.desks[0];
-        if is_bar_by_bar {
-            let closed = bars.len() as u32;
-            desk.cooldown_left = desk.cooldown_left.saturating_sub(closed);
-            desk.age(closed);
-            if desk.held.quantity != 0.0 {
-                desk.bars_in_trade += closed;
+        let to = from + bars.len();
+        let closed = ahead.closing(from, to) as u32;
+        desk.cooldown_left = desk.cooldown_left.saturating_sub(closed);
+        desk.age(closed);
+        if desk.held.quantity != 0.0 {
+            desk.bars_in_trade += closed;
+        }
+        if !ahead.is_bar_by_bar() {
+            let begun = ahead.begun(from, to);
+            if closed > 0 {
+                desk.strategy_bars = BarAggregator::new(desk.strategy_bars.timeframe());
             }
-        } else {
-            for bar in bars.iter() {
-                // None of them closes: those that do are not quiet.
+            for bar in bars.slice(begun - from..bars.len()).iter() {
                 desk.strategy_bars.push_bar(&bar, base);
             }
         }

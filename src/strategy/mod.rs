@@ -38,6 +38,7 @@ mod yaml;
 pub use compile::compile_expressions;
 pub use condition::ParamCondition;
 pub use problem::Problem;
+pub(crate) use program::SharedColumns;
 pub use program::{Columns, ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{
     DisplayRule, Distance, EntryRule, ExitRule, KellyRule, OrderRule, OrderRuleKind, PartRule,

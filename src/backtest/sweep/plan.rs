@@ -6,6 +6,7 @@ use super::{
 use crate::analytics::Metrics;
 use crate::api::{RunFacts, SweepContext, SweepReport};
 use crate::backtest::{MarketData, Span};
+use crate::strategy::SharedColumns;
 use std::fmt;
 use std::ops::Range;
 
@@ -52,6 +53,7 @@ impl Hunt {
         workers: &dyn Workers,
     ) -> Vec<Trial> {
         let span = Span::cold(live);
+        let shared = SharedColumns::default();
         let keep_going = || !workers.is_canceled();
         let mut trials = Vec::new();
         while keep_going() {
@@ -63,7 +65,8 @@ impl Hunt {
                 batch.retain(|params| constraint.allows(setting, params));
             }
             let done = workers.run(batch.len(), &|index| {
-                let trial = setting.run(batch.get(index)?, data, &span, &keep_going)?;
+                let trial =
+                    setting.run_sharing(batch.get(index)?, data, &span, Some(&shared), &keep_going)?;
                 workers.finished(&trial);
                 Some(trial)
             });

@@ -5,7 +5,7 @@ use crate::backtest::overfitting::ReturnDigest;
 use crate::backtest::span::{Deaf, run_span};
 use crate::backtest::{MarketData, Span};
 use crate::engine::{Engine, EngineConfig};
-use crate::strategy::{Problem, StrategySpec};
+use crate::strategy::{Problem, SharedColumns, StrategySpec};
 
 /// What stays the same over all combinations: the strategy as written, and the market, the costs and the capital with
 /// which it runs.
@@ -43,10 +43,22 @@ impl Setting {
         span: &Span,
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Trial> {
+        self.run_sharing(params, data, span, None, keep_going)
+    }
+
+    /// The same, the results of indicators shared with other combinations over the same bars.
+    pub(super) fn run_sharing(
+        &self,
+        params: &Params,
+        data: MarketData<'_>,
+        span: &Span,
+        shared: Option<&SharedColumns>,
+        keep_going: &dyn Fn() -> bool,
+    ) -> Option<Trial> {
         let score = match self.configure(params) {
             Err(problems) => Err(problems.into_iter().map(|problem| problem.message).collect()),
             Ok(config) => Ok(Score::of(
-                &run_span(config, data, span, &mut Deaf, keep_going).ok()?,
+                &run_span(config, data, span, shared, &mut Deaf, keep_going).ok()?,
             )),
         };
         Some(Trial {

@@ -2,6 +2,7 @@
 
 use super::op::{Context, Op, Slot, TRUE};
 use super::rows::Rows;
+use super::shared::{SharedColumns, Source};
 use super::{Block, ConditionSlot, Frame, NumberSlot, PositionView, Program};
 use crate::market::{Bar, BarSlice, Bars};
 use crate::model::Timeframe;
@@ -41,6 +42,10 @@ pub struct Columns {
     root: BlockColumns,
     /// The steps, by their place in the root block, whose results follow from the position.
     of_position: Vec<usize>,
+    /// How each step of the root block comes by its results, where they are shared with other programs.
+    sources: Vec<Source>,
+    /// How many bars the program has taken, where results are shared.
+    taken: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -85,7 +90,26 @@ impl Columns {
         Some(Self {
             root: BlockColumns::new(root, rows),
             of_position,
+            sources: Vec::new(),
+            taken: 0,
         })
+    }
+
+    /// Shares results with other programs: `program`, which has seen no bar yet, goes over the same at most `rows` bars as
+    /// those. It must take all of them by these columns, for what it reads it does not remember.
+    pub(crate) fn share(&mut self, program: &Program, shared: &SharedColumns, rows: usize) {
+        self.sources = shared.sources(program, rows);
+        self.taken = 0;
+    }
+
+    #[cfg(test)]
+    pub(super) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Leaves to others what was computed, when all bars are taken.
+    pub(crate) fn leave(&mut self, shared: &SharedColumns) {
+        shared.keep(std::mem::take(&mut self.sources));
     }
 
     /// How many rows fit.
@@ -162,8 +186,20 @@ impl Program {
     /// When there are more bars than rows, or the columns are another program's.
     pub fn on_bars(&mut self, bars: BarSlice<'_>, columns: &mut Columns) {
         if !bars.is_empty() {
-            self.root.step_rows(bars, &mut columns.root);
+            let shared = (&mut columns.sources[..], columns.taken);
+            self.root.step_rows(bars, &mut columns.root, shared);
+            columns.taken += bars.len();
         }
+    }
+
+    /// Puts what it shows into `values`.
+    pub(crate) fn show_into(&self, values: &mut Vec<f64>) {
+        values.clone_from(&self.root.values);
+    }
+
+    /// Shows what [`Program::show_into`] gave, until it takes another bar.
+    pub(crate) fn show(&mut self, values: &[f64]) {
+        self.root.values.copy_from_slice(values);
     }
 
     /// Shows what a row of the columns says, as [`Program::on_bar`] would have with this bar and this position.
@@ -196,7 +232,14 @@ impl Block {
             || self.frames.iter().any(Frame::reads_position)
     }
 
-    fn step_rows(&mut self, bars: BarSlice<'_>, into: &mut BlockColumns) {
+    /// Steps over all rows; `shared` says where results of its steps come from or go to, if not nowhere, and how many rows
+    /// were before these.
+    fn step_rows(
+        &mut self,
+        bars: BarSlice<'_>,
+        into: &mut BlockColumns,
+        (sources, before): (&mut [Source], usize),
+    ) {
         let stride = into.stride;
         for (frame, inner) in self.frames.iter_mut().zip(&mut into.frames) {
             frame.step_rows(self.timeframe, bars, inner);
@@ -209,16 +252,28 @@ impl Block {
                 }
             }
         }
+        let mut sources = sources.iter_mut();
         for (out, op) in &mut self.steps {
             let (columns, out) = into.values.split_at_mut(*out as usize * stride);
-            op.step_rows(
-                &Rows {
-                    bars,
-                    columns,
-                    stride,
-                },
-                out,
-            );
+            let rows = Rows {
+                bars,
+                columns,
+                stride,
+            };
+            match sources.next() {
+                None | Some(Source::Own) => op.step_rows(&rows, out),
+                Some(Source::Kept(kept)) => {
+                    for (kept, out) in kept.iter().zip(out.chunks_exact_mut(stride)) {
+                        out[..bars.len()].copy_from_slice(&kept[before..before + bars.len()]);
+                    }
+                }
+                Some(Source::Left(_, left)) => {
+                    op.step_rows(&rows, out);
+                    for (left, out) in left.iter_mut().zip(out.chunks_exact(stride)) {
+                        left.extend_from_slice(&out[..bars.len()]);
+                    }
+                }
+            }
         }
         for (value, column) in self.values.iter_mut().zip(into.values.chunks_exact(stride)) {
             *value = column[bars.len() - 1];
@@ -243,8 +298,11 @@ impl Frame {
             into.closed.push(into.bars.len());
         }
         if !into.bars.is_empty() {
-            self.block
-                .step_rows(into.bars.slice(0..into.bars.len()), &mut into.columns);
+            self.block.step_rows(
+                into.bars.slice(0..into.bars.len()),
+                &mut into.columns,
+                (&mut [], 0),
+            );
         }
     }
 }

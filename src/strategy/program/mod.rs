@@ -3,8 +3,10 @@
 mod columns;
 pub(crate) mod op;
 mod rows;
+mod shared;
 
 pub use columns::Columns;
+pub(crate) use shared::SharedColumns;
 
 use crate::market::{Bar, BarAggregator};
 use crate::model::{Symbol, Timeframe, Timestamp};

@@ -332,6 +332,46 @@ impl Op {
         [first, second, third].into_iter().flatten()
     }
 
+    /// The same, to be changed.
+    pub(super) fn operands_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        let (first, second, third) = match self {
+            Self::Bar(_) | Self::Position(_) | Self::Price(_) | Self::PricePair(_) | Self::PriceTriple(_) => {
+                (None, None, None)
+            }
+            Self::Negate(x)
+            | Self::Not(x)
+            | Self::Math(_, x)
+            | Self::Truth(x)
+            | Self::History(x, _)
+            | Self::Streak(_, x)
+            | Self::BarsSince(x, _)
+            | Self::Single(x, _)
+            | Self::SinglePair(x, _)
+            | Self::SingleTriple(x, _) => (Some(x), None, None),
+            Self::Binary(_, x, y)
+            | Self::Math2(_, x, y)
+            | Self::Cross(_, x, y, _)
+            | Self::ValueWhen(x, y, _)
+            | Self::Pair(x, y, _) => (Some(x), Some(y), None),
+            Self::Choice(x, y, z) => (Some(x), Some(y), Some(z)),
+        };
+        [first, second, third].into_iter().flatten()
+    }
+
+    /// Whether it is worth more to keep its results than to compute them again.
+    pub(super) const fn is_indicator(&self) -> bool {
+        matches!(
+            self,
+            Self::Single(..)
+                | Self::Pair(..)
+                | Self::Price(_)
+                | Self::SinglePair(..)
+                | Self::SingleTriple(..)
+                | Self::PricePair(_)
+                | Self::PriceTriple(_)
+        )
+    }
+
     /// How many results it gives.
     pub(crate) const fn outputs(&self) -> usize {
         match self {

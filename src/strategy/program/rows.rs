@@ -3,7 +3,7 @@
 
 use super::super::indicator::Single;
 use super::PositionView;
-use super::op::{BarValue, BinaryOp, Op, Slot, TRUE, binary, crossing, finite, truth};
+use super::op::{BarValue, BinaryOp, Cross, Op, Relation, Slot, TRUE, binary, crossing, finite, truth};
 use crate::market::BarSlice;
 
 /// What operations read: bars, and the columns before their own.
@@ -58,10 +58,12 @@ impl Op {
                 }
             }),
             Self::Cross(cross, a, b, before) => {
-                let cross = *cross;
-                zip(rows.read(*a), rows.read(*b), out, |a, b| {
-                    crossing(cross, a, b, before)
-                });
+                let (a, b) = (rows.read(*a), rows.read(*b));
+                match cross {
+                    Cross::Above => cross_rows(a, b, out, before, |a, b| a > b),
+                    Cross::Below => cross_rows(a, b, out, before, |a, b| a < b),
+                    Cross::Either => zip(a, b, out, |a, b| crossing(Cross::Either, a, b, before)),
+                }
             }
             Self::Streak(streak, x) => map(rows.read(*x), out, |x| streak.next(x)),
             Self::BarsSince(condition, since) => map(rows.read(*condition), out, |condition| {
@@ -127,6 +129,35 @@ fn zip(xs: &[f64], ys: &[f64], out: &mut [f64], mut apply: impl FnMut(f64, f64) 
     for ((x, y), out) in xs.iter().zip(ys).zip(out) {
         *out = apply(*x, *y);
     }
+}
+
+/// A cross to one side: `is_beyond` now and not one row before. A row needs no more than the operands of the one before it,
+/// so that the machine does several at once.
+fn cross_rows(
+    a: &[f64],
+    b: &[f64],
+    out: &mut [f64],
+    before: &mut Option<Relation>,
+    is_beyond: impl Fn(f64, f64) -> bool + Copy,
+) {
+    let cross = if is_beyond(1.0, 0.0) {
+        Cross::Above
+    } else {
+        Cross::Below
+    };
+    let (Some(last), Some((first, rest))) = (a.len().checked_sub(1), out.split_first_mut()) else {
+        return;
+    };
+    *first = crossing(cross, a[0], b[0], before);
+    let earlier = a.iter().zip(b);
+    let now = a[1..].iter().zip(&b[1..]);
+    for (out, ((a0, b0), (a, b))) in rest.iter_mut().zip(earlier.zip(now)) {
+        let undefined = a0.is_nan() | b0.is_nan() | a.is_nan() | b.is_nan();
+        let crosses = is_beyond(*a, *b) & !is_beyond(*a0, *b0);
+        *out = if undefined { f64::NAN } else { truth(crosses) };
+    }
+    *before = None;
+    crossing(cross, a[last], b[last], before);
 }
 
 /// One loop for each operator, so that none is asked for inside.
