@@ -73,9 +73,14 @@ fn is_typing() -> bool {
     let name = element.tag_name();
     matches!(name.as_str(), "INPUT" | "TEXTAREA" | "SELECT")
         || element.has_attribute("contenteditable")
-        || document()
-            .query_selector("dialog[open]")
-            .is_ok_and(|dialog| dialog.is_some())
+        || in_dialog()
+}
+
+/// Whether a dialog is open, which then has the keyboard to itself.
+pub(crate) fn in_dialog() -> bool {
+    document()
+        .query_selector("dialog[open]")
+        .is_ok_and(|dialog| dialog.is_some())
 }
 
 #[cfg(test)]

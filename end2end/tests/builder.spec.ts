@@ -123,6 +123,7 @@ test("undo and redo go over both sides", async ({ page }) => {
   await page.keyboard.press("Control+z");
   await page.keyboard.press("Control+z");
   await expect(text(page)).toHaveValue(ODD.replace("volume > 0", "volume > 5"));
+  await expect(page.locator("[data-path]:focus"), "the keyboard stays in the blocks").toHaveCount(1);
   await page.keyboard.press("Control+z");
   await expect(text(page)).toHaveValue(ODD);
   await expect(field(page, "entry.long.1.right")).toHaveValue("0");
@@ -147,7 +148,7 @@ test("a problem shows at its line and at its block, and a wrong value at its fie
 
   await field(page, "entry.long.0.right").fill("sma(close");
   await field(page, "entry.long.0.right").press("Enter");
-  await expect(block(page, "entry.long.0").getByRole("alert")).toContainText("')' is missing");
+  await expect(block(page, "entry.long.0").getByRole("alert")).toContainText("end with ')'");
   await expect(text(page)).toHaveValue(ODD);
 });
 

@@ -37,22 +37,32 @@ struct Load {
 }
 
 /// Every file of the site belongs to one.
-const LOADS: [Load; 2] = [
+const LOADS: [Load; 3] = [
     Load {
         what: "the first load of the dashboard",
         budget: 900_000,
-        holds: |name| !is_engine(name),
+        holds: |name| !is_engine(name) && !is_for_editors(name),
     },
     Load {
         what: "the engine inside the browser",
         budget: 500_000,
         holds: is_engine,
     },
+    Load {
+        what: "what text editors fetch",
+        budget: 10_000,
+        holds: is_for_editors,
+    },
 ];
 
 /// The files that a page fetches when it runs backtests, and not before.
 fn is_engine(name: &str) -> bool {
     ["pkg/engine.js", "pkg/engine_bg.wasm"].contains(&name)
+}
+
+/// The files that no page fetches.
+fn is_for_editors(name: &str) -> bool {
+    name == "strategy.schema.json"
 }
 
 /// A WebAssembly module of the site with its script.

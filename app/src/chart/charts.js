@@ -1,18 +1,14 @@
 // The chart library as the pages use it: of ECharts what is drawn somewhere, and a small owner around each instance.
 // Becomes /pkg/charts.js and is loaded when the first chart is shown.
 
-import { BarChart, CandlestickChart, HeatmapChart, LineChart, ScatterChart } from "echarts/charts";
+import { BarChart, CandlestickChart, LineChart, ScatterChart } from "echarts/charts";
 import {
   AxisPointerComponent,
   DataZoomInsideComponent,
-  DataZoomSliderComponent,
   GridComponent,
   LegendComponent,
-  MarkAreaComponent,
   MarkLineComponent,
-  MarkPointComponent,
   TooltipComponent,
-  VisualMapContinuousComponent,
 } from "echarts/components";
 import { connect, init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
@@ -23,17 +19,12 @@ use([
   CandlestickChart,
   CanvasRenderer,
   DataZoomInsideComponent,
-  DataZoomSliderComponent,
   GridComponent,
-  HeatmapChart,
   LegendComponent,
   LineChart,
-  MarkAreaComponent,
   MarkLineComponent,
-  MarkPointComponent,
   ScatterChart,
   TooltipComponent,
-  VisualMapContinuousComponent,
 ]);
 
 // ── Colours: an option says `var(--gain)`, the canvas gets what the style sheet makes of it now. ────────────────────

@@ -21,6 +21,7 @@ pub(crate) mod table;
 mod tabs;
 mod throttle;
 mod time;
+mod title;
 mod trades;
 
 pub(crate) use backtest_run::{BacktestRun, Progress, ProgressBar, Runner};
@@ -43,4 +44,5 @@ pub(crate) use start::{SPEEDS, Start, TIMEFRAMES};
 pub(crate) use tabs::{Tab, Tabs};
 pub(crate) use throttle::throttled;
 pub(crate) use time::{Time, Zone};
+pub(crate) use title::Title;
 pub(crate) use trades::{TradeLine, trade_columns, trade_line};

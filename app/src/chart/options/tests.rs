@@ -3,6 +3,7 @@ use papertape::api::EquityPoint;
 use papertape::market::Bar;
 use papertape::model::Timestamp;
 use rust_decimal::Decimal;
+use std::collections::BTreeSet;
 
 fn minute(index: i64) -> Timestamp {
     Timestamp::from_secs(1_700_000_000 / 60 * 60 + index * 60)
@@ -215,4 +216,66 @@ fn nothing_to_show_is_still_an_option() {
             assert!(series["id"].is_string() && series["data"].is_array(), "{series}");
         }
     }
+}
+
+/// What of the chart library an option needs, by the names that the library gives its parts.
+fn needed(option: &Value) -> BTreeSet<String> {
+    let mut parts = BTreeSet::new();
+    for series in option["series"].as_array().expect("series") {
+        let kind = series["type"].as_str().expect("a series has a type");
+        parts.insert(format!("{}{}Chart", kind[..1].to_uppercase(), &kind[1..]));
+        for mark in ["markLine", "markPoint", "markArea"] {
+            if series.get(mark).is_some() {
+                parts.insert(format!("M{}Component", &mark[1..]));
+            }
+        }
+    }
+    for zoom in option["dataZoom"].as_array().into_iter().flatten() {
+        let slides = zoom["type"] == "slider";
+        parts.insert(format!(
+            "DataZoom{}Component",
+            if slides { "Slider" } else { "Inside" }
+        ));
+    }
+    for (key, part) in [
+        ("grid", "GridComponent"),
+        ("legend", "LegendComponent"),
+        ("tooltip", "TooltipComponent"),
+        ("visualMap", "VisualMapContinuousComponent"),
+    ] {
+        if option.get(key).is_some() {
+            parts.insert(part.to_owned());
+        }
+    }
+    parts
+}
+
+#[test]
+fn the_library_holds_what_is_drawn_and_nothing_else() {
+    let view = PriceView {
+        bars: bars(3),
+        levels: vec![Level {
+            price: 98.5,
+            kind: LevelKind::Stop,
+            text: "Stop 98.50".to_owned(),
+        }],
+        ..PriceView::default()
+    };
+    let drawn = needed(&parsed(&price(&view)));
+    let mut drawn: BTreeSet<_> = drawn
+        .into_iter()
+        .chain(needed(&parsed(&equity(&EquityCurve::default()))))
+        .collect();
+    // What draws at all, and the cross-hair that tooltips bring with them.
+    drawn.extend(["CanvasRenderer", "AxisPointerComponent"].map(str::to_owned));
+    let (_, listed) = include_str!("../charts.js")
+        .split_once("use([")
+        .expect("what it registers");
+    let (listed, _) = listed.split_once("])").expect("the end of the list");
+    let held: BTreeSet<String> = listed
+        .split(',')
+        .map(|part| part.trim().to_owned())
+        .filter(|part| !part.is_empty())
+        .collect();
+    assert_eq!(held, drawn);
 }

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::field::field_view;
-use leptos::ev::{DragEvent, KeyboardEvent};
+use leptos::ev::{DragEvent, FocusEvent, KeyboardEvent};
 use leptos::prelude::*;
 use papertape::api::{Addition, Block, Edit, FieldKind};
 use wasm_bindgen::JsCast;
@@ -80,8 +80,41 @@ pub(super) fn Blocks(bench: Bench) -> impl IntoView {
             });
         }
     });
+    // A block that is made anew, as undo does it, takes the keyboard with it: it then goes to the block that stands there
+    // now, or to what that was in.
+    let at = StoredValue::new(None::<String>);
+    Effect::new(move || {
+        desk.outline.track();
+        request_animation_frame(move || {
+            let is_lost = document()
+                .active_element()
+                .is_none_or(|it| it.tag_name() == "BODY");
+            if let Some(Some(path)) = at.try_get_value()
+                && is_lost
+            {
+                let mut path = path.as_str();
+                while !path.is_empty() {
+                    if let Some(element) = document().get_element_by_id(&element_id(path)) {
+                        return focus(&element);
+                    }
+                    path = parent(path);
+                }
+            }
+        });
+    });
+    let went = move |event: FocusEvent| {
+        let element = event
+            .target()
+            .and_then(|it| it.dyn_into::<web_sys::Element>().ok());
+        let block = element.and_then(|it| it.closest("[data-path]").ok().flatten());
+        at.set_value(block.and_then(|block| block.get_attribute("data-path")));
+    };
     view! {
-        <div class="blocks" class:stale=move || !desk.outline.with(|outline| outline.editable)>
+        <div
+            class="blocks"
+            class:stale=move || !desk.outline.with(|outline| outline.editable)
+            on:focusin=went
+        >
             <For each=move || sections.get() key=Clone::clone let((path, title, about))>
                 <Section bench path title about />
             </For>

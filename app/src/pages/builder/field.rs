@@ -33,7 +33,8 @@ pub(super) fn field_view(bench: Bench, field: Field) -> AnyView {
     let kind = field.kind.clone();
     let stored = StoredValue::new(field);
     let set = move |text: String| {
-        if text != value.get_untracked() {
+        // The browser may tell of a change while the field is on its way out.
+        if value.try_get_untracked().is_some_and(|value| value != text) {
             stored.with_value(|field| desk.edit(&field.path, change(field, text)));
         }
     };

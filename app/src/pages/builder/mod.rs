@@ -11,8 +11,9 @@ mod reader;
 mod save;
 
 use super::Missing;
-use crate::components::{Frame, Skeleton};
+use crate::components::{Frame, Skeleton, Title};
 use crate::functions::{self, Problem};
+use crate::keyboard::in_dialog;
 use crate::wire::resource;
 use blocks::{Bench, Blocks};
 use catalogue::Catalogue;
@@ -21,7 +22,6 @@ use draft::DraftNote;
 use editor::{Editor, show_line};
 use leptos::ev::KeyboardEvent;
 use leptos::{html, prelude::*};
-use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_params_map, use_query_map};
 use papertape::api::{DatasetInfo, Edit, EditOutcome, Outline};
@@ -117,8 +117,9 @@ fn Workbench(beginning: Beginning) -> impl IntoView {
         Callback::new(move |line| show_line(area, line)),
     );
     let saving = Callback::new(move |()| place.ask(desk));
+    // Heard wherever the keyboard is: after a click beside everything, or after a block has gone, that is nowhere.
     let press = move |event: KeyboardEvent| {
-        if !(event.ctrl_key() || event.meta_key()) {
+        if !(event.ctrl_key() || event.meta_key()) || in_dialog() {
             return;
         }
         match event.key().to_lowercase().as_str() {
@@ -130,6 +131,10 @@ fn Workbench(beginning: Beginning) -> impl IntoView {
         }
         event.prevent_default();
     };
+    Effect::new(move || {
+        let handle = window_event_listener(leptos::ev::keydown, press);
+        on_cleanup(move || handle.remove());
+    });
     let name = Memo::new(move |_| {
         let name = desk
             .outline
@@ -149,8 +154,8 @@ fn Workbench(beginning: Beginning) -> impl IntoView {
             .map(|refused| refused.message)
     };
     view! {
-        <Title text=move || format!("Build {}", name.get()) />
-        <div class="page builder" data-testid="builder" on:keydown=press>
+        <Title text=Signal::derive(move || format!("Build {}", name.get())) />
+        <div class="page builder" data-testid="builder">
             <header class="page-head">
                 <div>
                     <p class="trail"><A href="/strategies">"Strategies"</A>{back}</p>

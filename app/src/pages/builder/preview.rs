@@ -4,6 +4,7 @@ use super::desk::Desk;
 use super::reader;
 use crate::chart::Chart;
 use crate::chart::options::{EquityCurve, equity};
+use crate::components::table::{self, figure, figure_of, words};
 use crate::components::{Change, Field, Frame, Time};
 use crate::format::{self, NONE};
 use crate::functions::Problem;
@@ -62,16 +63,20 @@ pub(super) fn Preview(desk: Desk, datasets: Vec<DatasetInfo>) -> impl IntoView {
         .iter()
         .map(|set| view! { <option value=set.id.clone()>{set.label.clone()}</option> })
         .collect();
+    let none = move || result.with(Option::is_none);
     let state = move || {
         if desk.behind.get() || running.get() {
             "Running"
         } else if !desk.is_sound() {
-            "Waiting: the problems in the text come first. Below is the last run."
+            if none() {
+                "Waiting: the problems in the text come first"
+            } else {
+                "Waiting: the problems in the text come first. Below is the last run."
+            }
         } else {
             "Up to date"
         }
     };
-    let none = move || result.with(Option::is_none);
     view! {
         <Frame title="Backtest" class="preview" aside=move || view! { <p role="status" data-testid="preview-state">{state}</p> }>
             <div class="preview-controls">
@@ -160,37 +165,28 @@ fn Outcome(result: RwSignal<Option<BacktestStatus>>) -> impl IntoView {
                     let price = |price: Option<Price>| {
                         price.map_or_else(|| NONE.to_owned(), |price| format::decimal(price.0, status.price_digits))
                     };
-                    view! {
-                        <tr data-testid="preview-trade">
-                            <th scope="row"><Time at=trade.entry_time /></th>
-                            <td>{format!("{:?}", trade.side).to_lowercase()}</td>
-                            <td class="number">{price(Some(trade.entry_price))}</td>
-                            <td class="number">{price(trade.exit_price)}</td>
-                            <td class="number"><Change value=Signal::stored(pnl) text=Signal::stored(format::signed_number(pnl, digits)) /></td>
-                        </tr>
-                    }
+                    let side = format!("{:?}", trade.side).to_lowercase();
+                    let change = view! { <Change value=Signal::stored(pnl) text=Signal::stored(format::signed_number(pnl, digits)) /> };
+                    let cells = vec![
+                        words("Side", side, None),
+                        figure("Entry price", price(Some(trade.entry_price))),
+                        figure("Exit price", price(trade.exit_price)),
+                        figure_of("Profit", change.into_any()),
+                    ];
+                    view! { <tr data-testid="preview-trade"><th scope="row" class="head"><Time at=trade.entry_time /></th>{cells}</tr> }
                 })
                 .collect();
             if rows.is_empty() {
                 return Some(view! { <p class="quiet">"No trade: the rules never held on these bars."</p> }.into_any());
             }
-            Some(view! {
-                <div class="table-box">
-                    <table>
-                        <caption class="hidden">"The newest trades"</caption>
-                        <thead>
-                            <tr>
-                                <th scope="col">"Entry"</th>
-                                <th scope="col">"Side"</th>
-                                <th scope="col" class="number">"Bought or sold at"</th>
-                                <th scope="col" class="number">"Left at"</th>
-                                <th scope="col" class="number">{format!("Profit, {}", status.currency)}</th>
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
-            }.into_any())
+            let columns = vec![
+                table::text("Newest trades"),
+                table::text("Side"),
+                table::number("Entry price"),
+                table::number("Exit price"),
+                table::number(format!("Profit, {}", status.currency)),
+            ];
+            Some(table::table("cards-on-phone", columns, rows.into_any()))
         })
     };
     view! {

@@ -133,6 +133,8 @@ pub(super) fn Save(desk: Desk, place: Place) -> impl IntoView {
             "Saving"
         } else if place.is_changed(desk) {
             "Not saved"
+        } else if place.slug.with_value(Option::is_none) {
+            "New"
         } else {
             "Saved"
         }

@@ -20,7 +20,9 @@ pub(crate) mod parts {
 }
 
 use super::Missing;
-use crate::components::{Change, FeedMark, MetricList, Skeleton, StateBadge, Tab, Tabs, Time, Watched};
+use crate::components::{
+    Change, FeedMark, MetricList, Skeleton, StateBadge, Tab, Tabs, Time, Title, Watched,
+};
 use crate::format::{self, TimeStyle};
 use crate::functions::{self, Problem};
 use crate::live::{Live, SessionView};
@@ -30,7 +32,6 @@ use charts::Charts;
 use controls::Controls;
 use fills::Fills;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use orders::Orders;
@@ -91,7 +92,7 @@ fn Body(detail: SessionDetail) -> impl IntoView {
     let name = Memo::new(move |_| summary.with(|it| it.name.clone()));
     let chosen = RwSignal::new("positions");
     view! {
-        <Title text=move || name.get() />
+        <Title text=name />
         <div class="page session" data-session=id.to_string()>
             <Head view />
             <StateNote view />
