@@ -330,7 +330,7 @@ impl RoundTrip {
             quantity: Quantity(self.peak_quantity),
             entry_time: self.entry_time,
             entry_price: self.entry.average.unwrap_or_default(),
-            exit_price: exit_time.and_then(|_| self.exit.average),
+            exit_price: exit_time.and(self.exit.average),
             exit_time,
             fees: Money::new(self.fees, instrument.quote()),
             pnl,
