@@ -87,7 +87,8 @@ impl Store {
             ));
         }
         for frame in &block.frames {
-            let whole = bytes(frame);
+            // All but where its results go, which is each program's own.
+            let whole = bytes(&(frame.aggregator, &frame.block));
             for (inner, outer) in &frame.exports {
                 slots[*outer as usize] = Some(self.number("frame", [&whole, &inner.to_le_bytes()]));
             }
