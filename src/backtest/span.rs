@@ -73,6 +73,8 @@ pub(super) fn run_span<S: Sink>(
         engine.process_into(&Input::History(InstrumentId::PRIMARY, bar), sink);
     }
     let live = bars.slice(span.live.clone());
+    // A bar after the others would find indicators that have not seen those.
+    let shared = shared.filter(|_| span.leave.is_none());
     if let Some(shared) = shared {
         engine.share_columns(shared, live.len());
     }
