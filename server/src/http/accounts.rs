@@ -1,11 +1,11 @@
 //! Accounts: open, flatten, begin anew. An account is a session's and has its id.
 
 use super::Api;
-use super::extract::Json;
+use super::extract::{Json, Path};
 use super::problem::Failure;
 use super::sessions::session_id;
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
