@@ -7,6 +7,11 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_EMBED_SITE").is_some() {
         println!("cargo::rerun-if-changed=../target/site");
+        // See docs/decisions/size-of-the-client.md.
+        assert!(
+            env::var_os("CARGO_CFG_ERASE_COMPONENTS").is_some(),
+            "the embedded client finds its way only on pages with erased views: build with `cargo xtask build`"
+        );
     }
     list_strategies();
 }
