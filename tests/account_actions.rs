@@ -418,3 +418,59 @@ fn a_restored_session_goes_on_through_actions() {
     bench.command(Command::Finish);
     assert_eq!(restored.event_hash(), bench.engine.event_hash());
 }
+
+/// Options follow what becomes of the shares that they are on.
+#[test]
+fn a_split_and_a_new_name_take_the_options_along() {
+    let terms = OptionTerms {
+        underlying: "AAPL".parse().expect("a symbol"),
+        strike: Price(decimal("100")),
+        right: OptionRight::Call,
+        expiry: Timestamp::from_secs(3_600),
+        style: ExerciseStyle::American,
+        settlement: OptionSettlement::Cash,
+    };
+    let call = instrument("AAPL1", "0.01", "100").with_kind(InstrumentKind::Option(terms));
+    let mut config = trading(&LONG.replace("value: 10", "value: 2"), call);
+    config.others = vec![instrument("AAPL", "0.01", "1").with_kind(InstrumentKind::Equity)];
+    let mut bench = Bench::with(config);
+    let shares = |bench: &mut Bench, event: MarketEvent| {
+        bench.feed(&Input::Market(InstrumentId(1), event));
+    };
+    bench.flat(2, 8.0);
+    let action = |bench: &Bench, action| MarketEvent::Action(bench.now(), MarketAction::Corporate(action));
+    let split = action(&bench, CorporateAction::Split { ratio: decimal("4") });
+    shares(&mut bench, split);
+    let position = bench.engine.position().expect("a position");
+    assert_eq!(
+        (position.quantity.0, position.entry_price.0),
+        (decimal("8"), decimal("2"))
+    );
+    let to = "FRUIT".parse().expect("a symbol");
+    let renamed = action(&bench, CorporateAction::SymbolChange { to });
+    shares(&mut bench, renamed);
+    let InstrumentKind::Option(terms) = bench.engine.market(InstrumentId::PRIMARY).instrument().kind() else {
+        panic!("it is still an option");
+    };
+    assert_eq!(
+        (terms.strike.0, terms.underlying.as_str()),
+        (decimal("25"), "FRUIT")
+    );
+    // At its expiry it is worth what its underlying is above the new strike, under the new name.
+    let last = papertape::market::Bar {
+        open_time: bench.now(),
+        open: 28.0,
+        high: 28.0,
+        low: 28.0,
+        close: 28.0,
+        volume: 1.0,
+    };
+    shares(&mut bench, MarketEvent::Bar(last));
+    bench
+        .forget()
+        .feed(&Input::market(MarketEvent::Clock(Timestamp::from_secs(4_000))));
+    // 8 contracts of 100 at 28 − 25.
+    let settled = (CashFlowKind::OptionSettlement, decimal("2400"));
+    assert!(flows(&bench.events).contains(&settled), "{:?}", bench.journal());
+    assert_eq!(bench.engine.position(), None);
+}

@@ -4,7 +4,7 @@ use papertape::engine::{
     ComboRequest, Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input, LegRequest,
     OptionModel,
 };
-use papertape::exchange::{DataTier, Fill};
+use papertape::exchange::{DataTier, Fill, TradingStatus};
 use papertape::market::{MarketEvent, Quote};
 use papertape::model::{
     ExerciseStyle, Instrument, InstrumentId, InstrumentKind, OptionRight, OptionSettlement, OptionTerms,
@@ -46,6 +46,10 @@ impl Desk {
             others: vec![call("100"), call("110")],
             ..config(NOTHING)
         };
+        Self::of(config)
+    }
+
+    fn of(config: EngineConfig) -> Self {
         let mut desk = Self {
             engine: Engine::new(config),
             events: Vec::new(),
@@ -232,4 +236,49 @@ fn what_is_no_combination_or_cannot_be_paid_is_refused_and_moves_nothing() {
     assert_eq!(desk.codes()[2], "insufficient_funds");
     assert_eq!(desk.engine.cash(), cash);
     assert_eq!(desk.engine.open_orders().count(), 0);
+}
+
+#[test]
+fn legs_pay_slippage_as_any_taker_and_the_limit_is_judged_by_what_is_paid() {
+    let slipping = || {
+        let mut config = EngineConfig {
+            others: vec![call("100"), call("110")],
+            ..config(NOTHING)
+        };
+        config.execution.slippage = papertape::exchange::SlippageModel::FixedBps { bps: decimal("200") };
+        Desk::of(config)
+    };
+    let mut desk = slipping();
+    desk.order(1, None, TimeInForceWord::Gtc);
+    desk.quotes((5.0, 5.2, 10.0), (2.1, 2.3, 10.0));
+    let prices: Vec<_> = desk
+        .fills()
+        .iter()
+        .map(|fill| (fill.side, fill.price.0))
+        .collect();
+    // 2 % of 2.10 and of 5.20, on ticks of 0.05.
+    assert_eq!(
+        prices,
+        [(Side::Sell, decimal("2.05")), (Side::Buy, decimal("5.35"))]
+    );
+    // 5.20 − 2.10 is within 3.10, 5.35 − 2.05 is not.
+    let mut desk = slipping();
+    desk.order(1, Some("3.10"), TimeInForceWord::Gtc);
+    desk.quotes((5.0, 5.2, 10.0), (2.1, 2.3, 10.0));
+    assert_eq!(desk.fills().len(), 0);
+    desk.quotes((4.8, 5.0, 10.0), (2.1, 2.3, 10.0));
+    assert_eq!(desk.fills().len(), 2, "5.10 less 2.05");
+}
+
+#[test]
+fn a_combination_that_cannot_wait_ends_where_a_leg_does_not_trade() {
+    for word in [TimeInForceWord::Ioc, TimeInForceWord::Fok] {
+        let mut desk = Desk::open();
+        let halted = MarketEvent::Status(Timestamp::from_secs(desk.second), TradingStatus::Halted);
+        desk.feed(Input::Market(InstrumentId(2), halted));
+        desk.order(1, None, word);
+        desk.quotes((5.0, 5.2, 10.0), (2.1, 2.3, 10.0));
+        assert_eq!(desk.fills().len(), 0);
+        assert_eq!(desk.engine.open_orders().count(), 0, "{word:?}");
+    }
 }

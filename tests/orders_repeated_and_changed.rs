@@ -3,8 +3,10 @@
 use papertape::engine::{Command, EngineConfig, Familiar, Input};
 use papertape::exchange::LatencyModel;
 use papertape::market::{CorporateAction, MarketAction, MarketEvent, Quote};
-use papertape::model::{OrderId, OrderLimits, Side};
-use papertape::order::{Amendment, Attached, AttachedLeg, Contingency, Order, OrderList, OrderRequest};
+use papertape::model::{Instrument, OrderId, OrderLimits, Side};
+use papertape::order::{
+    Amendment, Attached, AttachedLeg, Contingency, Order, OrderList, OrderRequest, PostOnlyRequest,
+};
 use papertape::testkit::{Bench, config, decimal};
 use rust_decimal::Decimal;
 
@@ -229,4 +231,122 @@ fn a_split_keeps_what_a_group_has_taken() {
     assert_eq!(quantities(&bench, 2), [decimal("20"), decimal("12")]);
     change_quantity(&mut bench, 2, "20");
     assert_eq!(quantities(&bench, 2), [decimal("20"), decimal("12")]);
+}
+
+/// A market whose smallest order is worth 5.
+fn with_smallest_order(config: &mut EngineConfig) {
+    let instrument = &config.instrument;
+    config.instrument = Instrument::new(
+        instrument.symbol().clone(),
+        instrument.tick(),
+        instrument.lot(),
+        decimal("5"),
+        instrument.multiplier(),
+    )
+    .expect("an instrument");
+}
+
+#[test]
+fn a_change_asks_for_no_less_than_the_smallest_order() {
+    let mut bench = bench(with_smallest_order);
+    place(&mut bench, &limit(Side::Buy, "1", "50").into());
+    bench.flat(1, 100.0);
+    change_quantity(&mut bench, 1, "0.05");
+    assert_eq!(last(&bench), "#1 request refused: below_minimum_notional");
+    assert_eq!(quantities(&bench, 1), [decimal("1"); 2]);
+    change_quantity(&mut bench, 1, "0.1");
+    assert_eq!(quantities(&bench, 1), [decimal("0.1"); 2]);
+}
+
+#[test]
+fn the_smallest_order_is_asked_of_the_order_and_not_of_what_it_opens() {
+    let mut bench = bench(with_smallest_order);
+    place(&mut bench, &OrderRequest::market(Side::Buy, decimal("10")).into());
+    bench.flat(1, 100.0);
+    // Ten of it close, the rest is worth 1.
+    place(
+        &mut bench,
+        &OrderRequest::market(Side::Sell, decimal("10.01")).into(),
+    );
+    bench.flat(1, 100.0);
+    let journal = bench.journal();
+    assert!(
+        journal.contains(&"#2 filled 10 @ 100.00".to_owned()),
+        "{journal:?}"
+    );
+    assert!(!journal.iter().any(|line| line.contains("denied")), "{journal:?}");
+}
+
+#[test]
+fn a_list_that_is_refused_on_arrival_leaves_all_its_names_free() {
+    let mut bench = bench(|config| {
+        config.execution.latency = LatencyModel::Fixed {
+            entry: 1_000_000_000,
+            response: 0,
+        };
+        config.instrument = config.instrument.clone().with_limits(OrderLimits {
+            maximum_open_orders: Some(1),
+            ..OrderLimits::default()
+        });
+    });
+    let list = OrderList {
+        contingency: Contingency::Oto,
+        orders: vec![
+            named("entry", limit(Side::Buy, "1", "80")),
+            named("target", limit(Side::Sell, "1", "120")),
+        ],
+    };
+    // Both are on their way; where one rests, the other is refused.
+    place(&mut bench, &limit(Side::Buy, "1", "90").into());
+    place(&mut bench, &list);
+    quote(&mut bench, 2, 100.0, 101.0, 5.0);
+    let journal = bench.journal();
+    let told = |line: &str| journal.iter().any(|told| told == line);
+    assert!(
+        told("#2 rejected: too_many_open_orders") && told("#3 canceled: parent_ended"),
+        "{journal:?}"
+    );
+    for order in list.orders {
+        assert_eq!(bench.engine.familiar(&order.into()), Familiar::New);
+    }
+}
+
+#[test]
+fn an_attached_order_that_the_funds_do_not_let_grow_says_so() {
+    let mut bench = bench(|config| config.initial_capital.amount = decimal("1100"));
+    quote(&mut bench, 0, 99.0, 100.0, 4.0);
+    let child = limit(Side::Buy, "10", "20");
+    let list = OrderList {
+        contingency: Contingency::Oto,
+        orders: vec![limit(Side::Buy, "10", "100"), child],
+    };
+    place(&mut bench, &list);
+    // Four fill, and the second order goes out for four of its ten: they hold 80 of the 100 that are left.
+    quote(&mut bench, 1, 99.0, 100.0, 4.0);
+    assert_eq!(quantities(&bench, 2), [decimal("10"), decimal("4")]);
+    bench.forget();
+    quote(&mut bench, 2, 98.0, 99.5, 6.5);
+    let journal = bench.journal();
+    assert!(
+        journal.contains(&"#2 request refused: insufficient_funds".to_owned()),
+        "{journal:?}"
+    );
+    assert_eq!(quantities(&bench, 2), [decimal("10"), decimal("4")]);
+}
+
+#[test]
+fn what_waits_counts_among_the_open_orders() {
+    let mut bench = Bench::with(config(NOTHING));
+    quote(&mut bench, 0, 99.0, 100.0, 4.0);
+    let mut refused_after = None;
+    // In a market that says nothing more, none of them is ever accepted.
+    for number in 0..3_000 {
+        place(&mut bench, &limit(Side::Buy, "0.001", "50").into());
+        if last(&bench).ends_with("rejected: too_many_open_orders") {
+            refused_after = Some(number);
+            break;
+        }
+        bench.forget();
+    }
+    assert_eq!(refused_after, Some(2_000));
 }

@@ -272,7 +272,12 @@ impl Outcome {
                     gaps: sum.gaps + one.gaps,
                     missing_bars: sum.missing_bars + one.missing_bars,
                 }),
-            warnings: warnings::of(config, bars, self.metrics.trades),
+            warnings: warnings::of(
+                config,
+                bars,
+                self.metrics.trades,
+                self.engine.fills_beyond_volume(),
+            ),
             band: self.band.as_ref().map(BandOutcome::report),
             event_hash: self.event_hash.clone(),
             timing,

@@ -9,7 +9,7 @@ use crate::market::Bars;
 const TRADES_PER_PARAMETER: u64 = 10;
 
 /// The warnings, a sentence each.
-pub(super) fn of(config: &EngineConfig, bars: &[Bars], trades: u64) -> Vec<String> {
+pub(super) fn of(config: &EngineConfig, bars: &[Bars], trades: u64, beyond_volume: u64) -> Vec<String> {
     let strategy = &config.strategy;
     let mut warnings = Vec::new();
     let (base, own) = (config.base_timeframe.nanos(), strategy.timeframe.nanos());
@@ -27,6 +27,16 @@ pub(super) fn of(config: &EngineConfig, bars: &[Bars], trades: u64) -> Vec<Strin
     if trades < wanted {
         warnings.push(format!(
             "{trades} trades are few for {parameters} parameters: results below {wanted} say little about them."
+        ));
+    }
+    // Data that carries no volumes says nothing of sizes.
+    let carries_volumes = bars
+        .iter()
+        .any(|bars| bars.volume.iter().any(|volume| *volume > 0.0));
+    if beyond_volume > 0 && carries_volumes {
+        warnings.push(format!(
+            "{beyond_volume} fills took more of a bar than was traded in it: nobody could have had them. Limit the share of \
+             the volume (execution.fill.volume_share) or order less."
         ));
     }
     warnings

@@ -5,14 +5,15 @@ use super::{Engine, EventKind, Sink};
 use crate::alert::{AlertKind, Severity};
 use crate::exchange::TradingStatus;
 use crate::market::{
-    CorporateAction, MarketAction, PriceRole, price_after_dividend, price_after_split, quantity_after_split,
+    Calendar, CorporateAction, MarketAction, Phase, PriceRole, price_after_dividend, price_after_split,
+    quantity_after_split,
 };
 use crate::model::{
-    Instrument, InstrumentId, InstrumentKind, Money, OptionTerms, Price, Quantity, Side, Timestamp,
+    Instrument, InstrumentId, InstrumentKind, Money, OptionTerms, Price, Quantity, Side, Timeframe, Timestamp,
 };
 use crate::option;
 use crate::order::{CancelReason, Order, OrderKind, OrderPurpose, Trail};
-use crate::portfolio::{CashFlow, FillEffect, Liquidation};
+use crate::portfolio::{CashFlow, FillEffect, Liquidation, WayOut};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
@@ -28,6 +29,11 @@ impl Engine {
         self.pass_time_until(time, sink);
         self.reach(time);
         self.accrue(time, sink);
+        // Nonsense of a feed changes nothing.
+        let held = self.account.holding(at).quantity();
+        if action.validate(self.instrument(at), held).is_err() {
+            return;
+        }
         match action {
             MarketAction::Funding { rate, mark } => self.fund(at, *rate, *mark, time, sink),
             MarketAction::MarkPrice(price) => self.market_mut(at).mark_price = Some(*price),
@@ -59,17 +65,13 @@ impl Engine {
         self.tell_flow(flow, sink);
     }
 
-    fn on_corporate_action<S: Sink>(
+    pub(super) fn on_corporate_action<S: Sink>(
         &mut self,
         at: InstrumentId,
         action: &CorporateAction,
         time: Timestamp,
         sink: &mut S,
     ) {
-        // Nonsense of a feed changes nothing.
-        if action.validate().is_err() {
-            return;
-        }
         let told = action.clone();
         self.emit(
             time,
@@ -80,7 +82,10 @@ impl Engine {
             sink,
         );
         match action {
-            CorporateAction::Split { ratio } => self.split(at, *ratio, time, sink),
+            CorporateAction::Split { ratio } => {
+                self.split(at, *ratio, time, sink);
+                self.split_options(at, *ratio, time, sink);
+            }
             CorporateAction::Dividend { per_share } => {
                 if at == InstrumentId::PRIMARY {
                     self.metrics.on_dividend(Price(*per_share).to_f64());
@@ -91,14 +96,7 @@ impl Engine {
                     Some(reduced(instrument, order, *per_share))
                 });
             }
-            CorporateAction::SymbolChange { to } => {
-                if let Some(renamed) = self.instrument(at).clone().with_symbol(to.clone()) {
-                    if let Some(instrument) = self.config.instrument_mut(at) {
-                        *instrument = renamed.clone();
-                    }
-                    self.market_mut(at).become_instrument(renamed);
-                }
-            }
+            CorporateAction::SymbolChange { to } => self.rename(at, to),
             CorporateAction::Delisting { price } => {
                 let price = price.or_else(|| self.market(at).last_price()).unwrap_or_default();
                 self.end_instrument(at, price, "delisted", time, sink);
@@ -284,13 +282,22 @@ impl Engine {
             return;
         }
         let instruments: Vec<_> = self.config.instruments().cloned().collect();
-        let Some(liquidation) = self.account.liquidation(&instruments) else {
-            return;
-        };
-        let is_liquidation = |order: &Order| order.purpose == OrderPurpose::Liquidation;
-        if self.market(liquidation.id).orders.find(is_liquidation).is_none() {
+        let way_out = |at| self.way_out(at, time);
+        for liquidation in self.account.liquidations(&instruments, way_out) {
             self.liquidate(&liquidation, time, sink);
         }
+    }
+
+    /// How a position could be closed at `time`; `None` where nothing trades any more.
+    fn way_out(&self, at: InstrumentId, time: Timestamp) -> Option<WayOut> {
+        let market = self.market(at);
+        let is_liquidation = |order: &Order| order.purpose == OrderPurpose::Liquidation;
+        let is_made_of_sessions = self.config.base_timeframe.nanos() >= Timeframe::DAY.nanos();
+        let is_session = is_made_of_sessions || Calendar::of(market.calendar()).phase(time) == Phase::Regular;
+        (market.status() != TradingStatus::Ended).then(|| WayOut {
+            is_open: is_session && market.status() == TradingStatus::Trading,
+            is_ordered: market.orders.find(is_liquidation).is_some(),
+        })
     }
 
     fn liquidate<S: Sink>(&mut self, liquidation: &Liquidation, time: Timestamp, sink: &mut S) {

@@ -45,6 +45,7 @@ impl Engine {
             // What comes before it comes first.
             self.due_at = Self::NEVER;
             self.pass_time_until(due, sink);
+            self.accrue(due, sink);
             match what {
                 Appointment::ClosingAuction => {
                     self.hold_closing_auction(at, due, None, sink);
@@ -141,6 +142,7 @@ impl Engine {
         };
         self.due_at = Self::NEVER;
         self.pass_time_until(close, sink);
+        self.accrue(close, sink);
         let taken = self.hold_closing_auction(at, close, Some((trade, lots)), sink);
         self.due_at = self.next_due();
         taken

@@ -1,13 +1,13 @@
 //! Multi-leg orders: all legs fill together at a net price that is met, or none does.
 //!
 //! Each leg is an order of its own in its instrument's market, so that holds, fills and explanations are those of any
-//! order; but it is met by this module only. Legs fill at the prices that others show (the *natural* price), as many
-//! combinations as the thinnest leg shows.
+//! order; but it is met by this module only. Legs fill at the prices that others show (the *natural* price), moved by slippage
+//! and impact as those of any taker, as many combinations as the thinnest leg shows; the limit is judged by what is paid.
 
 use super::fills::Terms;
 use super::orders::Draft;
 use super::{Engine, EventKind, SessionState, Sink};
-use crate::exchange::{DataTier, Liquidity, TradingStatus, rests};
+use crate::exchange::{DataTier, Liquidity, Slip, SlipInputs, TradingStatus, rests};
 use crate::market::Phase;
 use crate::model::{InstrumentId, OrderId, Price, Quantity, Side, Symbol, Timestamp};
 use crate::option::{Combo, ComboLeg, LegMarket, Touch};
@@ -58,11 +58,27 @@ pub(super) struct WorkingCombo {
     time_in_force: TimeInForce,
 }
 
+/// What a leg meets, and what it pays there.
+#[derive(Clone, Copy, Debug)]
+struct Slipped {
+    /// The price that is shown to it.
+    touch: Price,
+    /// The middle of the market.
+    mid: Price,
+    /// How far the one is from the other, against us.
+    half_spread: Decimal,
+    slip: Slip,
+}
+
 impl Engine {
     /// Places a multi-leg order: every leg passes the risk check, or none is sent.
     pub(super) fn place_combo<S: Sink>(&mut self, request: &ComboRequest, time: Timestamp, sink: &mut S) {
         let id = GroupId(self.counters.orders + 1);
-        let (combo, time_in_force) = match self.read_combo(request) {
+        let read = match self.too_many(request.legs.len()) {
+            Some(reason) => Err(reason),
+            None => self.read_combo(request),
+        };
+        let (combo, time_in_force) = match read {
             Ok(read) => read,
             Err(reason) => return self.refuse_combo(reason, time, sink),
         };
@@ -224,14 +240,21 @@ impl Engine {
         if !orders.iter().all(|order| rests(order)) {
             return None;
         }
-        let touches = self.open_touches(&working, time)?;
-        let natural = working.combo.net_price(touches.iter().map(|touch| touch.price));
-        let is_met = working.net_price.is_none_or(|limit| natural <= limit);
+        let leaves_no_rest = matches!(working.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
+        let Some(touches) = self.open_touches(&working, time) else {
+            // A leg's market is closed, halted or empty: what must be filled at once cannot wait for better times.
+            return leaves_no_rest.then_some(CancelReason::NotFilledAtOnce);
+        };
         let shown = touches
             .iter()
             .zip(working.combo.legs())
             .map(|(touch, leg)| Quantity((touch.size.0 / Decimal::from(leg.ratio)).floor()));
         let count = shown.min().unwrap_or_default().min(working.remaining);
+        let touches = self.slipped(&working, &touches, count, time);
+        let natural = working
+            .combo
+            .net_price(touches.iter().map(|touch| touch.slip.price));
+        let is_met = working.net_price.is_none_or(|limit| natural <= limit);
         let is_whole = count == working.remaining || working.time_in_force != TimeInForce::Fok;
         if is_met && is_whole && count.0 > Decimal::ZERO {
             if !self.affords_combo(&working, &touches, count) {
@@ -240,7 +263,6 @@ impl Engine {
             self.fill_combo(&working, &touches, count, time, sink);
             self.combos[index].remaining.0 -= count.0;
         }
-        let leaves_no_rest = matches!(working.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
         let is_done = leaves_no_rest || self.combos[index].remaining.0.is_zero();
         is_done.then_some(CancelReason::NotFilledAtOnce)
     }
@@ -270,8 +292,44 @@ impl Engine {
         Some(touches)
     }
 
+    /// What the legs of so many combinations pay at what they meet: slippage and impact, as any taker.
+    fn slipped(
+        &self,
+        working: &WorkingCombo,
+        touches: &[Touch],
+        count: Quantity,
+        time: Timestamp,
+    ) -> Vec<Slipped> {
+        let legs = touches.iter().zip(working.combo.legs());
+        let slipped = legs.map(|(touch, leg)| {
+            let market = self.market(leg.instrument);
+            let mid = market
+                .quote
+                .and_then(|quote| market.instrument().price_from_f64(quote.mid()))
+                .unwrap_or(touch.price);
+            let half_spread = (touch.price.0 - mid.0) * leg.side.sign();
+            let slip = self.models.slip(&SlipInputs {
+                instrument: market.instrument(),
+                side: leg.side,
+                quantity: Quantity(count.0 * Decimal::from(leg.ratio)),
+                price: touch.price,
+                half_spread: Some(half_spread.max(Decimal::ZERO)),
+                conditions: &market.conditions,
+                tier: market.tier().unwrap_or(DataTier::Quotes),
+                time,
+            });
+            Slipped {
+                touch: touch.price,
+                mid,
+                half_spread,
+                slip,
+            }
+        });
+        slipped.collect()
+    }
+
     /// Whether the funds carry all legs together, their own holds given back.
-    fn affords_combo(&mut self, working: &WorkingCombo, touches: &[Touch], count: Quantity) -> bool {
+    fn affords_combo(&mut self, working: &WorkingCombo, touches: &[Slipped], count: Quantity) -> bool {
         self.mark_account();
         let mut needed = Decimal::ZERO;
         let mut released = Decimal::ZERO;
@@ -290,22 +348,25 @@ impl Engine {
             };
             let opens = Quantity(quantity.0 - closes);
             released += order.hold.amount;
-            needed += self.models.worst_fee(instrument, touch.price, quantity).amount;
+            needed += self
+                .models
+                .worst_fee(instrument, touch.slip.price, quantity)
+                .amount;
             if opens.0 > Decimal::ZERO {
                 let claim = Claim {
                     side: leg.side,
-                    price: touch.price,
+                    price: touch.slip.price,
                     wanted: opens,
                     released: order.hold,
                     rate: self.models.worst_fee_rate(),
                 };
-                let fee = |quantity| self.models.worst_fee(instrument, touch.price, quantity);
+                let fee = |quantity| self.models.worst_fee(instrument, touch.slip.price, quantity);
                 if self.account.reach(leg.instrument, instrument, &claim, fee) < opens {
                     return false;
                 }
                 needed += self
                     .account
-                    .required(leg.instrument, instrument, leg.side, opens, touch.price)
+                    .required(leg.instrument, instrument, leg.side, opens, touch.slip.price)
                     .amount;
             }
         }
@@ -315,7 +376,7 @@ impl Engine {
     fn fill_combo<S: Sink>(
         &mut self,
         working: &WorkingCombo,
-        touches: &[Touch],
+        touches: &[Slipped],
         count: Quantity,
         time: Timestamp,
         sink: &mut S,
@@ -335,27 +396,38 @@ impl Engine {
                 continue;
             };
             let market = self.market(at);
-            let mid = market
-                .quote
-                .and_then(|quote| market.instrument().price_from_f64(quote.mid()))
-                .unwrap_or(touch.price);
             let quantity = Quantity(count.0 * Decimal::from(leg.ratio));
             let terms = Terms {
-                reference: mid,
-                half_spread: (touch.price.0 - mid.0) * leg.side.sign(),
-                impact: Decimal::ZERO,
-                price: touch.price,
+                reference: touch.mid,
+                half_spread: touch.half_spread,
+                impact: touch.slip.impact,
+                price: touch.slip.price,
                 quantity: Some(quantity),
                 liquidity: Liquidity::Taker,
                 tier: market.tier().unwrap_or(DataTier::Quotes),
-                met: market.met(touch.price, 0),
+                met: market.met(touch.touch, 0),
                 queue: None,
             };
             let lots = market.grid().lots_of(quantity).unwrap_or(0);
-            let ticks = market.grid().ticks_of(touch.price).unwrap_or(0);
+            let ticks = market.grid().ticks_of(touch.touch).unwrap_or(0);
             self.fill(at, index, terms, time, sink);
             let (_, own, _) = self.market_mut(at).liquidity();
             own.take(leg.side.opposite(), ticks, lots);
+        }
+    }
+
+    /// Withdraws the combinations with a leg in an instrument.
+    pub(super) fn end_combos_in<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        reason: CancelReason,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let has_leg = |working: &WorkingCombo| working.combo.legs().iter().any(|leg| leg.instrument == at);
+        while let Some(index) = self.combos.iter().position(has_leg) {
+            let ended = self.combos.remove(index);
+            self.withdraw_legs(&ended.legs, reason, time, sink);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Engine, EventKind, Sink};
 use crate::model::{InstrumentId, Money, OrderId, Quantity, Timestamp};
-use crate::order::{CancelReason, Order, OrderKind, OrderStatus};
+use crate::order::{CancelReason, DenyReason, Order, OrderKind, OrderStatus};
 use rust_decimal::Decimal;
 
 impl Engine {
@@ -111,7 +111,7 @@ impl Engine {
             decision_price: price,
             submitted_at: time,
             arrives_at: time,
-            expires_at: self.expiry(at, child.time_in_force, time),
+            expires_at: self.expiry(at, child.time_in_force, child.instructions, time),
             ..child.clone()
         }
     }
@@ -143,11 +143,15 @@ impl Engine {
             quantity,
             ..order.clone()
         };
-        let (needed, held) = (self.hold_for(at, &larger), order.hold);
-        if needed > self.account.available().amount + held.amount {
-            return;
+        let (id, held) = (order.id, order.hold);
+        let needed = Money::new(self.hold_for(at, &larger), held.currency);
+        let available = self.account.available() + held;
+        if needed.amount > available.amount {
+            // It stays as large as it is, and says so.
+            let reason = DenyReason::InsufficientFunds { needed, available };
+            return self.refuse_request(id, reason, time, sink);
         }
-        let (id, hold) = (order.id, Money::new(needed, held.currency));
+        let hold = needed;
         self.market_mut(at)
             .orders
             .change(index, |order| order.hold = hold);
@@ -193,6 +197,10 @@ impl Engine {
         for (at, id) in children {
             if let Some(index) = self.market(at).orders.position(id) {
                 self.cancel(at, index, CancelReason::ParentEnded, time, sink);
+            }
+            if because == CancelReason::ListRefused {
+                // The list was refused, so its names are free for the next try.
+                self.client_ids.forget(id);
             }
         }
     }

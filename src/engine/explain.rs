@@ -1,8 +1,8 @@
 //! Why an open order has not filled: what it waits for, as the engine sees it now.
 
 use super::Engine;
-use crate::exchange::{LimitFill, Market, TradingStatus};
-use crate::market::{BookCondition, Calendar, CalendarId, Phase};
+use crate::exchange::{LimitFill, Market, TradingStatus, is_open_to};
+use crate::market::{BookCondition, Calendar, CalendarId};
 use crate::model::json::tagged;
 use crate::model::{OrderId, Price, Quantity, Side, Timeframe, Timestamp};
 use crate::order::{Awaits, Order, OrderStatus, TimeInForce};
@@ -147,12 +147,7 @@ impl Engine {
         // A bar of a day or longer is made of sessions, whatever the hour that it is dated by.
         let has_hours = market.calendar() != CalendarId::Always
             && self.config.base_timeframe.nanos() < Timeframe::DAY.nanos();
-        let is_open = match calendar.phase(now) {
-            Phase::Regular => true,
-            Phase::Pre | Phase::Post => order.instructions.extended_hours,
-            Phase::Closed => false,
-        };
-        if has_hours && !is_open {
+        if has_hours && !is_open_to(calendar.phase(now), order) {
             waits.push(Wait::MarketClosed {
                 opens_at: calendar.next_open(now),
             });

@@ -4,7 +4,7 @@ use super::combos::is_leg;
 use super::fills::Terms;
 use super::{Engine, Sink};
 use crate::exchange::{
-    DataTier, Leg, LimitFill, Liquidity, Met, PathRule, Reach, SlipInputs, TradingStatus, legs,
+    DataTier, Leg, LimitFill, Liquidity, Met, PathRule, Reach, SlipInputs, TradingStatus, is_open_to, legs,
     legs_in_order, rests,
 };
 use crate::market::{Bar, Calendar, Phase};
@@ -35,16 +35,15 @@ struct Walk {
     reach: Reach,
     /// What is left for our orders of the bar's volume; `None` for any quantity.
     left: Option<Quantity>,
+    /// What the bar traded, and what our orders got of it.
+    volume: f64,
+    got: f64,
 }
 
 impl Walk {
     /// Whether the market is open to the order.
     const fn is_open_to(&self, order: &Order) -> bool {
-        match self.phase {
-            Phase::Regular => true,
-            Phase::Pre | Phase::Post => order.instructions.extended_hours,
-            Phase::Closed => false,
-        }
+        is_open_to(self.phase, order)
     }
 
     /// Whether the order may fill now: its market is open to it, and there is volume left, unless it only waits to be set
@@ -57,7 +56,13 @@ impl Walk {
             && (is_left || order.awaits().is_trigger())
     }
 
+    /// Whether our orders got more of the bar than it traded.
+    fn is_beyond_volume(&self) -> bool {
+        self.got > self.volume
+    }
+
     fn take(&mut self, quantity: Quantity) {
+        self.got += quantity.to_f64();
         if let Some(left) = &mut self.left {
             left.0 -= quantity.0;
         }
@@ -71,6 +76,8 @@ impl Engine {
         self.complete_other(at, bar, sink);
         // After a gap, the strategy's bar that ended before this one is told so first; what it orders meets this bar.
         self.pass_time_until(bar.open_time, sink);
+        // What the days until then cost falls on what was held through them, not on what this bar makes of it.
+        self.accrue(bar.open_time, sink);
         // A bar that opens at an expiry tells of what came after it.
         let inside = bar.open_time.plus_nanos(1);
         if inside >= self.due_at {
@@ -91,6 +98,8 @@ impl Engine {
             self.cached.walked = None;
         }
         self.close_base_bar(at, bar, sink);
+        // Bars show no touch, so none fills here; those that cannot wait end.
+        self.meet_combos(at, base.close_of(bar.open_time), sink);
         if !self.on_their_way.is_empty() && self.together.is_none() {
             // Inside the bar the order of things is not known: what it was to withdraw could be met all through it.
             self.carry_out_arrived(base.close_of(bar.open_time), sink);
@@ -121,10 +130,10 @@ impl Engine {
         self.meet_gap(&mut walk, at_open, sink);
         self.watch_cover(at, bar.open, time, sink);
         self.arrive(&mut walk, at_open, sink);
-        self.trail(at, None, bar.open, time, sink);
+        self.trail(at, None, walk.phase, bar.open, time, sink);
         for (number, leg) in self.path(at, bar).into_iter().enumerate() {
             self.walk_leg(&mut walk, leg, number, sink);
-            self.trail(at, None, leg.to, walk.now, sink);
+            self.trail(at, None, walk.phase, leg.to, walk.now, sink);
         }
         self.end_those_at_once(&walk, sink);
         if self.has_orders_for(at, TimeInForce::Cls)
@@ -164,6 +173,8 @@ impl Engine {
                 }
             },
             left: self.models.volume_limit(instrument, bar.volume, bar.open_time),
+            volume: bar.volume,
+            got: 0.0,
         }
     }
 
@@ -479,6 +490,7 @@ impl Engine {
         };
         let filled = self.fill(walk.at, index, terms, point.time, sink);
         walk.take(filled);
+        self.counters.beyond_volume += u64::from(walk.is_beyond_volume());
     }
 
     fn fill_as_maker<S: Sink>(
@@ -492,13 +504,16 @@ impl Engine {
         let terms = terms(walk, Point { price, ..point }, price, Liquidity::Maker);
         let filled = self.fill(walk.at, index, terms, point.time, sink);
         walk.take(filled);
+        self.counters.beyond_volume += u64::from(walk.is_beyond_volume());
     }
 
-    /// Trailing stops, those of one side or all, follow a price that moved in their favour.
+    /// Trailing stops, those of one side or all, follow a price that moved in their favour, as far as they may trade in this
+    /// phase of the day: a print before the open, at which nobody could have sold, moves none.
     pub(super) fn trail<S: Sink>(
         &mut self,
         at: InstrumentId,
         side: Option<Side>,
+        phase: Phase,
         extreme: f64,
         time: Timestamp,
         sink: &mut S,
@@ -511,7 +526,7 @@ impl Engine {
             return;
         };
         let mut next = 0;
-        while let Some((index, kind, quantity)) = self.next_trail(at, side, next, extreme) {
+        while let Some((index, kind, quantity)) = self.next_trail(at, (side, phase), next, extreme) {
             self.amend(at, index, kind, quantity, time, sink);
             next = index + 1;
         }
@@ -521,14 +536,14 @@ impl Engine {
     fn next_trail(
         &self,
         at: InstrumentId,
-        side: Option<Side>,
+        (side, phase): (Option<Side>, Phase),
         start: usize,
         extreme: Price,
     ) -> Option<(usize, OrderKind, Quantity)> {
         let orders = self.market(at).orders.as_slice().iter().enumerate().skip(start);
         orders
             .filter(|(_, order)| order.status == OrderStatus::Accepted)
-            .filter(|(_, order)| side.is_none_or(|side| side == order.side))
+            .filter(|(_, order)| side.is_none_or(|side| side == order.side) && is_open_to(phase, order))
             .find_map(|(index, order)| {
                 let OrderKind::TrailingStop { stop_price, trail } = order.kind else {
                     return None;

@@ -7,8 +7,8 @@
 
 use super::combos::is_leg;
 use super::{Engine, EventKind, Sink};
-use crate::exchange::{DataTier, LimitFill, rests};
-use crate::market::{DepthUpdate, Phase, Quote};
+use crate::exchange::{DataTier, LimitFill, is_open_to, rests};
+use crate::market::{DepthUpdate, Quote};
 use crate::model::{InstrumentId, OrderId, Price, Side, Timestamp};
 use crate::order::{Awaits, CancelReason, Order, OrderKind, OrderStatus, TimeInForce};
 use rust_decimal::Decimal;
@@ -101,13 +101,9 @@ impl Engine {
 
     fn tell_quote<S: Sink>(&mut self, at: InstrumentId, quote: &Quote, sink: &mut S) {
         self.quote_options_on(at, quote.time, sink);
-        if at == InstrumentId::PRIMARY {
-            self.watch_cover(at, quote.mid(), quote.time, sink);
-        } else {
-            self.price_moved(at, quote.time, sink);
-            if !self.is_traded(at) {
-                return;
-            }
+        self.watch_price(at, quote.mid(), quote.time, sink);
+        if !self.is_traded(at) {
+            return;
         }
         let equity = if at == InstrumentId::PRIMARY {
             self.equity_at(quote.mid()).0
@@ -127,6 +123,7 @@ impl Engine {
         // What the rules order at the close of a bar that is over meets this tick.
         self.pass_time_until(time, sink);
         self.reach(time);
+        self.accrue(time, sink);
     }
 
     /// Lets happen, each at its time, what was to happen up to `now`: bars close, requests and orders arrive.
@@ -149,6 +146,7 @@ impl Engine {
     /// which they arrived. An order never meets data that is as old as its decision, nor stale data.
     fn arrive_before<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         while let Some((at, id, time)) = self.next_arrived(now) {
+            self.accrue(time, sink);
             self.carry_out_arrived(time, sink);
             self.expire_orders(at, time, sink);
             let Some(index) = self.market(at).orders.position(id) else {
@@ -364,17 +362,12 @@ impl Engine {
         let phase = self.market_mut(at).phase(time);
         let market = self.market(at);
         let order = market.orders.at(index);
-        let is_open = match phase {
-            Phase::Regular => true,
-            Phase::Pre | Phase::Post => order.instructions.extended_hours,
-            Phase::Closed => false,
-        };
         let auction = match order.time_in_force {
             TimeInForce::Opg => self.is_in_auction(at, order, time),
             TimeInForce::Cls => false,
             _ => true,
         };
-        is_open && auction && !is_leg(order) && market.is_open_to_fills()
+        is_open_to(phase, order) && auction && !is_leg(order) && market.is_open_to_fills()
     }
 
     /// Whether the first prices after the open, which stand for the opening auction on ticks, are those of this order's
@@ -452,12 +445,18 @@ impl Engine {
         }
         // A stop that sells is set off by the bid, so the bid is what it follows.
         let side = order.side;
+        // What it cannot trade at, it does not follow.
+        if !self.may_fill(at, index, time) {
+            return;
+        }
+        let phase = self.market_mut(at).phase(time);
+        let market = self.market(at);
         let follows = market.quote.map(|quote| match side {
             Side::Buy => quote.ask,
             Side::Sell => quote.bid,
         });
         if let Some(follows) = follows {
-            self.trail(at, Some(side), follows, time, sink);
+            self.trail(at, Some(side), phase, follows, time, sink);
         }
     }
 }

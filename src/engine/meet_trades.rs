@@ -42,20 +42,23 @@ impl Engine {
             market.last_trade = Some((*trade, lots));
         }
         let half = market.half_tick();
-        if market
+        let sleeps = market
             .orders
-            .sleeps_within(trade.price, trade.price, half, trade.time)
-            || market.status() != TradingStatus::Trading
-        {
-            return;
+            .sleeps_within(trade.price, trade.price, half, trade.time);
+        if !sleeps && market.status() == TradingStatus::Trading {
+            self.expire_orders(at, trade.time, sink);
+            let left = self.give_to_trade(at, trade, price, lots, sink);
+            if is_alone {
+                let left = self.take_of_trade(at, trade, price, left, sink);
+                self.market_mut(at).last_trade = Some((*trade, left));
+            }
+            self.market_mut(at).last_price = Some(trade.price);
         }
-        self.expire_orders(at, trade.time, sink);
-        let left = self.give_to_trade(at, trade, price, lots, sink);
+        self.meet_combos(at, trade.time, sink);
         if is_alone {
-            let left = self.take_of_trade(at, trade, price, left, sink);
-            self.market_mut(at).last_trade = Some((*trade, left));
+            // Where quotes are known, they say what the position is worth.
+            self.watch_price(at, trade.price, trade.time, sink);
         }
-        self.market_mut(at).last_price = Some(trade.price);
     }
 
     /// Resting limits at or beyond the trade's price fill from it, the best price first; says how many of its lots are
@@ -187,7 +190,8 @@ impl Engine {
     ) -> i64 {
         let time = trade.time;
         let mut seen = OrderId(0);
-        self.trail(at, None, trade.price, time, sink);
+        let phase = self.market_mut(at).phase(time);
+        self.trail(at, None, phase, trade.price, time, sink);
         while let Some(index) = self.market(at).orders.find(|order| order.id > seen) {
             let order = self.market(at).orders.at(index);
             seen = order.id;

@@ -41,6 +41,7 @@ mod stakes;
 mod state;
 mod terms;
 mod together;
+mod underlyings;
 
 pub use band::{Band, BandCurve};
 pub use combos::{ComboRequest, LegRequest};
@@ -110,6 +111,8 @@ struct Counters {
     fills: u64,
     requests: u64,
     alerts: u64,
+    /// Fills on bars by which our orders got more of a bar than it traded.
+    beyond_volume: u64,
     /// The code of the last refusal that raised an alert, so that a strategy which is refused on every bar raises one.
     refused: RefusalMemory,
 }
@@ -136,6 +139,10 @@ struct Cached {
 impl Engine {
     /// Requests about orders that may be on their way at once.
     const MOST_ON_THEIR_WAY: usize = 1_000;
+
+    /// Orders that persons and programs may have open at once in all instruments, whatever they wait for: ten times what a
+    /// venue's own limit leaves one market is more than anybody watches, and each one is looked at with the data.
+    const MOST_OPEN_ORDERS: usize = 2_000;
 
     /// An engine before its first input.
     #[must_use]
@@ -261,12 +268,18 @@ impl Engine {
 
     /// An instrument is halted, trades again, lost its book, or ended.
     fn on_status<S: Sink>(&mut self, at: InstrumentId, status: TradingStatus, time: Timestamp, sink: &mut S) {
-        if self.market(at).status() == status {
+        let before = self.market(at).status();
+        if before == status || before == TradingStatus::Ended {
             return;
         }
         self.pass_time_until(time, sink);
         self.reach(time);
         self.market_mut(at).set_status(status);
+        let status = self.market(at).status();
+        if status == before {
+            // A halt inside a gap shows when the gap is over.
+            return;
+        }
         self.emit(
             time,
             EventKind::MarketStatusChanged {

@@ -155,7 +155,7 @@ impl Engine {
             updated_at: time,
             // The time of an attached order begins when it goes out.
             expires_at: if draft.parent.is_none() {
-                self.expiry(draft.instrument, draft.time_in_force, time)
+                self.expiry(draft.instrument, draft.time_in_force, draft.instructions, time)
             } else {
                 None
             },
@@ -171,6 +171,7 @@ impl Engine {
         &self,
         at: InstrumentId,
         time_in_force: TimeInForce,
+        instructions: Instructions,
         time: Timestamp,
     ) -> Option<Timestamp> {
         let hours = self.instrument(at).calendar();
@@ -179,6 +180,7 @@ impl Engine {
             TimeInForce::Gtd { expires_at } => Some(expires_at),
             TimeInForce::Day => Some(match hours {
                 CalendarId::Always => Timeframe::DAY.close_of(Timeframe::DAY.floor(time)),
+                _ if instructions.extended_hours => calendar.extended_day_end(time),
                 _ => calendar.day_end(time),
             }),
             // The first price of a session stands for its opening auction, however late it comes.
@@ -345,6 +347,10 @@ impl Engine {
             time,
         );
         let order_id = order.id;
+        if reason == CancelReason::ListRefused && order.filled.0.is_zero() {
+            // A refused list is none: its names are free for the next try.
+            self.client_ids.forget(order_id);
+        }
         self.emit(time, EventKind::OrderCanceled { order_id, reason }, sink);
         if reason != CancelReason::GroupFilled {
             self.after_end(&order, reason, time, sink);

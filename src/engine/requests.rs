@@ -9,6 +9,7 @@ use crate::order::{
     Amendment, CancelReason, Contingency, DenyReason, GroupId, Order, OrderKind, OrderList, OrderPurpose,
     OrderRequest, OrderStatus, Refusal, RejectReason, TimeInForce,
 };
+use crate::risk::value_objection;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -48,6 +49,7 @@ impl Engine {
             orders.push((order, flaw));
         }
         let flaw = orders.iter().find_map(|(_, flaw)| flaw.clone());
+        let flaw = flaw.or_else(|| self.too_many(orders.len()));
         if let Some(flaw) = in_use.clone().or(flaw) {
             for (order, own) in orders {
                 let reason = in_use.clone().or(own).unwrap_or_else(|| flaw.clone());
@@ -80,6 +82,14 @@ impl Engine {
                 self.name(name, id, placement);
             }
         }
+    }
+
+    /// Why so many orders more cannot be placed, if they cannot: those that only wait count, too.
+    pub(super) fn too_many(&self, more: usize) -> Option<RejectReason> {
+        let open = self.open_orders().count();
+        (open + more > Self::MOST_OPEN_ORDERS).then(|| RejectReason::TooManyOpenOrders {
+            open: u32::try_from(open).unwrap_or(u32::MAX),
+        })
     }
 
     /// What the requests of a list come to, each with what is wrong with it.
@@ -363,6 +373,9 @@ impl Engine {
             arrival.objection(&changed)
         };
         if let Some(reason) = objection {
+            return Err(reason.into());
+        }
+        if let Some(reason) = value_objection(self.instrument(at), &changed) {
             return Err(reason.into());
         }
         if rests(order) {

@@ -255,6 +255,13 @@ impl Engine {
             .sum()
     }
 
+    /// How many fills on bars gave our orders more than the bar traded: a market order fills whole unless a share of the
+    /// volume limits it ([`crate::exchange::FillRules::volume_share`]).
+    #[must_use]
+    pub const fn fills_beyond_volume(&self) -> u64 {
+        self.counters.beyond_volume
+    }
+
     /// How good it is so far.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
@@ -295,6 +302,22 @@ impl Engine {
         let held = price.map_or(0.0, |price| self.desks[0].held.value.at(price));
         let value = held + self.cached.others;
         (self.cached.cash + value, value)
+    }
+
+    /// A tick brought a new price: looks whether what is held is still covered at it.
+    #[inline]
+    pub(super) fn watch_price<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        price: f64,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        if at == InstrumentId::PRIMARY {
+            self.watch_cover(at, price, time, sink);
+        } else {
+            self.price_moved(at, time, sink);
+        }
     }
 
     /// The price of an instrument other than the first moved: the account is valued anew where that makes a difference.

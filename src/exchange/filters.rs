@@ -7,6 +7,16 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::TradingStatus;
 
+/// Whether an order may trade in a phase of the trading day.
+#[must_use]
+pub const fn is_open_to(phase: Phase, order: &Order) -> bool {
+    match phase {
+        Phase::Regular => true,
+        Phase::Pre | Phase::Post => order.instructions.extended_hours,
+        Phase::Closed => false,
+    }
+}
+
 /// The state of the market in which an order arrives.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
@@ -110,11 +120,11 @@ impl Arrival<'_> {
                 what: "only market and limit orders are for an auction".to_owned(),
             });
         }
-        let is_open = self.phase == Phase::Regular
-            || (self.phase != Phase::Closed && order.instructions.extended_hours);
         let at_once = matches!(order.time_in_force, TimeInForce::Ioc | TimeInForce::Fok);
-        (at_once && !order.awaits().is_trigger() && !is_open).then(|| RejectReason::MarketClosed {
-            what: format!("an {} order", order.time_in_force.name()),
+        (at_once && !order.awaits().is_trigger() && !is_open_to(self.phase, order)).then(|| {
+            RejectReason::MarketClosed {
+                what: format!("an {} order", order.time_in_force.name()),
+            }
         })
     }
 

@@ -64,7 +64,7 @@ pub struct Market {
     pub told_by: u64,
     /// Volume and volatility, for the models that want them.
     pub conditions: Conditions,
-    status: TradingStatus,
+    shut: Shut,
     phases: PhaseCursor,
     /// For quotes, so that they need no allocation.
     #[serde(skip, default = "empty_update")]
@@ -79,6 +79,14 @@ struct Aside {
     told_at: Timestamp,
     book: OrderBook,
     own: OwnLiquidity,
+}
+
+/// What keeps an instrument from trading, each for itself: the end of a gap ends no halt, and nothing ends an end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Shut {
+    halted: bool,
+    gap: bool,
+    ended: bool,
 }
 
 /// An order that rests in a queue.
@@ -128,7 +136,7 @@ impl Market {
             tier_change: None,
             told_by: 0,
             conditions,
-            status: TradingStatus::default(),
+            shut: Shut::default(),
             scratch: empty_update(),
         }
     }
@@ -163,6 +171,7 @@ impl Market {
         let divide = |price: Price| Price((price.0 / ratio).round_dp(Money::SCALE).normalize());
         self.mark_price = self.mark_price.map(divide);
         self.last_price = self.last_price().map(|price| divide(price).to_f64());
+        self.conditions.split(Price(ratio).to_f64());
         self.forget_book();
     }
 
@@ -192,13 +201,26 @@ impl Market {
 
     /// Whether it trades.
     #[must_use]
+    #[inline]
     pub const fn status(&self) -> TradingStatus {
-        self.status
+        match self.shut {
+            Shut { ended: true, .. } => TradingStatus::Ended,
+            Shut { gap: true, .. } => TradingStatus::Gap,
+            Shut { halted: true, .. } => TradingStatus::Halted,
+            Shut { .. } => TradingStatus::Trading,
+        }
     }
 
-    /// Sets whether it trades. What was known of the book is forgotten with a gap, and with an end.
+    /// Takes in what is said of its trading: it is halted, its data has a gap, it has ended, or it trades, which ends halt and
+    /// gap. A gap that falls into a halt leaves the halt, when a new book has ended it; what has ended stays so. What was
+    /// known of the book is forgotten with a gap, and with an end.
     pub fn set_status(&mut self, status: TradingStatus) {
-        self.status = status;
+        match status {
+            TradingStatus::Trading => (self.shut.halted, self.shut.gap) = (false, false),
+            TradingStatus::Halted => self.shut.halted = true,
+            TradingStatus::Gap => self.shut.gap = true,
+            TradingStatus::Ended => self.shut.ended = true,
+        }
         if matches!(status, TradingStatus::Gap | TradingStatus::Ended) {
             self.forget_book();
         }
@@ -257,7 +279,7 @@ impl Market {
     /// Whether a tick at `time` tells of a market that trades and that the book, if one is known, could have told of since.
     fn tells_beside(&self, time: Timestamp) -> bool {
         matches!(self.tier, Some(DataTier::Quotes | DataTier::Depth))
-            && self.status == TradingStatus::Trading
+            && self.status() == TradingStatus::Trading
             && self.tick_time.is_some_and(|told| told < time)
     }
 
@@ -394,8 +416,8 @@ impl Market {
             self.speaks(DataTier::Depth);
         }
         self.silence.end();
-        if update.kind == DepthKind::Snapshot && self.status == TradingStatus::Gap {
-            self.status = TradingStatus::Trading;
+        if update.kind == DepthKind::Snapshot {
+            self.shut.gap = false;
         }
         let before = (self.book.best_bid(), self.book.best_ask());
         self.apply(update, model);
@@ -445,7 +467,7 @@ impl Market {
     /// Whether orders can be filled from the book now: it trades, and its best prices are not crossed.
     #[must_use]
     pub fn is_open_to_fills(&self) -> bool {
-        self.status == TradingStatus::Trading && self.book.condition() != BookCondition::Crossed
+        self.status() == TradingStatus::Trading && self.book.condition() != BookCondition::Crossed
     }
 
     /// The best price of a side in ticks, as the book shows it.

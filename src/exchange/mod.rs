@@ -13,7 +13,7 @@ mod working;
 
 pub use client_ids::{ClientIds, Placement};
 pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
-pub use filters::Arrival;
+pub use filters::{Arrival, is_open_to};
 pub use liquidity::{OwnLiquidity, Taker, sweep, sweep_and_take};
 pub use market::{Market, TradingStatus};
 pub use models::{

@@ -19,7 +19,7 @@ mod roll;
 mod synthetic;
 mod tick;
 
-pub use action::MarketAction;
+pub use action::{MarketAction, MarketActionError};
 pub use action_file::{ActionFileError, DatedAction, actions_within, read_actions};
 pub use aggregation::{Aggregated, BarAggregator};
 pub use bar::{Bar, BarError, BarSlice, Bars};

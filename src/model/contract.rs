@@ -122,7 +122,7 @@ pub enum MarginRule {
 
 /// What a venue accepts of orders for an instrument, beside its steps; `None` is no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct OrderLimits {
     /// Largest order value, in quote currency.
     #[serde(with = "decimal::option")]
@@ -138,4 +138,82 @@ pub struct OrderLimits {
     pub price_band: Option<Decimal>,
     /// Most orders that may rest at once.
     pub maximum_open_orders: Option<u32>,
+}
+
+impl OrderLimits {
+    /// What is out of range, each by its name in JSON with what it should be.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let is_positive = |amount: Option<Decimal>| amount.is_none_or(|amount| amount > Decimal::ZERO);
+        let is_in_order = match (self.minimum_quantity, self.maximum_quantity) {
+            (Some(least), Some(most)) => least <= most,
+            _ => true,
+        };
+        let is_band = self
+            .price_band
+            .is_none_or(|band| band > Decimal::ZERO && band < Decimal::ONE);
+        let checks = [
+            (
+                is_positive(self.maximum_notional),
+                "maximum_notional",
+                "it is above 0",
+            ),
+            (
+                is_positive(self.minimum_quantity),
+                "minimum_quantity",
+                "it is above 0",
+            ),
+            (
+                is_positive(self.maximum_quantity),
+                "maximum_quantity",
+                "it is above 0",
+            ),
+            (
+                is_in_order,
+                "maximum_quantity",
+                "it is no less than minimum_quantity",
+            ),
+            (
+                is_band,
+                "price_band",
+                "it is a share above 0 and below 1 (0.2 is 20 %)",
+            ),
+            (
+                self.maximum_open_orders != Some(0),
+                "maximum_open_orders",
+                "it is 1 at least",
+            ),
+        ];
+        let wrong = checks.into_iter().filter(|(is_fine, ..)| !is_fine);
+        wrong.map(|(_, name, should)| (name, should)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_by_their_names_and_checked() {
+        let problems = |json: &str| {
+            let limits: OrderLimits = serde_json::from_str(json).expect(json);
+            limits
+                .problems()
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>()
+        };
+        let sound = r#"{"maximum_notional": "9000000", "minimum_quantity": 0.001, "maximum_quantity": 9000,
+                        "price_band": 0.2, "maximum_open_orders": 200}"#;
+        assert_eq!(problems(sound), [""; 0]);
+        assert_eq!(problems("{}"), [""; 0]);
+        assert_eq!(
+            problems(
+                r#"{"minimum_quantity": 5, "maximum_quantity": 4, "price_band": 1, "maximum_open_orders": 0}"#
+            ),
+            ["maximum_quantity", "price_band", "maximum_open_orders"]
+        );
+        assert_eq!(problems(r#"{"maximum_notional": -1}"#), ["maximum_notional"]);
+        assert!(serde_json::from_str::<OrderLimits>(r#"{"price_bands": 0.2}"#).is_err());
+    }
 }

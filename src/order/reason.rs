@@ -172,10 +172,10 @@ pub enum RejectReason {
         /// The highest price taken.
         high: Price,
     },
-    /// Too many orders rest already.
-    #[error("{open} orders rest already, which is the most")]
+    /// Too many orders are open already.
+    #[error("{open} orders are open already, which is the most")]
     TooManyOpenOrders {
-        /// How many rest.
+        /// How many are open.
         open: u32,
     },
     /// A post-only order that would take.

@@ -4,11 +4,12 @@
 //! (futures, perpetuals, currencies) only gains and losses change hands, when the position is reduced, and the position
 //! itself holds margin.
 
+use super::flows::accrued_until;
 use super::margin::{Terms, rounded};
 use super::{AccountConfig, FillEffect, Holding, MarginMode};
 use crate::exchange::Fill;
 use crate::ledger::{HoldKey, Ledger, LedgerAccount, LedgerError};
-use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Side, TradeId};
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Side, Timestamp, TradeId};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -24,6 +25,9 @@ pub struct Account {
     pub(super) trades: u64,
     /// The UTC day up to which borrow fees and interest are paid.
     pub(super) accrued: Option<i64>,
+    /// The last time up to which there is nothing to charge: the end of that day, so that whether a day is over costs one
+    /// comparison.
+    pub(super) accrued_until: Timestamp,
 }
 
 /// One instrument's place in the account.
@@ -138,6 +142,7 @@ impl Account {
         Self {
             ledger: Ledger::open(capital),
             slots: slots.collect(),
+            accrued_until: accrued_until(&config, None),
             config,
             trades: 0,
             accrued: None,
@@ -169,6 +174,15 @@ impl Account {
     #[must_use]
     pub fn cash(&self) -> Money {
         self.ledger.cash()
+    }
+
+    /// An instrument goes on with other terms: an option with another strike.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    pub fn become_instrument(&mut self, id: InstrumentId, instrument: &Instrument) {
+        self.slots[id.index()].terms = Terms::new(instrument, &self.config);
+        self.hold_for_position(id);
     }
 
     /// Takes note of an instrument's price: the last one, or a venue's mark price.

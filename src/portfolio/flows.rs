@@ -11,6 +11,7 @@
 //! proceeds of a short sale lie with the lender of the shares: they neither earn interest nor pay for what is bought on
 //! margin.
 
+use super::AccountConfig;
 use super::account::{Account, Slot};
 use super::margin::rounded;
 use crate::ledger::LedgerAccount;
@@ -155,17 +156,14 @@ impl Account {
     #[must_use]
     #[inline]
     pub fn accrues_at(&self, now: Timestamp) -> bool {
-        !self.config.lends_for_nothing() && self.accrued.is_none_or(|day| day < now.utc_day())
+        now > self.accrued_until
     }
 
     /// The last time up to which there is nothing to charge.
     #[must_use]
-    pub fn accrued_until(&self) -> Timestamp {
-        if self.config.lends_for_nothing() {
-            return Timestamp::from_nanos(i64::MAX);
-        }
-        let day_end = |day: i64| Timeframe::DAY.nanos().saturating_mul(day + 1).saturating_sub(1);
-        Timestamp::from_nanos(self.accrued.map_or(i64::MIN, day_end))
+    #[inline]
+    pub const fn accrued_until(&self) -> Timestamp {
+        self.accrued_until
     }
 
     /// Charges borrow fees and interest for the UTC days that ended since the last call, at the positions and marks as
@@ -178,6 +176,7 @@ impl Account {
             None => 0,
         };
         self.accrued = Some(today);
+        self.accrued_until = accrued_until(&self.config, self.accrued);
         if days == 0 {
             return Vec::new();
         }
@@ -234,6 +233,15 @@ impl Account {
             time,
         })
     }
+}
+
+/// The last time up to which an account has nothing to charge that counted the days up to `accrued`.
+pub(super) fn accrued_until(config: &AccountConfig, accrued: Option<i64>) -> Timestamp {
+    if config.lends_for_nothing() {
+        return Timestamp::from_nanos(i64::MAX);
+    }
+    let day_end = |day: i64| Timeframe::DAY.nanos().saturating_mul(day + 1).saturating_sub(1);
+    Timestamp::from_nanos(accrued.map_or(i64::MIN, day_end))
 }
 
 impl Slot {

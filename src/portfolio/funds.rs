@@ -40,6 +40,15 @@ pub struct Liquidation {
     pub maintenance: Money,
 }
 
+/// How a position could be closed now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayOut {
+    /// Whether its market is open and trades.
+    pub is_open: bool,
+    /// Whether the order that closes it is out already.
+    pub is_ordered: bool,
+}
+
 impl Account {
     /// What new orders may use: of an account that pays in full, its cash less all holds; with margin, equity less what
     /// covers the positions and what orders hold.
@@ -169,7 +178,7 @@ impl Account {
     fn margined_slots(&self) -> impl Iterator<Item = &Slot> {
         self.slots
             .iter()
-            .filter(|slot| !slot.holding.is_flat() && !slot.terms.is_paid_in_full(slot.side()))
+            .filter(|slot| !slot.holding.is_flat() && slot.terms.can_give_out(slot.side()))
     }
 
     /// What covers the positions that stand in for each other: cash that is not the margin of isolated ones, and what the
@@ -204,6 +213,45 @@ impl Account {
         self.liquidate(id, cover, maintenance, instruments)
     }
 
+    /// The positions that have to be closed now, each of which `way_out` says how that may be done (`None`: never more).
+    ///
+    /// Isolated ones all at once: none stands in for another. Of those that stand in for each other one at a time: the one
+    /// that asks for most of those that can trade, and only where none can, of all. What has its order out already, is waited
+    /// for.
+    #[must_use]
+    pub fn liquidations(
+        &self,
+        instruments: &[Instrument],
+        way_out: impl Fn(InstrumentId) -> Option<WayOut>,
+    ) -> Vec<Liquidation> {
+        let open = || {
+            let is_open = |slot: &Slot| !slot.holding.is_flat() && slot.terms.can_give_out(slot.side());
+            let slots = self.places().filter(move |(_, slot)| is_open(slot));
+            slots.filter_map(|(id, slot)| Some((id, slot, way_out(id)?)))
+        };
+        let alone = open().filter(|(_, slot, way)| self.is_isolated(slot) && !way.is_ordered);
+        let mut found: Vec<_> = alone
+            .map(|(id, slot, _)| {
+                let cover = self.ledger.held(HoldKey::Position(id)).amount + slot.worth();
+                (id, cover, slot.maintenance())
+            })
+            .filter(|(_, cover, maintenance)| cover < maintenance)
+            .collect();
+        let (cover, maintenance) = (self.cross_cover(), self.cross_maintenance());
+        if cover < maintenance {
+            let shared = open().filter(|(_, slot, _)| !self.is_isolated(slot));
+            // Of equals the first.
+            let most = shared
+                .max_by_key(|(id, slot, way)| (way.is_open, slot.maintenance(), std::cmp::Reverse(*id)));
+            let named = most.filter(|(_, _, way)| !way.is_ordered);
+            found.extend(named.map(|(id, ..)| (id, cover, maintenance)));
+        }
+        let found = found.into_iter();
+        found
+            .filter_map(|(id, cover, maintenance)| self.liquidate(id, cover, maintenance, instruments))
+            .collect()
+    }
+
     /// Whether the cover of every position reaches: [`Account::liquidation`] would name none.
     #[must_use]
     pub fn is_covered(&self) -> bool {
@@ -214,7 +262,7 @@ impl Account {
     fn uncovered(&self) -> Option<(InstrumentId, Decimal, Decimal)> {
         let open = || {
             self.places()
-                .filter(|(_, slot)| !slot.holding.is_flat() && !slot.terms.is_paid_in_full(slot.side()))
+                .filter(|(_, slot)| !slot.holding.is_flat() && slot.terms.can_give_out(slot.side()))
         };
         let isolated = open().filter(|(_, slot)| self.is_isolated(slot));
         let mut alone = isolated.map(|(id, slot)| {
@@ -277,7 +325,7 @@ impl Account {
     pub fn liquidation_price(&self, id: InstrumentId) -> Option<Price> {
         let slot = &self.slots[id.index()];
         let holding = &slot.holding;
-        if holding.is_flat() || slot.terms.is_paid_in_full(slot.side()) {
+        if holding.is_flat() || !slot.terms.can_give_out(slot.side()) {
             return None;
         }
         let cover = if self.is_isolated(slot) {

@@ -29,6 +29,17 @@ pub enum MarginMode {
     Isolated,
 }
 
+/// How an account trades shares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharesOn {
+    /// Bought with cash; a short sale is covered by as much again as it brings, and called by FINRA Rule 4210(c).
+    #[default]
+    Cash,
+    /// On margin: Regulation T's half to open, FINRA's 25 % to keep, 30 % when short.
+    Margin,
+}
+
 /// How an account borrows and what that costs: `account` of `POST /sessions`, `POST /backtests` and `--account`. The
 /// default borrows for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +51,8 @@ pub struct AccountConfig {
     /// it. `None` takes all that the instrument allows.
     #[serde(with = "crate::model::decimal::option")]
     pub leverage: Option<Decimal>,
+    /// Whether shares are bought with cash or on margin.
+    pub shares: SharesOn,
     /// Fee for borrowed shares, a share of their value a year (0.03 is 3 %).
     #[serde(with = "crate::model::decimal")]
     pub borrow_rate: Decimal,
@@ -95,6 +108,12 @@ pub struct AccountProblem {
     /// What it should be.
     pub message: &'static str,
 }
+
+/// Regulation T § 220.12(a) and FINRA Rule 4210(c)(1).
+const REGULATION_T: MarginRule = MarginRule::Rate {
+    initial: Decimal::from_parts(50, 0, 0, false, 2),
+    maintenance: Decimal::from_parts(25, 0, 0, false, 2),
+};
 
 /// Least share of the underlying (of a put: of the strike) that covers a short option. FINRA Rule 4210(f)(2)(D)(i).
 const LEAST_OPTION_SHARE: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
@@ -176,7 +195,12 @@ impl Terms {
                 (Decimal::ONE / leverage)
                     .round_dp_with_strategy(Money::SCALE, RoundingStrategy::ToPositiveInfinity)
             });
-        let margin = match instrument.margin() {
+        let is_share = *instrument.kind() == InstrumentKind::Equity;
+        let margin = match (instrument.margin(), config.shares) {
+            (MarginRule::Full, SharesOn::Margin) if is_share => REGULATION_T,
+            (rule, _) => rule,
+        };
+        let margin = match margin {
             MarginRule::Rate { initial, maintenance } => MarginRule::Rate {
                 initial: initial.max(least),
                 maintenance,
@@ -229,6 +253,12 @@ impl Terms {
         }
     }
 
+    /// Whether the cover of a position on this side can give out. Shares sold short are called whatever covered their sale:
+    /// what they cost to buy back has no end.
+    pub(super) const fn can_give_out(&self, side: Side) -> bool {
+        !self.is_paid_in_full(side) || matches!((self.asset, side), (Asset::Equity, Side::Sell))
+    }
+
     /// Quantity × price × multiplier, without sign.
     pub(super) fn value(&self, quantity: Decimal, price: Decimal) -> Decimal {
         rounded((quantity * price * self.multiplier).abs())
@@ -278,7 +308,7 @@ impl Terms {
         underlying: Option<Decimal>,
     ) -> Decimal {
         let quantity = quantity.abs();
-        if self.is_paid_in_full(side) {
+        if !self.can_give_out(side) {
             return Decimal::ZERO;
         }
         if let (MarginRule::Rate { maintenance, .. }, Asset::Option { strike, right }) =
@@ -303,6 +333,10 @@ impl Terms {
     fn pieces(&self, side: Side) -> [Option<Piece>; 5] {
         let one = |per_unit, rate| [Some(Piece::everywhere(per_unit, rate)), None, None, None, None];
         match (self.margin, self.asset, side) {
+            (MarginRule::Full, Asset::Equity, Side::Sell) => {
+                let [a, b, c, d] = Piece::of_short_shares().map(Some);
+                [a, b, c, d, None]
+            }
             (MarginRule::Full, ..) => one(Decimal::ZERO, Decimal::ZERO),
             (MarginRule::PerContract { maintenance, .. }, ..) => {
                 one(maintenance / self.multiplier, Decimal::ZERO)

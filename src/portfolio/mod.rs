@@ -11,9 +11,9 @@ mod trade;
 
 pub use account::{Account, ValueModel};
 pub use flows::{CashFlow, CashFlowKind};
-pub use funds::{Claim, Liquidation};
+pub use funds::{Claim, Liquidation, WayOut};
 pub use holding::{FillEffect, Holding};
-pub use margin::{AccountConfig, AccountProblem, MarginMode};
+pub use margin::{AccountConfig, AccountProblem, MarginMode, SharesOn};
 pub use position::Position;
 pub use settlement::{Delivery, Settlement, SplitEffect};
 pub use trade::{Trade, TradeSide};

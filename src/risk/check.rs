@@ -93,15 +93,8 @@ impl OrderCheck<'_> {
             return Ok(Money::zero(instrument.quote()));
         }
         let price = order.kind.price().unwrap_or(order.decision_price);
-        let notional = instrument
-            .checked_notional(price, quantity)
-            .ok_or_else(|| DenyReason::Undefined {
-                what: "value of the order".to_owned(),
-                value: format!("{quantity} × {price}"),
-            })?;
-        let minimum = Money::new(instrument.minimum_notional(), instrument.quote());
-        if notional.amount < minimum.amount {
-            return Err(DenyReason::BelowMinimumNotional { notional, minimum });
+        if let Some(reason) = value_objection(instrument, order) {
+            return Err(reason);
         }
         let required = self
             .account
@@ -113,6 +106,24 @@ impl OrderCheck<'_> {
         }
         Ok(needed)
     }
+}
+
+/// What is wrong with the value of an order: too small for its venue, or beyond all counting. Venues judge the order, not
+/// the part of it that opens a position; what only reduces may be as small as the position is.
+#[must_use]
+pub fn value_objection(instrument: &Instrument, order: &Order) -> Option<DenyReason> {
+    if order.only_reduces() {
+        return None;
+    }
+    let (quantity, price) = (order.quantity, order.kind.price().unwrap_or(order.decision_price));
+    let Some(notional) = instrument.checked_notional(price, quantity) else {
+        return Some(DenyReason::Undefined {
+            what: "value of the order".to_owned(),
+            value: format!("{quantity} × {price}"),
+        });
+    };
+    let minimum = Money::new(instrument.minimum_notional(), instrument.quote());
+    (notional.amount < minimum.amount).then_some(DenyReason::BelowMinimumNotional { notional, minimum })
 }
 
 fn advanced(mut order: Order, event: OrderEvent, now: Timestamp) -> Order {

@@ -4,6 +4,6 @@ mod check;
 mod protection;
 mod sizing;
 
-pub use check::{Approved, OrderCheck};
+pub use check::{Approved, OrderCheck, value_objection};
 pub use protection::{Breach, Protection};
 pub use sizing::{SizingInputs, size};

@@ -218,6 +218,7 @@ fn the_account_of_the_documentation_is_one() {
     let told = AccountConfig {
         mode: MarginMode::Isolated,
         leverage: Some(Decimal::TEN),
+        shares: papertape::portfolio::SharesOn::Margin,
         borrow_rate: decimal("0.03"),
         debit_rate: decimal("0.06"),
         credit_rate: decimal("0.02"),

@@ -6,7 +6,7 @@ use crate::services::{quality, wall_clock};
 use crate::storage::{NewDataset, Storage};
 use clap::Args;
 use papertape::market::{Bar, Bars, DatedAction, infer_instrument};
-use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
+use papertape::model::{Instrument, OrderLimits, Symbol, Timeframe, Timestamp};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// Arguments of `import`.
@@ -25,6 +25,10 @@ pub(super) struct ImportArguments {
     /// several times. Together they replace what the dataset had; without this it keeps that.
     #[arg(long, value_name = "FILE")]
     actions: Vec<PathBuf>,
+    /// What the venue accepts of orders, as JSON or a file of it: maximum_notional, minimum_quantity, maximum_quantity,
+    /// price_band, maximum_open_orders [default: what it had, or what its kind of market has]
+    #[arg(long, value_name = "JSON|FILE", value_parser = super::setup::limits)]
+    limits: Option<OrderLimits>,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -42,6 +46,10 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
         instrument,
         actions: kept,
     } = merge(&*storage, &arguments.symbol, timeframe, loaded.bars, instrument).await?;
+    let instrument = match arguments.limits {
+        Some(limits) => instrument.with_limits(limits),
+        None => instrument,
+    };
     let actions = if arguments.actions.is_empty() {
         kept
     } else {
@@ -114,7 +122,7 @@ async fn merge(
     all.extend(new.iter().map(|bar| (bar.open_time, bar)));
     // The finer steps serve both.
     let instrument = if instrument.tick() < known.instrument.tick() {
-        instrument
+        instrument.with_limits(known.instrument.limits().clone())
     } else {
         known.instrument
     };

@@ -9,7 +9,7 @@ use papertape::backtest::MarketData;
 use papertape::engine::{EngineConfig, ExecutionConfig, Fees};
 use papertape::exchange::{FeePresetName, SlippageModel};
 use papertape::market::{Bars, DatedAction, infer_instrument};
-use papertape::model::{Instrument, Money, Symbol, Timeframe, Timestamp, decimal};
+use papertape::model::{Instrument, Money, OrderLimits, Symbol, Timeframe, Timestamp, decimal};
 use papertape::portfolio::AccountConfig;
 use papertape::strategy::{Problem, Strategy, StrategySpec};
 use rust_decimal::Decimal;
@@ -218,6 +218,14 @@ fn account(text: &str) -> Result<AccountConfig, String> {
     let problems = account.problems();
     in_range(problems.iter().map(|problem| (problem.path, problem.message)))?;
     Ok(account)
+}
+
+/// What a venue accepts of orders, in the same way.
+pub(super) fn limits(text: &str) -> Result<OrderLimits, String> {
+    let limits: OrderLimits = json_or_file(text)?;
+    let problems = limits.problems();
+    in_range(problems.into_iter())?;
+    Ok(limits)
 }
 
 fn json_or_file<T: DeserializeOwned>(text: &str) -> Result<T, String> {

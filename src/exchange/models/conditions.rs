@@ -70,6 +70,13 @@ impl Conditions {
         }
     }
 
+    /// Each unit became `ratio` units: prices are divided by it, volumes multiplied, so that no day's return is the split's.
+    pub fn split(&mut self, ratio: f64) {
+        if let Some(rolling) = &mut self.rolling {
+            rolling.split(ratio);
+        }
+    }
+
     /// Units traded in the present bar; `None` before the first.
     #[must_use]
     pub fn bar_volume(&self) -> Option<f64> {
@@ -117,6 +124,22 @@ impl Rolling {
             self.fold(&before, seconds);
         }
         self.end_day_before(bar.open_time);
+    }
+
+    fn split(&mut self, ratio: f64) {
+        if let Some((bar, _)) = &mut self.present {
+            for price in [&mut bar.open, &mut bar.high, &mut bar.low, &mut bar.close] {
+                *price /= ratio;
+            }
+            bar.volume *= ratio;
+        }
+        for close in [&mut self.close, &mut self.day_close].into_iter().flatten() {
+            *close /= ratio;
+        }
+        let today = self.day.iter_mut().map(|day| &mut day.volume);
+        for volume in today.chain(&mut self.volumes) {
+            *volume *= ratio;
+        }
     }
 
     fn fold(&mut self, bar: &Bar, seconds: u64) {

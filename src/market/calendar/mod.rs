@@ -179,6 +179,12 @@ impl Calendar {
         self.next_close(time)
     }
 
+    /// The same of an order that may fill outside the regular session: it stays through the post-market.
+    #[must_use]
+    pub fn extended_day_end(self, time: Timestamp) -> Timestamp {
+        self.session_at_or_after(time).post_close
+    }
+
     /// The phase at `time`. Over many moments, a [`PhaseCursor`] is cheaper.
     #[must_use]
     pub fn phase(self, time: Timestamp) -> Phase {
