@@ -170,6 +170,7 @@ impl World {
         let config = AccountConfig {
             mode,
             leverage: leverage.map(Decimal::from),
+            shares: papertape::portfolio::SharesOn::default(),
             borrow_rate: decimal("0.03"),
             debit_rate: decimal("0.06"),
             credit_rate: decimal("0.02"),
