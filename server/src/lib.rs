@@ -4,6 +4,7 @@
 //! engine, [`storage`] makes what happens durable, and [`http`] shows it. [`services`] is what both doors of the house,
 //! the API and the pages, call.
 
+pub mod bar_file;
 pub mod cli;
 pub mod host;
 pub mod http;

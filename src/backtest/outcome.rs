@@ -272,16 +272,24 @@ impl Outcome {
                     gaps: sum.gaps + one.gaps,
                     missing_bars: sum.missing_bars + one.missing_bars,
                 }),
-            warnings: warnings::of(
-                config,
-                bars,
-                self.metrics.trades,
-                self.engine.fills_beyond_volume(),
-            ),
+            warnings: self.warnings(bars),
             band: self.band.as_ref().map(BandOutcome::report),
             event_hash: self.event_hash.clone(),
             timing,
         }
+    }
+
+    /// What makes the result less than it seems.
+    fn warnings(&self, bars: &[Bars]) -> Vec<String> {
+        let stopped = self.engine.script_failure();
+        let stopped = stopped.map(|failure| format!("The strategy was stopped, its script failed: {failure}."));
+        let others = warnings::of(
+            self.engine.config(),
+            bars,
+            self.metrics.trades,
+            self.engine.fills_beyond_volume(),
+        );
+        stopped.into_iter().chain(others).collect()
     }
 
     /// What each instrument whose bars were run had to do with it.

@@ -3,7 +3,7 @@
 use super::requests::Change;
 use super::{Command, Engine, EventKind, RefusalMemory, SessionState, Sink};
 use crate::alert::{Alert, AlertKind, Finding, Severity};
-use crate::model::{AlertId, Timestamp};
+use crate::model::{AlertId, InstrumentId, Timestamp};
 use crate::order::{CancelReason, OrderPurpose};
 use crate::risk::Breach;
 use std::borrow::Cow;
@@ -101,11 +101,17 @@ impl Engine {
                     "maximum drawdown: equity fell {} from its peak",
                     percent(drawdown)
                 );
-                self.halt("max_drawdown", "maximum drawdown", reason, time, sink);
+                self.halt(
+                    ("max_drawdown", AlertKind::Performance),
+                    "maximum drawdown",
+                    reason,
+                    time,
+                    sink,
+                );
             }
             Breach::Ruin => {
                 self.halt(
-                    "ruin",
+                    ("ruin", AlertKind::Performance),
                     "ruin",
                     "the account is worth nothing any more".to_owned(),
                     time,
@@ -115,9 +121,24 @@ impl Engine {
         }
     }
 
+    /// The strategy's script was stopped: nobody looks after the position any more.
+    #[cold]
+    pub(super) fn stop_script<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        if let Some(failure) = self.desk(at).program.failure() {
+            let reason = format!("the script failed on {}: {failure}", self.instrument(at).symbol());
+            self.halt(
+                ("script_failed", AlertKind::Error),
+                "script failed",
+                reason,
+                time,
+                sink,
+            );
+        }
+    }
+
     fn halt<S: Sink>(
         &mut self,
-        code: &'static str,
+        (code, kind): (&'static str, AlertKind),
         order_reason: &'static str,
         reason: String,
         time: Timestamp,
@@ -131,7 +152,7 @@ impl Engine {
         self.change_state(SessionState::Halted, reason, time, sink);
         self.alert(
             Severity::Critical,
-            AlertKind::Performance,
+            kind,
             code,
             message,
             time,

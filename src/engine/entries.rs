@@ -3,7 +3,7 @@
 use super::orders::Draft;
 use super::protect::EntryPlan;
 use super::rules::Close;
-use super::terms::OrderTerms;
+use super::terms::{OrderTerms, undefined};
 use super::{Engine, SessionState, Sink};
 use crate::market::Calendar;
 use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp};
@@ -23,6 +23,8 @@ pub(super) struct PlannedEntry {
     pub(super) terms: OrderTerms,
     pub(super) plan: EntryPlan,
     pub(super) decision_price: Price,
+    /// How its size is found: a number that changes from bar to bar is that of the close that decided.
+    size: SizeRule,
     /// The market's volatility in a year at the close that decided, where the size follows it and it is known. An entry that
     /// waits for another position's end goes out between two closes, when the program may have been shown later bars.
     volatility: Option<f64>,
@@ -120,6 +122,7 @@ impl Engine {
             terms: self.order_terms(at, &rule.order, side.entry(), price)?,
             plan: self.plan_protection(at, &rule.protection)?,
             decision_price: price,
+            size: self.size_rule(at, rule)?,
             volatility: self.volatility_of(at, &rule.size),
         })
     }
@@ -167,6 +170,7 @@ impl Engine {
             terms,
             plan,
             decision_price,
+            size: size_rule,
             volatility,
         } = entry;
         let price = terms.kind.price().unwrap_or(decision_price);
@@ -179,7 +183,7 @@ impl Engine {
             record: self.metrics.record(),
         };
         let reach = || self.reach_of_entry(at, side.entry(), price);
-        let sized = size(&self.entry_rule(rule).size, &inputs, reach);
+        let sized = size(&size_rule, &inputs, reach);
         let sized = sized.and_then(|quantity| self.within_exposure(at, price, quantity));
         let quantity = *sized.as_ref().unwrap_or(&Quantity::ZERO);
         let terms = terms.draft(self.instrument(at), quantity);
@@ -205,6 +209,17 @@ impl Engine {
             reason: self.entry_rule(rule).reason(side),
             decision_price,
             ..draft
+        }
+    }
+
+    /// How an entry's size is found, with the number that it has at this close.
+    fn size_rule(&self, at: InstrumentId, rule: &EntryRule) -> Result<SizeRule, DenyReason> {
+        match rule.size {
+            SizeRule::Varying { method, value } => {
+                let value = self.desk(at).program.number(value);
+                method.with(value).ok_or_else(|| undefined("size", value))
+            }
+            size => Ok(size),
         }
     }
 

@@ -112,6 +112,10 @@ impl Engine {
         if !matches!(self.state, SessionState::Running | SessionState::Paused) {
             return None;
         }
+        if self.desk(at).program.failure().is_some() {
+            self.stop_script(at, time, sink);
+            return None;
+        }
         if self.is_closing(at, time) {
             return Some(Wishes::LEAVE);
         }

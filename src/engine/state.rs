@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::order::{Order, OrderKind, OrderPurpose};
 use crate::portfolio::{Position, Trade};
+use crate::strategy::ScriptFailure;
 
 impl Engine {
     /// What the engine was made with.
@@ -29,6 +30,12 @@ impl Engine {
     #[must_use]
     pub fn state_reason(&self) -> &str {
         &self.state_reason
+    }
+
+    /// Why the strategy's script was stopped, if it was: its rules have said nothing since.
+    #[must_use]
+    pub fn script_failure(&self) -> Option<&ScriptFailure> {
+        self.desks.iter().find_map(|desk| desk.program.failure())
     }
 
     /// The number of the last event.

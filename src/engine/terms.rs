@@ -197,7 +197,7 @@ fn positive(what: &str, value: f64) -> Result<Decimal, DenyReason> {
         .ok_or_else(|| undefined(what, value))
 }
 
-fn undefined(what: &str, value: f64) -> DenyReason {
+pub(super) fn undefined(what: &str, value: f64) -> DenyReason {
     DenyReason::Undefined {
         what: what.to_owned(),
         value: value.to_string(),

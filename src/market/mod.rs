@@ -23,7 +23,9 @@ pub use action::{MarketAction, MarketActionError};
 pub use action_file::{ActionFileError, DatedAction, actions_within, read_actions};
 pub use aggregation::{Aggregated, BarAggregator};
 pub use bar::{Bar, BarError, BarSlice, Bars};
-pub use bar_file::{BarFile, BarFileError, infer_instrument, write_bars_csv};
+pub use bar_file::{
+    BarFile, BarFileError, BarRows, bar_columns, infer_instrument, parse_bar_time, write_bars_csv,
+};
 pub use calendar::{
     Calendar, CalendarId, CalendarIdError, Phase, PhaseCursor, PhaseSpan, TimeZone, TimeZoneError,
     TradingSession,

@@ -100,6 +100,8 @@ pub fn size(
             }
             headroom(over(equity.checked_mul(share(weight * 100.0)?), unit())?)
         }
+        // Whoever decides the entry reads the number first.
+        SizeRule::Varying { .. } => return Err(undefined("size", "not read".to_owned())),
         SizeRule::Kelly(rule) => {
             let ratio = kelly(rule, &record);
             headroom(over(equity.checked_mul(share(ratio * 100.0)?), unit())?)

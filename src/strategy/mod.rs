@@ -30,6 +30,7 @@ mod program;
 mod review;
 mod rules;
 mod schema;
+mod script;
 mod spec;
 mod template;
 mod time_filter;
@@ -43,8 +44,10 @@ pub use program::{Columns, ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{
     DisplayRule, Distance, EntryRule, ExitRule, KellyRule, OrderRule, OrderRuleKind, PartRule,
     ProtectionRule, RiskRules, Rules, SizeRule, Spacing, Strategy, TargetRule, TimeInForceRule,
+    VaryingSize,
 };
 pub use schema::json_schema;
+pub use script::ScriptFailure;
 pub use spec::{ParamSpec, StrategySpec};
 pub use template::{Loader, resolve};
 pub use time_filter::{SessionFilter, TimeFilter};

@@ -5,7 +5,7 @@ use super::time_filter::TimeFilter;
 use crate::model::{Symbol, Timeframe};
 use crate::order::PostOnly;
 use crate::portfolio::TradeSide;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, prelude::FromPrimitive};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -325,8 +325,44 @@ pub enum SizeRule {
         /// Standard deviation of the logarithmic returns of the strategy's bars.
         volatility: NumberSlot,
     },
+    /// One of the first four, with a number that is read when the entry is decided.
+    Varying {
+        /// Which.
+        method: VaryingSize,
+        /// The number: a percentage is 95 for 95 %.
+        value: NumberSlot,
+    },
     /// A fraction of what the session's own closed trades say would make the account grow fastest.
     Kelly(KellyRule),
+}
+
+/// A way to find a size whose number may change from bar to bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VaryingSize {
+    /// See [`SizeRule::PercentOfEquity`].
+    PercentOfEquity,
+    /// See [`SizeRule::FixedQuantity`].
+    FixedQuantity,
+    /// See [`SizeRule::FixedNotional`].
+    FixedNotional,
+    /// See [`SizeRule::RiskPercent`].
+    RiskPercent,
+}
+
+impl VaryingSize {
+    /// The rule that it is with this number; `None` for a number that is no size.
+    #[must_use]
+    pub fn with(self, value: f64) -> Option<SizeRule> {
+        let exact = || Decimal::from_f64(value);
+        Some(match self {
+            _ if !(value > 0.0 && value.is_finite()) => return None,
+            Self::PercentOfEquity => SizeRule::PercentOfEquity(value),
+            Self::RiskPercent if value > 100.0 => return None,
+            Self::RiskPercent => SizeRule::RiskPercent(value),
+            Self::FixedQuantity => SizeRule::FixedQuantity(exact()?),
+            Self::FixedNotional => SizeRule::FixedNotional(exact()?),
+        })
+    }
 }
 
 /// Size by the trades so far.

@@ -81,7 +81,11 @@ pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
     } else {
         super::table::report(&report)
     };
-    print(&text)
+    print(&text)?;
+    match outcome.engine().script_failure() {
+        Some(failure) => Err(CliError::problem(format!("the strategy was stopped, its script failed: {failure}"))),
+        None => Ok(()),
+    }
 }
 
 fn write_files(

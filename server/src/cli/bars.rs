@@ -2,7 +2,8 @@
 
 use super::CliError;
 use papertape::api::DataQuality;
-use papertape::market::{BarFile, Bars};
+use crate::bar_file;
+use papertape::market::Bars;
 use papertape::model::{Timeframe, Timestamp};
 use std::path::PathBuf;
 
@@ -22,11 +23,7 @@ pub(super) struct LoadedBars {
 pub(super) fn load(paths: &[PathBuf], timeframe: Option<Timeframe>) -> Result<LoadedBars, CliError> {
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| CliError::problem(format!("{} cannot be read: {error}", path.display())))?;
-        let file = BarFile::parse(&text, timeframe).map_err(|error| {
-            CliError::problem(format!("{}:{}: {}", path.display(), error.line, error.message))
-        })?;
+        let file = bar_file::read(path, timeframe).map_err(CliError::problem)?;
         files.push((path, file));
     }
     files.sort_by_key(|(_, file)| file.bars.open_time.first().copied());

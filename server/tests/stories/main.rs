@@ -13,5 +13,6 @@ mod recovery;
 mod replay;
 mod research;
 mod rolling;
+mod scripts;
 mod strategies;
 mod support;

@@ -57,9 +57,13 @@ impl Setting {
     ) -> Option<Trial> {
         let score = match self.configure(params) {
             Err(problems) => Err(problems.into_iter().map(|problem| problem.message).collect()),
-            Ok(config) => Ok(Score::of(
-                &run_span(config, data, span, shared, &mut Deaf, keep_going).ok()?,
-            )),
+            Ok(config) => {
+                let engine = run_span(config, data, span, shared, &mut Deaf, keep_going).ok()?;
+                match engine.script_failure() {
+                    Some(failure) => Err(vec![format!("the script failed: {failure}")]),
+                    None => Ok(Score::of(&engine)),
+                }
+            }
         };
         Some(Trial {
             params: params.clone(),

@@ -81,7 +81,7 @@ pub(in crate::market) fn number(text: &str, name: &str) -> Result<(f64, u32), St
 }
 
 /// Digits after the point up to the last that is not zero.
-fn fraction_digits(text: &str) -> u32 {
+pub(super) fn fraction_digits(text: &str) -> u32 {
     let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
     fraction.trim_end_matches('0').len() as u32
 }
@@ -126,27 +126,32 @@ fn plain_number(text: &[u8]) -> Option<(f64, u32)> {
     ))
 }
 
-/// A point in time between the years 1900 and 2200.
+/// A point in time between the years 1900 and 2200, as bar files write it.
 ///
 /// # Errors
 /// When it is no time, or so far away that it must be a mistake.
 #[inline]
-pub(in crate::market) fn time(text: &str) -> Result<Timestamp, String> {
-    const EARLIEST: Timestamp = Timestamp::from_secs(-2_208_988_800);
-    const LATEST: Timestamp = Timestamp::from_secs(7_258_118_400);
+pub fn time(text: &str) -> Result<Timestamp, String> {
     let time = match plain_time(text.as_bytes()) {
         Some(time) => time,
         None if text.is_empty() => return Err("the time is empty".to_owned()),
         None => Timestamp::parse(text).map_err(|error| error.to_string())?,
     };
-    if (EARLIEST..LATEST).contains(&time) {
+    if is_plausible(time) {
         Ok(time)
     } else {
-        Err(format!(
-            "the time '{}' is not between the years 1900 and 2200",
-            shortened(text)
-        ))
+        Err(implausible(&shortened(text)))
     }
+}
+
+/// Whether a time is not so far away that it must be a mistake.
+pub(super) const fn is_plausible(time: Timestamp) -> bool {
+    // 1900 and 2200.
+    -2_208_988_800 <= time.secs() && time.secs() < 7_258_118_400
+}
+
+pub(super) fn implausible(shown: &str) -> String {
+    format!("the time '{shown}' is not between the years 1900 and 2200")
 }
 
 /// The spellings that machines write, fast: epoch numbers, `YYYY-MM-DD` and `YYYY-MM-DDThh:mm:ss` (or with a blank),

@@ -10,6 +10,8 @@
 pub(super) mod field;
 mod timeline;
 
+pub use field::time as parse_bar_time;
+
 use super::CalendarId;
 use super::listing::{self, Class, Hours, Listing};
 use super::{Bar, Bars};
@@ -97,44 +99,100 @@ impl BarFile {
         let columns = Columns::find(header).map_err(|message| BarFileError::new(header_line, message))?;
 
         // A minute bar of a real venue takes about 60 bytes; too much room costs less than growing.
-        let mut bars = Bars::with_capacity(text.len() / 60);
-        let mut timeline = Timeline::default();
-        let (mut price_digits, mut volume_digits) = (0, 0);
+        let mut rows = BarRows::new("line", text.len() / 60);
         for (line_number, line) in lines {
             if line.trim_ascii().is_empty() {
                 continue;
             }
             let fail = |message| BarFileError::new(line_number, message);
-            let row = columns.read(line).map_err(fail)?;
-            timeline.push(row.bar.open_time, line_number).map_err(fail)?;
-            price_digits = price_digits.max(row.price_digits);
-            volume_digits = volume_digits.max(row.volume_digits);
-            bars.push(row.bar);
+            rows.add(columns.read(line).map_err(fail)?, line_number).map_err(fail)?;
         }
-        if bars.is_empty() {
-            return Err(BarFileError::new(
-                header_line,
-                "there are no bars after the header",
-            ));
-        }
+        rows.finish(timeframe).map_err(|(index, message)| {
+            let line_number = index.and_then(|index| line_of_row(text, index));
+            BarFileError::new(line_number.unwrap_or(header_line), message)
+        })
+    }
+}
 
+/// Bars that come row by row, from a file of whatever form: the same checks for all of them.
+#[derive(Debug)]
+pub struct BarRows {
+    bars: Bars,
+    timeline: Timeline,
+    price_digits: u32,
+    volume_digits: u32,
+}
+
+impl BarRows {
+    /// None yet, with room for about `capacity`; problems call a row by the word `row`.
+    #[must_use]
+    pub fn new(row: &'static str, capacity: usize) -> Self {
+        Self {
+            bars: Bars::with_capacity(capacity),
+            timeline: Timeline::new(row),
+            price_digits: 0,
+            volume_digits: 0,
+        }
+    }
+
+    /// Takes the next bar, from the row of this number.
+    ///
+    /// # Errors
+    /// What is impossible about it, or that its time is not after the one before.
+    pub fn push(&mut self, bar: Bar, number: u64) -> Result<(), String> {
+        if !field::is_plausible(bar.open_time) {
+            return Err(field::implausible(&bar.open_time.to_string()));
+        }
+        bar.check().map_err(|error| error.to_string())?;
+        let more = |value: f64, known: u32| {
+            let power = f64::from(10_u32.pow(known));
+            // A decimal of so many digits is the nearest `f64` to what it is rounded to.
+            if known == MAX_DIGITS || (value * power).round() / power == value {
+                return known;
+            }
+            known.max(field::fraction_digits(&value.to_string()).min(MAX_DIGITS))
+        };
+        let prices = [bar.open, bar.high, bar.low, bar.close];
+        let row = Row {
+            bar,
+            price_digits: prices.into_iter().fold(self.price_digits, |known, price| more(price, known)),
+            volume_digits: more(bar.volume, self.volume_digits),
+        };
+        self.add(row, number)
+    }
+
+    #[inline]
+    fn add(&mut self, row: Row, number: u64) -> Result<(), String> {
+        self.timeline.push(row.bar.open_time, number)?;
+        self.price_digits = self.price_digits.max(row.price_digits);
+        self.volume_digits = self.volume_digits.max(row.volume_digits);
+        self.bars.push(row.bar);
+        Ok(())
+    }
+
+    /// The bars with their length, which is the most common distance between two of them where it is not given.
+    ///
+    /// # Errors
+    /// What is wrong, with the place of the bar that it is about, counted from 0, if it is about one.
+    pub fn finish(mut self, timeframe: Option<Timeframe>) -> Result<BarFile, (Option<usize>, String)> {
+        if self.bars.is_empty() {
+            return Err((None, "there are no bars after the header".to_owned()));
+        }
         let timeframe = match timeframe {
             Some(timeframe) => timeframe,
-            None => timeline
-                .most_common_step()
-                .map_err(|message| BarFileError::new(header_line, message))?,
+            None => self.timeline.most_common_step().map_err(|message| (None, message))?,
         };
-        let spacing = timeline::check(&bars.open_time, timeframe).map_err(|(index, message)| {
-            let line_number = line_of_row(text, index).unwrap_or(header_line);
-            BarFileError::new(line_number, message)
-        })?;
-        Ok(Self {
-            bars,
+        let spacing = self
+            .timeline
+            .check(&self.bars.open_time, timeframe)
+            .map_err(|(index, message)| (Some(index), message))?;
+        Ok(BarFile {
+            bars: self.bars,
             timeframe,
             gaps: spacing.gaps,
             missing_bars: spacing.missing_bars,
-            price_digits,
-            volume_digits,
+            price_digits: self.price_digits,
+            volume_digits: self.volume_digits,
         })
     }
 }
@@ -146,6 +204,30 @@ fn line_of_row(text: &str, index: usize) -> Option<u64> {
         .filter(|(_, line)| !line.trim_ascii().is_empty())
         .nth(index + 1)
         .map(|(line_number, _)| line_number)
+}
+
+/// Which of a table's columns are a bar's, by their names: the time, then open, high, low, close and volume.
+///
+/// # Errors
+/// When one is missing or there twice.
+pub fn bar_columns(names: &[String]) -> Result<[usize; COLUMNS], String> {
+    let is = |name: &String, wanted: &str| name.eq_ignore_ascii_case(wanted);
+    let find = |wanted: &str| names.iter().position(|name| is(name, wanted));
+    let time = TIME_COLUMNS
+        .iter()
+        .find_map(|name| find(name))
+        .ok_or_else(|| format!("there is no time column: name it {}", TIME_COLUMNS.join(", ")))?;
+    let mut found = [time; COLUMNS];
+    for (slot, name) in found[1..].iter_mut().zip(NUMBER_COLUMNS) {
+        *slot = find(name).ok_or_else(|| format!("the column '{name}' is missing"))?;
+    }
+    for column in found {
+        let name = &names[column];
+        if names.iter().filter(|other| is(other, name)).count() > 1 {
+            return Err(format!("the column '{}' is there twice", name.to_ascii_lowercase()));
+        }
+    }
+    Ok(found)
 }
 
 /// Where the columns are.
@@ -164,22 +246,10 @@ struct Row {
 impl Columns {
     fn find(header: &str) -> Result<Self, String> {
         let mut names = Vec::new();
-        field::split(header, |_, name| names.push(name.to_ascii_lowercase()))?;
-        let find = |wanted: &str| names.iter().position(|name| name == wanted);
-        let time = TIME_COLUMNS
-            .iter()
-            .find_map(|name| find(name))
-            .ok_or_else(|| format!("there is no time column: name it {}", TIME_COLUMNS.join(", ")))?;
-        let mut wanted = [time; COLUMNS];
-        for (slot, name) in wanted[1..].iter_mut().zip(NUMBER_COLUMNS) {
-            *slot = find(name).ok_or_else(|| format!("the column '{name}' is missing"))?;
-        }
+        field::split(header, |_, name| names.push(name.to_owned()))?;
         let mut meaning = vec![IGNORED; names.len()];
-        for (slot, column) in wanted.into_iter().enumerate() {
+        for (slot, column) in bar_columns(&names)?.into_iter().enumerate() {
             meaning[column] = slot;
-            if names.iter().filter(|name| **name == names[column]).count() > 1 {
-                return Err(format!("the column '{}' is there twice", names[column]));
-            }
         }
         Ok(Self { meaning })
     }

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 const SUMMER_TIME_NANOS: i64 = 3_600_000_000_000;
 
 /// The distances between bars, as they come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Timeline {
+    /// What a row is called.
+    row: &'static str,
     last: Option<(Timestamp, u64)>,
     /// Distance in nanoseconds → how often, the run under way left out.
     counts: BTreeMap<i64, u64>,
@@ -24,6 +26,15 @@ pub(super) struct Spacing {
 }
 
 impl Timeline {
+    pub(super) const fn new(row: &'static str) -> Self {
+        Self {
+            row,
+            last: None,
+            counts: BTreeMap::new(),
+            run: (0, 0),
+        }
+    }
+
     /// Takes the open time of the next bar.
     ///
     /// # Errors
@@ -33,10 +44,10 @@ impl Timeline {
         if let Some((last, last_line)) = self.last {
             let step = time.since(last);
             if step == 0 {
-                return Err(format!("the time {time} is already on line {last_line}"));
+                return Err(format!("the time {time} is already on {} {last_line}", self.row));
             }
             if step < 0 {
-                return Err(format!("the time {time} is before {last} on line {last_line}"));
+                return Err(format!("the time {time} is before {last} on {} {last_line}", self.row));
             }
             // Files are long runs of one distance: the map is for the exceptions.
             if step == self.run.0 {
@@ -78,42 +89,42 @@ impl Timeline {
                 format!("most bars are {seconds} seconds apart, which is not a timeframe: give the timeframe")
             })
     }
-}
 
-/// Checks that bars of this length can open at these times, and counts what is missing.
-///
-/// # Errors
-/// The index of the bar that cannot, and why not.
-pub(super) fn check(open_times: &[Timestamp], timeframe: Timeframe) -> Result<Spacing, (usize, String)> {
-    let length = timeframe.nanos();
-    let intraday = timeframe < Timeframe::DAY;
-    let shortest = if intraday {
-        length
-    } else {
-        length - SUMMER_TIME_NANOS
-    };
-    let mut spacing = Spacing::default();
-    for (index, time) in open_times.iter().enumerate() {
-        if intraday && timeframe.floor(*time) != *time {
-            let message =
-                format!("a {timeframe} bar cannot open at {time}: it is not a multiple of {timeframe}");
-            return Err((index, message));
-        }
-        let Some(before) = index.checked_sub(1) else {
-            continue;
+    /// Checks that bars of this length can open at these times, and counts what is missing.
+    ///
+    /// # Errors
+    /// The index of the bar that cannot, and why not.
+    pub(super) fn check(&self, open_times: &[Timestamp], timeframe: Timeframe) -> Result<Spacing, (usize, String)> {
+        let length = timeframe.nanos();
+        let intraday = timeframe < Timeframe::DAY;
+        let shortest = if intraday {
+            length
+        } else {
+            length - SUMMER_TIME_NANOS
         };
-        let step = time.since(open_times[before]);
-        if step < shortest {
-            let message =
-                format!("the bar opens before the {timeframe} bar on the line before it has closed");
-            return Err((index, message));
+        let mut spacing = Spacing::default();
+        for (index, time) in open_times.iter().enumerate() {
+            if intraday && timeframe.floor(*time) != *time {
+                let message =
+                    format!("a {timeframe} bar cannot open at {time}: it is not a multiple of {timeframe}");
+                return Err((index, message));
+            }
+            let Some(before) = index.checked_sub(1) else {
+                continue;
+            };
+            let step = time.since(open_times[before]);
+            if step < shortest {
+                let message =
+                    format!("the bar opens before the {timeframe} bar on the {} before it has closed", self.row);
+                return Err((index, message));
+            }
+            // Rounded, for the days that are an hour longer or shorter.
+            let bars = (step + length / 2) / length;
+            if bars > 1 {
+                spacing.gaps += 1;
+                spacing.missing_bars += bars as u64 - 1;
+            }
         }
-        // Rounded, for the days that are an hour longer or shorter.
-        let bars = (step + length / 2) / length;
-        if bars > 1 {
-            spacing.gaps += 1;
-            spacing.missing_bars += bars as u64 - 1;
-        }
+        Ok(spacing)
     }
-    Ok(spacing)
 }

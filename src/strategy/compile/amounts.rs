@@ -2,8 +2,9 @@
 
 use super::Compiler;
 use crate::model::decimal;
-use crate::strategy::expression::elaborate::Script;
-use crate::strategy::rules::{Distance, KellyRule, SizeRule};
+use crate::strategy::expression::elaborate::{Operand, Script};
+use crate::strategy::program::NumberSlot;
+use crate::strategy::rules::{Distance, KellyRule, SizeRule, VaryingSize};
 use crate::strategy::spec::{Amount, SizeMethod, SizeSpec};
 use crate::strategy::yaml::Text;
 use rust_decimal::Decimal;
@@ -44,6 +45,15 @@ impl Compiler<'_> {
 
     pub(super) fn size(&mut self, size: &SizeSpec) -> Option<SizeRule> {
         let script = &size.value;
+        if let Some(method) = varying(size.method)
+            && let Operand::Slot(slot) = self.elaborator.operand(script).ok()?
+        {
+            self.note(slot);
+            return Some(SizeRule::Varying {
+                method,
+                value: NumberSlot(slot),
+            });
+        }
         let value = self.elaborator.constant(script).ok()?;
         if value <= 0.0 {
             self.problem(script, format!("a size must be above 0; it is {value}"));
@@ -144,6 +154,17 @@ impl Compiler<'_> {
         };
         self.problem(&amount.script, message);
         None
+    }
+}
+
+/// The way to find a size, where its number may change from bar to bar.
+const fn varying(method: SizeMethod) -> Option<VaryingSize> {
+    match method {
+        SizeMethod::PercentOfEquity => Some(VaryingSize::PercentOfEquity),
+        SizeMethod::FixedQuantity => Some(VaryingSize::FixedQuantity),
+        SizeMethod::FixedNotional => Some(VaryingSize::FixedNotional),
+        SizeMethod::RiskPercent => Some(VaryingSize::RiskPercent),
+        SizeMethod::VolatilityTarget | SizeMethod::Kelly => None,
     }
 }
 

@@ -42,11 +42,14 @@ impl StrategySpec {
         let params = self.resolve(overrides)?;
         let timeframe = timeframe.unwrap_or(self.timeframe);
         let mut compiler = Compiler {
-            elaborator: Elaborator::new(&params, &self.definitions, timeframe),
+            elaborator: Elaborator::new(&params, &self.definitions, timeframe)
+                .with_script(self.script.as_ref()),
             timeframe,
             warm_up: 0,
         };
         let series = compiler.series(self);
+        // Whether a rule reads it or not: a mistake in it is a mistake.
+        let _ = compiler.elaborator.script();
         let rules = compiler.rules(self);
         let risk = compiler.risk(self);
         let rank = self.rank.as_ref().and_then(|script| compiler.number(script));

@@ -5,10 +5,12 @@
 
 use super::ast::{Expression, Kind, Name, Span, Unary};
 use super::graph::{Graph, Operation, TooLarge, fold};
+use super::scripted::Scripted;
 use crate::model::Timeframe;
 use crate::strategy::indicator::catalogue::{self, MAXIMUM_PERIOD};
 use crate::strategy::problem::{Position, Problem, hint};
 use crate::strategy::program::op::{FALSE, Op, Slot, TRUE};
+use crate::strategy::script::ScriptSpec;
 use crate::strategy::yaml::Text;
 use std::collections::BTreeMap;
 
@@ -79,8 +81,8 @@ pub(crate) struct Reported;
 
 /// Lowers expressions into one graph.
 pub(crate) struct Elaborator<'a> {
-    parameters: &'a BTreeMap<String, f64>,
-    definitions: &'a [Definition],
+    pub(super) parameters: &'a BTreeMap<String, f64>,
+    pub(super) definitions: &'a [Definition],
     pub(crate) graph: Graph,
     pub(crate) problems: Vec<Problem>,
     /// What each definition came to in each block; `None` if it has a problem.
@@ -90,6 +92,9 @@ pub(crate) struct Elaborator<'a> {
     depth: usize,
     /// Whether there are no other instruments to read.
     pub(super) is_alone: bool,
+    /// The file's script, and what became of it.
+    pub(super) script: Option<&'a ScriptSpec>,
+    pub(super) scripted: Scripted,
 }
 
 /// Where lowering stands: the expression, and the block that its operations go to.
@@ -101,7 +106,7 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// The whole of a script, in the strategy's own timeframe.
-    const fn root(script: &'a Script) -> Self {
+    pub(super) const fn root(script: &'a Script) -> Self {
         Self {
             script,
             block: Graph::ROOT,
@@ -124,7 +129,14 @@ impl<'a> Elaborator<'a> {
             open: Vec::new(),
             depth: 0,
             is_alone: false,
+            script: None,
+            scripted: Scripted::Waiting,
         }
+    }
+
+    /// The same for a file with a script.
+    pub(crate) fn with_script(self, script: Option<&'a ScriptSpec>) -> Self {
+        Self { script, ..self }
     }
 
     /// For expressions over one file of bars, which cannot read other instruments.
@@ -146,6 +158,11 @@ impl<'a> Elaborator<'a> {
         let place = Place::root(script);
         let operand = self.expect_number(place, &script.tree)?;
         self.slot(place, script.tree.span, operand)
+    }
+
+    /// An expression that must be a number, which may be a constant.
+    pub(crate) fn operand(&mut self, script: &Script) -> Result<Operand, Reported> {
+        self.expect_number(Place::root(script), &script.tree)
     }
 
     /// An expression that must be a condition.
@@ -273,6 +290,9 @@ impl<'a> Elaborator<'a> {
             }
             return self.definition(index, place.block);
         }
+        if let Some(index) = self.given(name) {
+            return self.given_value(place, span, index);
+        }
         match catalogue::find(name) {
             Some(function) if function.required() == 0 => self.apply(place, span, function, &[]),
             Some(function) => {
@@ -285,13 +305,15 @@ impl<'a> Elaborator<'a> {
             None => {
                 let definitions = self.definitions;
                 let names = definitions.iter().map(|definition| definition.name.as_str());
+                let given = self.script.iter().flat_map(|script| &script.gives);
+                let names = names.chain(given.map(|given| given.name.as_str()));
                 let hint = hint(name, names.chain(catalogue::names()));
                 Err(self.problem(place, span, format!("unknown name '{name}'{hint}")))
             }
         }
     }
 
-    fn definition(&mut self, index: usize, block: usize) -> Result<Value, Reported> {
+    pub(super) fn definition(&mut self, index: usize, block: usize) -> Result<Value, Reported> {
         if let Some(known) = self.known.get(&(index, block)) {
             return known.ok_or(Reported);
         }

@@ -7,6 +7,7 @@ mod forms;
 mod graph;
 pub(crate) mod lexer;
 mod parser;
+mod scripted;
 
 pub(crate) use graph::Graph;
 pub(crate) use parser::parse;

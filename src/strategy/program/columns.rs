@@ -65,14 +65,14 @@ struct FrameColumns {
 }
 
 impl Columns {
-    /// Columns for a program; `None` when it has to go bar by bar: it remembers what became of the position, or reads other
-    /// instruments, whose bars come in between.
+    /// Columns for a program; `None` when it has to go bar by bar: it remembers what became of the position, reads other
+    /// instruments, whose bars come in between, or has a script.
     #[must_use]
     pub fn new(program: &Program) -> Option<Self> {
         let root = &program.root;
         let mut is_of_position = vec![false; root.values.len()];
         let mut of_position = Vec::new();
-        if !program.symbols.is_empty() || root.frames.iter().any(Frame::reads_position) {
+        if program.script.is_some() || !program.symbols.is_empty() || root.frames.iter().any(Frame::reads_position) {
             return None;
         }
         for (index, (out, op)) in root.steps.iter().enumerate() {

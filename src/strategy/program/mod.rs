@@ -8,6 +8,7 @@ mod shared;
 pub use columns::Columns;
 pub(crate) use shared::SharedColumns;
 
+use super::script::ScriptFailure;
 use crate::market::{Bar, BarAggregator};
 use crate::model::{Symbol, Timeframe, Timestamp};
 use op::{Context, Op, Slot, TRUE};
@@ -59,11 +60,14 @@ pub struct Program {
     series: Vec<(String, NumberSlot)>,
     /// Other instruments that it reads; a [`Foreign`] names one by its place here.
     symbols: Vec<Symbol>,
+    /// The step of the root block that is a script, if it has one.
+    script: Option<u32>,
 }
 
 impl Program {
-    pub(crate) const fn new(root: Block, series: Vec<(String, NumberSlot)>, symbols: Vec<Symbol>) -> Self {
+    pub(crate) fn new(root: Block, series: Vec<(String, NumberSlot)>, symbols: Vec<Symbol>) -> Self {
         Self {
+            script: root.script(),
             root,
             series,
             symbols,
@@ -71,7 +75,7 @@ impl Program {
     }
 
     /// A program that computes nothing.
-    pub(crate) const fn idle(timeframe: Timeframe) -> Self {
+    pub(crate) fn idle(timeframe: Timeframe) -> Self {
         let root = Block::new(timeframe, Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self::new(root, Vec::new(), Vec::new())
     }
@@ -105,6 +109,13 @@ impl Program {
     #[inline]
     pub fn on_bar(&mut self, bar: &Bar, position: &PositionView) {
         self.root.step(&Context { bar, position });
+    }
+
+    /// Why its script was stopped, if it has one that was. Nothing that the script gives is defined any more.
+    #[must_use]
+    #[inline]
+    pub fn failure(&self) -> Option<&ScriptFailure> {
+        self.script.and_then(|step| self.root.failure_of(step))
     }
 
     /// Whether the condition held at the last bar. A condition with an undefined operand does not hold.
@@ -217,6 +228,25 @@ impl Block {
         }
         for frame in &mut self.frames {
             frame.block.step_foreign(symbol, push);
+        }
+    }
+
+    /// The step that is a script.
+    fn script(&self) -> Option<u32> {
+        #[cfg(feature = "script")]
+        {
+            let place = self.steps.iter().position(|(_, op)| matches!(op, Op::Script(_)))?;
+            u32::try_from(place).ok()
+        }
+        #[cfg(not(feature = "script"))]
+        None
+    }
+
+    fn failure_of(&self, step: u32) -> Option<&ScriptFailure> {
+        match self.steps.get(step as usize)? {
+            #[cfg(feature = "script")]
+            (_, Op::Script(routine)) => routine.failure(),
+            _ => None,
         }
     }
 

@@ -4,6 +4,8 @@ use super::super::indicator::{
     Pair, Price, PricePair, PriceTriple, Single, SinglePair, SingleTriple, Window, balance_of_power,
     typical_price,
 };
+#[cfg(feature = "script")]
+use super::super::script::routine::Routine;
 use super::{super::expression::ast::Binary, PositionView};
 use crate::market::Bar;
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,9 @@ pub(crate) enum Op {
     SingleTriple(Slot, Box<SingleTriple>),
     PricePair(Box<PricePair>),
     PriceTriple(Box<PriceTriple>),
+    /// A script, with the slots that it reads.
+    #[cfg(feature = "script")]
+    Script(Box<Routine>),
 }
 
 /// Operators, in the form that a program stores.
@@ -302,11 +307,13 @@ impl Op {
             }
             Self::PricePair(indicator) => return write(values, out, indicator.next(context.bar)),
             Self::PriceTriple(indicator) => return write(values, out, indicator.next(context.bar)),
+            #[cfg(feature = "script")]
+            Self::Script(routine) => return routine.step(values, out),
         };
         values[out] = result;
     }
 
-    /// The slots that it reads.
+    /// The slots that it reads; those of a script, which are many, left out.
     pub(crate) fn operands(&self) -> impl Iterator<Item = Slot> + use<> {
         let (first, second, third) = match self {
             Self::Bar(_) | Self::Position(_) | Self::Price(_) | Self::PricePair(_) | Self::PriceTriple(_) => {
@@ -328,6 +335,8 @@ impl Op {
             | Self::ValueWhen(x, y, _)
             | Self::Pair(x, y, _) => (Some(*x), Some(*y), None),
             Self::Choice(x, y, z) => (Some(*x), Some(*y), Some(*z)),
+            #[cfg(feature = "script")]
+            Self::Script(_) => (None, None, None),
         };
         [first, second, third].into_iter().flatten()
     }
@@ -373,8 +382,10 @@ impl Op {
     }
 
     /// How many results it gives.
-    pub(crate) const fn outputs(&self) -> usize {
+    pub(crate) fn outputs(&self) -> usize {
         match self {
+            #[cfg(feature = "script")]
+            Self::Script(routine) => routine.outputs(),
             Self::SinglePair(..) | Self::PricePair(_) => 2,
             Self::SingleTriple(..) | Self::PriceTriple(_) => 3,
             _ => 1,
@@ -468,7 +479,7 @@ impl Math {
 
 impl Math2 {
     #[inline]
-    pub(super) fn apply(self, x: f64, y: f64) -> f64 {
+    pub(crate) fn apply(self, x: f64, y: f64) -> f64 {
         match self {
             Self::Default => {
                 if x.is_nan() {

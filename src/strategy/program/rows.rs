@@ -104,6 +104,8 @@ impl Op {
             Self::SingleTriple(x, indicator) => indicator.next_rows(rows.read(*x), spread(out, stride)),
             Self::PricePair(indicator) => indicator.next_rows(rows.bars, spread(out, stride)),
             Self::PriceTriple(indicator) => indicator.next_rows(rows.bars, spread(out, stride)),
+            #[cfg(feature = "script")]
+            Self::Script(_) => unreachable!("a program with a script goes bar by bar"),
         }
     }
 }

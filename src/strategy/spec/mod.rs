@@ -4,6 +4,7 @@ mod order;
 mod reader;
 mod risk;
 mod rules;
+mod script;
 pub(crate) mod shape;
 mod size;
 mod when;
@@ -13,6 +14,7 @@ pub(super) use order::forms as order_forms;
 use super::expression::elaborate::{Definition, Script};
 use super::problem::{Position, Problem};
 use super::rules::TimeInForceRule;
+use super::script::ScriptSpec;
 use super::template::{self, Loader};
 use super::time_filter::TimeFilter;
 use super::yaml::{self, Node};
@@ -32,6 +34,7 @@ pub struct StrategySpec {
     /// Where each parameter stands, for problems with its value.
     pub(super) param_positions: Vec<Position>,
     pub(super) definitions: Vec<Definition>,
+    pub(super) script: Option<ScriptSpec>,
     pub(super) rules: RuleSpecs,
     pub(super) risk: RiskSpec,
     pub(super) rank: Option<Script>,

@@ -34,7 +34,7 @@ pub(super) struct Reader {
 pub(super) struct Section<'a> {
     path: String,
     pub(super) position: Position,
-    entries: &'a [(Text, Node)],
+    pub(super) entries: &'a [(Text, Node)],
 }
 
 impl<'a> Section<'a> {
@@ -107,6 +107,10 @@ impl Reader {
             .get("let")
             .map(|node| self.definitions(node))
             .unwrap_or_default();
+        let script = top.get("script").and_then(|node| {
+            let taken = definitions.iter().map(|definition| definition.name.as_str());
+            self.routine(node, &taken.collect::<Vec<_>>())
+        });
         let (usual, risk) = top.get("risk").map(|node| self.risk(node)).unwrap_or_default();
         let rules = self.rules(&top, &usual);
         let rank = top.get("rank").and_then(|node| self.script(node, "rank"));
@@ -118,6 +122,7 @@ impl Reader {
             params,
             param_positions,
             definitions,
+            script,
             rules,
             risk,
             rank,
@@ -145,7 +150,7 @@ impl Reader {
     }
 
     /// A mapping of any keys.
-    fn mapping<'a>(&mut self, node: &'a Node, path: &str) -> Option<Section<'a>> {
+    pub(super) fn mapping<'a>(&mut self, node: &'a Node, path: &str) -> Option<Section<'a>> {
         match &node.content {
             Content::Mapping(entries) => Some(Section {
                 path: path.to_owned(),
@@ -230,7 +235,7 @@ impl Reader {
     }
 
     /// Whether `key` can be a name in expressions.
-    fn name(&mut self, key: &Text, path: &str) -> bool {
+    pub(super) fn name(&mut self, key: &Text, path: &str) -> bool {
         let name = key.text.as_str();
         let begins = name
             .chars()

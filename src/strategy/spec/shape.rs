@@ -3,6 +3,7 @@
 //! The reader knows no other keys, and the JSON Schema for editors is made of the same table, so the two cannot differ.
 
 use super::order::{FORMS, POST_ONLY, TIMES_IN_FORCE};
+use super::script::KINDS;
 use super::size::METHODS;
 use super::when::SESSIONS;
 use crate::market::TimeZone;
@@ -68,6 +69,20 @@ const fn one_or_list(one: &'static [Holds]) -> Holds {
     Holds::Either(one)
 }
 
+/// A script.
+pub(crate) static SCRIPT: Shape = Shape {
+    name: "script",
+    keys: &[
+        key(
+            "gives",
+            Holds::Names(&Holds::Words(|| KINDS.map(|(word, _)| word).to_vec())),
+            "The values that it computes: each a number or a condition, which expressions read by name.",
+        ),
+        key("code", Holds::Text, "Its text, in the language Rhai."),
+    ],
+    required: &["gives", "code"],
+};
+
 /// The whole file.
 pub(crate) static STRATEGY: Shape = Shape {
     name: "strategy",
@@ -98,6 +113,11 @@ pub(crate) static STRATEGY: Shape = Shape {
             "let",
             Holds::Names(&Holds::Expression),
             "Names for expressions, in any order.",
+        ),
+        key(
+            "script",
+            Holds::Shape(&SCRIPT),
+            "What expressions cannot say: a script that computes values for the rules at each close.",
         ),
         key(
             "entry",

@@ -1,0 +1,40 @@
+//! Bar files on disk: CSV or Parquet, told apart by how they begin.
+
+mod parquet;
+#[cfg(test)]
+mod tests;
+
+use papertape::market::BarFile;
+use papertape::model::Timeframe;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// How every Parquet file begins and ends.
+const PARQUET: [u8; 4] = *b"PAR1";
+
+/// Reads a bar file. Without a `timeframe` it is the most common distance between two bars.
+///
+/// # Errors
+/// One sentence that begins with the file's name and says what is wrong, with the line (of a CSV file) or the row (of a
+/// Parquet file, counted from 1) where there is one.
+pub fn read(path: &Path, timeframe: Option<Timeframe>) -> Result<BarFile, String> {
+    let name = path.display();
+    let unreadable = |error: std::io::Error| format!("{name} cannot be read: {error}");
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut start = Vec::new();
+    file.by_ref()
+        .take(PARQUET.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(unreadable)?;
+    if start == PARQUET {
+        return parquet::read(file, timeframe).map_err(|error| format!("{name}: {error}"));
+    }
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
+        return Err(format!("{name}: this is no Parquet file: it does not begin with PAR1"));
+    }
+    let mut bytes = start;
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{name} cannot be read: it is not text in UTF-8"))?;
+    BarFile::parse(&text, timeframe).map_err(|error| format!("{name}:{}: {}", error.line, error.message))
+}
