@@ -33,7 +33,9 @@ fn problems(yaml: &str) -> Vec<String> {
 fn flaw(code: &str) -> String {
     let compiled = Strategy::compile(&strategy(code), &BTreeMap::new(), None);
     let problems = compiled.err().unwrap_or_default();
-    let problem = problems.first().unwrap_or_else(|| panic!("nothing is wrong with {code}"));
+    let problem = problems
+        .first()
+        .unwrap_or_else(|| panic!("nothing is wrong with {code}"));
     assert_eq!(problem.path, "script.code");
     format!(
         "{}:{}: {}",
@@ -139,7 +141,8 @@ fn a_script_reads_the_bar_the_position_series_and_parameters() {
     );
     let mut bench = Bench::start(&yaml);
     bench.flat(5, 100.0);
-    let strategy = Strategy::compile(&yaml, &BTreeMap::from([("fast".to_owned(), 5.0)]), None).expect("compiles");
+    let strategy =
+        Strategy::compile(&yaml, &BTreeMap::from([("fast".to_owned(), 5.0)]), None).expect("compiles");
     assert_eq!(strategy.params["fast"], 5.0);
     assert_eq!(strategy.warm_up(), 5, "what the script reads of the bands");
     let told: Vec<String> = bench.journal();
@@ -151,17 +154,44 @@ fn a_script_reads_the_bar_the_position_series_and_parameters() {
 #[test]
 fn mistakes_are_placed_in_the_file() {
     for (code, expected) in [
-        ("buy = clos > 1.0;", "1:7: unknown name 'clos'; did you mean 'close'?"),
-        ("buy = true;\nsell = closee > 1.0;", "2:8: unknown name 'closee'; did you mean 'close'?"),
-        ("buy = close > $fats;", "1:15: unknown parameter '$fats'; did you mean 'fast'?"),
-        ("close = 5.0;", "1:7: 'close' cannot be changed: the script may only read it"),
-        ("let buy = true;", "1:5: 'buy' is there already: change it without 'let', or choose another name"),
+        (
+            "buy = clos > 1.0;",
+            "1:7: unknown name 'clos'; did you mean 'close'?",
+        ),
+        (
+            "buy = true;\nsell = closee > 1.0;",
+            "2:8: unknown name 'closee'; did you mean 'close'?",
+        ),
+        (
+            "buy = close > $fats;",
+            "1:15: unknown parameter '$fats'; did you mean 'fast'?",
+        ),
+        (
+            "close = 5.0;",
+            "1:1: 'close' cannot be changed: the script may only read it",
+        ),
+        (
+            "let buy = true;",
+            "1:5: 'buy' is there already: change it without 'let', or choose another name",
+        ),
         ("let x = hgih(close);", "1:9: function not found: hgih (f64)"),
-        ("buy = close;", "1:1: 'buy' must be true or false; the script made it a value of the data type f64"),
-        ("level = \"high\";", "1:1: 'level' must be a number; the script made it a value of the data type string"),
+        (
+            "buy = close;",
+            "1:1: 'buy' must be true or false; the script made it a value of the data type f64",
+        ),
+        (
+            "level = \"high\";",
+            "1:1: 'level' must be a number; the script made it a value of the data type string",
+        ),
         ("state = 5;", "1:1: state must stay a map; it is i64"),
-        ("buy = true\nsell = true;", "2:1: expecting ';' to terminate this statement"),
-        ("buy = state.last + 1 > 2;", "1:18: function not found: + ((), i64)"),
+        (
+            "buy = true\nsell = true;",
+            "2:1: expecting ';' to terminate this statement",
+        ),
+        (
+            "buy = state.last + 1 > 2;",
+            "1:18: function not found: + ((), i64)",
+        ),
     ] {
         assert_eq!(flaw(code), expected, "{code}");
     }
@@ -171,9 +201,18 @@ fn mistakes_are_placed_in_the_file() {
 fn the_section_is_checked_as_every_other() {
     let file = |section: &str| format!("name: x\nentry: {{long: true}}\nscript: {section}\n");
     for (section, expected) in [
-        ("{code: 'buy = true;'}", "3:9: a script gives something to the rules: add 'gives: {buy: condition}'"),
-        ("{gives: {buy: condition}}", "3:9: a script needs its text: add 'code: |'"),
-        ("{gives: {}, code: ''}", "3:17: a script gives from 1 to 64 values"),
+        (
+            "{code: 'buy = true;'}",
+            "3:9: a script gives something to the rules: add 'gives: {buy: condition}'",
+        ),
+        (
+            "{gives: {buy: condition}}",
+            "3:9: a script needs its text: add 'code: |'",
+        ),
+        (
+            "{gives: {}, code: ''}",
+            "3:17: a script gives from 1 to 64 values",
+        ),
         (
             "{gives: {buy: conditon}, code: 'buy = true;'}",
             "3:23: 'conditon' is not a buy: one of number, condition; did you mean 'condition'?",
@@ -182,26 +221,43 @@ fn the_section_is_checked_as_every_other() {
             "{gives: {close: number}, code: 'close = 1;'}",
             "3:18: 'close' means something else already: choose another name",
         ),
-        ("{gives: {a b: number}, code: '1;'}", "3:18: 'a b' cannot be a name: use letters, digits and '_', beginning with a letter"),
-        ("{gives: {a: number}, cod: '1;'}", "3:30: unknown key 'cod'; did you mean 'code'?"),
+        (
+            "{gives: {a b: number}, code: '1;'}",
+            "3:18: 'a b' cannot be a name: use letters, digits and '_', beginning with a letter",
+        ),
+        (
+            "{gives: {a: number}, cod: '1;'}",
+            "3:30: unknown key 'cod'; did you mean 'code'?",
+        ),
         ("buy = true", "3:9: script must be a mapping of keys to values"),
     ] {
         let found = problems(&file(section));
-        assert!(found.iter().any(|problem| problem == expected), "{section}: {found:?}");
+        assert!(
+            found.iter().any(|problem| problem == expected),
+            "{section}: {found:?}"
+        );
     }
     let long = format!("{{gives: {{a: number}}, code: 'a = 1;{}'}}", " ".repeat(40_000));
     assert!(problems(&file(&long))[0].contains("at most 32768 characters"));
     // A circle through the rules' names, and what the script cannot give.
     let circle = "name: x\nlet: {double: level * 2}\nscript: {gives: {level: number}, code: 'level = double;'}\n\
                   entry: {long: level > 1}\n";
-    assert_eq!(problems(circle), ["2:15: the script gives 'level' and reads what is made of it"]);
+    assert_eq!(
+        problems(circle),
+        ["2:15: the script gives 'level' and reads what is made of it"]
+    );
     let higher = "name: x\nscript: {gives: {level: number}, code: 'level = 1;'}\nentry: {long: 'sma(level, 3) @ 1h > 1'}\n";
     assert_eq!(
         problems(higher),
-        ["3:20: 'level' comes from the script, which runs on the strategy's own bars: take it out of the '@' or 'of'"]
+        [
+            "3:20: 'level' comes from the script, which runs on the strategy's own bars: take it out of the '@' or 'of'"
+        ]
     );
     let wrong = "name: x\nscript: {gives: {level: number}, code: 'level = 1;'}\nentry: {long: level}\n";
-    assert_eq!(problems(wrong), ["3:15: a condition is needed here, this is a number: compare it, as in 'x > 0'"]);
+    assert_eq!(
+        problems(wrong),
+        ["3:15: a condition is needed here, this is a number: compare it, as in 'x > 0'"]
+    );
 }
 
 #[test]
@@ -231,33 +287,90 @@ fn nothing_reaches_out_of_the_sandbox() {
 #[test]
 fn what_exceeds_a_limit_is_stopped_with_its_place() {
     for (code, expected) in [
-        ("let n = 0;\nloop {\n  n += 1;\n}", "more than 50000 steps at one bar"),
+        (
+            "let n = 0;\nloop {\n  n += 1;\n}",
+            "more than 50000 steps at one bar",
+        ),
         ("while true {}", "more than 50000 steps at one bar"),
         ("for i in 0..1000000000 { }", "more than 50000 steps at one bar"),
         ("fn down(n) { down(n + 1) }\ndown(0);", "deeper than 16 levels"),
-        ("fn a(n) { b(n) }\nfn b(n) { a(n) }\na(0);", "deeper than 16 levels"),
-        ("let text = \"ab\";\nloop { text += text; }", "beyond 1000 elements or characters"),
-        ("let list = [1, 2];\nloop { list += list; }", "beyond 1000 elements or characters"),
-        ("let list = [1];\nloop { list.push(list); }", "beyond 1000 elements or characters"),
-        ("let list = [];\nloop { list = [list, list]; }", "beyond 1000 elements or characters"),
-        ("let list = [];\nlist.pad(2000, 7);", "beyond 1000 elements or characters"),
-        ("let map = #{};\nlet n = 0;\nloop { map[`k${n}`] = n; n += 1; }", "beyond 1000 elements or characters"),
+        (
+            "fn a(n) { b(n) }\nfn b(n) { a(n) }\na(0);",
+            "deeper than 16 levels",
+        ),
+        (
+            "let text = \"ab\";\nloop { text += text; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let list = [1, 2];\nloop { list += list; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let list = [1];\nloop { list.push(list); }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let list = [];\nloop { list = [list, list]; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let list = [];\nlist.pad(2000, 7);",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let map = #{};\nlet n = 0;\nloop { map[`k${n}`] = n; n += 1; }",
+            "beyond 1000 elements or characters",
+        ),
         (
             "let big = [];\nbig.pad(900, 1);\nlet map = #{};\nlet n = 0;\nloop { map[`k${n}`] = big; n += 1; }",
             "beyond 1000 elements or characters (variable 'map')",
         ),
-        ("let map = #{};\nloop { map = #{a: map, b: map}; }", "beyond 1000 elements or characters"),
-        ("let map = #{};\nloop { map.a = map; map.b = map; }", "beyond 1000 elements or characters"),
-        ("let list = [0, 0];\nloop { list[0] = list; list[1] = list; }", "beyond 1000 elements or characters"),
-        ("loop { state.a = state; state.b = state; }", "beyond 1000 elements or characters"),
-        ("let map = #{a: []};\nloop { map.a.push(map); }", "beyond 1000 elements or characters"),
-        ("let list = [\"0123456789\"];\nloop { list[0] += list[0]; }", "beyond 1000 elements or characters"),
-        ("fn grow(x) { [x, x] }\nlet x = 1;\nloop { x = grow(x); }", "beyond 1000 elements or characters"),
-        ("let x = [1];\nloop { x = x.map(|y| [y, y]); }", "beyond 1000 elements or characters"),
-        ("let text = \"x\";\nloop { text = `${text}${text}`; }", "beyond 1000 elements or characters"),
-        ("for i in 0..1000 { state[`a${i}`] = \"0123456789abcdef0123456789abcdef\"; }", "state holds more than 2000 values"),
-        ("state.deep = [];\nfor i in 0..20 { state.deep = [state.deep]; }", "nested deeper than 16 levels"),
-        ("state.call = |x| x + 1;", "not a value of type Fn"),
+        (
+            "let map = #{};\nloop { map = #{a: map, b: map}; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let map = #{};\nloop { map.a = map; map.b = map; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let list = [0, 0];\nloop { list[0] = list; list[1] = list; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "loop { state.a = state; state.b = state; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let map = #{a: []};\nloop { map.a.push(map); }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let list = [\"0123456789\"];\nloop { list[0] += list[0]; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "fn grow(x) { [x, x] }\nlet x = 1;\nloop { x = grow(x); }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let x = [1];\nloop { x = x.map(|y| [y, y]); }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "let text = \"x\";\nloop { text = `${text}${text}`; }",
+            "beyond 1000 elements or characters",
+        ),
+        (
+            "for i in 0..1000 { state[`a${i}`] = \"0123456789abcdef0123456789abcdef\"; }",
+            "state holds more than 2000 values",
+        ),
+        (
+            "state.deep = [];\nfor i in 0..20 { state.deep = [state.deep]; }",
+            "nested deeper than 16 levels",
+        ),
+        ("state.rule = |x| x + 1;", "not a value of type Fn"),
         ("let x = 9223372036854775807;\nx += 1;", "addition overflow"),
         ("let x = 1 / (state.len() * 0);", "division by zero"),
         ("let list = [];\nlist[3] = 1;", "out of bounds"),
@@ -265,8 +378,13 @@ fn what_exceeds_a_limit_is_stopped_with_its_place() {
     ] {
         let (state, reason) = end_of(code);
         assert_eq!(state, SessionState::Halted, "{code}");
-        let place = reason.split("line ").nth(1).and_then(|rest| rest.split(',').next());
-        let line: u32 = place.and_then(|line| line.parse().ok()).unwrap_or_else(|| panic!("{reason}"));
+        let place = reason
+            .split("line ")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next());
+        let line: u32 = place
+            .and_then(|line| line.parse().ok())
+            .unwrap_or_else(|| panic!("{reason}"));
         assert!(reason.contains(expected), "{code}: {reason}");
         assert!(
             (BEFORE.0 + 1..=BEFORE.0 + code.lines().count() as u32).contains(&line),
@@ -276,8 +394,39 @@ fn what_exceeds_a_limit_is_stopped_with_its_place() {
 }
 
 #[test]
+fn neither_deep_calls_nor_deep_values_take_the_stack() {
+    // Each call inside of as many parentheses as an expression may have.
+    for depth in 1..40 {
+        let (open, close) = ("(1 + ".repeat(depth), ")".repeat(depth));
+        let yaml = strategy(&format!(
+            "fn down(n) {{ {open}down(n + 1){close} }}\nlet x = {open}down(0){close};"
+        ));
+        if let Ok(compiled) = Strategy::compile(&yaml, &BTreeMap::new(), None) {
+            let mut setting = config(BY_RULES);
+            setting.strategy = compiled;
+            let mut bench = Bench::with(setting);
+            bench.flat(2, 100.0);
+            assert_eq!(bench.engine.state(), SessionState::Halted, "{depth}");
+        } else {
+            assert!(depth > 8, "{depth}: {:?}", problems(&yaml));
+        }
+    }
+    for code in [
+        "let list = [1];\nloop { list = [list]; }",
+        "let map = #{};\nloop { map = #{a: map}; }",
+        "let list = [];\nloop { let inner = list; list = []; list.push(inner); }",
+        "let list = [0];\nloop { list[0] = list; }",
+    ] {
+        let (state, reason) = end_of(code);
+        assert_eq!(state, SessionState::Halted, "{code}");
+        assert!(reason.contains("beyond 1000 elements"), "{code}: {reason}");
+    }
+}
+
+#[test]
 fn a_strategy_whose_script_fails_is_closed_out_halted_and_told_of() {
-    let yaml = strategy("state.n = (state.n ?? 0) + 1;\nbuy = state.n == 1;\nif state.n == 4 { throw \"lost\"; }");
+    let yaml =
+        strategy("state.n = (state.n ?? 0) + 1;\nbuy = state.n == 1;\nif state.n == 4 { throw \"lost\"; }");
     let mut bench = Bench::start(&yaml);
     bench.flat(3, 100.0);
     assert_eq!(bench.engine.state(), SessionState::Running);
@@ -318,7 +467,10 @@ fn a_size_may_follow_from_what_the_script_gives() {
     let strategy = Strategy::compile(yaml, &BTreeMap::new(), None).expect("compiles");
     assert!(matches!(
         strategy.rules.entries[0].size,
-        SizeRule::Varying { method: VaryingSize::FixedQuantity, .. }
+        SizeRule::Varying {
+            method: VaryingSize::FixedQuantity,
+            ..
+        }
     ));
     let mut bench = Bench::start(yaml);
     bench.flat(6, 100.0);
@@ -372,17 +524,28 @@ fn every_example_of_the_documentation_runs() {
         let yaml = block.split("```").next().unwrap_or_default();
         let mut config = config(yaml);
         let read = config.strategy.program.symbols().to_vec();
-        config.others = read.iter().map(|symbol| instrument_of(&symbol.to_string())).collect();
+        config.others = read
+            .iter()
+            .map(|symbol| instrument_of(&symbol.to_string()))
+            .collect();
         let bars: Vec<Bars> = std::iter::once("ETH/USDT".to_owned())
             .chain(read.iter().map(ToString::to_string))
             .map(|symbol| bars(&symbol))
             .collect();
-        if config.others.iter().any(|other| other.symbol() == config.instrument.symbol()) {
+        if config
+            .others
+            .iter()
+            .any(|other| other.symbol() == config.instrument.symbol())
+        {
             config.instrument = instrument_of("ETH/USDT");
         }
         let outcome = backtest::run_together(config, &bars, &mut |_| true).expect("nobody cancels");
         assert_eq!(outcome.engine().script_failure(), None, "{yaml}");
-        assert!(outcome.metrics.trades > 0, "{} trades: {yaml}", outcome.metrics.trades);
+        assert!(
+            outcome.metrics.trades > 0,
+            "{} trades: {yaml}",
+            outcome.metrics.trades
+        );
         examples += 1;
     }
     assert!(examples >= 3, "{examples} examples");
@@ -419,20 +582,62 @@ fn a_backtest_and_a_sweep_say_that_the_script_failed() {
     let trial = |fast: f64| {
         let params = BTreeMap::from([("fast".to_owned(), fast)]);
         let span = Span::cold(0..bars.len());
-        setting.run(&params, (&bars).into(), &span, &|| true).expect("nobody cancels").score
+        setting
+            .run(&params, (&bars).into(), &span, &|| true)
+            .expect("nobody cancels")
+            .score
     };
     assert!(trial(3.0).is_ok());
     assert_eq!(
         trial(5.0),
-        Err(vec!["the script failed: line 11, column 22: runtime error: too fast".to_owned()])
+        Err(vec![
+            "the script failed: line 11, column 22: runtime error: too fast".to_owned()
+        ])
     );
 }
 
 /// Parts of scripts that make sense here and there.
 const PARTS: [&str; 40] = [
-    "let x = ", "x", "state.a", "state", "close", "average", "$fast", "buy = ", "level = ", " + ", " * ", " / ", " - ",
-    " % ", "1", "2.5", "\"t\"", "[", "]", "(", ")", "{", "}", "if ", " else ", "loop ", "while ", "for i in 0..9 ",
-    "break;", "return;", ";\n", " > ", " == ", "fn f(a) ", "f(", "#{a: ", ", ", ".push(", "|y| ", "`${",
+    "let x = ",
+    "x",
+    "state.a",
+    "state",
+    "close",
+    "average",
+    "$fast",
+    "buy = ",
+    "level = ",
+    " + ",
+    " * ",
+    " / ",
+    " - ",
+    " % ",
+    "1",
+    "2.5",
+    "\"t\"",
+    "[",
+    "]",
+    "(",
+    ")",
+    "{",
+    "}",
+    "if ",
+    " else ",
+    "loop ",
+    "while ",
+    "for i in 0..9 ",
+    "break;",
+    "return;",
+    ";\n",
+    " > ",
+    " == ",
+    "fn f(a) ",
+    "f(",
+    "#{a: ",
+    ", ",
+    ".push(",
+    "|y| ",
+    "`${",
 ];
 
 proptest! {

@@ -40,5 +40,6 @@ pub use study::{
     SweepRow, SweepTiming, UnrunRow, WalkForwardReport, WalkForwardWindow,
 };
 pub use worker::{
-    BacktestPreview, BarsHeader, CheckedStrategy, WorkerAnswer, WorkerAsk, WorkerReply, WorkerRequest,
+    BacktestPreview, BarsHeader, CheckedStrategy, NEEDS_SERVER, WorkerAnswer, WorkerAsk, WorkerReply,
+    WorkerRequest,
 };

@@ -11,6 +11,9 @@ use crate::strategy::Problem;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+/// The code of the answer that a strategy can run on the server only.
+pub const NEEDS_SERVER: &str = "needs_server";
+
 /// From the page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerRequest {

@@ -3,13 +3,14 @@
 use super::{BarSource, MarketData, Outcome, aggregate, compile, configure, run, within};
 use crate::analytics::{merge_bars, thin_by_weight};
 use crate::api::{
-    BacktestPreview, BacktestRequest, CheckedStrategy, FieldError, ParamInfo, ProblemDetails, TradeReport,
+    BacktestPreview, BacktestRequest, CheckedStrategy, FieldError, NEEDS_SERVER, ParamInfo, ProblemDetails,
+    TradeReport,
 };
 use crate::engine::EngineConfig;
 use crate::market::{Bar, Bars};
 use crate::model::{Instrument, Price, Timeframe};
 use crate::portfolio::Trade;
-use crate::strategy::{Problem, StrategySpec};
+use crate::strategy::{Problem, RUNS_SCRIPTS, StrategySpec};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -25,7 +26,14 @@ pub fn preview(
     timeframe: Timeframe,
     points: usize,
 ) -> Result<BacktestPreview, Box<ProblemDetails>> {
-    let strategy = compile(request, &request.strategy).map_err(|problems| cannot_run(&problems))?;
+    let strategy = compile(request, &request.strategy).map_err(|problems| {
+        let has_script = || StrategySpec::parse(&request.strategy).is_ok_and(|spec| spec.has_script());
+        if !RUNS_SCRIPTS && has_script() {
+            details(NEEDS_SERVER, "the strategy has a script".to_owned(), Vec::new())
+        } else {
+            cannot_run(&problems)
+        }
+    })?;
     let (Some(first), Some(last)) = (bars.open_time.first(), bars.open_time.last()) else {
         return Err(invalid(vec![FieldError {
             path: "dataset".to_owned(),

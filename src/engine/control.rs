@@ -150,14 +150,7 @@ impl Engine {
         self.flatten(order_reason, time, sink);
         let message = format!("Trading is halted, {reason}.");
         self.change_state(SessionState::Halted, reason, time, sink);
-        self.alert(
-            Severity::Critical,
-            kind,
-            code,
-            message,
-            time,
-            sink,
-        );
+        self.alert(Severity::Critical, kind, code, message, time, sink);
     }
 
     /// Withdraws all orders and closes all positions at the market.

@@ -43,11 +43,10 @@ pub(crate) use program::SharedColumns;
 pub use program::{Columns, ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{
     DisplayRule, Distance, EntryRule, ExitRule, KellyRule, OrderRule, OrderRuleKind, PartRule,
-    ProtectionRule, RiskRules, Rules, SizeRule, Spacing, Strategy, TargetRule, TimeInForceRule,
-    VaryingSize,
+    ProtectionRule, RiskRules, Rules, SizeRule, Spacing, Strategy, TargetRule, TimeInForceRule, VaryingSize,
 };
 pub use schema::json_schema;
-pub use script::ScriptFailure;
+pub use script::{RUNS_SCRIPTS, ScriptFailure};
 pub use spec::{ParamSpec, StrategySpec};
 pub use template::{Loader, resolve};
 pub use time_filter::{SessionFilter, TimeFilter};

@@ -191,7 +191,11 @@ impl Review<'_> {
             parameters_of(&script.tree, &mut used);
         }
         for (param, position) in spec.params.iter().zip(&spec.param_positions) {
-            let is_in_script = || spec.script.as_ref().is_some_and(|it| it.parameters().any(|it| it == param.name));
+            let is_in_script = || {
+                spec.script
+                    .as_ref()
+                    .is_some_and(|it| it.parameters().any(|it| it == param.name))
+            };
             if !used.contains(&param.name.as_str()) && !is_in_script() {
                 let message = format!("nothing reads ${}", param.name);
                 let path = format!("params.{}", param.name);

@@ -170,6 +170,7 @@ mod tests {
     use papertape::api::{BacktestPreview, DatasetInfo};
     use papertape::market::{SimulatedMarket, SimulatedMarketConfig};
     use papertape::model::{Symbol, Timestamp};
+    use papertape::strategy::RUNS_SCRIPTS;
 
     const ADDRESS: &str = "/bars";
     const STRATEGY: &str = include_str!("../../../strategies/sma-cross.yaml");
@@ -291,6 +292,29 @@ mod tests {
         assert_eq!(code(run(&mut desk, broke)), "invalid_request");
         assert!(desk.answer("{}").contains("version_mismatch"));
         assert!(desk.answer("nonsense").contains("version_mismatch"));
+    }
+
+    #[test]
+    fn a_strategy_with_a_script_is_left_to_the_server() {
+        let mut desk = Desk::default();
+        let (header, bars) = bars(500);
+        desk.load(1, ADDRESS, &header.pack(&bars, &[]));
+        let scripted = BacktestRequest {
+            strategy: include_str!("../../../strategies/grid-trader.yaml").to_owned(),
+            ..BacktestRequest::default()
+        };
+        // Built beside the server, which turns the interpreter on, the engine has it here, too.
+        match run(&mut desk, scripted) {
+            WorkerAnswer::Ran(_) => assert!(RUNS_SCRIPTS),
+            WorkerAnswer::Failed(problem) => {
+                assert!(!RUNS_SCRIPTS, "{problem:?}");
+                assert_eq!(
+                    (problem.code.as_str(), problem.detail.as_str()),
+                    (papertape::api::NEEDS_SERVER, "the strategy has a script")
+                );
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

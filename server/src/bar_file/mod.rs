@@ -30,11 +30,17 @@ pub fn read(path: &Path, timeframe: Option<Timeframe>) -> Result<BarFile, String
     if start == PARQUET {
         return parquet::read(file, timeframe).map_err(|error| format!("{name}: {error}"));
     }
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
-        return Err(format!("{name}: this is no Parquet file: it does not begin with PAR1"));
+    if path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
+    {
+        return Err(format!(
+            "{name}: this is no Parquet file: it does not begin with PAR1"
+        ));
     }
     let mut bytes = start;
     file.read_to_end(&mut bytes).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{name} cannot be read: it is not text in UTF-8"))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| format!("{name} cannot be read: it is not text in UTF-8"))?;
     BarFile::parse(&text, timeframe).map_err(|error| format!("{name}:{}: {}", error.line, error.message))
 }

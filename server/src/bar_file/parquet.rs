@@ -3,14 +3,14 @@
 //! A row group at a time and a few thousand rows at once, so that what is in memory beside the bars does not grow with
 //! the file. Columns that are not a bar's are not read.
 
+use papertape::market::{Bar, BarFile, BarRows, bar_columns, parse_bar_time};
+use papertape::model::{Timeframe, Timestamp};
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType, FixedLenByteArray, Int96};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
-use papertape::market::{Bar, BarFile, BarRows, bar_columns, parse_bar_time};
-use papertape::model::{Timeframe, Timestamp};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -39,7 +39,11 @@ fn damaged(error: &dyn std::fmt::Display) -> String {
 fn bars(file: File, timeframe: Option<Timeframe>) -> Result<BarFile, String> {
     let reader = SerializedFileReader::new(file).map_err(|error| damaged(&error))?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
-    let names: Vec<String> = schema.columns().iter().map(|column| column.path().string()).collect();
+    let names: Vec<String> = schema
+        .columns()
+        .iter()
+        .map(|column| column.path().string())
+        .collect();
     let places = bar_columns(&names)?;
     let mut kinds = [Kind::Text; COLUMNS];
     for (slot, place) in places.into_iter().enumerate() {
@@ -273,7 +277,9 @@ fn cells(column: &mut ColumnReader, kind: Kind, optional: i16) -> Result<Vec<Cel
             batch(reader, optional, |value: &ByteArray| kind.bytes(value.data()))
         }
         ColumnReader::FixedLenByteArrayColumnReader(reader) => {
-            batch(reader, optional, |value: &FixedLenByteArray| kind.bytes(value.data()))
+            batch(reader, optional, |value: &FixedLenByteArray| {
+                kind.bytes(value.data())
+            })
         }
         ColumnReader::BoolColumnReader(_) => Ok(Vec::new()),
     }
@@ -292,7 +298,9 @@ fn batch<T: DataType>(
     let mut next = || values.next().map_or(Cell::Empty, &cell);
     Ok(if is_optional {
         let levels = levels.iter();
-        levels.map(|level| if *level == optional { next() } else { Cell::Empty }).collect()
+        levels
+            .map(|level| if *level == optional { next() } else { Cell::Empty })
+            .collect()
     } else {
         (0..records).map(|_| next()).collect()
     })

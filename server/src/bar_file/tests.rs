@@ -4,8 +4,8 @@ use super::read;
 use papertape::market::BarFile;
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::data_type::{
-    ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType, Int32Type,
-    Int64Type, Int96, Int96Type,
+    ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType,
+    Int32Type, Int64Type, Int96, Int96Type,
 };
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -30,9 +30,16 @@ enum Values {
     Some64(Vec<f64>, Vec<i16>),
 }
 
-fn put<T: DataType>(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[T::T], levels: Option<&[i16]>) {
+fn put<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+    values: &[T::T],
+    levels: Option<&[i16]>,
+) {
     let mut column = group.next_column().expect("a column").expect("one more");
-    column.typed::<T>().write_batch(values, levels, None).expect("values of its type");
+    column
+        .typed::<T>()
+        .write_batch(values, levels, None)
+        .expect("values of its type");
     column.close().expect("closed");
 }
 
@@ -51,7 +58,10 @@ fn parquet(schema: &str, columns: &[Values], compression: Compression) -> Vec<u8
             Values::F64(values) => put::<DoubleType>(&mut group, values, None),
             Values::Some64(values, levels) => put::<DoubleType>(&mut group, values, Some(levels)),
             Values::Bytes(values) => {
-                let values: Vec<ByteArray> = values.iter().map(|bytes| ByteArray::from(bytes.to_vec())).collect();
+                let values: Vec<ByteArray> = values
+                    .iter()
+                    .map(|bytes| ByteArray::from(bytes.to_vec()))
+                    .collect();
                 put::<ByteArrayType>(&mut group, &values, None);
             }
             Values::Fixed(values) => {
@@ -109,7 +119,9 @@ fn read_bytes(bytes: &[u8]) -> Result<BarFile, String> {
     read(&path, None).map_err(|error| {
         let name = format!("{}: ", path.display());
         let message = error.strip_prefix(&name);
-        message.unwrap_or_else(|| panic!("does not name the file: {error}")).to_owned()
+        message
+            .unwrap_or_else(|| panic!("does not name the file: {error}"))
+            .to_owned()
     })
 }
 
@@ -126,55 +138,111 @@ fn every_way_to_write_the_time_is_read_as_csv_is() {
     let int96 = |second: &i64| {
         let mut value = Int96::new();
         let nanos = (second % 86_400) as u64 * 1_000_000_000;
-        value.set_data(nanos as u32, (nanos >> 32) as u32, (second / 86_400 + 2_440_588) as u32);
+        value.set_data(
+            nanos as u32,
+            (nanos >> 32) as u32,
+            (second / 86_400 + 2_440_588) as u32,
+        );
         value
     };
     for (column, values) in [
         ("required int64 open_time (TIMESTAMP(MILLIS,true));", times(1_000)),
         ("required int64 time (TIMESTAMP(MICROS,false));", times(1_000_000)),
-        ("required int64 Timestamp (TIMESTAMP(NANOS,true));", times(1_000_000_000)),
+        (
+            "required int64 Timestamp (TIMESTAMP(NANOS,true));",
+            times(1_000_000_000),
+        ),
         ("required int64 time (TIMESTAMP_MILLIS);", times(1_000)),
         ("required int64 datetime (TIMESTAMP_MICROS);", times(1_000_000)),
         ("required int64 time;", times(1)),
         ("required int64 time;", times(1_000)),
         ("required int64 time;", times(1_000_000)),
         ("required int64 time;", times(1_000_000_000)),
-        ("required int32 time;", Values::I32(seconds.iter().map(|second| *second as i32).collect())),
-        ("required double time;", Values::F64(seconds.iter().map(|second| *second as f64).collect())),
-        ("required int96 time;", Values::I96(seconds.iter().map(int96).collect())),
+        (
+            "required int32 time;",
+            Values::I32(seconds.iter().map(|second| *second as i32).collect()),
+        ),
+        (
+            "required double time;",
+            Values::F64(seconds.iter().map(|second| *second as f64).collect()),
+        ),
+        (
+            "required int96 time;",
+            Values::I96(seconds.iter().map(int96).collect()),
+        ),
         (
             "required binary DATE (UTF8);",
-            Values::Bytes(vec![b"2024-01-01", b"2024-01-01 00:01:00", b"2024-01-01T00:02:00Z"]),
+            Values::Bytes(vec![
+                b"2024-01-01",
+                b"2024-01-01 00:01:00",
+                b"2024-01-01T00:02:00Z",
+            ]),
         ),
     ] {
         assert_eq!(read_bytes(&with_time(column, values)), Ok(expected()), "{column}");
     }
     // Days.
-    let days = with_time("required int32 date (DATE);", Values::I32(vec![19_723, 19_724, 19_725]));
+    let days = with_time(
+        "required int32 date (DATE);",
+        Values::I32(vec![19_723, 19_724, 19_725]),
+    );
     let file = read_bytes(&days).expect("a bar file");
-    assert_eq!((file.timeframe.to_string().as_str(), file.bars.open_time[0].secs()), ("1d", START));
+    assert_eq!(
+        (file.timeframe.to_string().as_str(), file.bars.open_time[0].secs()),
+        ("1d", START)
+    );
 }
 
 #[test]
 fn every_type_of_number_is_read_as_its_decimal() {
     let one = |schema: &str, values: Values| {
         let [_, high, low, close, volume] = prices(&[[1.0, 200.0, 1e-8, 100.0, 5.0]; 2]).map(Values::F64);
-        let columns = [Values::I64(vec![START, START + 60]), values, high, low, close, volume];
+        let columns = [
+            Values::I64(vec![START, START + 60]),
+            values,
+            high,
+            low,
+            close,
+            volume,
+        ];
         let prices = PRICES.replace("required double open;", schema);
-        let bytes = parquet(&format!("required int64 time; {prices}"), &columns, Compression::UNCOMPRESSED);
+        let bytes = parquet(
+            &format!("required int64 time; {prices}"),
+            &columns,
+            Compression::UNCOMPRESSED,
+        );
         read_bytes(&bytes).map(|file| (file.bars.open[0], file.bars.open[1]))
     };
     let ok = |first, second| Ok::<_, String>((first, second));
     for (schema, values, expected) in [
-        ("required float open;", Values::F32(vec![0.1, 92.38]), ok(0.1, 92.38)),
-        ("required double open;", Values::F64(vec![0.000_01, 92.38]), ok(0.000_01, 92.38)),
+        (
+            "required float open;",
+            Values::F32(vec![0.1, 92.38]),
+            ok(0.1, 92.38),
+        ),
+        (
+            "required double open;",
+            Values::F64(vec![0.000_01, 92.38]),
+            ok(0.000_01, 92.38),
+        ),
         ("required int32 open;", Values::I32(vec![7, 12]), ok(7.0, 12.0)),
         ("required int64 open;", Values::I64(vec![7, 12]), ok(7.0, 12.0)),
-        ("required int32 open (DECIMAL(9,2));", Values::I32(vec![10_010, 1]), ok(100.1, 0.01)),
-        ("required int64 open (DECIMAL(18,8));", Values::I64(vec![1, 12_300_000_000]), ok(1e-8, 123.0)),
+        (
+            "required int32 open (DECIMAL(9,2));",
+            Values::I32(vec![10_010, 1]),
+            ok(100.1, 0.01),
+        ),
+        (
+            "required int64 open (DECIMAL(18,8));",
+            Values::I64(vec![1, 12_300_000_000]),
+            ok(1e-8, 123.0),
+        ),
         (
             "required fixed_len_byte_array(9) open (DECIMAL(20,3));",
-            Values::Fixed(vec![&[0, 0, 0, 0, 0, 0, 0, 0x30, 0x39], &[0, 0, 0, 0, 0, 0, 0, 0, 5]]),
+            Values::Fixed(vec![
+                &[0, 0, 0, 0, 0, 0, 0, 0x30, 0x39],
+                &[0, 0, 0, 0, 0, 0, 0, 0, 5],
+            ]),
             ok(12.345, 0.005),
         ),
         (
@@ -221,7 +289,10 @@ fn compressed_pages_and_many_groups_are_read() {
         let bytes = parquet(&format!("required int64 time; {PRICES}"), &columns, compression);
         let file = read_bytes(&bytes).expect("a bar file");
         // More than are read at once.
-        assert_eq!((file.bars.len(), file.gaps, file.timeframe.to_string().as_str()), (20_000, 0, "1m"));
+        assert_eq!(
+            (file.bars.len(), file.gaps, file.timeframe.to_string().as_str()),
+            (20_000, 0, "1m")
+        );
     }
 }
 
@@ -230,10 +301,19 @@ fn the_file_that_pyarrow_wrote_is_read() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bars.parquet");
     let file = read(&path, None).expect("a bar file");
     assert_eq!(file.bars.len(), 12);
-    assert_eq!((file.price_digits, file.gaps, file.timeframe.to_string().as_str()), (2, 0, "1m"));
+    assert_eq!(
+        (file.price_digits, file.gaps, file.timeframe.to_string().as_str()),
+        (2, 0, "1m")
+    );
     let last = file.bars.bar(11);
     assert_eq!(
-        (last.open, last.low, last.close, last.volume, last.open_time.to_string().as_str()),
+        (
+            last.open,
+            last.low,
+            last.close,
+            last.volume,
+            last.open_time.to_string().as_str()
+        ),
         (101.1, 99.0, 101.1, 11_000.0, "2024-01-01T00:11:00Z")
     );
 }
@@ -245,8 +325,14 @@ fn a_wrong_row_is_named() {
         change(&mut rows);
         read_bytes(&with_prices(&rows)).expect_err("a wrong row")
     };
-    assert_eq!(rows(&|rows| rows[2][1] = 50.0), "row 3: high 50 is below low 99.5");
-    assert_eq!(rows(&|rows| rows[3][4] = -1.0), "row 4: volume is -1: it must be a finite number, not negative");
+    assert_eq!(
+        rows(&|rows| rows[2][1] = 50.0),
+        "row 3: high 50 is below low 99.5"
+    );
+    assert_eq!(
+        rows(&|rows| rows[3][4] = -1.0),
+        "row 4: volume is -1: it must be a finite number, not negative"
+    );
     assert!(rows(&|rows| rows[0][0] = f64::NAN).starts_with("row 1: open is NaN"));
     let times = |times: Vec<i64>| read_bytes(&with_time("required int64 time;", Values::I64(times)));
     assert_eq!(
@@ -259,10 +345,19 @@ fn a_wrong_row_is_named() {
     );
     assert_eq!(
         times(vec![0, 60, i64::MAX]),
-        Err("row 3: the time '2262-04-11T23:47:16.854775807Z' is not between the years 1900 and 2200".to_owned())
+        Err(
+            "row 3: the time '2262-04-11T23:47:16.854775807Z' is not between the years 1900 and 2200"
+                .to_owned()
+        )
     );
-    let odd = with_time("required int64 time (TIMESTAMP(MILLIS,true));", Values::I64(vec![0, 60_000, i64::MAX]));
-    assert_eq!(read_bytes(&odd), Err("row 3: time is not between the years 1900 and 2200".to_owned()));
+    let odd = with_time(
+        "required int64 time (TIMESTAMP(MILLIS,true));",
+        Values::I64(vec![0, 60_000, i64::MAX]),
+    );
+    assert_eq!(
+        read_bytes(&odd),
+        Err("row 3: time is not between the years 1900 and 2200".to_owned())
+    );
     // A place without a value.
     let columns = [
         Values::I64(vec![START, START + 60]),
@@ -272,7 +367,10 @@ fn a_wrong_row_is_named() {
         Values::F64(vec![100.0; 2]),
         Values::F64(vec![1.0; 2]),
     ];
-    let schema = format!("required int64 time; {}", PRICES.replace("required double open", "optional double open"));
+    let schema = format!(
+        "required int64 time; {}",
+        PRICES.replace("required double open", "optional double open")
+    );
     let holes = parquet(&schema, &columns, Compression::SNAPPY);
     assert_eq!(read_bytes(&holes), Err("row 2: open is empty".to_owned()));
 }
@@ -288,12 +386,19 @@ fn columns_are_found_by_the_names_of_csv() {
         one(PRICES),
         Err("there is no time column: name it open_time, time, timestamp, datetime, date".to_owned())
     );
-    let without = format!("required double time; {}", PRICES.replace("required double close;", ""));
+    let without = format!(
+        "required double time; {}",
+        PRICES.replace("required double close;", "")
+    );
     assert_eq!(one(&without), Err("the column 'close' is missing".to_owned()));
     let twice = format!("required double time; {PRICES} required double Close;");
     assert_eq!(one(&twice), Err("the column 'close' is there twice".to_owned()));
     let columns: Vec<Values> = (0..6).map(|_| Values::F64(Vec::new())).collect();
-    let empty = parquet(&format!("required double time; {PRICES}"), &columns, Compression::UNCOMPRESSED);
+    let empty = parquet(
+        &format!("required double time; {PRICES}"),
+        &columns,
+        Compression::UNCOMPRESSED,
+    );
     assert_eq!(read_bytes(&empty), Err("there are no rows".to_owned()));
 }
 
@@ -303,7 +408,10 @@ fn a_file_that_is_cut_off_or_changed_is_refused_in_a_sentence() {
     assert_eq!(read_bytes(&good), Ok(expected()));
     for length in 4..good.len() {
         let error = read_bytes(&good[..length]).expect_err("cut off");
-        assert!(error.starts_with("this is no readable Parquet file: "), "{length}: {error}");
+        assert!(
+            error.starts_with("this is no readable Parquet file: "),
+            "{length}: {error}"
+        );
     }
     assert_eq!(
         read_bytes(b"time,open\n"),

@@ -83,7 +83,9 @@ pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
     };
     print(&text)?;
     match outcome.engine().script_failure() {
-        Some(failure) => Err(CliError::problem(format!("the strategy was stopped, its script failed: {failure}"))),
+        Some(failure) => Err(CliError::problem(format!(
+            "the strategy was stopped, its script failed: {failure}"
+        ))),
         None => Ok(()),
     }
 }

@@ -1,8 +1,8 @@
 //! Bar files from the command line.
 
 use super::CliError;
-use papertape::api::DataQuality;
 use crate::bar_file;
+use papertape::api::DataQuality;
 use papertape::market::Bars;
 use papertape::model::{Timeframe, Timestamp};
 use std::path::PathBuf;

@@ -47,7 +47,9 @@ fn a_script_without_end_halts_its_session_and_no_other() {
     let server = Server::start(data.path());
     let other = server.start_session(&json!({"strategy": BUSY, "speed": 6000}));
     let id = server.start_session(&json!({"strategy": ENDLESS, "speed": 6000}));
-    let detail = server.wait_for(&format!("/sessions/{id}"), |detail| detail["summary"]["state"] == "halted");
+    let detail = server.wait_for(&format!("/sessions/{id}"), |detail| {
+        detail["summary"]["state"] == "halted"
+    });
     let reason = detail["summary"]["state_reason"].as_str().unwrap_or_default();
     assert!(
         reason.contains("line 9, column ") && reason.contains("more than 50000 steps"),
@@ -60,14 +62,21 @@ fn a_script_without_end_halts_its_session_and_no_other() {
     let alerts = server.wait_for("/alerts", |page| page.to_string().contains("script_failed"));
     let alerts = alerts["items"].as_array().cloned().unwrap_or_default();
     let alert = alerts.iter().find(|alert| alert["code"] == "script_failed");
-    assert_eq!(alert.map(|alert| &alert["severity"]), Some(&json!("critical")), "{alerts:?}");
+    assert_eq!(
+        alert.map(|alert| &alert["severity"]),
+        Some(&json!("critical")),
+        "{alerts:?}"
+    );
 
     let count = |server: &Server| server.all(&format!("/sessions/{other}/fills")).len();
     let before = count(&server);
     server.wait_for(&format!("/sessions/{other}/fills?limit=10000"), |page| {
         page["items"].as_array().map(Vec::len) > Some(before)
     });
-    assert_eq!(server.get(&format!("/sessions/{other}")).json()["summary"]["state"], "running");
+    assert_eq!(
+        server.get(&format!("/sessions/{other}")).json()["summary"]["state"],
+        "running"
+    );
     for session in [&id, &other] {
         server.post(&format!("/sessions/{session}/stop"), &json!({}));
     }
@@ -96,7 +105,10 @@ fn killed_in_the_middle_a_script_remembers_what_it_knew() {
         server.kill();
         server = Server::start(data.path());
         let summary = server.get(&format!("/sessions/{id}")).json()["summary"].clone();
-        assert_eq!((&summary["recoveries"], &summary["state"]), (&json!(round), &json!("running")));
+        assert_eq!(
+            (&summary["recoveries"], &summary["state"]),
+            (&json!(round), &json!("running"))
+        );
     }
     server.post(&format!("/sessions/{id}/stop"), &json!({}));
     let hash = server.get(&format!("/sessions/{id}")).json()["event_hash"].clone();
@@ -116,11 +128,18 @@ fn killed_in_the_middle_a_script_remembers_what_it_knew() {
 #[test]
 fn mistakes_and_failures_of_scripts_are_told_on_the_command_line() {
     let data = folder();
-    let wrong = file(&data, "wrong.yaml", &COUNTING.replace("state.count % int($every) == 1", "counter > 1"));
+    let wrong = file(
+        &data,
+        "wrong.yaml",
+        &COUNTING.replace("state.count % int($every) == 1", "counter > 1"),
+    );
     let output = run(&["strategy", "check", wrong.to_str().expect("a plain path")]);
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stdout) + &text(&output.stderr);
-    assert!(told.contains("wrong.yaml:14:11: unknown name 'counter'"), "{told}");
+    assert!(
+        told.contains("wrong.yaml:14:11: unknown name 'counter'"),
+        "{told}"
+    );
 
     let bars = file(&data, "bars.csv", &simulated_csv(600));
     let backtest = |yaml: &str| {

@@ -105,7 +105,8 @@ impl BarFile {
                 continue;
             }
             let fail = |message| BarFileError::new(line_number, message);
-            rows.add(columns.read(line).map_err(fail)?, line_number).map_err(fail)?;
+            rows.add(columns.read(line).map_err(fail)?, line_number)
+                .map_err(fail)?;
         }
         rows.finish(timeframe).map_err(|(index, message)| {
             let line_number = index.and_then(|index| line_of_row(text, index));
@@ -155,7 +156,9 @@ impl BarRows {
         let prices = [bar.open, bar.high, bar.low, bar.close];
         let row = Row {
             bar,
-            price_digits: prices.into_iter().fold(self.price_digits, |known, price| more(price, known)),
+            price_digits: prices
+                .into_iter()
+                .fold(self.price_digits, |known, price| more(price, known)),
             volume_digits: more(bar.volume, self.volume_digits),
         };
         self.add(row, number)
@@ -180,7 +183,10 @@ impl BarRows {
         }
         let timeframe = match timeframe {
             Some(timeframe) => timeframe,
-            None => self.timeline.most_common_step().map_err(|message| (None, message))?,
+            None => self
+                .timeline
+                .most_common_step()
+                .map_err(|message| (None, message))?,
         };
         let spacing = self
             .timeline
@@ -224,7 +230,10 @@ pub fn bar_columns(names: &[String]) -> Result<[usize; COLUMNS], String> {
     for column in found {
         let name = &names[column];
         if names.iter().filter(|other| is(other, name)).count() > 1 {
-            return Err(format!("the column '{}' is there twice", name.to_ascii_lowercase()));
+            return Err(format!(
+                "the column '{}' is there twice",
+                name.to_ascii_lowercase()
+            ));
         }
     }
     Ok(found)

@@ -47,7 +47,10 @@ impl Timeline {
                 return Err(format!("the time {time} is already on {} {last_line}", self.row));
             }
             if step < 0 {
-                return Err(format!("the time {time} is before {last} on {} {last_line}", self.row));
+                return Err(format!(
+                    "the time {time} is before {last} on {} {last_line}",
+                    self.row
+                ));
             }
             // Files are long runs of one distance: the map is for the exceptions.
             if step == self.run.0 {
@@ -94,7 +97,11 @@ impl Timeline {
     ///
     /// # Errors
     /// The index of the bar that cannot, and why not.
-    pub(super) fn check(&self, open_times: &[Timestamp], timeframe: Timeframe) -> Result<Spacing, (usize, String)> {
+    pub(super) fn check(
+        &self,
+        open_times: &[Timestamp],
+        timeframe: Timeframe,
+    ) -> Result<Spacing, (usize, String)> {
         let length = timeframe.nanos();
         let intraday = timeframe < Timeframe::DAY;
         let shortest = if intraday {
@@ -114,8 +121,10 @@ impl Timeline {
             };
             let step = time.since(open_times[before]);
             if step < shortest {
-                let message =
-                    format!("the bar opens before the {timeframe} bar on the {} before it has closed", self.row);
+                let message = format!(
+                    "the bar opens before the {timeframe} bar on the {} before it has closed",
+                    self.row
+                );
                 return Err((index, message));
             }
             // Rounded, for the days that are an hour longer or shorter.

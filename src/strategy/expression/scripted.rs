@@ -24,7 +24,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// A value that the script gives.
-    pub(super) fn given_value(&mut self, place: Place<'_>, span: Span, index: usize) -> Result<Value, Reported> {
+    pub(super) fn given_value(
+        &mut self,
+        place: Place<'_>,
+        span: Span,
+        index: usize,
+    ) -> Result<Value, Reported> {
         let script = self.script.ok_or(Reported)?;
         let given = &script.gives[index];
         let name = &given.name;
@@ -47,7 +52,9 @@ impl<'a> Elaborator<'a> {
 
     /// Lowers the script, if the file has one and it is not in the graph yet; gives the first slot of its values.
     pub(crate) fn script(&mut self) -> Result<Option<Slot>, Reported> {
-        let Some(script) = self.script else { return Ok(None) };
+        let Some(script) = self.script else {
+            return Ok(None);
+        };
         match self.scripted {
             Scripted::Lowered(slot) => slot.map(Some).ok_or(Reported),
             Scripted::Open => Err(Reported),

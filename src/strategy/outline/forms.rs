@@ -4,13 +4,14 @@
 //! language and this table cannot drift apart unnoticed.
 
 /// The top-level keys in the order in which files usually have them.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "name",
     "description",
     "symbols",
     "timeframe",
     "params",
     "let",
+    "script",
     "entry",
     "exit",
     "orders",

@@ -72,7 +72,10 @@ impl Columns {
         let root = &program.root;
         let mut is_of_position = vec![false; root.values.len()];
         let mut of_position = Vec::new();
-        if program.script.is_some() || !program.symbols.is_empty() || root.frames.iter().any(Frame::reads_position) {
+        if program.script.is_some()
+            || !program.symbols.is_empty()
+            || root.frames.iter().any(Frame::reads_position)
+        {
             return None;
         }
         for (index, (out, op)) in root.steps.iter().enumerate() {

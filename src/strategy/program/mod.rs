@@ -235,7 +235,10 @@ impl Block {
     fn script(&self) -> Option<u32> {
         #[cfg(feature = "script")]
         {
-            let place = self.steps.iter().position(|(_, op)| matches!(op, Op::Script(_)))?;
+            let place = self
+                .steps
+                .iter()
+                .position(|(_, op)| matches!(op, Op::Script(_)))?;
             u32::try_from(place).ok()
         }
         #[cfg(not(feature = "script"))]

@@ -4,8 +4,11 @@
 use crate::strategy::program::op::Math2;
 use rhai::{Engine, FLOAT, INT};
 
+type OfOne = fn(FLOAT) -> FLOAT;
+type OfTwo = fn(FLOAT, FLOAT) -> FLOAT;
+
 /// Functions of one number.
-const OF_ONE: [(&str, fn(FLOAT) -> FLOAT); 11] = [
+const OF_ONE: [(&str, OfOne); 11] = [
     ("sqrt", FLOAT::sqrt),
     ("exp", libm::exp),
     ("log", libm::log),
@@ -20,8 +23,12 @@ const OF_ONE: [(&str, fn(FLOAT) -> FLOAT); 11] = [
 ];
 
 /// Functions of two numbers.
-const OF_TWO: [(&str, fn(FLOAT, FLOAT) -> FLOAT); 4] =
-    [("pow", libm::pow), ("max", greater), ("min", smaller), ("nz", or_else)];
+const OF_TWO: [(&str, OfTwo); 4] = [
+    ("pow", libm::pow),
+    ("max", greater),
+    ("min", smaller),
+    ("nz", or_else),
+];
 
 /// Adds them to an interpreter. Whole numbers are taken as well, as expressions know but one kind of number.
 pub(super) fn register(engine: &mut Engine) {

@@ -103,12 +103,16 @@ impl Stored {
 
 fn stored(map: &Map) -> BTreeMap<String, Stored> {
     let entries = map.iter();
-    entries.map(|(name, value)| (name.to_string(), Stored::of(value))).collect()
+    entries
+        .map(|(name, value)| (name.to_string(), Stored::of(value)))
+        .collect()
 }
 
 fn live(map: BTreeMap<String, Stored>) -> Map {
     let entries = map.into_iter();
-    entries.map(|(name, value)| (name.into(), value.into_value())).collect()
+    entries
+        .map(|(name, value)| (name.into(), value.into_value()))
+        .collect()
 }
 
 impl PartialEq for Memory {

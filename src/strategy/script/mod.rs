@@ -30,6 +30,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 pub(crate) use words::words;
 
+/// Whether this build runs strategies with a script.
+pub const RUNS_SCRIPTS: bool = cfg!(feature = "script");
+
 /// Longest script, in characters.
 pub(super) const MAXIMUM_LENGTH: usize = 32 * 1024;
 /// Most values that a script gives.
@@ -113,7 +116,10 @@ impl ScriptSpec {
             Line {
                 line: from.line,
                 // Of a text that was moved to one place, all columns are that place's.
-                columns: (from.column, if from.line == to.line { to.column } else { u32::MAX }),
+                columns: (
+                    from.column,
+                    if from.line == to.line { to.column } else { u32::MAX },
+                ),
             }
         });
         lines.collect()

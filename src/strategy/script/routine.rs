@@ -60,18 +60,28 @@ impl ScriptSpec {
         let lines = self.lines();
         let own: Vec<String> = self.parameters().collect();
         let parameters = parameters.iter().filter(|(name, _)| own.contains(name));
-        let parameters: Vec<(String, f64)> =
-            parameters.map(|(name, value)| (parameter(name), *value)).collect();
+        let parameters: Vec<(String, f64)> = parameters
+            .map(|(name, value)| (parameter(name), *value))
+            .collect();
         let compile = || {
             let names = parameters.iter().map(|(name, _)| name.as_str());
             let names = names.chain(reads.iter().map(|(name, _)| name.as_str()));
-            Compiled::new(code, names, self.gives.iter().map(|given| given.name.as_str()), known)
+            Compiled::new(
+                code,
+                names,
+                self.gives.iter().map(|given| given.name.as_str()),
+                known,
+            )
         };
         let problem = |flaw: &Flaw| {
             let at = place(&lines, flaw);
             at.problem(&self.code.path, flaw.message.clone())
         };
-        let compiled = self.compiled.get_or_init(compile).clone().map_err(|flaw| problem(&flaw))?;
+        let compiled = self
+            .compiled
+            .get_or_init(compile)
+            .clone()
+            .map_err(|flaw| problem(&flaw))?;
         let mut routine = Routine {
             code: code.to_owned(),
             lines: lines.clone(),
@@ -145,20 +155,24 @@ impl Routine {
             };
         }
         compiled.run(&mut scope)?;
-        let whole = |message: String| Flaw {
-            place: None,
-            message,
-            is_of_kind: true,
+        let whole = |is_of_kind: bool| {
+            move |message: String| Flaw {
+                place: None,
+                message,
+                is_of_kind,
+            }
         };
         let results = self.gives.iter().map(|given| {
             let result = scope.get(&given.name).unwrap_or(&Dynamic::UNIT);
-            number(given, result).map_err(whole)
+            number(given, result).map_err(whole(true))
         });
         let results = results.collect::<Result<Vec<f64>, Flaw>>()?;
         let state = scope.get_mut("state").map(std::mem::take).unwrap_or_default();
         let kind = state.type_name();
-        let state = state.try_cast::<Map>().ok_or_else(|| whole(format!("state must stay a map; it is {kind}")))?;
-        self.memory = Memory::new(state).map_err(whole)?;
+        let state = state
+            .try_cast::<Map>()
+            .ok_or_else(|| whole(true)(format!("state must stay a map; it is {kind}")))?;
+        self.memory = Memory::new(state).map_err(whole(false))?;
         Ok(results)
     }
 
@@ -192,7 +206,9 @@ impl Reading {
 /// What a script reads at its first bar: a price, nothing held, and nothing defined that needs more bars.
 fn first_bar(name: &str, _: Slot) -> f64 {
     match name {
-        "open" | "high" | "low" | "close" | "volume" | "hl2" | "hlc3" | "ohlc4" | "typprice" | "wclprice" => 1.0,
+        "open" | "high" | "low" | "close" | "volume" | "hl2" | "hlc3" | "ohlc4" | "typprice" | "wclprice" => {
+            1.0
+        }
         "hour" | "minute" | "weekday" | "position_size" | "bars_in_trade" => 0.0,
         _ => f64::NAN,
     }
@@ -209,12 +225,19 @@ const fn nothing(kind: GivenKind) -> f64 {
 /// What the script made of a value that it gives.
 fn number(given: &Given, result: &Dynamic) -> Result<f64, String> {
     let found = match given.kind {
-        GivenKind::Condition => result.as_bool().map(|holds| if holds { TRUE } else { FALSE }).ok(),
+        GivenKind::Condition => result
+            .as_bool()
+            .map(|holds| if holds { TRUE } else { FALSE })
+            .ok(),
         GivenKind::Number if result.is_unit() => Some(f64::NAN),
         GivenKind::Number => {
-            let number = result.as_float().or_else(|_| result.as_int().map(|whole| whole as f64));
+            let number = result
+                .as_float()
+                .or_else(|_| result.as_int().map(|whole| whole as f64));
             // As in expressions, a number that is not finite is undefined.
-            number.map(|number| if number.is_finite() { number } else { f64::NAN }).ok()
+            number
+                .map(|number| if number.is_finite() { number } else { f64::NAN })
+                .ok()
         }
     };
     let wanted = match given.kind {
@@ -222,7 +245,11 @@ fn number(given: &Given, result: &Dynamic) -> Result<f64, String> {
         GivenKind::Number => "a number",
     };
     found.ok_or_else(|| {
-        format!("'{}' must be {wanted}; the script made it a value of the data type {}", given.name, result.type_name())
+        format!(
+            "'{}' must be {wanted}; the script made it a value of the data type {}",
+            given.name,
+            result.type_name()
+        )
     })
 }
 

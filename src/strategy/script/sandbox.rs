@@ -26,7 +26,17 @@ const MAXIMUM_FUNCTIONS: usize = 64;
 const SIGN: &str = "_";
 /// Words without use or with too much of it: what reaches around the limits, differs between machines, or prints.
 const DISABLED: [&str; 11] = [
-    "this", "eval", "Fn", "curry", "print", "debug", "**", "**=", "is_def_fn", "is_def_var", "global",
+    "this",
+    "eval",
+    "Fn",
+    "curry",
+    "print",
+    "debug",
+    "**",
+    "**=",
+    "is_def_fn",
+    "is_def_var",
+    "global",
 ];
 
 /// A script that is ready to run.
@@ -45,7 +55,7 @@ pub(crate) struct Flaw {
     /// Line and column, counted from 1; `None` for the script as a whole.
     pub(crate) place: Option<(usize, usize)>,
     pub(crate) message: String,
-    /// Whether it follows from the kinds of values, whatever they are.
+    /// Whether it follows from the kinds of values and from what may be changed, whatever the numbers are.
     pub(crate) is_of_kind: bool,
 }
 
@@ -84,10 +94,12 @@ impl Compiled {
         for name in gives.clone().chain(["state"]) {
             scope.push(name, 0.0);
         }
-        let code = engine.compile_with_scope(&scope, as_rhai(code)).map_err(|error| {
-            let known = known.iter().copied().chain(gives).chain(["state"]);
-            Flaw::new(error.position(), mistake(error.err_type(), known))
-        })?;
+        let code = engine
+            .compile_with_scope(&scope, as_rhai(code))
+            .map_err(|error| {
+                let known = known.iter().copied().chain(gives).chain(["state"]);
+                Flaw::new(error.position(), mistake(error.err_type(), known))
+            })?;
         Ok(Self(Arc::new(Parts { engine, code })))
     }
 
@@ -172,13 +184,7 @@ fn takes(value: &Dynamic, room: usize) -> Option<usize> {
 /// A mistake that is found before the script runs.
 fn mistake<'a>(error: &ParseErrorType, known: impl Iterator<Item = &'a str>) -> String {
     match error {
-        ParseErrorType::VariableUndefined(name) => match name.strip_prefix(SIGN) {
-            Some(rest) if !rest.is_empty() => format!("unknown name '{name}'"),
-            _ => format!("unknown name '{name}'{}", hint(name, known)),
-        },
-        ParseErrorType::AssignmentToConstant(name) => {
-            format!("'{name}' cannot be changed: the script may only read it")
-        }
+        ParseErrorType::VariableUndefined(name) => format!("unknown name '{name}'{}", hint(name, known)),
         ParseErrorType::VariableExists(name) => {
             format!("'{name}' is there already: change it without 'let', or choose another name")
         }
@@ -203,6 +209,9 @@ fn failure(error: Box<EvalAltResult>) -> Flaw {
         EvalAltResult::ErrorDataTooLarge(what, _) => {
             format!("a value grows beyond {MAXIMUM_ELEMENTS} elements or characters ({what})")
         }
+        EvalAltResult::ErrorAssignmentToConstant(name, _) => {
+            format!("'{name}' cannot be changed: the script may only read it")
+        }
         EvalAltResult::ErrorTooManyVariables(_) => {
             format!("the script has more than {MAXIMUM_VARIABLES} variables at one time")
         }
@@ -216,6 +225,7 @@ fn failure(error: Box<EvalAltResult>) -> Flaw {
             | Error::ErrorIndexingType(..)
             | Error::ErrorDotExpr(..)
             | Error::ErrorFor(_)
+            | Error::ErrorAssignmentToConstant(..)
     );
     Flaw {
         is_of_kind,

@@ -65,7 +65,11 @@ fn word_end(characters: &[char], start: usize) -> usize {
 }
 
 fn line_end(characters: &[char], start: usize) -> usize {
-    start + characters[start..].iter().take_while(|character| **character != '\n').count()
+    start
+        + characters[start..]
+            .iter()
+            .take_while(|character| **character != '\n')
+            .count()
 }
 
 /// Comments of this kind stand inside each other.
@@ -103,7 +107,10 @@ fn text_end(characters: &[char], start: usize) -> usize {
 
 /// Whether what follows is read off a value: a point stands before it, which is not the end of a range `..`.
 fn is_property(before: &[char]) -> bool {
-    let mut back = before.iter().rev().skip_while(|character| character.is_whitespace());
+    let mut back = before
+        .iter()
+        .rev()
+        .skip_while(|character| character.is_whitespace());
     back.next() == Some(&'.') && back.next() != Some(&'.')
 }
 
@@ -115,7 +122,10 @@ mod tests {
     fn texts(code: &str) -> Vec<String> {
         let sign = |word: &Word| if word.is_parameter { "$" } else { "" };
         let words = words(code);
-        words.iter().map(|word| format!("{}{}", sign(word), word.text)).collect()
+        words
+            .iter()
+            .map(|word| format!("{}{}", sign(word), word.text))
+            .collect()
     }
 
     #[test]

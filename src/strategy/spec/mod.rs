@@ -256,6 +256,12 @@ impl StrategySpec {
         self.timeframe
     }
 
+    /// Whether it has a script.
+    #[must_use]
+    pub const fn has_script(&self) -> bool {
+        self.script.is_some()
+    }
+
     /// The parameters, in the file's order.
     #[must_use]
     pub fn params(&self) -> &[ParamSpec] {

@@ -14,13 +14,20 @@ impl Reader {
     /// The section `script`; `taken` are the names that the file gives to something else.
     pub(super) fn routine(&mut self, node: &Node, taken: &[&str]) -> Option<ScriptSpec> {
         let section = self.section(node, "script", &shape::SCRIPT)?;
-        let gives = section.get("gives").map(|node| self.gives(node, taken)).unwrap_or_default();
+        let gives = section
+            .get("gives")
+            .map(|node| self.gives(node, taken))
+            .unwrap_or_default();
         if section.get("gives").is_none() {
             let message = "a script gives something to the rules: add 'gives: {buy: condition}'";
             self.problem(node.position, "script.gives", message);
         }
         let Some(code) = section.get("code") else {
-            self.problem(node.position, "script.code", "a script needs its text: add 'code: |'");
+            self.problem(
+                node.position,
+                "script.code",
+                "a script needs its text: add 'code: |'",
+            );
             return None;
         };
         let text = self.scalar(code, "script.code")?;

@@ -9,7 +9,8 @@ use crate::pages::backtest::{ResultCharts, equity_curve, price_view};
 use leptos::prelude::*;
 use papertape::analytics::Metrics;
 use papertape::api::{
-    BacktestPreview, BacktestRequest, BacktestStatus, BarsHeader, ProblemDetails, WorkerAnswer, WorkerAsk,
+    BacktestPreview, BacktestRequest, BacktestStatus, BarsHeader, NEEDS_SERVER, ProblemDetails, WorkerAnswer,
+    WorkerAsk,
 };
 
 /// Most points of what is drawn: about as many as the panel has columns.
@@ -153,10 +154,10 @@ impl Follower {
         });
     }
 
-    /// What the engine refused stays refused; where there is no engine, the server runs it.
+    /// What the engine refused stays refused; where there is no engine, or not for this strategy, the server runs it.
     fn give_up(self, answer: WorkerAnswer, wanted: Wanted) {
         if let WorkerAnswer::Failed(problem) = answer {
-            if problem.code == NO_ENGINE {
+            if problem.code == NO_ENGINE || problem.code == NEEDS_SERVER {
                 self.place.try_set(Place::Server(problem.detail));
                 let next = self.next.try_update_value(Option::take).flatten();
                 self.run_there(next.unwrap_or(wanted));
