@@ -2,8 +2,9 @@
 
 use super::{BacktestRequest, FieldError};
 use crate::engine::ExecutionConfig;
-use crate::model::{Timeframe, Timestamp};
+use crate::model::{Symbol, Timeframe, Timestamp};
 use crate::portfolio::AccountConfig;
+use crate::strategy::Strategy;
 use rust_decimal::Decimal;
 
 /// The most capital that a session or a backtest starts with.
@@ -74,6 +75,17 @@ impl FieldErrors {
             let message =
                 format!("bars of {bars} do not make bars of {strategy}: choose a multiple of {bars}");
             self.add("timeframe", message);
+        }
+    }
+
+    /// There must be bars of all that the rules read: a value that never comes would keep them silent for good.
+    pub fn reads(&mut self, strategy: &Strategy, symbol: &Symbol) {
+        for other in strategy.program.symbols().iter().filter(|other| *other != symbol) {
+            let message = format!(
+                "its rules read {other}, and only bars of {symbol} come in here: backtest it on the command line, with a \
+                 bar file for each"
+            );
+            self.add("strategy", message);
         }
     }
 

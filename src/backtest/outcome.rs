@@ -282,7 +282,8 @@ impl Outcome {
     /// What makes the result less than it seems.
     fn warnings(&self, bars: &[Bars]) -> Vec<String> {
         let stopped = self.engine.script_failure();
-        let stopped = stopped.map(|failure| format!("The strategy was stopped, its script failed: {failure}."));
+        let stopped =
+            stopped.map(|failure| format!("The strategy was stopped, its script failed: {failure}."));
         let others = warnings::of(
             self.engine.config(),
             bars,

@@ -43,6 +43,7 @@ pub fn configure(
     let mut errors = FieldErrors::default();
     errors.backtest(request);
     errors.timeframe(strategy.timeframe, source.timeframe);
+    errors.reads(&strategy, source.instrument.symbol());
     errors.span(source.span, source.timeframe, (request.from, request.to));
     errors.finish()?;
     Ok(EngineConfig {

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use super::setup::{Setup, SetupArguments};
+use super::several::Several;
 use crate::http::csv_write;
 use clap::Args;
 use papertape::api::{BacktestReport, Timing};
@@ -42,6 +43,9 @@ pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
     if arguments.trades.is_some() && arguments.trades == arguments.equity {
         return Err(CliError::usage("--trades and --equity name the same file"));
     }
+    if let Some(several) = arguments.setup.prepare_several(&overrides)? {
+        return run_together(arguments, several);
+    }
     let Setup {
         config,
         bars,
@@ -74,12 +78,49 @@ pub(super) fn run(arguments: &BacktestArguments) -> Result<(), CliError> {
             },
         },
     );
-    write_files(arguments, &outcome, &report, &bars)?;
+    tell(arguments, &outcome, &report, std::slice::from_ref(&bars))
+}
+
+/// Several symbols on one account.
+fn run_together(arguments: &BacktestArguments, several: Several) -> Result<(), CliError> {
+    let Several {
+        config,
+        bars,
+        quality,
+        load_ms,
+    } = several;
+    let began = Instant::now();
+    let run = if arguments.band {
+        backtest::run_together_with_band
+    } else {
+        backtest::run_together
+    };
+    let outcome = run(config, &bars, &mut |_| true)
+        .map_err(|_| CliError::problem("the backtest ended before its end"))?;
+    let run = began.elapsed().as_secs_f64();
+    let count: usize = bars.iter().map(Bars::len).sum();
+    let timing = Timing {
+        load_ms,
+        run_ms: run * 1e3,
+        bars_per_second: count as f64 / run.max(1e-9),
+    };
+    let report = outcome.report_together(&bars, &quality, timing);
+    tell(arguments, &outcome, &report, &bars)
+}
+
+/// Writes the files that are wanted and prints the result.
+fn tell(
+    arguments: &BacktestArguments,
+    outcome: &Outcome,
+    report: &BacktestReport,
+    bars: &[Bars],
+) -> Result<(), CliError> {
+    write_files(arguments, outcome, report, bars)?;
     let text = if arguments.json {
-        let json = serde_json::to_string(&report);
+        let json = serde_json::to_string(report);
         json.map_err(|error| CliError::problem(format!("the result cannot be written: {error}")))? + "\n"
     } else {
-        super::table::report(&report)
+        super::table::report(report)
     };
     print(&text)?;
     match outcome.engine().script_failure() {
@@ -94,13 +135,13 @@ fn write_files(
     arguments: &BacktestArguments,
     outcome: &Outcome,
     report: &BacktestReport,
-    bars: &Bars,
+    bars: &[Bars],
 ) -> Result<(), CliError> {
     if let Some(path) = &arguments.trades {
         csv_write(create(path)?, report.trades.iter().cloned()).map_err(|error| unwritable(path, &error))?;
     }
     if let Some(path) = &arguments.equity {
-        csv_write(create(path)?, outcome.equity_points(bars)).map_err(|error| unwritable(path, &error))?;
+        csv_write(create(path)?, outcome.equity_points_together(bars)).map_err(|error| unwritable(path, &error))?;
     }
     Ok(())
 }

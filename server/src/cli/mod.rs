@@ -17,6 +17,7 @@ mod research_table;
 mod roll;
 mod serve;
 mod setup;
+mod several;
 mod store;
 mod sweep;
 mod table;

@@ -1,6 +1,7 @@
 //! What a run over bar files begins with: the strategy, the bars, the costs.
 
 use super::bars::{LoadedBars, load};
+use super::several::Wanted;
 use super::{CliError, check};
 use clap::Args;
 use papertape::alert::AlertRules;
@@ -24,19 +25,20 @@ pub(super) struct SetupArguments {
     /// The strategy's YAML file.
     #[arg(long, value_name = "FILE")]
     strategy: PathBuf,
-    /// A bar file; several of one bar length are joined in order of time.
-    #[arg(long, value_name = "FILE", required = true)]
-    bars: Vec<PathBuf>,
+    /// A bar file; several of one bar length are joined in order of time. For a strategy of several symbols one for each,
+    /// as SYMBOL=FILE, or without the names in the order of its symbols and then of those that it only reads.
+    #[arg(long, value_name = "[SYMBOL=]FILE", required = true)]
+    pub(super) bars: Vec<String>,
     /// A file of splits, dividends, funding and the like (`ex_date,kind,split_ratio,cash_amount`); may be given several
     /// times.
     #[arg(long, value_name = "FILE")]
-    actions: Vec<PathBuf>,
+    pub(super) actions: Vec<PathBuf>,
     /// What the bars are of [default: the strategy's first symbol]
     #[arg(long, value_name = "SYMBOL")]
-    symbol: Option<Symbol>,
+    pub(super) symbol: Option<Symbol>,
     /// The files' own bar length, such as 1m [default: inferred]
     #[arg(long, value_name = "LENGTH")]
-    timeframe: Option<Timeframe>,
+    pub(super) timeframe: Option<Timeframe>,
     /// Cash at the start.
     #[arg(long, value_name = "AMOUNT", default_value = "100000", value_parser = amount, allow_hyphen_values = true)]
     capital: Decimal,
@@ -58,10 +60,10 @@ pub(super) struct SetupArguments {
     account: Option<AccountConfig>,
     /// Leave out bars that open before this time.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
-    from: Option<Timestamp>,
+    pub(super) from: Option<Timestamp>,
     /// Leave out bars that close after this time.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
-    to: Option<Timestamp>,
+    pub(super) to: Option<Timestamp>,
 }
 
 /// A strategy, the bars it runs on, and everything else an engine needs.
@@ -85,12 +87,18 @@ impl SetupArguments {
     pub(super) fn prepare(&self, overrides: &BTreeMap<String, f64>) -> Result<Setup, CliError> {
         let began = Instant::now();
         let (spec, strategy) = self.read_strategy(overrides)?;
+        let files = Wanted::of(&strategy, self.symbol.as_ref())?.assign(&self.bars)?;
+        let [(_, files)] = &files[..] else {
+            return Err(CliError::usage(
+                "only 'backtest' runs a strategy over several symbols: choose one with --symbol",
+            ));
+        };
         let LoadedBars {
             bars,
             timeframe,
             price_digits,
             mut quality,
-        } = load(&self.bars, self.timeframe)?;
+        } = load(files, self.timeframe)?;
         let bars = match (self.from, self.to) {
             (None, None) => bars,
             (from, to) => {
@@ -126,7 +134,7 @@ impl SetupArguments {
         })
     }
 
-    fn read_strategy(&self, overrides: &BTreeMap<String, f64>) -> Result<(StrategySpec, Strategy), CliError> {
+    pub(super) fn read_strategy(&self, overrides: &BTreeMap<String, f64>) -> Result<(StrategySpec, Strategy), CliError> {
         let path = &self.strategy;
         let source = std::fs::read_to_string(path)
             .map_err(|error| CliError::problem(format!("{} cannot be read: {error}", path.display())))?;
@@ -142,7 +150,7 @@ impl SetupArguments {
         Ok((spec, strategy))
     }
 
-    fn configure(
+    pub(super) fn configure(
         &self,
         strategy: Strategy,
         timeframe: Timeframe,

@@ -53,6 +53,9 @@ impl Services {
             &request.symbols
         };
         let chosen = self.choose_feed(&request, &strategy, symbols).await?;
+        let mut errors = FieldErrors::default();
+        errors.reads(&strategy, chosen.instrument.symbol());
+        errors.finish()?;
         let account = self.account_of(&request).await?;
         let spec = SessionSpec {
             name: name_of(&request, &strategy),
