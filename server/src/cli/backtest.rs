@@ -141,7 +141,8 @@ fn write_files(
         csv_write(create(path)?, report.trades.iter().cloned()).map_err(|error| unwritable(path, &error))?;
     }
     if let Some(path) = &arguments.equity {
-        csv_write(create(path)?, outcome.equity_points_together(bars)).map_err(|error| unwritable(path, &error))?;
+        csv_write(create(path)?, outcome.equity_points_together(bars))
+            .map_err(|error| unwritable(path, &error))?;
     }
     Ok(())
 }

@@ -134,7 +134,10 @@ impl SetupArguments {
         })
     }
 
-    pub(super) fn read_strategy(&self, overrides: &BTreeMap<String, f64>) -> Result<(StrategySpec, Strategy), CliError> {
+    pub(super) fn read_strategy(
+        &self,
+        overrides: &BTreeMap<String, f64>,
+    ) -> Result<(StrategySpec, Strategy), CliError> {
         let path = &self.strategy;
         let source = std::fs::read_to_string(path)
             .map_err(|error| CliError::problem(format!("{} cannot be read: {error}", path.display())))?;

@@ -75,7 +75,10 @@ impl Wanted {
         if unnamed.is_empty() && files.iter().all(|(_, files)| !files.is_empty()) {
             return Ok(files);
         }
-        let each: Vec<String> = files.iter().map(|(symbol, _)| format!("--bars {symbol}=FILE")).collect();
+        let each: Vec<String> = files
+            .iter()
+            .map(|(symbol, _)| format!("--bars {symbol}=FILE"))
+            .collect();
         let alone = match &self.traded[..] {
             [first, _, ..] => format!("; or trade one alone, --symbol {first}"),
             _ => String::new(),

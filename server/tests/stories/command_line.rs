@@ -8,6 +8,99 @@ fn path(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 
+/// Buys what rose and sells what fell, two units of each.
+const BOTH: &str = "name: Both\nsymbols: [BTC/USDT, ETH/USDT]\ntimeframe: 1m\nentry: {long: 'close > close[1]'}\n\
+                    exit: {long: 'close < close[1]'}\nrisk: {size: {method: fixed_quantity, value: 2}}\n";
+
+/// Minutes as a bar file: open and close of each that is there.
+fn minutes(bars: &[(i64, f64, f64)]) -> String {
+    let mut text = "time,open,high,low,close,volume\n".to_owned();
+    for (minute, open, close) in bars {
+        let (high, low) = (open.max(*close), open.min(*close));
+        text += &format!("{},{open},{high},{low},{close},1\n", minute * 60);
+    }
+    text
+}
+
+#[test]
+fn two_symbols_are_backtested_on_one_account() {
+    let data = folder();
+    let strategy = file(&data, "both.yaml", BOTH);
+    let btc = file(
+        &data,
+        "btc.csv",
+        &minutes(&[
+            (0, 100.0, 100.0),
+            (1, 100.0, 110.0),
+            (2, 111.0, 120.0),
+            (3, 120.0, 119.0),
+            (4, 118.0, 118.0),
+        ]),
+    );
+    // Begins later, and lacks a minute.
+    let eth = file(
+        &data,
+        "eth.csv",
+        &minutes(&[(1, 10.0, 9.0), (2, 9.0, 11.0), (3, 12.0, 10.0), (5, 9.0, 9.0)]),
+    );
+    let (strategy, btc, eth) = (path(&strategy), path(&btc), path(&eth));
+    let named = [format!("ETH/USDT={eth}"), format!("BTC/USDT={btc}")];
+    let backtest = |bars: &[&str]| {
+        let mut arguments = vec![
+            "backtest",
+            "--strategy",
+            strategy,
+            "--fee-rate",
+            "0",
+            "--slippage-bps",
+            "0",
+            "--json",
+        ];
+        for file in bars {
+            arguments.extend(["--bars", file]);
+        }
+        run(&arguments)
+    };
+    let out = backtest(&[&named[0], &named[1]]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let report: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    // 2 × (118 − 111) of BTC, 2 × (9 − 12) of ETH.
+    assert_eq!(report["final_equity"], "100008");
+    assert_eq!(report["symbol"], "BTC/USDT,ETH/USDT");
+    assert_eq!(report["bars"], 9);
+    let of = |place: usize, what: &str| report["by_symbol"][place][what].clone();
+    let pnl = |place| of(place, "pnl").as_str().and_then(|pnl| pnl.parse::<f64>().ok());
+    assert_eq!((pnl(0), pnl(1)), (Some(14.0), Some(-6.0)));
+    assert_eq!(
+        (
+            &of(0, "data_quality")["gaps"],
+            &of(1, "data_quality")["missing_bars"]
+        ),
+        (&0.into(), &1.into())
+    );
+    let symbols: Vec<&Value> = report["trades"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|trade| &trade["symbol"])
+        .collect();
+    assert_eq!(symbols, ["BTC/USDT", "ETH/USDT"]);
+    // Without names, in the order of the strategy's symbols: the same events.
+    let again: Value = serde_json::from_slice(&backtest(&[btc, eth]).stdout).expect("JSON");
+    assert_eq!(again["event_hash"], report["event_hash"]);
+
+    let out = backtest(&[&named[0]]);
+    assert_eq!(out.status.code(), Some(2));
+    let told = text(&out.stderr);
+    assert!(
+        told.contains("the strategy trades BTC/USDT, ETH/USDT: give bars of each, --bars BTC/USDT=FILE"),
+        "{told}"
+    );
+    let stranger = format!("SOL/USDT={eth}");
+    let told = text(&backtest(&[btc, &stranger]).stderr);
+    assert!(told.contains("neither trades nor reads SOL/USDT"), "{told}");
+}
+
 #[test]
 fn wrong_usage_is_2_and_a_problem_found_is_1_with_one_sentence() {
     let data = folder();
