@@ -248,7 +248,7 @@ fn buying_and_holding_two_symbols_is_the_sum_of_both() {
 }
 
 /// Strategies that look at the other instrument, compete for money, rest orders, and use longer bars.
-const STRATEGIES: [&str; 4] = [
+const STRATEGIES: [&str; 6] = [
     "name: pair\nsymbols: [BTC/USDT, ETH/USDT]\ntimeframe: 1m\nrank: rocp(close, 3)\n\
      entry: {long: 'close / close of ETH/USDT > sma(close / close of ETH/USDT, 3)', short: 'close of BTC/USDT < open of BTC/USDT'}\n\
      exit: {long: 'close < open'}\nrisk: {size: {method: percent_of_equity, value: 60}, stop_loss: 3, trailing_stop: 1%, max_daily_loss: 4%}\n",
@@ -260,6 +260,9 @@ const STRATEGIES: [&str; 4] = [
     "name: stops\nsymbols: [BTC/USDT, ETH/USDT]\ntimeframe: 3m\nentry: {long: 'close > open', short: 'close < open'}\n\
      orders: {entry: {type: stop, stop_price: 'close > open ? close + 1 : close - 1', time_in_force: day}}\n\
      risk: {size: {method: percent_of_equity, value: 50}, stop_loss: 5}\n",
+    "name: portfolio\nsymbols: [BTC/USDT, ETH/USDT]\ntimeframe: 2m\nportfolio: {method: risk_parity, lookback: 4, rebalance: 3, drift: 2%, cash: 5%}\n",
+    "name: apart\nsymbols: [BTC/USDT, ETH/USDT]\ntimeframe: 1m\nentry: {long: 'close > open', short: 'close < open'}\n\
+     risk: {size: {method: percent_of_equity, value: 40}, max_correlation: {limit: 0.1, lookback: 3}}\n",
 ];
 
 fn costly(yaml: &str, latency: bool) -> EngineConfig {

@@ -3,7 +3,7 @@
 use papertape::alert::AlertRules;
 use papertape::backtest::{self, Outcome};
 use papertape::engine::{EngineConfig, ExecutionConfig};
-use papertape::market::{SimulatedMarket, SimulatedMarketConfig};
+use papertape::market::{Bars, SimulatedMarket, SimulatedMarketConfig};
 use papertape::model::{Money, Symbol, Timeframe, Timestamp};
 use papertape::strategy::{Strategy, StrategySpec};
 use rust_decimal::Decimal;
@@ -51,9 +51,10 @@ fn every_strategy_of_the_library_compiles_and_says_what_it_is() {
     for (name, yaml) in library {
         let strategy = compile(&name, &yaml);
         assert!(!strategy.description.is_empty(), "{name}");
-        assert_eq!(strategy.symbols.len(), 1, "{name}");
+        let is_portfolio = strategy.portfolio.is_some();
+        assert_eq!(strategy.symbols.len(), if is_portfolio { 3 } else { 1 }, "{name}");
         assert!(
-            strategy.rules.exits.iter().any(|exit| exit.long.is_some()),
+            is_portfolio || strategy.rules.exits.iter().any(|exit| exit.long.is_some()),
             "{name}"
         );
         assert!(strategy.warm_up() > 1, "{name}");
@@ -96,28 +97,36 @@ fn every_example_of_the_documentation_compiles() {
 
 /// A strategy over 90 days of the simulated market, from one seed.
 fn run(name: &str, yaml: &str) -> Outcome {
-    let symbol: Symbol = "BTC/USDT".parse().expect("a symbol");
-    let bars = SimulatedMarket::bars(
+    let strategy = compile(name, yaml);
+    let symbols = strategy.symbols.clone();
+    let bars: Vec<Bars> = symbols.iter().map(bars_of).collect();
+    let config = EngineConfig {
+        strategy,
+        instrument: SimulatedMarket::instrument(&symbols[0]),
+        peers: symbols[1..].iter().map(SimulatedMarket::instrument).collect(),
+        others: Vec::new(),
+        account: papertape::portfolio::AccountConfig::default(),
+        option_model: None,
+        base_timeframe: Timeframe::MINUTE,
+        initial_capital: Money::new(Decimal::from(100_000), symbols[0].quote()),
+        execution: ExecutionConfig::default(),
+        alerts: AlertRules::default(),
+    };
+    match &bars[..] {
+        [bars] => backtest::run(config, bars, &mut |_| true).expect("nobody cancels"),
+        _ => backtest::run_together(config, &bars, &mut |_| true).expect("nobody cancels"),
+    }
+}
+
+fn bars_of(symbol: &Symbol) -> Bars {
+    SimulatedMarket::bars(
         SimulatedMarketConfig {
             symbol: symbol.clone(),
             seed: 7,
             start: Timestamp::parse("2024-06-01").expect("a time"),
         },
         90 * 24 * 60,
-    );
-    let config = EngineConfig {
-        strategy: compile(name, yaml),
-        instrument: SimulatedMarket::instrument(&symbol),
-        peers: Vec::new(),
-        others: Vec::new(),
-        account: papertape::portfolio::AccountConfig::default(),
-        option_model: None,
-        base_timeframe: Timeframe::MINUTE,
-        initial_capital: Money::new(Decimal::from(100_000), symbol.quote()),
-        execution: ExecutionConfig::default(),
-        alerts: AlertRules::default(),
-    };
-    backtest::run(config, &bars, &mut |_| true).expect("nobody cancels")
+    )
 }
 
 /// What a run is pinned by: a line of `tests/data/library_statistics.csv`.
@@ -143,7 +152,11 @@ fn every_strategy_of_the_library_trades_as_it_always_has() {
     let mut now = vec![HEADER.to_owned()];
     for (name, yaml) in library() {
         let outcome = run(&name, &yaml);
-        let trades = outcome.metrics.trades;
+        // A portfolio is one long trade of each symbol, added to and cut.
+        let trades = match outcome.engine().config().strategy.portfolio {
+            Some(_) => outcome.fills.len() as u64,
+            None => outcome.metrics.trades,
+        };
         assert!(
             (10..=2_000).contains(&trades),
             "{name}: {trades} trades in 90 days"

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 impl Engine {
     pub(super) fn on_command<S: Sink>(&mut self, time: Timestamp, command: &Command, sink: &mut S) {
         use SessionState as State;
+        self.meet_waiting(sink);
         if matches!(command, Command::Start | Command::Stop | Command::Finish) {
             // Nothing more comes of the present moment.
             self.complete(sink);
@@ -155,6 +156,7 @@ impl Engine {
 
     /// Withdraws all orders and closes all positions at the market.
     fn flatten<S: Sink>(&mut self, reason: &'static str, time: Timestamp, sink: &mut S) {
+        self.forget_purchases();
         self.cancel_all(CancelReason::Requested, time, sink);
         for at in self.places() {
             self.close_position(at, OrderPurpose::Flatten, Cow::Borrowed(reason), time, sink);

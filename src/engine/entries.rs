@@ -43,6 +43,7 @@ impl Engine {
             if may(self.entry_rule(rule)) && self.may_enter_by(rule, side, close) {
                 let planned = self
                     .may_hold(close.at)
+                    .and_then(|()| self.may_correlate(close.at, side))
                     .and_then(|()| self.plan_entry(rule, side, close));
                 match planned {
                     Ok(entry) => self.enter_planned(close.at, entry, 0, close.time, sink),
@@ -106,7 +107,8 @@ impl Engine {
         let Some(rule) = self.first_entry(at, side, close.time) else {
             return;
         };
-        match self.plan_entry(rule, side, close) {
+        let planned = self.may_correlate(at, side);
+        match planned.and_then(|()| self.plan_entry(rule, side, close)) {
             Ok(entry) => self.desk_mut(at).reversal = Some(entry),
             Err(reason) => self.deny_entry(rule, side, reason, close, sink),
         }
@@ -278,7 +280,7 @@ impl Engine {
     }
 
     /// What the free funds carry of an entry at a price, slippage and fee included.
-    fn reach_of_entry(&self, at: InstrumentId, side: Side, price: Price) -> Quantity {
+    pub(super) fn reach_of_entry(&self, at: InstrumentId, side: Side, price: Price) -> Quantity {
         let instrument = self.instrument(at);
         let claim = Claim {
             side,
@@ -293,6 +295,7 @@ impl Engine {
 
     /// Brings what is planned but not yet ordered in step with a split.
     pub(super) fn split_plans(&mut self, at: InstrumentId, ratio: Decimal) {
+        self.split_portfolio(at, ratio);
         let (desk, instrument) = (&mut self.desks[at.index()], self.markets[at.index()].instrument());
         desk.stakes.split(ratio);
         if let Some(reversal) = &mut desk.reversal {

@@ -291,6 +291,9 @@ impl Engine {
         if is_strategy_s && self.account.holding(at).is_flat() {
             self.reverse(at, time, sink);
         }
+        if order.purpose == OrderPurpose::Exit {
+            self.follow_sale(time, sink);
+        }
     }
 
     /// A round trip is over: what only reduces is withdrawn, what was planned for it forgotten.

@@ -16,6 +16,7 @@ mod combos;
 mod config;
 mod contingency;
 mod control;
+mod correlation;
 mod desk;
 mod entries;
 mod essence;
@@ -33,7 +34,9 @@ mod model_quotes;
 mod names;
 mod orders;
 mod protect;
+mod rebalance;
 mod requests;
+mod returns;
 mod rules;
 mod sink;
 mod snapshot;
@@ -152,7 +155,7 @@ impl Engine {
         let models = Models::from(&config.execution);
         let program = &config.strategy.program;
         let traded = 1 + config.peers.len();
-        let together = Together::new(program, traded, |symbol| config.place_of(symbol));
+        let together = Together::new(&config.strategy, traded, |symbol| config.place_of(symbol));
         let followed = together.as_ref().map_or(1, |together| together.followed(traded));
         let desks = (0..followed).map(|index| {
             let at = InstrumentId(u16::try_from(index).unwrap_or(u16::MAX));
@@ -224,6 +227,12 @@ impl Engine {
         let is_known = at.index() < self.markets.len();
         if self.state.is_final() || self.state == SessionState::Starting || !is_known {
             return;
+        }
+        if self.together.is_some() {
+            if let MarketEvent::Bar(bar) = event {
+                return self.meet_bar_of_many(at, bar, sink);
+            }
+            self.meet_waiting(sink);
         }
         match event {
             MarketEvent::Bar(bar) => self.meet_bar(at, bar, sink),

@@ -4,12 +4,14 @@
 //! Bars of one time come in one after the other. Nothing is decided before the last of them is in, or before something
 //! later shows that no more will come; so no rule knows less of another instrument than was known at its close, nor more.
 
+use super::rebalance::Rebalance;
+use super::returns::Closes;
 use super::state::Valuation;
 use super::{Engine, EventKind, SessionState, Sink};
 use crate::market::{Bar, BarAggregator};
 use crate::model::{InstrumentId, Symbol, Timestamp};
 use crate::order::{DenyReason, Order, OrderPurpose};
-use crate::strategy::{PositionView, Program};
+use crate::strategy::{PositionView, Strategy};
 use serde::{Deserialize, Serialize};
 
 /// What is gathered of bars that close together.
@@ -22,21 +24,30 @@ pub(super) struct Together {
     /// Which instrument a program means by the places in its list of symbols; `None` for one that the session does not
     /// have.
     read: Vec<Option<InstrumentId>>,
+    /// How prices moved, where something looks at it.
+    pub(super) closes: Option<Closes>,
+    /// Where the strategy is a portfolio.
+    pub(super) portfolio: Option<Rebalance>,
 }
 
 impl Together {
     /// What a session of several instruments gathers; `None` when its rules see one instrument only, whose bars need not
     /// wait for anything.
     pub(super) fn new(
-        program: &Program,
+        strategy: &Strategy,
         traded: usize,
         find: impl Fn(&Symbol) -> Option<InstrumentId>,
     ) -> Option<Self> {
-        if traded == 1 && program.symbols().is_empty() {
+        let symbols = strategy.program.symbols();
+        if traded == 1 && symbols.is_empty() && strategy.portfolio.is_none() {
             return None;
         }
         Some(Self {
-            read: program.symbols().iter().map(find).collect(),
+            read: symbols.iter().map(find).collect(),
+            closes: strategy
+                .returns_needed()
+                .map(|returns| Closes::new(traded, returns)),
+            portfolio: strategy.portfolio.as_ref().map(|_| Rebalance::default()),
             ..Self::default()
         })
     }
@@ -231,6 +242,10 @@ impl Engine {
 
     /// The rules of all traded instruments at one close: all of them see it before any of them is followed.
     fn run_rules<S: Sink>(&mut self, bars: &[(InstrumentId, Bar)], time: Timestamp, sink: &mut S) {
+        let (together, markets) = (&mut self.together, &self.markets);
+        if let Some(closes) = together.as_mut().and_then(|together| together.closes.as_mut()) {
+            closes.note(|at| markets[at.index()].last_price);
+        }
         if self.state == SessionState::Starting {
             for (at, bar) in bars {
                 self.warm_up(*at, bar, time, sink);
@@ -252,6 +267,7 @@ impl Engine {
         for (at, wishes, close) in decided {
             self.follow(at, wishes, close, time, sink);
         }
+        self.rebalance(time, sink);
     }
 
     /// Whom the money goes to first: those that hold something or have an order out, whose exits free money, in the order

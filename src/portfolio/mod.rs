@@ -8,6 +8,7 @@ mod margin;
 mod position;
 mod settlement;
 mod trade;
+mod weights;
 
 pub use account::{Account, ValueModel};
 pub use flows::{CashFlow, CashFlowKind};
@@ -17,3 +18,4 @@ pub use margin::{AccountConfig, AccountProblem, MarginMode, SharesOn};
 pub use position::Position;
 pub use settlement::{Delivery, Settlement, SplitEffect};
 pub use trade::{Trade, TradeSide};
+pub use weights::{Covariance, Weighting, correlation};

@@ -25,6 +25,7 @@ mod condition;
 mod expression;
 mod indicator;
 pub mod outline;
+mod portfolio;
 mod problem;
 mod program;
 mod review;
@@ -38,12 +39,14 @@ mod yaml;
 
 pub use compile::compile_expressions;
 pub use condition::ParamCondition;
+pub use portfolio::{MinTrade, PortfolioMethod, PortfolioRule, Schedule};
 pub use problem::Problem;
 pub(crate) use program::SharedColumns;
 pub use program::{Columns, ConditionSlot, NumberSlot, PositionView, Program};
 pub use rules::{
-    DisplayRule, Distance, EntryRule, ExitRule, KellyRule, OrderRule, OrderRuleKind, PartRule,
-    ProtectionRule, RiskRules, Rules, SizeRule, Spacing, Strategy, TargetRule, TimeInForceRule, VaryingSize,
+    CorrelationRule, DisplayRule, Distance, EntryRule, ExitRule, KellyRule, OrderRule, OrderRuleKind,
+    PartRule, ProtectionRule, RiskRules, Rules, SizeRule, Spacing, Strategy, TargetRule, TimeInForceRule,
+    VaryingSize,
 };
 pub use schema::json_schema;
 pub use script::{RUNS_SCRIPTS, ScriptFailure};

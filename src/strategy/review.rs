@@ -61,6 +61,7 @@ impl StrategySpec {
             .chain(exits)
             .chain(self.risk.scripts())
             .chain(&self.rank)
+            .chain(self.portfolio.iter().flat_map(|spec| spec.scripts()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A strategy ready to run.
 
+use super::portfolio::PortfolioRule;
 use super::program::{ConditionSlot, NumberSlot, Program};
 use super::time_filter::TimeFilter;
 use crate::model::{Symbol, Timeframe};
@@ -28,6 +29,8 @@ pub struct Strategy {
     pub risk: RiskRules,
     /// Of several instruments that want to enter at one close, the one for which this is highest comes first.
     pub rank: Option<NumberSlot>,
+    /// How the account is divided among the symbols, in place of entries and exits.
+    pub portfolio: Option<PortfolioRule>,
     /// What computes all of it.
     pub program: Program,
     pub(crate) warm_up: usize,
@@ -39,6 +42,14 @@ impl Strategy {
     #[must_use]
     pub const fn warm_up(&self) -> usize {
         self.warm_up
+    }
+
+    /// Returns of every symbol that the rules look back on, in bars; `None` where they look at no returns.
+    #[must_use]
+    pub fn returns_needed(&self) -> Option<usize> {
+        let portfolio = self.portfolio.as_ref().map(PortfolioRule::lookback);
+        let correlation = self.risk.max_correlation.map(|rule| rule.lookback as usize);
+        portfolio.max(correlation)
     }
 }
 
@@ -302,8 +313,19 @@ pub struct RiskRules {
     pub cooldown_after_loss: u32,
     /// Most value of all positions and entries together, as a ratio of the equity: sizes are cut to it.
     pub max_exposure: Option<f64>,
+    /// How much an entry's returns may correlate with those of what is held.
+    pub max_correlation: Option<CorrelationRule>,
     /// How long before the end of the regular session the position is closed.
     pub flatten_before_close: Option<Timeframe>,
+}
+
+/// The highest correlation of returns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CorrelationRule {
+    /// Pearson's coefficient.
+    pub limit: f64,
+    /// Returns over which it is measured: bars of the strategy's timeframe.
+    pub lookback: u32,
 }
 
 /// How the size of an entry is found.

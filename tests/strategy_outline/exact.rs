@@ -6,6 +6,57 @@ use papertape::strategy::Strategy;
 use papertape::strategy::outline::{edit, outline};
 use std::collections::BTreeMap;
 
+/// A strategy without entries: what it is for has no blocks.
+const PORTFOLIO: &str = "\
+name: Mine   # the name
+symbols: [BTC/USDT, ETH/USDT]
+timeframe: 1h
+params: {look: 60}
+portfolio:   # even
+    method: risk_parity
+    lookback: $look   # bars
+    rebalance: weekly
+    drift: '5%'
+risk: {max_drawdown: 20%}
+";
+
+#[test]
+fn a_portfolio_is_shown_as_written_and_not_harmed() {
+    let shown = outline(PORTFOLIO);
+    assert!(shown.editable);
+    assert_eq!(shown.problems, []);
+    let text = block(&shown, "portfolio").text.as_deref().unwrap_or_default();
+    assert!(
+        text.contains("method: risk_parity") && text.contains("drift: '5%'"),
+        "{text}"
+    );
+    let rename = Edit::Rename {
+        path: "params.look".to_owned(),
+        name: "bars".to_owned(),
+    };
+    for (edited, old, new) in [
+        (set("params.look.default", "90"), "{look: 60}", "{look: 90}"),
+        (set("name", "Yours"), "name: Mine ", "name: Yours "),
+        (
+            set("risk.max_drawdown", "30%"),
+            "max_drawdown: 20%",
+            "max_drawdown: 30%",
+        ),
+        (remove("risk.max_drawdown"), "risk: {max_drawdown: 20%}\n", ""),
+        (rename, "look: 60}", "bars: 60}"),
+    ] {
+        let text = edit(PORTFOLIO, &edited).expect("an edit").text;
+        let expected = PORTFOLIO.replace(old, new);
+        let expected = if new == "bars: 60}" {
+            expected.replace("$look ", "$bars ")
+        } else {
+            expected
+        };
+        assert_eq!(text, expected, "{edited:?}");
+        assert_eq!(outline(&text).problems, [], "{text}");
+    }
+}
+
 #[test]
 fn an_edit_changes_the_characters_of_its_value_only() {
     let set = |path: &str, value: &str| {

@@ -2,6 +2,7 @@
 
 mod limits;
 mod places;
+mod portfolio;
 mod rules;
 
 use papertape::strategy::Strategy;

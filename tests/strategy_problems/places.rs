@@ -221,11 +221,11 @@ fn a_mistake_in_the_form_is_placed_at_its_key_or_value() {
         ),
         (
             "name: x\n",
-            "1:1: the strategy never enters: give entry.long, entry.short or both",
+            "1:1: the strategy never enters: give entry.long, entry.short or both, or a portfolio",
         ),
         (
             "name: x\nentry: {}\n",
-            "1:1: the strategy never enters: give entry.long, entry.short or both",
+            "1:1: the strategy never enters: give entry.long, entry.short or both, or a portfolio",
         ),
         ("name: [x\n", "2:1: this is not YAML"),
         // The end of a last line that does not end, and not a line that is not there.

@@ -2,6 +2,7 @@
 
 mod amounts;
 mod orders;
+mod portfolio;
 mod rules;
 
 use super::expression::Graph;
@@ -52,6 +53,7 @@ impl StrategySpec {
         let _ = compiler.elaborator.script();
         let rules = compiler.rules(self);
         let risk = compiler.risk(self);
+        let portfolio = self.portfolio.as_ref().and_then(|spec| compiler.portfolio(spec));
         let rank = self.rank.as_ref().and_then(|script| compiler.number(script));
         let Compiler {
             elaborator, warm_up, ..
@@ -74,6 +76,7 @@ impl StrategySpec {
             rules,
             risk,
             rank,
+            portfolio,
             program: {
                 let symbols = graph.take_symbols();
                 Program::new(graph.into_block(), series, symbols)
@@ -229,6 +232,10 @@ impl Compiler<'_> {
                 .max_exposure
                 .as_ref()
                 .and_then(|amount| self.exposure(amount)),
+            max_correlation: risk
+                .max_correlation
+                .as_ref()
+                .and_then(|spec| self.correlation(spec)),
             flatten_before_close: risk.flatten_before_close.and_then(|(position, length)| {
                 if self.timeframe.nanos() < Timeframe::DAY.nanos() {
                     return Some(length);

@@ -186,6 +186,6 @@ impl Compiler<'_> {
 }
 
 /// A percentage without the noise of its sum.
-fn round(percent: f64) -> f64 {
+pub(super) fn round(percent: f64) -> f64 {
     (percent * 1e6).round() / 1e6
 }

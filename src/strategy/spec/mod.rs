@@ -1,6 +1,7 @@
 //! The strategy file as written: every part typed, every place kept, no expression evaluated yet.
 
 mod order;
+mod portfolio;
 mod reader;
 mod risk;
 mod rules;
@@ -12,6 +13,7 @@ mod when;
 pub(super) use order::forms as order_forms;
 
 use super::expression::elaborate::{Definition, Script};
+use super::portfolio::Schedule;
 use super::problem::{Position, Problem};
 use super::rules::TimeInForceRule;
 use super::script::ScriptSpec;
@@ -20,6 +22,7 @@ use super::time_filter::TimeFilter;
 use super::yaml::{self, Node};
 use crate::model::{Symbol, Timeframe};
 use crate::order::PostOnly;
+use crate::portfolio::Weighting;
 use serde::{Deserialize, Serialize};
 
 /// A strategy file whose form is right: known keys, numbers where numbers belong, expressions that parse.
@@ -38,6 +41,7 @@ pub struct StrategySpec {
     pub(super) rules: RuleSpecs,
     pub(super) risk: RiskSpec,
     pub(super) rank: Option<Script>,
+    pub(super) portfolio: Option<PortfolioSpec>,
 }
 
 /// A parameter that a trader or a sweep may change.
@@ -172,8 +176,36 @@ pub(super) struct RiskSpec {
     pub(super) cooldown: Option<Script>,
     pub(super) cooldown_after_loss: Option<Script>,
     pub(super) max_exposure: Option<Amount>,
+    pub(super) max_correlation: Option<CorrelationSpec>,
     /// How long before the regular session's end the position is closed, as the place and the length.
     pub(super) flatten_before_close: Option<(Position, Timeframe)>,
+}
+
+/// How much the returns of what is held may correlate, as written.
+#[derive(Clone, Debug)]
+pub(super) struct CorrelationSpec {
+    pub(super) limit: Amount,
+    pub(super) lookback: Option<Script>,
+}
+
+/// The portfolio section as written.
+#[derive(Clone, Debug)]
+pub(super) struct PortfolioSpec {
+    /// `None` where the weights are given.
+    pub(super) weighting: Option<Weighting>,
+    pub(super) weights: Vec<(Symbol, Amount)>,
+    pub(super) lookback: Option<Script>,
+    pub(super) schedule: Option<ScheduleSpec>,
+    pub(super) drift: Option<Amount>,
+    pub(super) cash: Option<Amount>,
+    pub(super) min_trade: Option<Amount>,
+}
+
+/// When a portfolio is put right again: by a word, or after a number of bars.
+#[derive(Clone, Debug)]
+pub(super) enum ScheduleSpec {
+    Word(Schedule),
+    Bars(Script),
 }
 
 /// How large an entry is, as written.
@@ -306,6 +338,26 @@ impl ProtectionSpec {
     }
 }
 
+impl PortfolioSpec {
+    /// Whether its weights depend on how prices moved.
+    pub(super) fn weighting_looks_back(&self) -> bool {
+        self.weighting
+            .is_some_and(|weighting| weighting != Weighting::Equal)
+    }
+
+    /// Every expression in it.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &Script> {
+        let weights = self.weights.iter().map(|(_, amount)| amount);
+        let amounts = [&self.drift, &self.cash, &self.min_trade].into_iter().flatten();
+        let schedule = match &self.schedule {
+            Some(ScheduleSpec::Bars(script)) => Some(script),
+            Some(ScheduleSpec::Word(_)) | None => None,
+        };
+        let amounts = weights.chain(amounts).map(|amount| &amount.script);
+        self.lookback.iter().chain(schedule).chain(amounts)
+    }
+}
+
 impl SizeSpec {
     /// Every expression in it.
     pub(super) fn scripts(&self) -> impl Iterator<Item = &Script> {
@@ -325,7 +377,10 @@ impl RiskSpec {
             &self.cooldown,
             &self.cooldown_after_loss,
         ];
+        let correlation = self.max_correlation.iter();
+        let correlation =
+            correlation.flat_map(|spec| std::iter::once(&spec.limit.script).chain(&spec.lookback));
         let amounts = amounts.into_iter().flatten().map(|amount| &amount.script);
-        scripts.into_iter().flatten().chain(amounts)
+        scripts.into_iter().flatten().chain(amounts).chain(correlation)
     }
 }

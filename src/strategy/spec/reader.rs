@@ -113,6 +113,7 @@ impl Reader {
         });
         let (usual, risk) = top.get("risk").map(|node| self.risk(node)).unwrap_or_default();
         let rules = self.rules(&top, &usual);
+        let portfolio = self.portfolio(&top, &symbols);
         let rank = top.get("rank").and_then(|node| self.script(node, "rank"));
         Some(StrategySpec {
             name,
@@ -126,6 +127,7 @@ impl Reader {
             rules,
             risk,
             rank,
+            portfolio,
         })
     }
 

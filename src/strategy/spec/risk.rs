@@ -1,9 +1,9 @@
 //! The section that says how much to risk: `risk`. Size and protection in it are for all entries that say nothing else.
 
 use super::reader::Reader;
-use super::{OrderSpec, ProtectionSpec, RiskSpec, SizeSpec, shape};
+use super::{CorrelationSpec, OrderSpec, ProtectionSpec, RiskSpec, SizeSpec, shape};
 use crate::strategy::time_filter::TimeFilter;
-use crate::strategy::yaml::Node;
+use crate::strategy::yaml::{Content, Node};
 
 /// What the file says for all rules.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,9 @@ impl Reader {
         let max_drawdown = amount("max_drawdown");
         let max_daily_loss = amount("max_daily_loss");
         let max_exposure = amount("max_exposure");
+        let max_correlation = section
+            .get("max_correlation")
+            .and_then(|node| self.correlation(node, &section.path("max_correlation")));
         let mut script = |key| self.script(section.get(key)?, &section.path(key));
         let max_entries = script("max_entries");
         let max_open_positions = script("max_open_positions");
@@ -54,8 +57,31 @@ impl Reader {
             cooldown,
             cooldown_after_loss,
             max_exposure,
+            max_correlation,
             flatten_before_close,
         };
         (usual, risk)
+    }
+
+    /// A limit alone, or with the lookback over which it is measured.
+    fn correlation(&mut self, node: &Node, path: &str) -> Option<CorrelationSpec> {
+        if let Content::Scalar(_) = node.content {
+            return Some(CorrelationSpec {
+                limit: self.amount(node, path)?,
+                lookback: None,
+            });
+        }
+        let section = self.section(node, path, &super::portfolio::CORRELATION)?;
+        let lookback = section
+            .get("lookback")
+            .and_then(|node| self.script(node, &section.path("lookback")));
+        let Some(limit) = section.get("limit") else {
+            self.problem(node.position, path, "max_correlation needs a limit, such as 0.8");
+            return None;
+        };
+        Some(CorrelationSpec {
+            limit: self.amount(limit, &section.path("limit"))?,
+            lookback,
+        })
     }
 }

@@ -42,9 +42,9 @@ impl Reader {
             let name = self.rule_name(&section, &names, path != "entry");
             entries.extend(self.entry(&section, name, &usual));
         }
-        // One that extends another has its entries from there.
-        if !has_entry(top) && top.get("extends").is_none() {
-            let message = "the strategy never enters: give entry.long, entry.short or both";
+        // One that extends another has its entries from there, and a portfolio has none.
+        if !has_entry(top) && top.get("extends").is_none() && top.get("portfolio").is_none() {
+            let message = "the strategy never enters: give entry.long, entry.short or both, or a portfolio";
             self.problem(top.position, "entry", message);
         }
         let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();

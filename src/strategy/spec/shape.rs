@@ -3,6 +3,7 @@
 //! The reader knows no other keys, and the JSON Schema for editors is made of the same table, so the two cannot differ.
 
 use super::order::{FORMS, POST_ONLY, TIMES_IN_FORCE};
+use super::portfolio::{CORRELATION, PORTFOLIO};
 use super::script::KINDS;
 use super::size::METHODS;
 use super::when::SESSIONS;
@@ -60,7 +61,7 @@ impl Shape {
     }
 }
 
-const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {
     Key { name, holds, about }
 }
 
@@ -144,6 +145,11 @@ pub(crate) static STRATEGY: Shape = Shape {
             "rank",
             Holds::Expression,
             "Of several symbols that want to enter at one close, the one for which this is highest comes first.",
+        ),
+        key(
+            "portfolio",
+            Holds::Shape(&PORTFOLIO),
+            "Divides the account among the symbols, in place of entries and exits.",
         ),
     ],
     required: &["name"],
@@ -432,6 +438,11 @@ pub(crate) static RISK: Shape = Shape {
             "max_exposure",
             Holds::Amount,
             "Most value of all positions and entries together, as a share of the equity: sizes are cut to it.",
+        ),
+        key(
+            "max_correlation",
+            Holds::Either(&[Holds::Amount, Holds::Shape(&CORRELATION)]),
+            "The highest correlation of an entry's returns with those of what is held: beyond it the entry is denied.",
         ),
         key(
             "flatten_before_close",
