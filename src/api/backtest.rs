@@ -18,7 +18,9 @@ pub struct BacktestRequest {
     pub strategy: String,
     /// Parameters that differ from their defaults.
     pub params: BTreeMap<String, f64>,
-    /// The bars: `simulated` (default) or a dataset's id such as `BTC/USDT@1m`.
+    /// What to trade, all on one account; when empty, the strategy's own symbols, or what the dataset is of.
+    pub symbols: Vec<Symbol>,
+    /// The bars: `simulated` (default) or a dataset's id such as `BTC/USDT@1m`; of other symbols those of the same length.
     pub dataset: Option<String>,
     /// The bar length on which the strategy's rules run, when it is not the strategy's own.
     pub timeframe: Option<Timeframe>,

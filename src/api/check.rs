@@ -2,9 +2,9 @@
 
 use super::{BacktestRequest, FieldError};
 use crate::engine::ExecutionConfig;
-use crate::model::{Symbol, Timeframe, Timestamp};
+use crate::model::{Instrument, Symbol, Timeframe, Timestamp};
 use crate::portfolio::AccountConfig;
-use crate::strategy::Strategy;
+use crate::strategy::{PortfolioMethod, PortfolioRule, Strategy};
 use rust_decimal::Decimal;
 
 /// The most capital that a session or a backtest starts with.
@@ -78,14 +78,68 @@ impl FieldErrors {
         }
     }
 
-    /// There must be bars of all that the rules read: a value that never comes would keep them silent for good.
-    pub fn reads(&mut self, strategy: &Strategy, symbol: &Symbol) {
-        for other in strategy.program.symbols().iter().filter(|other| *other != symbol) {
+    /// Where only one instrument's bars are there.
+    pub fn one_symbol(&mut self, symbols: &[Symbol]) {
+        if symbols.len() > 1 {
+            let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
             let message = format!(
-                "its rules read {other}, and only bars of {symbol} come in here: backtest it on the command line, with a \
-                 bar file for each"
+                "{} are traded together, and bars of one are here: run it as a backtest, which reads bars of each",
+                names.join(", ")
             );
-            self.add("strategy", message);
+            self.add("symbols", message);
+        }
+    }
+
+    /// What several symbols on one account need of each other and of the strategy; the first `traded` of them are traded.
+    pub fn together(&mut self, strategy: &Strategy, instruments: &[&Instrument], traded: usize) {
+        /// More would make a moment long.
+        const MOST: usize = 32;
+        self.check(
+            instruments.len() <= MOST,
+            "symbols",
+            "a strategy trades and reads at most 32 symbols",
+        );
+        let is_there = |symbol: &Symbol| instruments.iter().any(|instrument| instrument.symbol() == symbol);
+        // A value that never comes would keep the rules silent for good.
+        for symbol in strategy
+            .program
+            .symbols()
+            .iter()
+            .filter(|symbol| !is_there(symbol))
+        {
+            self.add(
+                "strategy",
+                format!("its rules read {symbol}, of which no bars come in here"),
+            );
+        }
+        if let Some(PortfolioRule {
+            method: PortfolioMethod::Target(weights),
+            ..
+        }) = &strategy.portfolio
+        {
+            let is_traded = |symbol: &Symbol| {
+                let mut traded = instruments.iter().take(traded);
+                traded.any(|instrument| instrument.symbol() == symbol)
+            };
+            for (symbol, _) in weights.iter().filter(|(symbol, _)| !is_traded(symbol)) {
+                self.add(
+                    "symbols",
+                    format!("its portfolio has a weight for {symbol}, which is not traded here"),
+                );
+            }
+        }
+        let Some((first, others)) = instruments.split_first() else {
+            return;
+        };
+        for other in others.iter().filter(|other| other.quote() != first.quote()) {
+            let message = format!(
+                "{} is quoted in {} and {} in {}: symbols of one account share a currency",
+                other.symbol(),
+                other.quote(),
+                first.symbol(),
+                first.quote()
+            );
+            self.add("symbols", message);
         }
     }
 

@@ -118,8 +118,14 @@ pub struct SessionSummary {
     pub total_return: f64,
     /// Largest fall from a peak so far.
     pub max_drawdown: f64,
-    /// What it holds.
+    /// What it trades besides, on the same account.
+    #[serde(default)]
+    pub peers: Vec<Instrument>,
+    /// What it holds of the first instrument.
     pub position: Option<Position>,
+    /// What it holds of the others.
+    #[serde(default)]
+    pub other_positions: Vec<Position>,
     /// How many orders rest.
     pub open_orders: usize,
     /// Closed trades.

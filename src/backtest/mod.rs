@@ -16,7 +16,7 @@ pub use monte_carlo::{
     FanPoint, MonteCarlo, MonteCarloError, MonteCarloSpec, Quantiles, Resampling, trade_returns,
 };
 pub use outcome::{BandOutcome, Outcome, ReportContext, ShadowOutcome};
-pub use plan::{BarSource, compile, configure, within};
+pub use plan::{BarSource, compile, configure, configure_together, each_once, wanted_symbols, within};
 pub use preview::{chart_bars, check, preview};
 pub use span::Span;
 pub use together::{run_together, run_together_with_band};

@@ -5,7 +5,7 @@ use crate::alert::AlertRules;
 use crate::api::{BacktestRequest, FieldErrors};
 use crate::engine::EngineConfig;
 use crate::market::Bars;
-use crate::model::{Instrument, Money, Timeframe, Timestamp};
+use crate::model::{Instrument, Money, Symbol, Timeframe, Timestamp};
 use crate::strategy::{Problem, Strategy};
 use rust_decimal::Decimal;
 
@@ -41,16 +41,64 @@ pub fn configure(
     source: BarSource<'_>,
 ) -> Result<EngineConfig, Vec<crate::api::FieldError>> {
     let mut errors = FieldErrors::default();
+    errors.one_symbol(&wanted_symbols(request, &strategy));
+    errors.finish()?;
+    configure_together(request, strategy, &[source], 1)
+}
+
+/// The symbols that a request trades: its own, else the strategy's, each once; may be none.
+#[must_use]
+pub fn wanted_symbols(request: &BacktestRequest, strategy: &Strategy) -> Vec<Symbol> {
+    let asked = if request.symbols.is_empty() {
+        &strategy.symbols
+    } else {
+        &request.symbols
+    };
+    each_once(asked)
+}
+
+/// Symbols without those that were named before.
+#[must_use]
+pub fn each_once(symbols: &[Symbol]) -> Vec<Symbol> {
+    let mut known = Vec::with_capacity(symbols.len());
+    for symbol in symbols {
+        if !known.contains(symbol) {
+            known.push(symbol.clone());
+        }
+    }
+    known
+}
+
+/// The run over several symbols: the first `traded` of the sources are traded, the others only read. All have bars of one
+/// length.
+///
+/// # Errors
+/// What is wrong with the request, or does not fit the bars.
+///
+/// # Panics
+/// Without a source.
+pub fn configure_together(
+    request: &BacktestRequest,
+    strategy: Strategy,
+    sources: &[BarSource<'_>],
+    traded: usize,
+) -> Result<EngineConfig, Vec<crate::api::FieldError>> {
+    let source = sources[0];
+    let instruments: Vec<&Instrument> = sources.iter().map(|source| source.instrument).collect();
+    let mut errors = FieldErrors::default();
     errors.backtest(request);
     errors.timeframe(strategy.timeframe, source.timeframe);
-    errors.reads(&strategy, source.instrument.symbol());
-    errors.span(source.span, source.timeframe, (request.from, request.to));
+    errors.together(&strategy, &instruments, traded);
+    for source in sources {
+        errors.span(source.span, source.timeframe, (request.from, request.to));
+    }
     errors.finish()?;
+    let mut others = instruments.into_iter().skip(1).cloned();
     Ok(EngineConfig {
         strategy,
         instrument: source.instrument.clone(),
-        peers: Vec::new(),
-        others: Vec::new(),
+        peers: others.by_ref().take(traded.saturating_sub(1)).collect(),
+        others: others.collect(),
         account: request.account.clone().unwrap_or_default(),
         option_model: None,
         base_timeframe: source.timeframe,

@@ -150,6 +150,10 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
         EventKind::PositionChanged { instrument, position } => {
             if *instrument == InstrumentId::PRIMARY {
                 detail.summary.position.clone_from(position);
+            } else if let Some(peer) = detail.summary.peers.get(instrument.index() - 1) {
+                let others = &mut detail.summary.other_positions;
+                others.retain(|other| other.symbol != *peer.symbol());
+                others.extend(position.clone());
             }
             Parts::SUMMARY
         }

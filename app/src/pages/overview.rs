@@ -95,7 +95,9 @@ fn Now(initial: Vec<SessionSummary>, status: SystemStatus) -> impl IntoView {
     };
     let alive = count(|session| !session.state.is_final());
     let running = count(|session| session.state == SessionState::Running);
-    let holding = count(|session| session.position.is_some() && !session.state.is_final());
+    let holding = count(|session| {
+        (session.position.is_some() || !session.other_positions.is_empty()) && !session.state.is_final()
+    });
     let trades = Memo::new(move |_| list.with(|list| list.iter().map(|session| session.trades).sum::<u64>()));
     let currencies = Memo::new(move |_| {
         totals.with(|totals| {

@@ -73,7 +73,7 @@ struct Frozen {
 
 impl Frozen {
     /// What a frozen machine begins with; rises with every change of what it holds.
-    const FORMAT: u8 = 3;
+    const FORMAT: u8 = 4;
 
     fn to_bytes(&self) -> Result<Vec<u8>, MachineError> {
         postcard::to_extend(self, vec![Self::FORMAT])
@@ -302,7 +302,13 @@ impl Machine {
             equity: engine.equity(),
             total_return: engine.total_return(),
             max_drawdown: engine.max_drawdown(),
+            peers: spec.peers.clone(),
             position: engine.position(),
+            other_positions: engine
+                .positions()
+                .into_iter()
+                .filter(|position| position.symbol != *spec.instrument.symbol())
+                .collect(),
             open_orders: engine.open_orders().count(),
             trades: engine.closed_trades(),
             last_event: self.view.last_event.clone(),

@@ -23,6 +23,12 @@ pub struct SessionSpec {
     pub timeframe: Option<Timeframe>,
     /// What it trades.
     pub instrument: Instrument,
+    /// What it trades besides, on the same account.
+    #[serde(default)]
+    pub peers: Vec<Instrument>,
+    /// What its rules only read.
+    #[serde(default)]
+    pub others: Vec<Instrument>,
     /// Timeframe of the bars that go into the engine.
     pub base_timeframe: Timeframe,
     /// Cash at the start.
@@ -51,8 +57,8 @@ impl SessionSpec {
         Ok(EngineConfig {
             strategy: Strategy::compile(&self.source, &self.overrides, self.timeframe)?,
             instrument: self.instrument.clone(),
-            peers: Vec::new(),
-            others: Vec::new(),
+            peers: self.peers.clone(),
+            others: self.others.clone(),
             account: self.account.clone(),
             option_model: None,
             base_timeframe: self.base_timeframe,

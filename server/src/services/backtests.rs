@@ -1,9 +1,10 @@
 //! Backtests: one a core at a time, off the threads that serve, with progress and an end on request.
 
 use super::datasets::{Dataset, SIMULATED, quality};
+use super::sessions::wanted_together;
 use super::{ServiceError, Services, wall_clock};
 use crate::storage::{BacktestRecord, Storage, Write};
-use papertape::analytics::sparkline;
+use papertape::analytics::{sparkline, thin_minmax};
 use papertape::api::{
     BacktestProgress, BacktestRequest, BacktestState, BacktestStatus, BacktestSummary, FieldError,
     FieldErrors, Timing,
@@ -11,7 +12,7 @@ use papertape::api::{
 use papertape::backtest::{self, MarketData, Outcome, ReportContext};
 use papertape::engine::EngineConfig;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{BacktestId, Timestamp};
+use papertape::model::{BacktestId, Price, Symbol, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,6 +77,16 @@ pub(super) struct Prepared {
 pub(super) struct Market {
     pub(super) bars: Bars,
     pub(super) actions: Vec<DatedAction>,
+    /// Of the other symbols, where there are several.
+    pub(super) others: Vec<Bars>,
+}
+
+impl Market {
+    /// All bars of all symbols.
+    fn count(&self) -> u64 {
+        let others: usize = self.others.iter().map(Bars::len).sum();
+        (self.bars.len() + others) as u64
+    }
 }
 
 /// What a finished run gives beside its status.
@@ -219,7 +230,46 @@ impl Services {
         let (slug, source) = self.shelf.resolve(&request.strategy)?;
         let strategy = backtest::compile(request, &source).map_err(ServiceError::Strategy)?;
         let id = request.dataset.as_deref().unwrap_or(SIMULATED);
-        let dataset = self.dataset(id, &strategy.symbols).await?;
+        let symbols = backtest::wanted_symbols(request, &strategy);
+        if let Some(all) = wanted_together(&symbols, &strategy) {
+            let traded = symbols.len().max(1);
+            let datasets = self.datasets_together(Some(id), &all, strategy.timeframe).await?;
+            let sources: Vec<_> = datasets.iter().map(Dataset::source).collect();
+            let config = backtest::configure_together(request, strategy, &sources, traded)?;
+            let mut bars = Vec::with_capacity(datasets.len());
+            for dataset in &datasets {
+                let all = self.bars(dataset).await?;
+                bars.push(backtest::within(
+                    all,
+                    dataset.info.timeframe,
+                    request.from,
+                    request.to,
+                ));
+            }
+            self.check_together(&datasets, &bars).await?;
+            let others = bars.split_off(1);
+            let mut first = datasets.into_iter().zip(bars);
+            let Some((mut dataset, bars)) = first.next() else {
+                unreachable!("there are two symbols at least");
+            };
+            let names: Vec<&str> = all.iter().map(Symbol::as_str).collect();
+            if !dataset.info.simulated {
+                dataset.info.label = format!("{} {}", names.join(", "), dataset.info.timeframe);
+            }
+            return Ok(Prepared {
+                slug,
+                source,
+                config,
+                market: Market {
+                    bars,
+                    actions: Vec::new(),
+                    others,
+                },
+                dataset,
+                load_ms: began.elapsed().as_secs_f64() * 1e3,
+            });
+        }
+        let dataset = self.dataset(id, &symbols).await?;
         let config = backtest::configure(request, strategy, dataset.source())?;
         let timeframe = dataset.info.timeframe;
         let bars = backtest::within(self.bars(&dataset).await?, timeframe, request.from, request.to);
@@ -235,7 +285,11 @@ impl Services {
             slug,
             source,
             config,
-            market: Market { bars, actions },
+            market: Market {
+                bars,
+                actions,
+                others: Vec::new(),
+            },
             dataset,
             load_ms: began.elapsed().as_secs_f64() * 1e3,
         })
@@ -274,7 +328,7 @@ impl Services {
 
 fn queued(prepared: &Prepared, request: BacktestRequest) -> BacktestStatus {
     let Dataset { instrument, info, .. } = &prepared.dataset;
-    let total = prepared.market.bars.len() as u64;
+    let total = prepared.market.count();
     BacktestStatus {
         id: uuid::Uuid::now_v7()
             .to_string()
@@ -298,9 +352,12 @@ fn queued(prepared: &Prepared, request: BacktestRequest) -> BacktestStatus {
 
 /// Runs a backtest, perhaps with the runs of kinder and less kind fills beside it; `None` when it was canceled.
 fn compute(running: &Running, prepared: Prepared, band: bool) -> Option<Finished> {
+    if !prepared.market.others.is_empty() {
+        return compute_together(running, prepared, band);
+    }
     let Prepared {
         config,
-        market: Market { bars, actions },
+        market: Market { bars, actions, .. },
         load_ms,
         ..
     } = prepared;
@@ -341,6 +398,49 @@ fn compute(running: &Running, prepared: Prepared, band: bool) -> Option<Finished
     status.equity = outcome.equity_curve(&bars, CHART_POINTS);
     let summary = summarize(&status, &outcome);
     status.report = Some(outcome.report(&bars, context));
+    Some(Finished { status, summary })
+}
+
+/// The same over several symbols.
+fn compute_together(running: &Running, prepared: Prepared, band: bool) -> Option<Finished> {
+    let Prepared {
+        config,
+        market,
+        load_ms,
+        ..
+    } = prepared;
+    let bars: Vec<Bars> = std::iter::once(&market.bars)
+        .chain(&market.others)
+        .cloned()
+        .collect();
+    let (base, timeframe) = (config.base_timeframe, config.strategy.timeframe);
+    let began = Instant::now();
+    let mut report = |done| {
+        running.done.store(done, Ordering::Relaxed);
+        !running.canceled.load(Ordering::Relaxed)
+    };
+    let run = if band {
+        backtest::run_together_with_band
+    } else {
+        backtest::run_together
+    };
+    let outcome = run(config, &bars, &mut report).ok()?;
+    let run = began.elapsed().as_secs_f64();
+    let quality: Vec<_> = bars.iter().map(|bars| quality(bars, base)).collect();
+    let timing = Timing {
+        load_ms,
+        run_ms: run * 1e3,
+        bars_per_second: market.count() as f64 / run.max(1e-9),
+    };
+    let mut status = running.status();
+    status.state = BacktestState::Finished;
+    status.progress.done = status.progress.total;
+    // The chart is of the first symbol, the curve of the account.
+    status.bars = backtest::chart_bars(&market.bars, base, timeframe, CHART_BARS);
+    let points: Vec<_> = outcome.equity_points_together(&bars).collect();
+    status.equity = thin_minmax(&points, CHART_POINTS, |point| Price(point.equity).to_f64());
+    let summary = summarize(&status, &outcome);
+    status.report = Some(outcome.report_together(&bars, &quality, timing));
     Some(Finished { status, summary })
 }
 

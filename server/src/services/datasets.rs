@@ -3,9 +3,9 @@
 use super::{ServiceError, Services};
 use crate::storage::{DatasetId, DatasetRecord};
 use crate::tape::SIMULATED_SYMBOLS;
-use papertape::api::{BarsHeader, DataQuality, DatasetInfo};
+use papertape::api::{BarsHeader, DataQuality, DatasetInfo, FieldErrors};
 use papertape::backtest::BarSource;
-use papertape::market::{Bars, DatedAction, SimulatedMarket};
+use papertape::market::{BarMerge, Bars, DatedAction, SimulatedMarket};
 use papertape::model::{Instrument, Symbol, Timeframe};
 
 /// The simulated dataset's id.
@@ -127,6 +127,99 @@ impl Services {
                 list(SIMULATED, &ids)
             ),
         })
+    }
+
+    /// A dataset for each of several symbols, all of bars of one length. `None` takes the finest length that all have and
+    /// that the strategy's timeframe is a multiple of, imported bars before simulated ones; an id that of its dataset.
+    pub(super) async fn datasets_together(
+        &self,
+        id: Option<&str>,
+        symbols: &[Symbol],
+        timeframe: Timeframe,
+    ) -> Result<Vec<Dataset>, ServiceError> {
+        let simulated = || -> Result<Vec<Dataset>, ServiceError> {
+            let each = symbols.iter().map(|symbol| {
+                let symbol = simulated_symbol(std::slice::from_ref(symbol))?;
+                Ok(self.simulated_dataset(&symbol))
+            });
+            each.collect()
+        };
+        if id == Some(SIMULATED) {
+            return simulated();
+        }
+        let records = self.storage.datasets().await?;
+        let of = |symbol: &Symbol, length: Timeframe| {
+            let mut found = records.iter();
+            found.find(|record| record.instrument.symbol() == symbol && record.timeframe == length)
+        };
+        let all_of = |length: Timeframe| {
+            let each = symbols.iter().map(|symbol| of(symbol, length));
+            each.collect::<Option<Vec<&DatasetRecord>>>()
+        };
+        let length = match id {
+            Some(id) => Some(self.dataset(id, symbols).await?.info.timeframe),
+            None => {
+                let lengths = records.iter().map(|record| record.timeframe);
+                let fitting =
+                    lengths.filter(|length| timeframe.is_multiple_of(*length) && all_of(*length).is_some());
+                fitting.min()
+            }
+        };
+        let found = match length {
+            Some(length) => all_of(length),
+            None => return simulated().map_err(|_| self.lacking(symbols, None, &records)),
+        };
+        let found = found.ok_or_else(|| self.lacking(symbols, length, &records))?;
+        Ok(found.into_iter().map(|record| imported(record.clone())).collect())
+    }
+
+    /// There are no bars of one length of all these symbols.
+    fn lacking(
+        &self,
+        symbols: &[Symbol],
+        length: Option<Timeframe>,
+        records: &[DatasetRecord],
+    ) -> ServiceError {
+        let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
+        let ids: Vec<String> = records.iter().map(dataset_name).collect();
+        let of = length.map_or_else(|| "of one length".to_owned(), |length| format!("of {length}"));
+        ServiceError::NoSuch {
+            code: "unknown_symbol",
+            path: "symbols",
+            message: format!(
+                "there are no bars {of} for each of {}; there are: {}. Import some with `papertape import`",
+                names.join(", "),
+                list(SIMULATED, &ids)
+            ),
+        }
+    }
+
+    /// That several symbols' bars fit together: they open at the same times, and nothing but bars is to be taken in.
+    pub(super) async fn check_together(
+        &self,
+        datasets: &[Dataset],
+        bars: &[Bars],
+    ) -> Result<(), ServiceError> {
+        let mut errors = FieldErrors::default();
+        for dataset in datasets {
+            if !self.actions(dataset).await?.is_empty() {
+                errors.add(
+                    "dataset",
+                    format!("{} comes with splits or dividends, which several symbols together do not take in yet", dataset.info.id),
+                );
+            }
+        }
+        let symbols: Vec<Symbol> = datasets
+            .iter()
+            .map(|dataset| dataset.info.symbol.clone())
+            .collect();
+        let timeframe = datasets
+            .first()
+            .map_or(Timeframe::MINUTE, |dataset| dataset.info.timeframe);
+        if let Err(problem) = BarMerge::check(bars, &symbols, timeframe) {
+            errors.add("dataset", problem.to_string());
+        }
+        Ok(errors.finish()?)
     }
 
     /// The bars of a symbol, whole, with its actions: of a dataset, or of the finest that there is.

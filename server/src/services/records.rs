@@ -7,7 +7,7 @@ use papertape::analytics::Metrics;
 use papertape::api::{EquityPoint, Page, TradeReport};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
-use papertape::model::{SessionId, Symbol};
+use papertape::model::{InstrumentId, SessionId, Symbol};
 use papertape::order::Order;
 use papertape::portfolio::Position;
 use serde::Serialize;
@@ -51,7 +51,13 @@ impl Services {
     /// [`ServiceError`] when there is no such session.
     pub async fn orders(&self, id: &SessionId, query: &RecordQuery) -> Result<Page<Order>, ServiceError> {
         match self.admits(id, query)? {
-            true => Ok(self.storage.orders(id, &query.list).await?),
+            true => {
+                let mut page = self.storage.orders(id, &query.list).await?;
+                let place = self.place(id, query)?;
+                page.items
+                    .retain(|order| place.is_none_or(|at| order.instrument == at));
+                Ok(page)
+            }
             false => Ok(nothing()),
         }
     }
@@ -62,7 +68,13 @@ impl Services {
     /// [`ServiceError`] when there is no such session.
     pub async fn fills(&self, id: &SessionId, query: &RecordQuery) -> Result<Page<Fill>, ServiceError> {
         match self.admits(id, query)? {
-            true => Ok(self.storage.fills(id, &query.list).await?),
+            true => {
+                let mut page = self.storage.fills(id, &query.list).await?;
+                let place = self.place(id, query)?;
+                page.items
+                    .retain(|fill| place.is_none_or(|at| fill.instrument == at));
+                Ok(page)
+            }
             false => Ok(nothing()),
         }
     }
@@ -81,7 +93,12 @@ impl Services {
         }
         let page = self.storage.trades(id, &query.list).await?;
         Ok(Page {
-            items: page.items.iter().map(TradeReport::from).collect(),
+            items: page
+                .items
+                .iter()
+                .filter(|trade| query.symbol.as_ref().is_none_or(|symbol| *symbol == trade.symbol))
+                .map(TradeReport::from)
+                .collect(),
             next_cursor: page.next_cursor,
         })
     }
@@ -101,7 +118,7 @@ impl Services {
         }
     }
 
-    /// Open positions: none or one.
+    /// Open positions: at most one of each symbol.
     ///
     /// # Errors
     /// [`ServiceError`] when there is no such session.
@@ -113,8 +130,16 @@ impl Services {
         if !self.admits(id, query)? {
             return Ok(nothing());
         }
+        let summary = self.session(id).await?.summary;
+        let all = summary.position.into_iter().chain(summary.other_positions);
+        let wanted = all.filter(|position| {
+            query
+                .symbol
+                .as_ref()
+                .is_none_or(|symbol| *symbol == position.symbol)
+        });
         Ok(Page {
-            items: self.session(id).await?.summary.position.into_iter().collect(),
+            items: wanted.collect(),
             next_cursor: None,
         })
     }
@@ -152,11 +177,19 @@ impl Services {
 
     /// Whether the query can match anything of the session.
     fn admits(&self, id: &SessionId, query: &RecordQuery) -> Result<bool, ServiceError> {
+        Ok(query.symbol.is_none() || self.place(id, query)?.is_some())
+    }
+
+    /// The place in the session of the symbol that is asked for. A page of a session of several symbols may hold fewer
+    /// items than its limit for it.
+    fn place(&self, id: &SessionId, query: &RecordQuery) -> Result<Option<InstrumentId>, ServiceError> {
         let summary = self.host.summary(id)?;
-        Ok(query
-            .symbol
-            .as_ref()
-            .is_none_or(|symbol| symbol == summary.instrument.symbol()))
+        let mut traded = std::iter::once(&summary.instrument).chain(&summary.peers);
+        let wanted = query.symbol.as_ref();
+        let place = wanted.and_then(|symbol| traded.position(|instrument| instrument.symbol() == symbol));
+        Ok(place
+            .and_then(|place| u16::try_from(place).ok())
+            .map(InstrumentId))
     }
 }
 

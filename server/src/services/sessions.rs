@@ -8,6 +8,7 @@ use papertape::alert::AlertRules;
 use papertape::api::{
     FeedInfo, FeedKind, FieldErrors, SessionAction, SessionDetail, SessionSummary, StartRequest,
 };
+use papertape::backtest;
 use papertape::market::{SIMULATED_MARKET_VERSION, SimulatedMarket};
 use papertape::model::{Instrument, Money, SessionId, Symbol, Timeframe, Timestamp};
 use papertape::portfolio::AccountConfig;
@@ -20,6 +21,8 @@ const DEFAULT_CAPITAL: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
 const CHART_BARS: usize = 300;
 /// Minutes of history that a new session takes in, at most, unless its strategy needs more to warm up.
 const MAX_HISTORY_MINUTES: i64 = 60 * 1_440;
+/// Symbols that a session trades at most.
+const MAX_SYMBOLS: usize = 32;
 /// The fastest pace, market seconds per second.
 const MAX_SPEED: f64 = 1_000_000.0;
 
@@ -52,9 +55,18 @@ impl Services {
         } else {
             &request.symbols
         };
-        let chosen = self.choose_feed(&request, &strategy, symbols).await?;
+        let symbols = backtest::each_once(symbols);
+        let mut chosen = match wanted_together(&symbols, &strategy) {
+            None => self.choose_feed(&request, &strategy, &symbols).await?,
+            Some(all) => {
+                self.choose_feeds(&request, &strategy, &all, symbols.len().max(1))
+                    .await?
+            }
+        };
         let mut errors = FieldErrors::default();
-        errors.reads(&strategy, chosen.instrument.symbol());
+        let instruments = std::iter::once(&chosen.instrument);
+        let instruments: Vec<&Instrument> = instruments.chain(&chosen.peers).chain(&chosen.others).collect();
+        errors.together(&strategy, &instruments, 1 + chosen.peers.len());
         errors.finish()?;
         let account = self.account_of(&request).await?;
         let spec = SessionSpec {
@@ -67,6 +79,8 @@ impl Services {
                 chosen.instrument.quote(),
             ),
             instrument: chosen.instrument,
+            peers: std::mem::take(&mut chosen.peers),
+            others: std::mem::take(&mut chosen.others),
             base_timeframe: chosen.base_timeframe,
             execution: request.execution.unwrap_or_default(),
             account,
@@ -122,7 +136,9 @@ impl Services {
     ) -> Result<Chosen, ServiceError> {
         let feed = request.feed.as_deref().unwrap_or("simulated");
         match feed.split_once(':') {
-            None if feed == "simulated" => self.simulated_feed(&simulated_symbol(symbols)?, strategy),
+            None if feed == "simulated" => {
+                self.simulated_feed(&simulated_symbol(symbols)?, strategy, self.live_start())
+            }
             None if feed == "replay" => {
                 let symbol = symbols.first().cloned().unwrap_or_else(default_symbol);
                 let dataset = self.replayable(&symbol, strategy.timeframe).await?;
@@ -143,13 +159,101 @@ impl Services {
         }
     }
 
-    fn simulated_feed(&self, symbol: &Symbol, strategy: &Strategy) -> Result<Chosen, ServiceError> {
+    /// The feeds of several symbols as one: all of one kind, with bars of one length. The first `traded` of them are
+    /// traded, the others read.
+    async fn choose_feeds(
+        &self,
+        request: &StartRequest,
+        strategy: &Strategy,
+        symbols: &[Symbol],
+        traded: usize,
+    ) -> Result<Chosen, ServiceError> {
+        let feed = request.feed.as_deref().unwrap_or("simulated");
+        let mut all = Vec::with_capacity(symbols.len());
+        match feed.split_once(':') {
+            None if feed == "simulated" => {
+                // One moment for all of them.
+                let start = self.live_start();
+                for symbol in symbols {
+                    let symbol = simulated_symbol(std::slice::from_ref(symbol))?;
+                    all.push(self.simulated_feed(&symbol, strategy, start)?);
+                }
+            }
+            None if feed == "replay" => {
+                let datasets = self.datasets_together(None, symbols, strategy.timeframe).await?;
+                all = self.replay_feeds(request, strategy, datasets).await?;
+            }
+            Some(("replay", id)) => {
+                let datasets = self
+                    .datasets_together(Some(id), symbols, strategy.timeframe)
+                    .await?;
+                all = self.replay_feeds(request, strategy, datasets).await?;
+            }
+            // Says which there are.
+            _ => return self.choose_feed(request, strategy, symbols).await,
+        }
+        let mut all = all.into_iter();
+        let Some(mut first) = all.next() else {
+            return self.choose_feed(request, strategy, symbols).await;
+        };
+        let mut tapes = vec![first.tape];
+        for (place, chosen) in (1..).zip(all) {
+            tapes.push(chosen.tape);
+            if place < traded {
+                first.peers.push(chosen.instrument);
+            } else {
+                first.others.push(chosen.instrument);
+            }
+        }
+        first.tape = TapeSpec::Together { tapes };
+        if first.feed.kind == FeedKind::Replay {
+            let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
+            first.feed.label = format!("Replay of {} {}", names.join(", "), first.base_timeframe);
+        }
+        Ok(first)
+    }
+
+    async fn replay_feeds(
+        &self,
+        request: &StartRequest,
+        strategy: &Strategy,
+        datasets: Vec<Dataset>,
+    ) -> Result<Vec<Chosen>, ServiceError> {
+        let mut bars = Vec::with_capacity(datasets.len());
+        for dataset in &datasets {
+            let all = self.bars(dataset).await?;
+            bars.push(backtest::within(
+                all,
+                dataset.info.timeframe,
+                request.from,
+                request.to,
+            ));
+        }
+        self.check_together(&datasets, &bars).await?;
+        let feeds = datasets.into_iter();
+        feeds
+            .map(|dataset| self.replay_feed(request, strategy, dataset))
+            .collect()
+    }
+
+    /// When the live part of a simulated session begins that is started now.
+    fn live_start(&self) -> Timestamp {
+        Timeframe::MINUTE.floor(wall_clock()).max(self.worlds.live_from())
+    }
+
+    fn simulated_feed(
+        &self,
+        symbol: &Symbol,
+        strategy: &Strategy,
+        start: Timestamp,
+    ) -> Result<Chosen, ServiceError> {
         let mut errors = FieldErrors::default();
         errors.timeframe(strategy.timeframe, Timeframe::MINUTE);
         errors.finish()?;
-        let start = Timeframe::MINUTE.floor(wall_clock()).max(self.worlds.live_from());
         Ok(Chosen {
             instrument: SimulatedMarket::instrument(symbol),
+            peers: Vec::new(),
+            others: Vec::new(),
             base_timeframe: Timeframe::MINUTE,
             tape: TapeSpec::Simulated {
                 market: self.worlds.config(symbol),
@@ -200,6 +304,8 @@ impl Services {
                 label: format!("Replay of {}", info.label),
             },
             instrument: dataset.instrument,
+            peers: Vec::new(),
+            others: Vec::new(),
         })
     }
 }
@@ -207,9 +313,22 @@ impl Services {
 /// A feed with what it means for a session.
 struct Chosen {
     instrument: Instrument,
+    peers: Vec<Instrument>,
+    others: Vec<Instrument>,
     base_timeframe: Timeframe,
     tape: TapeSpec,
     feed: FeedInfo,
+}
+
+/// Every symbol whose bars are wanted, those that are traded first; `None` when it is one alone.
+pub(super) fn wanted_together(symbols: &[Symbol], strategy: &Strategy) -> Option<Vec<Symbol>> {
+    let mut all = match symbols {
+        [] => vec![default_symbol()],
+        _ => symbols.to_vec(),
+    };
+    all.extend_from_slice(strategy.program.symbols());
+    let all = backtest::each_once(&all);
+    (all.len() > 1).then_some(all)
 }
 
 fn name_of(request: &StartRequest, strategy: &Strategy) -> String {
@@ -251,9 +370,9 @@ fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
         "name a strategy of the library, or send a whole YAML file",
     );
     errors.check(
-        request.symbols.len() <= 1,
+        request.symbols.len() <= MAX_SYMBOLS,
         "symbols",
-        "a session trades one symbol",
+        "a session trades at most 32 symbols",
     );
     let name = request.name.as_deref().unwrap_or_default();
     errors.check(
@@ -298,10 +417,7 @@ mod tests {
     #[test]
     fn every_field_that_is_wrong_is_named_at_once() {
         let request = StartRequest {
-            symbols: vec![
-                "BTC/USDT".parse().expect("a symbol"),
-                "ETH/USDT".parse().expect("a symbol"),
-            ],
+            symbols: vec!["BTC/USDT".parse().expect("a symbol"); 33],
             initial_capital: Some(Decimal::NEGATIVE_ONE),
             speed: Some(f64::NAN),
             name: Some("x".repeat(101)),

@@ -172,10 +172,22 @@ impl Services {
             slug,
             source,
             config,
-            market: Market { bars, actions },
+            market:
+                Market {
+                    bars,
+                    actions,
+                    others,
+                },
             dataset,
             load_ms,
         } = prepared;
+        if !others.is_empty() {
+            let error = FieldError {
+                path: "backtest.symbols".to_owned(),
+                message: "a study runs over one symbol: name one of the strategy's".to_owned(),
+            };
+            return Err(ServiceError::Invalid(vec![error]));
+        }
         let ground = Ground {
             setting: Setting {
                 spec: StrategySpec::parse(&source).map_err(ServiceError::Strategy)?,

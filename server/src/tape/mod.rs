@@ -6,10 +6,12 @@
 
 mod replay;
 mod simulated;
+mod together;
 mod world;
 
 pub use replay::ReplayTape;
 pub use simulated::SimulatedTape;
+pub use together::TogetherTape;
 pub use world::{SIMULATED_SYMBOLS, World, Worlds};
 
 use crate::storage::{DatasetId, Storage, StorageError};
@@ -57,15 +59,21 @@ pub enum TapeSpec {
         /// Close time not after.
         to: Option<Timestamp>,
     },
+    /// Those of several instruments, in the order of their places in the session.
+    Together {
+        /// One for each; none of them of several itself.
+        tapes: Vec<TapeSpec>,
+    },
 }
 
 impl TapeSpec {
-    /// The dataset it reads.
+    /// The dataset it reads; of several instruments, the first one's.
     #[must_use]
-    pub const fn dataset(&self) -> Option<DatasetId> {
+    pub fn dataset(&self) -> Option<DatasetId> {
         match self {
             Self::Simulated { .. } | Self::SimulatedBars { .. } => None,
             Self::Replay { dataset, .. } => Some(*dataset),
+            Self::Together { tapes } => tapes.first().and_then(Self::dataset),
         }
     }
 }
@@ -114,6 +122,9 @@ pub enum TapeError {
     /// The checkpoint makes no sense.
     #[error("the tape's checkpoint cannot be read: {0}")]
     Checkpoint(#[from] postcard::Error),
+    /// Several instruments inside of several instruments, which nothing writes.
+    #[error("the tape of several instruments holds another of several")]
+    Nested,
     /// Storage did not give the bars.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -134,7 +145,23 @@ impl Library {
     /// # Errors
     /// [`TapeError`] when it cannot be read.
     pub async fn open(&self, spec: &TapeSpec, checkpoint: Option<&[u8]>) -> Result<Box<dyn Tape>, TapeError> {
+        let TapeSpec::Together { tapes } = spec else {
+            return self.open_one(spec, checkpoint).await;
+        };
+        let parts = checkpoint.map(TogetherTape::parts).transpose()?;
+        let mut opened = Vec::with_capacity(tapes.len());
+        for (place, tape) in tapes.iter().enumerate() {
+            let part = parts
+                .as_ref()
+                .map(|parts| parts.get(place).map_or(&[][..], Vec::as_slice));
+            opened.push(self.open_one(tape, part).await?);
+        }
+        Ok(Box::new(TogetherTape::new(opened)))
+    }
+
+    async fn open_one(&self, spec: &TapeSpec, checkpoint: Option<&[u8]>) -> Result<Box<dyn Tape>, TapeError> {
         match spec {
+            TapeSpec::Together { .. } => Err(TapeError::Nested),
             TapeSpec::Simulated {
                 market,
                 version,

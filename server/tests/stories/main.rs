@@ -14,5 +14,6 @@ mod replay;
 mod research;
 mod rolling;
 mod scripts;
+mod several;
 mod strategies;
 mod support;

@@ -302,9 +302,14 @@ pub(crate) fn file(folder: &TempDir, name: &str, content: &str) -> PathBuf {
 
 /// Bars of the simulated market as a CSV file.
 pub(crate) fn simulated_csv(count: usize) -> String {
+    simulated_csv_of("BTC/USDT", count)
+}
+
+/// The same of another symbol, whose market is another.
+pub(crate) fn simulated_csv_of(symbol: &str, count: usize) -> String {
     use papertape::market::{SimulatedMarket, SimulatedMarketConfig, write_bars_csv};
     let config = SimulatedMarketConfig {
-        symbol: "BTC/USDT".parse().expect("a symbol"),
+        symbol: symbol.parse().expect("a symbol"),
         seed: 7,
         start: papertape::model::Timestamp::parse("2025-01-06T00:00:00Z").expect("a time"),
     };

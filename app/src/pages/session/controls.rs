@@ -25,7 +25,10 @@ pub(crate) fn Controls(view: SessionView) -> impl IntoView {
     let ended = Memo::new(move |_| state.get().is_final());
     let paused = Memo::new(move |_| state.get() == SessionState::Paused);
     let can_pause = Memo::new(move |_| matches!(state.get(), SessionState::Running | SessionState::Paused));
-    let has_position = Memo::new(move |_| view.summary.with(|it| it.position.is_some()));
+    let has_position = Memo::new(move |_| {
+        view.summary
+            .with(|it| it.position.is_some() || !it.other_positions.is_empty())
+    });
     let flatten_text = Signal::derive(move || {
         if has_position.get() {
             "All working orders are withdrawn and the position is closed at the next price of the market, with fee \

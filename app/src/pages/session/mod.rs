@@ -155,7 +155,10 @@ fn follow(live: Live, view: SessionView, detail: SessionDetail) {
 
 fn tabs(view: SessionView) -> Vec<Tab> {
     let tab = |name, label, count| Tab { name, label, count };
-    let held = Signal::derive(move || view.summary.with(|it| usize::from(it.position.is_some())));
+    let held = Signal::derive(move || {
+        view.summary
+            .with(|it| usize::from(it.position.is_some()) + it.other_positions.len())
+    });
     vec![
         tab("positions", "Positions", Some(held)),
         tab(

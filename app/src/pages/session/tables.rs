@@ -36,11 +36,36 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
                 .unwrap_or_default()
         })
     });
+    let others = Memo::new(move |_| view.summary.with(|it| it.other_positions.clone()));
+    let peers = StoredValue::new(view.summary.with_untracked(|it| it.peers.clone()));
+    let other = move |it: Position| {
+        let quantity = peers.with_value(|peers| {
+            let own = peers.iter().find(|peer| *peer.symbol() == it.symbol);
+            own.map(|own| {
+                let price = format::price(it.entry_price, own);
+                format!(
+                    "{} {} {} at {price}",
+                    it.side,
+                    format::quantity(it.quantity, own),
+                    it.symbol
+                )
+            })
+        });
+        let gain = it.unrealized_pnl;
+        let value = Signal::stored(gain.to_f64());
+        view! {
+            <li>
+                {quantity}" "<Change value text=Signal::stored(format::signed_money(gain)) />
+            </li>
+        }
+    };
     let since = Memo::new(move |_| position.with(|it| it.as_ref().map(|it| it.entry_time)));
     view! {
         <Show
             when=move || open.get()
-            fallback=move || view! { <p class="quiet">{move || flat.get()}</p> }
+            fallback=move || {
+                others.with(Vec::is_empty).then(|| view! { <p class="quiet">{move || flat.get()}</p> })
+            }
         >
             <dl class="facts" data-testid="position-row">
                 <div>
@@ -79,6 +104,11 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
                 </div>
             </dl>
         </Show>
+        {move || {
+            let all = others.get();
+            (!all.is_empty())
+                .then(|| view! { <ul data-testid="other-positions">{all.into_iter().map(other).collect_view()}</ul> })
+        }}
     }
     .into_any()
 }

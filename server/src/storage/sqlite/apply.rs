@@ -369,7 +369,8 @@ pub(super) async fn import(
     }
     sqlx::query(
         "DELETE FROM datasets WHERE symbol = ?1 AND timeframe = ?2 AND id <> ?3
-         AND id NOT IN (SELECT dataset FROM sessions WHERE dataset IS NOT NULL)",
+         AND id NOT IN (SELECT dataset FROM sessions WHERE dataset IS NOT NULL)
+         AND id NOT IN (SELECT value FROM sessions, json_tree(sessions.spec, '$.tape.together') WHERE key = 'dataset')",
     )
     .bind(&symbol)
     .bind(&timeframe)

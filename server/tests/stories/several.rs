@@ -1,0 +1,190 @@
+//! Sessions and backtests of several symbols on one account.
+
+use crate::support::{Server, file, folder, papertape, simulated_csv_of, text};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Rules of two symbols that trade often; one reads the other.
+const PAIR: &str = "
+name: Pair
+symbols: [BTC/USDT, ETH/USDT]
+timeframe: 5m
+rank: roc(close, 6)
+entry:
+  long: cross_above(sma(close, 3), sma(close, 8)) and close of BTC/USDT > 0
+exit:
+  long: cross_below(sma(close, 3), sma(close, 8))
+risk:
+  size: {method: percent_of_equity, value: 60}
+  stop_loss: 1%
+";
+
+/// The same two as a portfolio.
+const PORTFOLIO: &str = "
+name: Even risk
+symbols: [BTC/USDT, ETH/USDT]
+timeframe: 5m
+portfolio: {method: risk_parity, lookback: 30, rebalance: 24, drift: 1%, cash: 2%}
+";
+
+fn verify(data: &Path, id: &str) -> String {
+    let output = papertape()
+        .args(["verify", "--session", id, "--data-dir"])
+        .arg(data)
+        .output()
+        .expect("the binary runs");
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    told.trim().to_owned()
+}
+
+/// Bars without about every thirteenth row.
+fn with_gaps(csv: &str) -> String {
+    let rows = csv.lines().enumerate();
+    let kept = rows.filter(|(row, _)| *row == 0 || row % 13 != 5);
+    kept.map(|(_, line)| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_replay_of_two_symbols_is_the_backtest() {
+    let data = folder();
+    let btc = file(&data, "btc.csv", &simulated_csv_of("BTC/USDT", 6_000));
+    let eth = file(&data, "eth.csv", &with_gaps(&simulated_csv_of("ETH/USDT", 5_000)));
+    let import = |symbol: &str, bars: &Path| {
+        let import = papertape()
+            .arg("import")
+            .arg(bars)
+            .args(["--symbol", symbol, "--data-dir"])
+            .arg(data.path())
+            .output()
+            .expect("the binary runs");
+        assert_eq!(import.status.code(), Some(0), "{}", text(&import.stderr));
+    };
+    import("BTC/USDT", &btc);
+    import("ETH/USDT", &eth);
+    let server = Server::start(data.path());
+    let mut sessions = Vec::new();
+    for strategy in [PAIR, PORTFOLIO] {
+        let path = file(&data, "strategy.yaml", strategy);
+        let backtest = papertape()
+            .arg("backtest")
+            .arg("--strategy")
+            .arg(&path)
+            .args(["--bars", &format!("ETH/USDT={}", eth.display())])
+            .args(["--bars", &format!("BTC/USDT={}", btc.display())])
+            .arg("--json")
+            .output()
+            .expect("the binary runs");
+        assert_eq!(backtest.status.code(), Some(0), "{}", text(&backtest.stderr));
+        let backtest: Value = serde_json::from_slice(&backtest.stdout).expect("JSON and nothing else");
+        assert_eq!(backtest["symbols"], json!(["BTC/USDT", "ETH/USDT"]));
+
+        let id = server.start_session(&json!({"strategy": strategy, "feed": "replay", "speed": 0}));
+        let one = format!("/sessions/{id}");
+        let session = server.wait_for(&one, |session| session["summary"]["state"] == "finished");
+        assert_eq!(session["event_hash"], backtest["event_hash"], "{strategy}");
+        let trades = server.all(&format!("{one}/trades"));
+        assert!(!trades.is_empty());
+        assert_eq!(Value::Array(trades), backtest["trades"]);
+        assert_eq!(session["metrics"], backtest["metrics"]);
+        let hash = session["event_hash"].as_str().expect("a hash");
+        sessions.push((id, format!("identical {hash}")));
+
+        // What is asked of one symbol is of it alone, and both together are all.
+        let fills = |filter: &str| {
+            let page = server.get(&format!("{one}/fills?limit=10000{filter}")).json();
+            page["items"].as_array().expect("items").len()
+        };
+        let (all, of_btc, of_eth) = (fills(""), fills("&symbol=BTC/USDT"), fills("&symbol=ETH/USDT"));
+        assert!(of_btc > 0 && of_eth > 0);
+        assert_eq!(of_btc + of_eth, all);
+        assert_eq!(fills("&symbol=SOL/USDT"), 0);
+
+        // The same by HTTP.
+        let started = server.post(
+            "/backtests",
+            &json!({"strategy": strategy, "dataset": "BTC/USDT@1m"}),
+        );
+        assert_eq!(started.status, 202, "{}", started.body);
+        let id = started.json()["id"].as_str().expect("an id").to_owned();
+        let status = server.wait_for(&format!("/backtests/{id}"), |status| {
+            status["state"] == "finished"
+        });
+        assert_eq!(status["report"]["event_hash"], backtest["event_hash"]);
+        assert_eq!(status["report"]["by_symbol"], backtest["by_symbol"]);
+    }
+    server.stop();
+    // Other bars of the second symbol take the place of those that were replayed, which are kept for the sessions.
+    let other = file(&data, "other.csv", &simulated_csv_of("ETH/USDT", 3_000));
+    for _ in 0..2 {
+        for (id, identical) in &sessions {
+            assert_eq!(verify(data.path(), id), *identical);
+        }
+        import("ETH/USDT", &other);
+    }
+}
+
+#[test]
+fn a_portfolio_on_the_simulated_market_goes_on_after_its_process_was_killed() {
+    let data = folder();
+    let server = Server::start(data.path());
+    let id = server.start_session(&json!({"strategy": PORTFOLIO, "speed": 3_000}));
+    let one = format!("/sessions/{id}");
+    let positions = |server: &Server| {
+        let page = server.get(&format!("{one}/positions")).json();
+        let symbols = page["items"].as_array().cloned().unwrap_or_default();
+        symbols
+            .iter()
+            .map(|position| position["symbol"].clone())
+            .collect::<Vec<_>>()
+    };
+    server.wait_for(&one, |session| {
+        session["summary"]["other_positions"]
+            .as_array()
+            .is_some_and(|all| all.len() == 1)
+            && !session["summary"]["position"].is_null()
+    });
+    assert_eq!(positions(&server), ["BTC/USDT", "ETH/USDT"]);
+    let before = server.all(&format!("{one}/fills"));
+    server.kill();
+    let server = Server::start(data.path());
+    let session = server.wait_for(&one, |session| session["summary"]["recoveries"] == 1);
+    assert_eq!(session["summary"]["peers"][0]["symbol"], "ETH/USDT");
+    let after = server.all(&format!("{one}/fills"));
+    assert_eq!(after[..before.len()], before[..]);
+    assert_eq!(positions(&server), ["BTC/USDT", "ETH/USDT"]);
+    let stopped = server.post(&format!("{one}/stop"), &json!({}));
+    assert_eq!(stopped.status, 200, "{}", stopped.body);
+    server.stop();
+    assert!(verify(data.path(), &id).contains("identical"));
+}
+
+#[test]
+fn what_several_symbols_cannot_do_is_said() {
+    let data = folder();
+    let server = Server::start(data.path());
+    let refused = |answer: crate::support::Answer, path: &str| {
+        let problem = answer.json();
+        let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+        assert!(
+            (400..500).contains(&answer.status) && errors.iter().any(|error| error["path"] == path),
+            "{path}: {problem}"
+        );
+    };
+    let unknown = json!({"strategy": PAIR, "symbols": ["BTC/USDT", "NO/USDT"]});
+    refused(server.post("/sessions", &unknown), "symbols");
+    let other_currency = json!({"strategy": PAIR, "symbols": ["BTC/USDT", "BTC/USD"]});
+    refused(server.post("/sessions", &other_currency), "symbols");
+    let target = "name: x\nsymbols: [BTC/USDT, ETH/USDT]\ntimeframe: 5m\nportfolio: {method: target, weights: {ETH/USDT: 50%}, drift: 5%}\n";
+    refused(
+        server.post("/sessions", &json!({"strategy": target, "symbols": ["BTC/USDT"]})),
+        "symbols",
+    );
+    let nothing = json!({"strategy": PAIR, "feed": "replay:SOL/USDT@1m"});
+    refused(server.post("/sessions", &nothing), "dataset");
+    let swept = PAIR
+        .replace("rank:", "params: {fast: 3}\nrank:")
+        .replace("sma(close, 3)", "sma(close, $fast)");
+    let study = json!({"backtest": {"strategy": swept}, "study": {"sweep": {"search": {"params": {"fast": "3..5"}}}}});
+    refused(server.post("/studies", &study), "backtest.symbols");
+}
