@@ -363,6 +363,8 @@ impl Op {
             | Self::ValueWhen(x, y, _)
             | Self::Pair(x, y, _) => (Some(x), Some(y), None),
             Self::Choice(x, y, z) => (Some(x), Some(y), Some(z)),
+            #[cfg(feature = "script")]
+            Self::Script(_) => (None, None, None),
         };
         [first, second, third].into_iter().flatten()
     }
