@@ -135,7 +135,7 @@ fn mistakes_and_failures_of_scripts_are_told_on_the_command_line() {
     );
     let output = run(&["strategy", "check", wrong.to_str().expect("a plain path")]);
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stdout) + &text(&output.stderr);
+    let told = format!("{}{}", text(&output.stdout), text(&output.stderr));
     assert!(
         told.contains("wrong.yaml:14:11: unknown name 'counter'"),
         "{told}"
