@@ -4,9 +4,7 @@ use papertape::engine::{Command, EngineConfig, Familiar, Input};
 use papertape::exchange::LatencyModel;
 use papertape::market::{CorporateAction, MarketAction, MarketEvent, Quote};
 use papertape::model::{Instrument, OrderId, OrderLimits, Side};
-use papertape::order::{
-    Amendment, Attached, AttachedLeg, Contingency, Order, OrderList, OrderRequest, PostOnlyRequest,
-};
+use papertape::order::{Amendment, Attached, AttachedLeg, Contingency, Order, OrderList, OrderRequest};
 use papertape::testkit::{Bench, config, decimal};
 use rust_decimal::Decimal;
 

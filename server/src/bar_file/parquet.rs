@@ -77,10 +77,10 @@ fn bars(file: File, timeframe: Option<Timeframe>) -> Result<BarFile, String> {
                 let fail = |message| format!("row {number}: {message}");
                 let cell = |slot: usize| {
                     let name = names[places[slot]].to_ascii_lowercase();
-                    match &batch[slot][row] {
-                        Cell::Empty => Err(format!("{name} is empty")),
-                        Cell::Wrong(message) => Err(format!("{name} {message}")),
-                        cell => Ok(cell.clone()),
+                    match batch[slot].get(row) {
+                        None | Some(Cell::Empty) => Err(format!("{name} is empty")),
+                        Some(Cell::Wrong(message)) => Err(format!("{name} {message}")),
+                        Some(cell) => Ok(cell.clone()),
                     }
                 };
                 let bar = bar(cell).map_err(fail)?;
