@@ -5,6 +5,7 @@ use super::change::{Changed, unknown};
 use super::document::{Document, Splice};
 use crate::strategy::expression::lexer::{Token, tokens};
 use crate::strategy::indicator::catalogue;
+use crate::strategy::script::words;
 use crate::strategy::yaml::{Content, Node};
 
 /// Longest name, in characters.
@@ -81,6 +82,19 @@ fn gather_uses(
     uses: &mut Vec<(Vec<String>, Vec<Splice>)>,
 ) {
     match &node.content {
+        Content::Scalar(text) if path.as_slice() == ["script", "code"] => {
+            let splices: Vec<Splice> = words(&text.text)
+                .into_iter()
+                .filter(|word| word.is_parameter == is_param && word.text == old)
+                .map(|word| {
+                    let begin = word.start + usize::from(is_param);
+                    (begin..begin + old.chars().count(), new.to_owned())
+                })
+                .collect();
+            if !splices.is_empty() {
+                uses.push((path.clone(), splices));
+            }
+        }
         Content::Scalar(text) => {
             let Ok(tokens) = tokens(&text.text) else { return };
             let mut splices: Vec<Splice> = Vec::new();

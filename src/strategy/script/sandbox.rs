@@ -86,6 +86,22 @@ impl Compiled {
         gives: impl Iterator<Item = &'a str> + Clone,
         known: &[&'a str],
     ) -> Result<Self, Flaw> {
+        // The interpreter minds its own variables only.
+        let mut earlier = "";
+        for word in &super::words(code) {
+            if earlier == "let" && gives.clone().any(|name| name == word.text) {
+                let before: String = code.chars().take(word.start).collect();
+                let line = before.matches('\n').count() + 1;
+                let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+                let exists = ParseErrorType::VariableExists(word.text.clone());
+                return Err(Flaw {
+                    place: Some((line, column)),
+                    message: mistake(&exists, [].into_iter()),
+                    is_of_kind: false,
+                });
+            }
+            earlier = &word.text;
+        }
         let engine = interpreter();
         let mut scope = Scope::new();
         for name in names {
