@@ -109,6 +109,8 @@ impl Outcome {
     ) -> Self {
         let mut trades = std::mem::take(&mut recorder.trades);
         trades.extend(engine.open_trades());
+        // Of several symbols the one that is opened first may be closed last.
+        trades.sort_by_key(|trade| trade.id);
         Self {
             trades,
             fills: std::mem::take(&mut recorder.fills),

@@ -177,7 +177,9 @@ impl Services {
 
     /// Whether the query can match anything of the session.
     fn admits(&self, id: &SessionId, query: &RecordQuery) -> Result<bool, ServiceError> {
-        Ok(query.symbol.is_none() || self.place(id, query)?.is_some())
+        // Asked in any case: it knows whether there is such a session.
+        let place = self.place(id, query)?;
+        Ok(query.symbol.is_none() || place.is_some())
     }
 
     /// The place in the session of the symbol that is asked for. A page of a session of several symbols may hold fewer
