@@ -103,7 +103,8 @@ const ENGINE: Module = Module {
     name: "engine",
     script: Some("app/worker/worker.js"),
     has_pages: false,
-    optimize: &["-O3"],
+    // As above: rustc has inlined what is worth it.
+    optimize: &["-O3", "--skip-pass=inlining-optimizing"],
 };
 
 /// Makes one type of all views of a kind, in the client and in the server that renders for it: the client is smaller
