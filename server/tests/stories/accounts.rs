@@ -142,3 +142,31 @@ fn the_command_line_takes_an_account_as_json_or_as_a_file_of_it() {
         assert!(stderr.contains(words), "{account}: {stderr}");
     }
 }
+
+#[test]
+fn what_the_venue_accepts_is_said_on_import_and_kept_through_the_next() {
+    let data = folder();
+    let bars = file(&data, "hours.csv", HOURS);
+    let (bars, folder) = (
+        bars.to_str().expect("a path"),
+        data.path().to_str().expect("a path"),
+    );
+    let import = |more: &[&str]| {
+        let all = ["import", bars, "--symbol", "BTC/USDT-PERP", "--data-dir", folder];
+        run(&[&all[..], more].concat())
+    };
+    let wrong = import(&["--limits", r#"{"price_band": 2}"#]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        text(&wrong.stderr).contains("price_band"),
+        "{}",
+        text(&wrong.stderr)
+    );
+    for more in [&["--limits", r#"{"maximum_quantity": 10}"#][..], &[]] {
+        let output = import(more);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    let server = Server::start(data.path());
+    let (_, trades) = session(&server, &request(None));
+    assert_eq!(trades, Vec::<Value>::new(), "fifty are more than ten");
+}
