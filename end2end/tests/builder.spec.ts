@@ -232,6 +232,32 @@ alone("unsaved changes are kept as a draft and guarded", async ({ page }) => {
   await expect(page.getByTestId("draft")).toBeHidden();
 });
 
+alone("a draft of an older version does not write over what was saved since", async ({ page, ownServer, request, pageErrors }) => {
+  const path = `${ownServer.url}/api/paper-trading/strategies/drafted`;
+  const first = await request.put(path, { data: { strategy: ODD } });
+  expect(first.status(), await first.text()).toBe(201);
+  await open(page, "/strategies/drafted/edit");
+  await text(page).fill(`${ODD}# mine\n`);
+  await expect(page.getByTestId("save-state")).toHaveText("Not saved");
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.getByRole("link", { name: "Overview" }).click();
+  await page.waitForURL(/\/$/);
+  const second = await request.put(path, {
+    data: { strategy: `${ODD}# theirs\n` },
+    headers: { "if-match": first.headers()["etag"]! },
+  });
+  expect(second.status(), await second.text()).toBe(200);
+  await open(page, "/strategies/drafted/edit");
+  await expect(text(page)).toHaveValue(`${ODD}# mine\n`);
+  await expect(page.getByTestId("draft")).toContainText("Another version has been saved meanwhile");
+  await page.getByTestId("save").click();
+  await expect(page.getByTestId("problem")).toContainText("was changed or removed meanwhile");
+  await page.getByTestId("draft-discard").click();
+  await expect(text(page)).toHaveValue(`${ODD}# theirs\n`);
+  expect((await request.delete(path)).ok()).toBe(true);
+  expect(pageErrors.splice(0).filter((error) => !error.includes("412"))).toEqual([]);
+});
+
 test("a block is moved by dragging", async ({ page }) => {
   await write(page, ODD);
   await block(page, "entry.long.1").locator(".handle").dragTo(block(page, "entry.long.0"));

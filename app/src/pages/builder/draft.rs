@@ -18,6 +18,17 @@ fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
 }
 
+/// A draft with the version that it is made from, on a line of its own.
+fn written(version: Option<&str>, text: &str) -> String {
+    format!("{}\n{text}", version.unwrap_or_default())
+}
+
+/// Version and text of a draft.
+fn read(draft: &str) -> Option<(Option<String>, String)> {
+    let (version, text) = draft.split_once('\n')?;
+    Some(((!version.is_empty()).then(|| version.to_owned()), text.to_owned()))
+}
+
 /// Removes the draft.
 pub(super) fn forget(slug: Option<&str>) {
     if let Some(storage) = storage() {
@@ -29,6 +40,9 @@ pub(super) fn forget(slug: Option<&str>) {
 #[component]
 pub(super) fn DraftNote(desk: Desk, place: Place) -> impl IntoView {
     let restored = RwSignal::new(false);
+    // Somebody has saved another version since the draft was begun.
+    let outdated = RwSignal::new(false);
+    let current = StoredValue::new(place.version.get_untracked());
     let looked = StoredValue::new(false);
     Effect::new(move || {
         let changed = place.is_changed(desk);
@@ -36,17 +50,21 @@ pub(super) fn DraftNote(desk: Desk, place: Place) -> impl IntoView {
         if !looked.get_value() {
             looked.set_value(true);
             let draft = storage().and_then(|storage| storage.get_item(&key(slug.as_deref())).ok().flatten());
-            if let Some(draft) = draft
-                && place.saved.with_untracked(|saved| *saved != draft)
+            if let Some((version, text)) = draft.as_deref().and_then(read)
+                && place.saved.with_untracked(|saved| *saved != text)
             {
-                desk.replace(draft);
+                outdated.set(version != current.get_value());
+                // Saved from there it is refused, and not written over what somebody else has saved.
+                place.version.set(version);
+                desk.replace(text);
                 restored.set(true);
             }
             return;
         }
         if changed {
             if let Some(storage) = storage() {
-                let _ = storage.set_item(&key(slug.as_deref()), &desk.text.get());
+                let draft = written(place.version.get_untracked().as_deref(), &desk.text.get());
+                let _ = storage.set_item(&key(slug.as_deref()), &draft);
             }
         } else {
             forget(slug.as_deref());
@@ -63,6 +81,10 @@ pub(super) fn DraftNote(desk: Desk, place: Place) -> impl IntoView {
         guard_links(move || untrack(|| place.is_changed(desk)));
     });
     let discard = move |_| {
+        if outdated.get_untracked() {
+            place.version.set(current.get_value());
+            outdated.set(false);
+        }
         desk.replace(place.saved.get_untracked());
         restored.set(false);
     };
@@ -71,6 +93,11 @@ pub(super) fn DraftNote(desk: Desk, place: Place) -> impl IntoView {
             <div class="note" role="status" data-testid="draft">
                 <p>
                     "Here is what you had not saved yet. "
+                    {move || {
+                        outdated
+                            .get()
+                            .then_some("Another version has been saved meanwhile: save yours under another name, or go back to that one. ")
+                    }}
                     <button type="button" class="link" data-testid="draft-discard" on:click=discard>
                         "Go back to what is saved"
                     </button>

@@ -30,7 +30,10 @@ pub(super) fn Preview(desk: Desk, datasets: Vec<DatasetInfo>) -> impl IntoView {
         let (text, dataset) = (desk.text.get(), dataset.get());
         wanted.update_value(|wanted| *wanted += 1);
         let own = wanted.get_value();
-        if !desk.is_sound() {
+        // What is under way is of an earlier text, and its end is not waited for.
+        let is_sound = desk.is_sound();
+        running.set(is_sound);
+        if !is_sound {
             return;
         }
         leptos::task::spawn_local(async move {
@@ -39,7 +42,6 @@ pub(super) fn Preview(desk: Desk, datasets: Vec<DatasetInfo>) -> impl IntoView {
             if !current() {
                 return;
             }
-            running.set(true);
             let request = BacktestRequest {
                 strategy: text,
                 dataset: Some(dataset),
@@ -73,8 +75,12 @@ pub(super) fn Preview(desk: Desk, datasets: Vec<DatasetInfo>) -> impl IntoView {
             } else {
                 "Waiting: the problems in the text come first. Below is the last run."
             }
-        } else {
+        } else if problem.with(Option::is_none) {
             "Up to date"
+        } else if none() {
+            "The run failed"
+        } else {
+            "The run failed. Below is the last one that did not."
         }
     };
     view! {

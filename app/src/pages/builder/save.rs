@@ -14,7 +14,8 @@ use papertape::api::StrategyDetail;
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) slug: StoredValue<Option<String>>,
-    version: RwSignal<Option<String>>,
+    /// Which version the text is made from.
+    pub(super) version: RwSignal<Option<String>>,
     pub(super) builtin: bool,
     /// The text as it is kept.
     pub(super) saved: RwSignal<String>,
