@@ -267,11 +267,15 @@ impl Engine {
             others: self.cached.others,
             value: held.value,
             holds: held.quantity != 0.0,
-            closes: match self.desks[0].lives.is_empty() {
-                true => usize::MAX,
-                false if ahead.is_bar_by_bar() => self.desks[0].closes_to_pass(),
-                // Where an order ended between two closes, the next close forgets it.
-                false => 0,
+            closes: if self.desks[0]
+                .lives
+                .iter()
+                .all(|life| orders.position(life.order).is_some())
+            {
+                self.desks[0].closes_to_pass()
+            } else {
+                // The next close forgets the order that has ended.
+                0
             },
         })
     }
