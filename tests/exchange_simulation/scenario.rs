@@ -95,9 +95,9 @@ impl Session {
             return Input::Command(self.now, orders::command(draw, engine, &views, self.now));
         }
         if draw.chance(0.05)
-            && let Some(close) = awaited_close(engine)
+            && let Some(auction) = awaited_auction(engine)
         {
-            let shortly_before = close.plus_nanos(-draw.between(1, 120_000) * MILLI);
+            let shortly_before = auction.plus_nanos(-draw.between(1, 120_000) * MILLI);
             self.now = self.now.max(shortly_before);
         }
         loop {
@@ -118,13 +118,15 @@ impl Session {
     }
 }
 
-/// The close that an open order is for: by chance alone, few sessions would come near it.
-fn awaited_close(engine: &Engine) -> Option<Timestamp> {
-    let order = engine
-        .open_orders()
-        .find(|order| order.time_in_force == TimeInForce::Cls)?;
+/// The auction that an open order is for: by chance alone, few sessions would come near it.
+fn awaited_auction(engine: &Engine) -> Option<Timestamp> {
+    let order = engine.open_orders().find(|order| order.is_for_auction())?;
     let instrument = engine.config().instruments().nth(order.instrument.index())?;
-    Some(Calendar::of(instrument.calendar()).next_close(order.submitted_at))
+    let calendar = Calendar::of(instrument.calendar());
+    Some(match order.time_in_force {
+        TimeInForce::Opg => calendar.next_open(order.submitted_at),
+        _ => calendar.next_close(order.submitted_at),
+    })
 }
 
 /// Mostly a moment later, sometimes after a silence, seldom on another day.
