@@ -79,6 +79,8 @@ struct Module {
     script: Option<&'static str>,
     /// Whether it holds pages, of which much never runs.
     has_pages: bool,
+    /// What rustc is told when it is built for release.
+    flags: [&'static str; 2],
     /// What wasm-opt is to do with it.
     optimize: &'static [&'static str],
 }
@@ -91,6 +93,7 @@ const CLIENT: Module = Module {
     name: "papertape",
     script: None,
     has_pages: true,
+    flags: ERASED,
     // rustc has inlined what is worth it. More of it saves a little before compression and costs a tenth after.
     optimize: &["-Oz", "--skip-pass=inlining-optimizing"],
 };
@@ -103,6 +106,7 @@ const ENGINE: Module = Module {
     name: "engine",
     script: Some("app/worker/worker.js"),
     has_pages: false,
+    flags: LITTLE_INLINED,
     // As above: rustc has inlined what is worth it.
     optimize: &["-O3", "--skip-pass=inlining-optimizing"],
 };
@@ -111,6 +115,13 @@ const ENGINE: Module = Module {
 /// for it by a sixth. Both or neither: what one side draws, the other must find. Builds for development do without, so that
 /// they share what tests and lints have compiled.
 const ERASED: [&str; 2] = ["--config", "build.rustflags=[\"--cfg\",\"erase_components\"]"];
+
+/// Inlines what is small: of the engine's code most runs once an order, and as many copies of it as rustc would make for
+/// speed weigh more than they bring. Loops over bars are inlined by what they say of themselves.
+const LITTLE_INLINED: [&str; 2] = [
+    "--config",
+    "build.rustflags=[\"-Cllvm-args=-inline-threshold=40\"]",
+];
 
 /// What the build is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,8 +293,8 @@ impl Module {
                 Profile::Dev => "dev",
             }
         ));
-        if self.has_pages && profile == Profile::Release {
-            command.args(ERASED);
+        if profile == Profile::Release {
+            command.args(self.flags);
         }
         show(command, &format!("compiling {}", self.about))?;
         Ok(Outcome::Done)
