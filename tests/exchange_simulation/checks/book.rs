@@ -443,7 +443,24 @@ impl MarketModel {
         ensure(!self.is_crossed(), "nothing fills on a crossed book", || {
             format!("{fill:?}\n{self:?}")
         })?;
+        if fill.side == trade.aggressor {
+            self.take_of_level(&trade, fill.quantity);
+        }
         self.judge_quantity_of(&trade, self.taken, fill)
+    }
+
+    /// What one of ours got of others' trade on the taking side is gone from the level that gave it, until that changes.
+    fn take_of_level(&mut self, trade: &TradeTick, quantity: Quantity) {
+        let price = self.instrument.price_from_f64(trade.price);
+        let price = price.and_then(|price| self.grid.ticks_of(price).ok());
+        let levels = match trade.aggressor {
+            Side::Buy => &mut self.asks,
+            Side::Sell => &mut self.bids,
+        };
+        if let Some(shown) = price.and_then(|price| levels.get_mut(&price)) {
+            let lots = self.grid.lots_of(quantity).unwrap_or(i64::MAX);
+            shown.taken = shown.taken.saturating_add(lots).min(shown.size);
+        }
     }
 
     /// No more than was traded, at no better price; `taken` is what our orders took of the trade, this fill included.

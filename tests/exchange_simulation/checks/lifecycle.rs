@@ -3,7 +3,7 @@
 use super::{Verdict, ensure};
 use papertape::engine::{Engine, Event, EventKind};
 use papertape::model::{OrderId, Quantity};
-use papertape::order::{GroupId, Order, OrderEvent, OrderStatus, TimeInForce};
+use papertape::order::{CancelReason, GroupId, Order, OrderEvent, OrderStatus, TimeInForce};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
@@ -53,7 +53,12 @@ impl Lifecycle {
             }
             EventKind::OrderRejected { order_id, .. } => self.step(*order_id, OrderEvent::Reject),
             EventKind::OrderTriggered { order_id, .. } => self.step(*order_id, OrderEvent::Trigger),
-            EventKind::OrderCanceled { order_id, .. } => self.step(*order_id, OrderEvent::Cancel),
+            EventKind::OrderCanceled { order_id, reason } => {
+                if *reason == CancelReason::ListRefused {
+                    self.free(*order_id);
+                }
+                self.step(*order_id, OrderEvent::Cancel)
+            }
             EventKind::OrderExpired { order_id } => self.step(*order_id, OrderEvent::Expire),
             EventKind::OrderAmended {
                 order_id,
@@ -123,6 +128,13 @@ impl Lifecycle {
             "no child goes out before its parent fills",
             || format!("{order:?}"),
         )
+    }
+
+    /// A list that is refused is none: the names of what of it has not filled can be given anew, though one had been accepted.
+    fn free(&mut self, id: OrderId) {
+        if self.filled.get(&id).is_none_or(Decimal::is_zero) {
+            self.names.retain(|_, owner| *owner != id);
+        }
     }
 
     fn name(&mut self, id: OrderId) -> Verdict {
