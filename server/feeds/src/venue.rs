@@ -237,6 +237,13 @@ pub enum Told {
         /// What gave it away: "sequence 12 comes next, and 14 came", "checksum 123, the book's is 456".
         why: String,
     },
+    /// One item of a frame made no sense (a price of 0, -1 or 1e300) and was kept off; the frame's others were told.
+    KeptOff {
+        /// Of what, when it says so.
+        slot: Option<Slot>,
+        /// What was wrong with it.
+        why: String,
+    },
     /// A subscription is confirmed.
     Subscribed {
         /// Of what.
@@ -461,8 +468,9 @@ pub trait Venue: Debug + Send + Sync + 'static {
         only: Option<&'a Symbol>,
     ) -> BoxFuture<'a, Result<Vec<Listing>, FeedError>>;
 
-    /// Closed bars that open at or after `from` and before `to`, oldest first, in at most one request: fewer than there are
-    /// when the venue gives no more at once, but always the oldest ones. None at all when there are none.
+    /// Bars that open at or after `from` and close at or before `to`, which is not later than now: so all of them have
+    /// closed. Oldest first, in one request as a rule: fewer than there are when the venue gives no more at once, but always
+    /// the oldest ones. None at all when there are none.
     fn bars<'a>(
         &'a self,
         rest: &'a Rest,

@@ -1,0 +1,438 @@
+//! What the readers of every venue need: numbers that make sense, answers that are the venue's, and who is subscribed.
+
+use crate::{
+    rest::Answer,
+    venue::{Channels, FeedError, Secret, Slot, VenueConfig},
+};
+use papertape::{
+    market::{Bar, Quote, TradeTick},
+    model::{Side, Timeframe, Timestamp},
+};
+use serde::de::DeserializeOwned;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// No price of any market is higher; what says so is a mistake.
+const HIGHEST_PRICE: f64 = 1e15;
+/// No size is larger.
+const LARGEST_SIZE: f64 = 1e18;
+/// How much of a venue's words is repeated.
+const MOST_WORDS: usize = 200;
+
+/// A price that can be one.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(crate) fn price(what: &str, value: f64) -> Result<f64, String> {
+    // Not a number compares false.
+    if value > 0.0 && value <= HIGHEST_PRICE {
+        Ok(value)
+    } else {
+        Err(format!("{what} {value} is no price"))
+    }
+}
+
+/// A quantity that can be one; nothing is a quantity.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(crate) fn size(what: &str, value: f64) -> Result<f64, String> {
+    if (0.0..=LARGEST_SIZE).contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("{what} {value} is no quantity"))
+    }
+}
+
+/// A trade that can have been one.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(crate) fn trade(
+    time: Timestamp,
+    price_paid: f64,
+    quantity: f64,
+    aggressor: Side,
+) -> Result<TradeTick, String> {
+    let trade = TradeTick {
+        time,
+        price: price("trade's price", price_paid)?,
+        size: size("trade's size", quantity)?,
+        aggressor,
+    };
+    if trade.size > 0.0 {
+        Ok(trade)
+    } else {
+        Err("a trade of nothing".to_owned())
+    }
+}
+
+/// A quote that can have been one.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(crate) fn quote(
+    time: Timestamp,
+    (bid, bid_size): (f64, f64),
+    (ask, ask_size): (f64, f64),
+) -> Result<Quote, String> {
+    Ok(Quote {
+        time,
+        bid: price("bid", bid)?,
+        bid_size: size("bid's size", bid_size)?,
+        ask: price("ask", ask)?,
+        ask_size: size("ask's size", ask_size)?,
+    })
+}
+
+/// A bar that can have been one.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(crate) fn bar(bar: Bar) -> Result<Bar, String> {
+    bar.check().map_err(|error| error.to_string())?;
+    price("high", bar.high)?;
+    size("volume", bar.volume)?;
+    Ok(bar)
+}
+
+/// Of `bars`, those that open at or after `from` and close at or before `to`, oldest first, each once: of two with one open
+/// time the later counts.
+pub(crate) fn closed_within(
+    mut bars: Vec<Bar>,
+    timeframe: Timeframe,
+    from: Timestamp,
+    to: Timestamp,
+) -> Vec<Bar> {
+    bars.retain(|bar| bar.open_time >= from && timeframe.close_of(bar.open_time) <= to);
+    bars.reverse();
+    bars.sort_by_key(|bar| bar.open_time);
+    bars.dedup_by_key(|bar| bar.open_time);
+    bars
+}
+
+/// Reads one venue's answers, and says what is wrong with them in its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Answers {
+    venue: &'static str,
+    host: String,
+    /// What must not show when the venue repeats it.
+    secrets: Vec<Secret>,
+}
+
+impl Answers {
+    pub(crate) fn new(venue: &'static str, host: &str, config: &VenueConfig) -> Self {
+        Self {
+            venue,
+            host: host.to_owned(),
+            secrets: [&config.key, &config.secret]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`FeedError::NotTheVenue`] when it is something else.
+    pub(crate) fn json<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, FeedError> {
+        serde_json::from_slice(body).map_err(|error| {
+            let shown = String::from_utf8_lossy(&body[..body.len().min(400)]);
+            let detail = if shown.trim_start().starts_with('<') {
+                "it sent HTML, not JSON".to_owned()
+            } else {
+                self.words(&format!("{error} in {shown}"))
+            };
+            FeedError::NotTheVenue {
+                venue: self.venue.to_owned(),
+                host: self.host.clone(),
+                detail,
+            }
+        })
+    }
+
+    /// What an answer that is no success means, with the venue's `words` if it gave any.
+    pub(crate) fn refusal(&self, answer: &Answer, words: Option<&str>) -> FeedError {
+        let venue = self.venue.to_owned();
+        let detail = self.words(words.unwrap_or_default());
+        let detail = if detail.is_empty() {
+            format!("status {}", answer.status)
+        } else {
+            detail
+        };
+        match answer.status {
+            401 | 403 => FeedError::Unauthorized { venue, detail },
+            418 | 429 => FeedError::RateLimited {
+                venue,
+                retry_after: Duration::from_secs(60),
+                is_ban: answer.status == 418,
+            },
+            500.. => FeedError::Trouble {
+                venue,
+                status: answer.status,
+            },
+            _ => FeedError::Refused { venue, detail },
+        }
+    }
+
+    /// That the venue does not list a symbol.
+    pub(crate) fn unknown(&self, symbol: impl ToString) -> FeedError {
+        FeedError::UnknownSymbol {
+            venue: self.venue.to_owned(),
+            symbol: symbol.to_string(),
+            near: None,
+        }
+    }
+
+    /// That the venue does not have something at all.
+    pub(crate) fn unsupported(&self, what: impl Into<String>) -> FeedError {
+        FeedError::Unsupported {
+            venue: self.venue.to_owned(),
+            what: what.into(),
+        }
+    }
+
+    /// That the venue refused something, in its words.
+    pub(crate) fn refused(&self, words: &str) -> FeedError {
+        FeedError::Refused {
+            venue: self.venue.to_owned(),
+            detail: self.words(words),
+        }
+    }
+
+    /// That the venue refused the key, in its words.
+    pub(crate) fn unauthorized(&self, words: &str) -> FeedError {
+        FeedError::Unauthorized {
+            venue: self.venue.to_owned(),
+            detail: self.words(words),
+        }
+    }
+
+    /// That `variable` should hold a key.
+    pub(crate) fn missing_key(&self, variable: &str) -> FeedError {
+        FeedError::MissingKey {
+            venue: self.venue.to_owned(),
+            variable: variable.to_owned(),
+        }
+    }
+
+    /// That bars of this length are there.
+    ///
+    /// # Errors
+    /// [`FeedError::UnsupportedTimeframe`] when they are not.
+    pub(crate) fn timeframe(&self, timeframe: Timeframe, known: &[Timeframe]) -> Result<(), FeedError> {
+        if known.contains(&timeframe) {
+            return Ok(());
+        }
+        let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+        Err(FeedError::UnsupportedTimeframe {
+            venue: self.venue.to_owned(),
+            timeframe,
+            known: known.join(", "),
+        })
+    }
+
+    /// One of an option's values, the first when it is not set.
+    ///
+    /// # Errors
+    /// [`FeedError::Unsupported`] names those that there are.
+    pub(crate) fn option<'a>(
+        &self,
+        config: &VenueConfig,
+        name: &str,
+        values: &[&'a str],
+    ) -> Result<&'a str, FeedError> {
+        let Some(set) = config.options.get(name) else {
+            return Ok(values[0]);
+        };
+        values
+            .iter()
+            .find(|value| **value == set)
+            .copied()
+            .ok_or_else(|| self.unsupported(format!("{name} '{set}'; it has {}", values.join(", "))))
+    }
+
+    /// The beginning of what the venue said, without our keys.
+    fn words(&self, text: &str) -> String {
+        let mut text = text.trim().to_owned();
+        for secret in &self.secrets {
+            if !secret.reveal().is_empty() {
+                text = text.replace(secret.reveal(), "(secret)");
+            }
+        }
+        text.chars().take(MOST_WORDS).collect()
+    }
+}
+
+/// A subscription of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription<T> {
+    /// The venue's name of the symbol.
+    pub(crate) name: Arc<str>,
+    /// What is wanted.
+    pub(crate) channels: Channels,
+    /// Whether the venue has confirmed it.
+    pub(crate) is_confirmed: bool,
+    /// What else the protocol keeps of it.
+    pub(crate) state: T,
+}
+
+/// Who is subscribed on a connection, by slot and by the venue's name.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscriptions<T> {
+    by_slot: BTreeMap<Slot, Subscription<T>>,
+    by_name: BTreeMap<Arc<str>, Slot>,
+}
+
+impl<T> Default for Subscriptions<T> {
+    fn default() -> Self {
+        Self {
+            by_slot: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T> Subscriptions<T> {
+    pub(crate) fn insert(&mut self, slot: Slot, name: &Arc<str>, channels: Channels, state: T) {
+        self.remove(slot);
+        self.by_name.insert(Arc::clone(name), slot);
+        let name = Arc::clone(name);
+        self.by_slot.insert(
+            slot,
+            Subscription {
+                name,
+                channels,
+                is_confirmed: false,
+                state,
+            },
+        );
+    }
+
+    pub(crate) fn remove(&mut self, slot: Slot) -> Option<Subscription<T>> {
+        let gone = self.by_slot.remove(&slot)?;
+        if self.by_name.get(&gone.name) == Some(&slot) {
+            self.by_name.remove(&gone.name);
+        }
+        Some(gone)
+    }
+
+    pub(crate) fn find(&mut self, name: &str) -> Option<(Slot, &mut Subscription<T>)> {
+        let slot = *self.by_name.get(name)?;
+        self.by_slot.get_mut(&slot).map(|entry| (slot, entry))
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Slot, &mut Subscription<T>)> {
+        self.by_slot.iter_mut().map(|(slot, entry)| (*slot, entry))
+    }
+}
+
+/// Which side took, where a venue does not say: by the quote that stood, otherwise by how the price moved (Lee and Ready,
+/// *Inferring Trade Direction from Intraday Data*, Journal of Finance 46, 1991).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TakerGuess {
+    mid: Option<f64>,
+    last: Option<(f64, Side)>,
+}
+
+impl TakerGuess {
+    /// A quote came.
+    pub(crate) fn quoted(&mut self, quote: &Quote) {
+        self.mid = Some(quote.mid());
+    }
+
+    /// A trade came: who took?
+    pub(crate) fn traded(&mut self, price: f64) -> Side {
+        let by_side = |reference: f64, at_reference: Side| match price.partial_cmp(&reference) {
+            Some(std::cmp::Ordering::Greater) => Side::Buy,
+            Some(std::cmp::Ordering::Less) => Side::Sell,
+            _ => at_reference,
+        };
+        let by_move = self.last.map_or(Side::Buy, |(last, side)| by_side(last, side));
+        let side = self.mid.map_or(by_move, |mid| by_side(mid, by_move));
+        self.last = Some((price, side));
+        side
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absurd_numbers_are_no_prices_and_no_quantities() {
+        for value in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            assert!(price("price", value).is_err(), "{value}");
+        }
+        for value in [-1.0, f64::NAN, f64::INFINITY, 1e300] {
+            assert!(size("size", value).is_err(), "{value}");
+        }
+        assert_eq!((price("price", 1e-12), size("size", 0.0)), (Ok(1e-12), Ok(0.0)));
+        assert!(trade(Timestamp::EPOCH, 1.0, 0.0, Side::Buy).is_err());
+    }
+
+    #[test]
+    fn bars_are_given_once_in_order_and_only_closed_ones() {
+        let at = |minute: i64, close: f64| Bar {
+            open_time: Timestamp::from_secs(minute * 60),
+            open: 1.0,
+            high: 9.0,
+            low: 1.0,
+            close,
+            volume: 0.0,
+        };
+        let told = closed_within(
+            vec![
+                at(3, 3.0),
+                at(1, 1.0),
+                at(2, 2.0),
+                at(2, 2.5),
+                at(4, 4.0),
+                at(0, 1.0),
+            ],
+            Timeframe::MINUTE,
+            Timestamp::from_secs(60),
+            Timestamp::from_secs(4 * 60 + 59),
+        );
+        assert_eq!(told, [at(1, 1.0), at(2, 2.5), at(3, 3.0)]);
+    }
+
+    #[test]
+    fn the_taker_is_on_the_side_of_the_quote_that_was_met_or_where_the_price_went() {
+        let mut guess = TakerGuess::default();
+        assert_eq!(
+            [10.0, 9.0, 9.0, 11.0].map(|price| guess.traded(price)),
+            [Side::Buy, Side::Sell, Side::Sell, Side::Buy]
+        );
+        let met = quote(Timestamp::EPOCH, (10.0, 1.0), (12.0, 1.0)).expect("a quote");
+        guess.quoted(&met);
+        assert_eq!(
+            [12.0, 10.0, 11.0].map(|price| guess.traded(price)),
+            [Side::Buy, Side::Sell, Side::Buy],
+            "the last one is at the middle, above the one before"
+        );
+    }
+
+    #[test]
+    fn keys_that_a_venue_repeats_do_not_show() {
+        let config = VenueConfig {
+            key: Some(Secret::new("k3y".to_owned())),
+            ..VenueConfig::default()
+        };
+        let answers = Answers::new("venue", "http://host", &config);
+        let answer = Answer {
+            status: 401,
+            body: Vec::new(),
+        };
+        let error = answers.refusal(&answer, Some("unknown key k3y"));
+        assert_eq!(error.to_string(), "venue refused the key: unknown key (secret)");
+        let html = answers
+            .json::<u32>(b"<html>k3y</html>")
+            .map_err(|error| error.to_string());
+        assert_eq!(
+            html,
+            Err("what answers at http://host is not venue: it sent HTML, not JSON".to_owned())
+        );
+    }
+}
