@@ -10,13 +10,21 @@
 //! - `hub`: one shared subscription a symbol, however many listen.
 //! - [`quality`]: the record of everything that was not as it should be.
 
+pub mod config;
+pub mod hub;
 pub mod quality;
+pub mod record;
 pub mod rest;
+pub mod status;
 pub mod venue;
 pub mod venues;
 
+pub use config::{ConfigError, FeedsConfig, FeedsFile};
+pub use hub::{FeedHub, Subscription};
 pub use quality::{Incident, IncidentKind};
+pub use record::{Clock, MemoryRecorder, Published, RecordError, Recorder, Recording, SystemClock};
 pub use rest::Rest;
+pub use status::{BreakerState, ConnectionState, Counters, FeedStatus, Indicative, SymbolStatus};
 pub use venue::{
     BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Secret, Slot, Told,
     Traits, Venue, VenueConfig,

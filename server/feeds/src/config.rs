@@ -1,0 +1,645 @@
+//! What is configured of the feeds: where venues are, who we are there, and what counts as trouble.
+//!
+//! ```toml
+//! secrets_file = "secrets.toml"          # [binance] key = "…" secret = "…"; the environment wins over it
+//!
+//! [feeds.binance]                        # a feed's name; its venue has the same name unless `venue` says otherwise
+//! rest_url = "http://127.0.0.1:8080"     # where it is, when not at the public address
+//! stream_url = "ws://127.0.0.1:8080"
+//! ca_file = "test-ca.pem"                # trusted besides the public authorities
+//!
+//! [feeds.iex]
+//! venue = "alpaca"
+//! options = { feed = "iex" }             # what only this venue has
+//!
+//! [[routes]]                             # a feed made of others, in order of preference
+//! name = "btc"
+//! sources = [{ feed = "binance" }, { feed = "coinbase", symbols = { "BTC/USDT" = "BTC/USD" } }]
+//!
+//! [quality]
+//! outlier_factor = 10
+//! ```
+//!
+//! Every known venue that needs no key is there without being named; `enabled = false` takes it away. Keys come from
+//! `PAPERTAPE_<NAME>_KEY` and `PAPERTAPE_<NAME>_SECRET`, the feed's name in capitals with `_` for `-`.
+
+use crate::venue::{Secret, VenueConfig};
+use papertape::model::Symbol;
+use serde::Deserialize;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// The text of the configuration, read but not yet checked. A larger configuration may hold it under names of its own.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedsFile {
+    /// Feeds of one venue each, by name.
+    pub feeds: BTreeMap<String, FeedEntry>,
+    /// Feeds made of others.
+    pub routes: Vec<Route>,
+    /// What counts as trouble.
+    pub quality: Thresholds,
+    /// A TOML file with a table `key`, `secret` for each feed.
+    pub secrets_file: Option<PathBuf>,
+}
+
+/// One feed of one venue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedEntry {
+    /// Which protocol; the feed's own name when absent.
+    pub venue: Option<String>,
+    /// Base of REST addresses.
+    pub rest_url: Option<String>,
+    /// Base of stream addresses.
+    pub stream_url: Option<String>,
+    /// A PEM file of authorities to trust besides the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// What only this venue has.
+    pub options: BTreeMap<String, String>,
+    /// `false` takes the feed away.
+    pub enabled: Option<bool>,
+    /// Silence of a symbol after which it is stale, in seconds; the venue's own when absent.
+    pub stale_after_s: Option<u32>,
+}
+
+/// A feed made of others: the first that is well is what is published.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// In order of preference.
+    pub sources: Vec<RouteSource>,
+    /// Symbols that it has; all when empty.
+    #[serde(default)]
+    pub symbols: Vec<Symbol>,
+    /// Whether nothing fills while its sources tell different prices.
+    #[serde(default)]
+    pub hold_on_divergence: bool,
+}
+
+/// One source of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteSource {
+    /// A feed's name.
+    pub feed: String,
+    /// What symbols of the route are called there, where it differs.
+    #[serde(default)]
+    pub symbols: BTreeMap<Symbol, Symbol>,
+}
+
+impl RouteSource {
+    /// What this source calls a symbol of the route.
+    #[must_use]
+    pub fn symbol<'a>(&'a self, symbol: &'a Symbol) -> &'a Symbol {
+        self.symbols.get(symbol).unwrap_or(symbol)
+    }
+}
+
+/// What counts as trouble, and how long it may last.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// A price so many times the last, or its inverse, is kept off. Above 1.
+    pub outlier_factor: f64,
+    /// Relative difference of the source that is published from the others' median that raises an alert: 0.01 is 1 %.
+    pub divergence: f64,
+    /// Milliseconds for which a missing trade may still come by itself.
+    pub reorder_ms: u64,
+    /// Milliseconds for which trades wait for those before them that were asked for.
+    pub backfill_ms: u64,
+    /// Milliseconds for which a minute's last trades may come after something of the next minute.
+    pub settle_ms: u64,
+    /// Milliseconds of complete silence after which a minute is closed though its trades may still come.
+    pub patience_ms: u64,
+    /// Milliseconds between two signs of the clock.
+    pub clock_ms: u64,
+    /// Milliseconds for which the preferred source may be in trouble before another takes over.
+    pub failover_ms: u64,
+    /// Seconds for which a preferred source must be well before it takes over again.
+    pub return_s: u64,
+    /// Seconds for which a subscription goes on when nobody listens any more.
+    pub linger_s: u64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            outlier_factor: 10.0,
+            divergence: 0.01,
+            reorder_ms: 150,
+            backfill_ms: 8_000,
+            settle_ms: 250,
+            patience_ms: 3_000,
+            clock_ms: 1_000,
+            failover_ms: 2_000,
+            return_s: 30,
+            linger_s: 60,
+        }
+    }
+}
+
+impl Thresholds {
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |name: &'static str, must: &'static str| Err(ConfigError::Threshold { name, must });
+        if !(self.outlier_factor > 1.0 && self.outlier_factor.is_finite()) {
+            return wrong("outlier_factor", "be above 1");
+        }
+        if !(self.divergence > 0.0 && self.divergence.is_finite()) {
+            return wrong("divergence", "be above 0");
+        }
+        if self.clock_ms == 0 {
+            return wrong("clock_ms", "be above 0");
+        }
+        Ok(())
+    }
+}
+
+/// One feed with everything that was found of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// Its name.
+    pub name: String,
+    /// Its protocol.
+    pub venue: String,
+    /// Where it is, with its keys.
+    pub config: VenueConfig,
+    /// Authorities to trust besides the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// Silence after which it is stale, where it was said.
+    pub stale_after: Option<Duration>,
+}
+
+/// The configuration, checked.
+#[derive(Clone, Debug, Default)]
+pub struct FeedsConfig {
+    pub(crate) feeds: BTreeMap<String, Feed>,
+    pub(crate) routes: BTreeMap<String, Route>,
+    pub(crate) thresholds: Thresholds,
+}
+
+/// Reads variables of the environment.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Keys {
+    key: Option<Secret>,
+    secret: Option<Secret>,
+}
+
+impl FeedsConfig {
+    /// Reads and checks a document of its own.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key at fault.
+    pub fn parse(toml: &str, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        Self::of(read(toml)?, environment)
+    }
+
+    /// Checks a part of a larger document.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key at fault.
+    pub fn of(file: FeedsFile, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let venues: Vec<&str> = crate::venues::names().collect();
+        Self::among(&venues, file, environment)
+    }
+
+    fn among(venues: &[&str], file: FeedsFile, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        file.quality.check()?;
+        let mut entries = file.feeds;
+        for venue in venues {
+            entries.entry((*venue).to_owned()).or_default();
+        }
+        let mut secrets = read_secrets(file.secrets_file)?;
+        let mut feeds = BTreeMap::new();
+        for (name, entry) in entries {
+            check_name(&name)?;
+            if entry.enabled == Some(false) {
+                continue;
+            }
+            let kept = secrets.remove(&name).unwrap_or_default();
+            feeds.insert(name.clone(), feed(venues, name, entry, kept, environment)?);
+        }
+        if let Some(name) = secrets.into_keys().find(|name| !feeds.contains_key(name)) {
+            return Err(ConfigError::UnknownFeed {
+                key: "the secrets file".to_owned(),
+                near: nearest(&name, feeds.keys()),
+                name,
+            });
+        }
+        let mut routes = BTreeMap::new();
+        for route in file.routes {
+            check_name(&route.name)?;
+            check_route(&route, &feeds)?;
+            let name = route.name.clone();
+            if feeds.contains_key(&name) || routes.insert(name.clone(), route).is_some() {
+                return Err(ConfigError::Twice { name });
+            }
+        }
+        Ok(Self {
+            feeds,
+            routes,
+            thresholds: file.quality,
+        })
+    }
+
+    /// Names of all feeds: those of one venue, then the routes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.feeds.keys().chain(self.routes.keys()).map(String::as_str)
+    }
+
+    /// The feeds of one venue, by name.
+    pub fn feeds(&self) -> impl Iterator<Item = &Feed> {
+        self.feeds.values()
+    }
+
+    /// The routes, by name.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.values()
+    }
+
+    /// What counts as trouble.
+    #[must_use]
+    pub const fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+}
+
+/// The environment variable of a feed's key: `variable("binance", "KEY")` is `PAPERTAPE_BINANCE_KEY`.
+#[must_use]
+pub fn variable(feed: &str, what: &str) -> String {
+    format!("PAPERTAPE_{}_{what}", feed.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn read(toml: &str) -> Result<FeedsFile, ConfigError> {
+    toml::from_str(toml).map_err(|error| ConfigError::Syntax {
+        line: line_of(toml, &error),
+        message: error.message().to_owned(),
+    })
+}
+
+fn line_of(text: &str, error: &toml::de::Error) -> usize {
+    error
+        .span()
+        .map_or(1, |span| 1 + text[..span.start].matches('\n').count())
+}
+
+fn read_secrets(path: Option<PathBuf>) -> Result<BTreeMap<String, Keys>, ConfigError> {
+    let Some(path) = path else {
+        return Ok(BTreeMap::new());
+    };
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::Secrets {
+        path: shown.clone(),
+        detail: error.to_string(),
+    })?;
+    // The parser's message may quote what it read: only the line is told.
+    toml::from_str(&text).map_err(|error| ConfigError::Secrets {
+        path: shown,
+        detail: format!("line {} is wrong", line_of(&text, &error)),
+    })
+}
+
+fn check_name(name: &str) -> Result<(), ConfigError> {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    if (1..=32).contains(&name.len()) && name.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(ConfigError::Name {
+            name: name.chars().take(40).collect(),
+        })
+    }
+}
+
+fn feed(
+    venues: &[&str],
+    name: String,
+    entry: FeedEntry,
+    kept: Keys,
+    environment: Environment<'_>,
+) -> Result<Feed, ConfigError> {
+    let venue = entry.venue.unwrap_or_else(|| name.clone());
+    if !venues.contains(&venue.as_str()) {
+        return Err(ConfigError::UnknownVenue {
+            near: nearest(&venue, venues.iter()),
+            feed: name,
+            venue,
+        });
+    }
+    check_address(
+        &name,
+        "rest_url",
+        entry.rest_url.as_deref(),
+        &["http://", "https://"],
+    )?;
+    check_address(
+        &name,
+        "stream_url",
+        entry.stream_url.as_deref(),
+        &["ws://", "wss://"],
+    )?;
+    let from_environment = |what| {
+        environment(&variable(&name, what))
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+            .map(Secret::new)
+    };
+    let trimmed = |url: Option<String>| url.map(|url| url.trim_end_matches('/').to_owned());
+    Ok(Feed {
+        config: VenueConfig {
+            rest_url: trimmed(entry.rest_url),
+            stream_url: trimmed(entry.stream_url),
+            key: from_environment("KEY").or(kept.key),
+            secret: from_environment("SECRET").or(kept.secret),
+            options: entry.options,
+        },
+        ca_file: entry.ca_file,
+        stale_after: entry.stale_after_s.map(|secs| Duration::from_secs(secs.into())),
+        name,
+        venue,
+    })
+}
+
+fn check_address(
+    feed: &str,
+    key: &'static str,
+    url: Option<&str>,
+    schemes: &'static [&'static str],
+) -> Result<(), ConfigError> {
+    let Some(url) = url else { return Ok(()) };
+    let has_host = schemes
+        .iter()
+        .filter_map(|scheme| url.strip_prefix(scheme))
+        .any(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    if has_host {
+        Ok(())
+    } else {
+        Err(ConfigError::Address {
+            key: format!("feeds.{feed}.{key}"),
+            schemes: schemes.join(" or "),
+        })
+    }
+}
+
+fn check_route(route: &Route, feeds: &BTreeMap<String, Feed>) -> Result<(), ConfigError> {
+    if route.sources.is_empty() {
+        return Err(ConfigError::NoSources {
+            name: route.name.clone(),
+        });
+    }
+    for (index, source) in route.sources.iter().enumerate() {
+        if !feeds.contains_key(&source.feed) {
+            return Err(ConfigError::UnknownFeed {
+                key: format!("routes.{}.sources[{index}].feed", route.name),
+                near: nearest(&source.feed, feeds.keys()),
+                name: source.feed.clone(),
+            });
+        }
+        if route.sources[..index]
+            .iter()
+            .any(|other| other.feed == source.feed)
+        {
+            return Err(ConfigError::Twice {
+                name: format!("{} in routes.{}.sources", source.feed, route.name),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The known name that is meant, when one is near enough.
+pub(crate) fn nearest(name: &str, known: impl Iterator<Item = impl AsRef<str>>) -> Option<String> {
+    let near = known.map(|known| (distance(name, known.as_ref()), known.as_ref().to_owned()));
+    near.min()
+        .filter(|(distance, _)| *distance <= 2)
+        .map(|(_, name)| name)
+}
+
+/// How many letters to change, add or take away (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in right.chars().enumerate() {
+            let changed = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+fn did_you_mean(near: Option<&String>) -> String {
+    near.map_or_else(String::new, |near| format!("; did you mean {near}?"))
+}
+
+/// Why the configuration cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is not TOML, or names something that there is not.
+    #[error("line {line} of the feeds' configuration is wrong: {message}")]
+    Syntax {
+        /// Counted from 1.
+        line: usize,
+        /// The parser's words.
+        message: String,
+    },
+    /// The secrets file cannot be used.
+    #[error("the secrets file {path} cannot be read: {detail}")]
+    Secrets {
+        /// Where.
+        path: String,
+        /// Why.
+        detail: String,
+    },
+    /// A name that cannot be one.
+    #[error("'{name}' is not a feed's name: write up to 32 small letters, digits, - and _")]
+    Name {
+        /// What was written.
+        name: String,
+    },
+    /// No such protocol.
+    #[error("feeds.{feed}.venue: there is no venue '{venue}'{}", did_you_mean(.near.as_ref()))]
+    UnknownVenue {
+        /// Of which feed.
+        feed: String,
+        /// What was written.
+        venue: String,
+        /// The nearest that there is.
+        near: Option<String>,
+    },
+    /// An address of another kind.
+    #[error("{key} must begin with {schemes} and name a host")]
+    Address {
+        /// Which key.
+        key: String,
+        /// What it may begin with.
+        schemes: String,
+    },
+    /// A name of no feed.
+    #[error("{key}: there is no feed '{name}'{}", did_you_mean(.near.as_ref()))]
+    UnknownFeed {
+        /// Where it was written.
+        key: String,
+        /// What was written.
+        name: String,
+        /// The nearest that there is.
+        near: Option<String>,
+    },
+    /// A route of nothing.
+    #[error("routes.{name}.sources: a route needs at least one source")]
+    NoSources {
+        /// Which route.
+        name: String,
+    },
+    /// A name that is there already.
+    #[error("{name} is there twice")]
+    Twice {
+        /// Which name.
+        name: String,
+    },
+    /// A threshold that makes no sense.
+    #[error("quality.{name} must {must}")]
+    Threshold {
+        /// Which.
+        name: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+    /// A venue cannot be made from what was said of it.
+    #[error("feeds.{feed}: {detail}")]
+    Venue {
+        /// Which feed.
+        feed: String,
+        /// What it says.
+        detail: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Environment<'static> = &|_| None;
+    const VENUES: &[&str] = &["binance", "coinbase"];
+
+    fn parse(toml: &str, environment: Environment<'_>) -> Result<FeedsConfig, ConfigError> {
+        FeedsConfig::among(VENUES, read(toml)?, environment)
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (toml, message) in [
+            (
+                "[feeds.binance]\nrest = \"x\"",
+                "line 2 of the feeds' configuration is wrong: unknown field `rest`",
+            ),
+            (
+                "[feeds.Binance]",
+                "'Binance' is not a feed's name: write up to 32 small letters",
+            ),
+            (
+                "[feeds.mine]\nvenue = \"binanse\"",
+                "feeds.mine.venue: there is no venue 'binanse'; did you mean binance?",
+            ),
+            (
+                "[feeds.binance]\nrest_url = \"binance.com\"",
+                "feeds.binance.rest_url must begin with http:// or https:// and name a host",
+            ),
+            (
+                "[feeds.binance]\nstream_url = \"wss://\"",
+                "feeds.binance.stream_url must begin with ws:// or wss:// and name a host",
+            ),
+            (
+                "[[routes]]\nname = \"best\"\nsources = []",
+                "routes.best.sources: a route needs at least one source",
+            ),
+            (
+                "[[routes]]\nname = \"best\"\nsources = [{feed = \"binanc\"}]",
+                "routes.best.sources[0].feed: there is no feed 'binanc'; did you mean binance?",
+            ),
+            (
+                "[[routes]]\nname = \"binance\"\nsources = [{feed = \"binance\"}]",
+                "binance is there twice",
+            ),
+            (
+                "[quality]\noutlier_factor = 1.0",
+                "quality.outlier_factor must be above 1",
+            ),
+            (
+                "[quality]\ndivergence = nan",
+                "quality.divergence must be above 0",
+            ),
+            (
+                "secrets_file = \"/nowhere/at/all\"",
+                "the secrets file /nowhere/at/all cannot be read",
+            ),
+        ] {
+            let error = parse(toml, NOTHING).expect_err(toml).to_string();
+            assert!(error.starts_with(message), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_venue_is_there_unless_it_is_taken_away() {
+        let config = parse("", NOTHING).expect("nothing is fine");
+        assert!(config.names().eq(config.feeds.keys()));
+        assert_eq!(config.feeds.len(), VENUES.len());
+        let without = parse("[feeds.binance]\nenabled = false", NOTHING).expect("fine");
+        assert!(!without.names().any(|name| name == "binance"));
+    }
+
+    #[test]
+    fn keys_come_from_the_environment_first_and_never_show() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("secrets.toml");
+        std::fs::write(
+            &path,
+            "[my-feed]\nkey = \"filed-key\"\nsecret = \"filed-secret\"\n",
+        )
+        .expect("written");
+        let toml = format!(
+            "secrets_file = '{}'\n[feeds.my-feed]\nvenue = \"binance\"\n",
+            path.display()
+        );
+        let environment = |name: &str| (name == "PAPERTAPE_MY_FEED_KEY").then(|| " told-key\n".to_owned());
+        let config = parse(&toml, &environment).expect("fine");
+        let feed = &config.feeds["my-feed"];
+        assert_eq!(feed.config.key.as_ref().map(Secret::reveal), Some("told-key"));
+        assert_eq!(
+            feed.config.secret.as_ref().map(Secret::reveal),
+            Some("filed-secret")
+        );
+        let shown = format!("{config:?}");
+        assert!(
+            !shown.contains("told-key") && !shown.contains("filed-secret"),
+            "{shown}"
+        );
+
+        std::fs::write(&path, "[my-feed]\nkey = \"filed-key\" oops\n").expect("written");
+        let error = parse(&toml, NOTHING).expect_err("wrong").to_string();
+        assert!(
+            error.ends_with("line 2 is wrong") && !error.contains("filed-key"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_route_may_call_a_symbol_otherwise() {
+        let toml = "[[routes]]\nname = \"btc\"\nsources = [{feed = \"binance\"}, \
+                    {feed = \"coinbase\", symbols = {\"BTC/USDT\" = \"BTC/USD\"}}]";
+        let config = parse(toml, NOTHING).expect("fine");
+        let symbol: Symbol = "BTC/USDT".parse().expect("a symbol");
+        let route = &config.routes["btc"];
+        let called: Vec<_> = route
+            .sources
+            .iter()
+            .map(|source| source.symbol(&symbol).as_str())
+            .collect();
+        assert_eq!(called, ["BTC/USDT", "BTC/USD"]);
+    }
+}
