@@ -10,12 +10,14 @@
 //! - `hub`: one shared subscription a symbol, however many listen.
 //! - [`quality`]: the record of everything that was not as it should be.
 
+mod budget;
 pub mod config;
 pub mod hub;
 pub mod quality;
 pub mod record;
 pub mod rest;
 pub mod status;
+mod tls;
 pub mod venue;
 pub mod venues;
 

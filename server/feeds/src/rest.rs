@@ -1,8 +1,14 @@
 //! Requests within a venue's limits.
 
-use crate::venue::{FeedError, Secret};
+use crate::budget::{Budget, Wait};
+use crate::status::BudgetStatus;
+use crate::venue::{FeedError, Secret, Traits};
+use papertape::model::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
-use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{error::Error, fmt::Debug, path::Path, time::Duration};
+use tokio::time::Instant;
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -60,25 +66,336 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// How requests to one venue are made: within its limits, with time-outs, never more than a bounded answer.
+/// How requests to one venue are made: within its limits, with time-outs, never more than a bounded answer. Clones share the
+/// limits.
 #[derive(Clone, Debug)]
-pub struct Rest {}
+pub struct Rest {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    venue: String,
+    base: String,
+    host: String,
+    client: reqwest::Client,
+    used_weight_header: Option<&'static str>,
+    budget: Mutex<Budget>,
+    /// Who waits for the budget waits here, in the order in which they came.
+    queue: tokio::sync::Mutex<()>,
+    started: (Instant, Timestamp),
+}
+
+/// One request, from connecting to the last byte.
+const TIME_OUT: Duration = Duration::from_secs(20);
+const CONNECT_TIME_OUT: Duration = Duration::from_secs(10);
+/// The largest answer that is read, after decompression.
+const MOST_BYTES: usize = 16 << 20;
+/// Who must wait longer is told so instead.
+const MOST_WAIT: Duration = Duration::from_secs(60);
+/// Times that a request is made again after 429.
+const AGAIN: usize = 2;
+/// What is waited when a venue refuses without saying for how long.
+const USUAL_WAIT: Duration = Duration::from_secs(5);
+const USUAL_BAN: Duration = Duration::from_secs(120);
 
 impl Rest {
+    /// A venue at `base`, an address without a slash at the end. `now` is the time by this machine: windows that begin on
+    /// the clock are counted from it.
+    ///
+    /// # Errors
+    /// [`FeedError::Refused`] when `ca_file` cannot be used.
+    pub fn new(
+        venue: &str,
+        base: String,
+        traits: &Traits,
+        ca_file: Option<&Path>,
+        now: Timestamp,
+    ) -> Result<Self, FeedError> {
+        let mut tls = crate::tls::client(venue, ca_file)?;
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .timeout(TIME_OUT)
+            .connect_timeout(CONNECT_TIME_OUT)
+            // Whoever redirects is not the venue, and would be handed the key.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("papertape/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| FeedError::Refused {
+                venue: venue.to_owned(),
+                detail: cause(&error.without_url()),
+            })?;
+        let shared = Shared {
+            venue: venue.to_owned(),
+            host: host_of(&base).to_owned(),
+            base,
+            client,
+            used_weight_header: traits.used_weight_header,
+            budget: Mutex::new(Budget::new(&traits.limits)),
+            queue: tokio::sync::Mutex::new(()),
+            started: (Instant::now(), now),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
     /// Asks for JSON. Limits, time-outs, HTML instead of JSON and statuses that mean the same everywhere (401, 403, 418, 429,
     /// 5xx) are errors already; other statuses are the venue's to read, from [`Rest::raw`].
     ///
     /// # Errors
     /// [`FeedError`] when no such answer came.
-    pub async fn json<T: DeserializeOwned>(&self, _ask: Ask) -> Result<T, FeedError> {
-        unimplemented!()
+    pub async fn json<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, FeedError> {
+        let venue = || self.shared.venue.clone();
+        let answer = self.raw(ask).await?;
+        if matches!(answer.status, 401 | 403) {
+            return Err(FeedError::Unauthorized {
+                venue: venue(),
+                detail: said(&answer),
+            });
+        }
+        if (300..400).contains(&answer.status) || is_html(&answer.body) {
+            return Err(self.not_the_venue(format!("it answered {}", said(&answer))));
+        }
+        if !(200..300).contains(&answer.status) {
+            return Err(FeedError::Refused {
+                venue: venue(),
+                detail: said(&answer),
+            });
+        }
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| self.not_the_venue(format!("its answer makes no sense: {error}")))
     }
 
     /// Asks, and gives the answer whatever its status, but for limits, time-outs and 5xx.
     ///
     /// # Errors
     /// [`FeedError`] when no answer came.
-    pub async fn raw(&self, _ask: Ask) -> Result<Answer, FeedError> {
-        unimplemented!()
+    pub async fn raw(&self, ask: Ask) -> Result<Answer, FeedError> {
+        let mut attempt = 0;
+        loop {
+            self.wait_for_budget(ask.weight).await?;
+            let response = self
+                .request(&ask)?
+                .send()
+                .await
+                .map_err(|error| self.unreachable(error))?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            self.believe(&headers);
+            if matches!(status, 429 | 418) {
+                let is_ban = status == 418;
+                let wait = retry_after(&headers, self.now());
+                let wait = wait.unwrap_or(if is_ban { USUAL_BAN } else { USUAL_WAIT });
+                self.budget().shut(wait, is_ban, self.now());
+                tracing::warn!(
+                    venue = self.shared.venue,
+                    path = ask.path,
+                    status,
+                    ?wait,
+                    "asked too often"
+                );
+                if is_ban || attempt == AGAIN {
+                    return Err(self.limited(wait, is_ban));
+                }
+                attempt += 1;
+                continue;
+            }
+            if status >= 500 {
+                return Err(FeedError::Trouble {
+                    venue: self.shared.venue.clone(),
+                    status,
+                });
+            }
+            let body = self.body(response).await?;
+            return Ok(Answer { status, body });
+        }
+    }
+
+    /// How much of the venue's limits is used.
+    #[must_use]
+    pub fn budget_status(&self) -> Vec<BudgetStatus> {
+        self.budget().status(self.now())
+    }
+
+    async fn wait_for_budget(&self, weight: u32) -> Result<(), FeedError> {
+        let _turn = self.shared.queue.lock().await;
+        loop {
+            let taken = self.budget().take(weight, self.now());
+            match taken {
+                Ok(()) => return Ok(()),
+                Err(Wait::Shut(wait, is_ban)) if is_ban || wait > MOST_WAIT => {
+                    return Err(self.limited(wait, is_ban));
+                }
+                Err(Wait::Budget(wait)) if wait > MOST_WAIT => return Err(self.limited(wait, false)),
+                Err(Wait::Shut(wait, _) | Wait::Budget(wait)) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    fn request(&self, ask: &Ask) -> Result<reqwest::RequestBuilder, FeedError> {
+        let refuse = |detail: String| FeedError::Refused {
+            venue: self.shared.venue.clone(),
+            detail,
+        };
+        let mut url = if ask.path.contains("://") {
+            ask.path.clone()
+        } else {
+            format!("{}{}", self.shared.base, ask.path)
+        };
+        for (index, (name, value)) in ask.query.iter().enumerate() {
+            url.push(if index == 0 && !url.contains('?') {
+                '?'
+            } else {
+                '&'
+            });
+            encode(name, &mut url);
+            url.push('=');
+            encode(value, &mut url);
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in &ask.headers {
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| refuse(format!("'{name}' is not a header's name")))?;
+            // The value may be a key: nothing of it is told.
+            let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| {
+                refuse(format!(
+                    "the key for the header {name} has characters that none has"
+                ))
+            })?;
+            value.set_sensitive(true);
+            headers.append(name, value);
+        }
+        Ok(self.shared.client.get(url).headers(headers))
+    }
+
+    async fn body(&self, mut response: reqwest::Response) -> Result<Vec<u8>, FeedError> {
+        let declared_html = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err(self.not_the_venue(format!("its answer is longer than {} MB", MOST_BYTES >> 20)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if declared_html && response.status().is_success() {
+            return Err(self.not_the_venue("it answered with a web page".to_owned()));
+        }
+        Ok(body)
+    }
+
+    fn believe(&self, headers: &HeaderMap) {
+        let used = self
+            .shared
+            .used_weight_header
+            .and_then(|name| headers.get(name)?.to_str().ok()?.trim().parse().ok());
+        if let Some(used) = used {
+            self.budget().told(used, self.now());
+        }
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.shared.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        let (instant, timestamp) = self.shared.started;
+        timestamp.plus_nanos(i64::try_from(instant.elapsed().as_nanos()).unwrap_or(i64::MAX / 4))
+    }
+
+    fn limited(&self, retry_after: Duration, is_ban: bool) -> FeedError {
+        FeedError::RateLimited {
+            venue: self.shared.venue.clone(),
+            retry_after,
+            is_ban,
+        }
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> FeedError {
+        let detail = if error.is_timeout() {
+            format!("no whole answer within {} s", TIME_OUT.as_secs())
+        } else {
+            cause(&error.without_url())
+        };
+        FeedError::Unreachable {
+            venue: self.shared.venue.clone(),
+            host: self.shared.host.clone(),
+            detail,
+        }
+    }
+
+    fn not_the_venue(&self, detail: String) -> FeedError {
+        FeedError::NotTheVenue {
+            venue: self.shared.venue.clone(),
+            host: self.shared.host.clone(),
+            detail,
+        }
+    }
+}
+
+/// The innermost error: the outer ones only say that something failed.
+pub(crate) fn cause(error: &dyn Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+/// The host, and the port if there is one, of an address.
+pub(crate) fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or(rest)
+}
+
+fn is_html(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'<')
+}
+
+/// The status and the beginning of what was said with it.
+fn said(answer: &Answer) -> String {
+    let status = answer.status;
+    if is_html(&answer.body) {
+        return format!("{status} and a web page");
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    let text: String = text
+        .chars()
+        .take(200)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.trim().is_empty() {
+        status.to_string()
+    } else {
+        format!("{status}, {}", text.trim())
+    }
+}
+
+/// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(secs) = text.parse::<u64>() {
+        // Nobody means more than a week.
+        return Some(Duration::from_secs(secs.min(7 * 86_400)));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    let secs = date.timestamp() - now.secs();
+    Some(Duration::from_secs(secs.clamp(1, 7 * 86_400) as u64))
+}
+
+/// Percent-encodes all but the unreserved characters (RFC 3986, 2.3).
+fn encode(text: &str, into: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            into.push(byte.into());
+        } else {
+            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+            into.push('%');
+            into.push(DIGITS[usize::from(byte >> 4)].into());
+            into.push(DIGITS[usize::from(byte & 15)].into());
+        }
     }
 }
