@@ -17,6 +17,8 @@ pub mod quality;
 pub mod record;
 pub mod rest;
 pub mod status;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod tls;
 pub mod venue;
 pub mod venues;

@@ -1,0 +1,22 @@
+//! Local venues for tests and trials: a market that is known to the last lot, servers that speak the venues' protocols about
+//! it, and everything that goes wrong between a venue and us, from a seed.
+//!
+//! - [`Truth`]: the market itself, seeded or recorded.
+//! - [`Mock`]: what a venue's protocol makes of it; one implementation a venue, in a module named after it.
+//! - [`Faults`]: what goes wrong, and the record of what went wrong.
+//! - [`Stage`]: the three together, without sockets: a simulation drives it with calls.
+//! - [`Server`]: the stage on a loopback port, HTTP and WebSocket, with or without TLS.
+//!
+//! A test starts a stage, lets the code under test talk to it, tells some thousands of events, and compares: what was published
+//! equals [`Truth`], or what is missing is on the data-quality record and in [`Faults::injected`].
+
+mod faults;
+mod generate;
+mod server;
+mod stage;
+mod truth;
+
+pub use faults::{Fault, Faults, Injected};
+pub use server::Server;
+pub use stage::{Act, Conversation, Mock, Reply, Request, SocketId, Spoil, Stage};
+pub use truth::{TrueMarket, Truth, TruthEvent, What};

@@ -1,0 +1,289 @@
+//! The market as it truly is.
+
+use super::generate::Generator;
+use papertape::{
+    market::{
+        Bar, BarAggregator, DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Grid, OrderBook, Quote,
+        TradeTick,
+    },
+    model::{Instrument, Side, Symbol, Timeframe, Timestamp},
+};
+use std::collections::VecDeque;
+
+/// One thing that truly happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TruthEvent {
+    /// Of which symbol: its place in [`Truth::markets`].
+    pub symbol: usize,
+    /// When, in whole milliseconds.
+    pub time: Timestamp,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A trade, numbered one higher than the one before.
+    Trade {
+        /// Its number.
+        id: u64,
+        /// The trade.
+        trade: TradeTick,
+    },
+    /// The best bid and ask, when they have changed.
+    Quote {
+        /// The book's number that shows them.
+        id: u64,
+        /// The quote.
+        quote: Quote,
+    },
+    /// Changes of the book, which go on where those before ended.
+    Depth(DepthDiff),
+    /// A minute with trades is over.
+    Bar(Bar),
+}
+
+/// One symbol of the truth, as it stands.
+#[derive(Clone, Debug)]
+pub struct TrueMarket {
+    /// What it is.
+    pub instrument: Instrument,
+    /// Its steps.
+    pub grid: Grid,
+    /// The book.
+    pub book: OrderBook,
+    /// The number of the book's last change.
+    pub last_id: u64,
+    /// Trades with their numbers, oldest first; see [`Truth::keeping`].
+    pub trades: VecDeque<(u64, TradeTick)>,
+    /// Closed bars of a minute, oldest first: those before the beginning, and those made from the trades.
+    pub bars: VecDeque<Bar>,
+    /// The best bid and ask.
+    pub quote: Option<Quote>,
+    /// The bar in the making.
+    making: BarAggregator,
+}
+
+impl TrueMarket {
+    /// A market whose book is `snapshot`.
+    #[must_use]
+    pub fn new(instrument: Instrument, snapshot: &DepthSnapshot) -> Self {
+        let grid = Grid::of(&instrument);
+        let mut book = OrderBook::default();
+        book.apply(&snapshot.update);
+        Self {
+            quote: book.quote(&grid),
+            instrument,
+            grid,
+            book,
+            last_id: snapshot.last_id,
+            trades: VecDeque::new(),
+            bars: VecDeque::new(),
+            making: BarAggregator::new(Timeframe::MINUTE),
+        }
+    }
+
+    /// The bar in the making.
+    #[must_use]
+    pub const fn open_bar(&self) -> Option<&Bar> {
+        self.making.current()
+    }
+
+    /// The `depth` best levels of both sides as a snapshot.
+    #[must_use]
+    pub fn snapshot(&self, depth: usize) -> DepthSnapshot {
+        let side = |side| self.book.levels(side).take(depth).collect();
+        DepthSnapshot {
+            last_id: self.last_id,
+            update: DepthUpdate {
+                time: self.book.time(),
+                kind: DepthKind::Snapshot,
+                bids: side(Side::Buy),
+                asks: side(Side::Sell),
+            },
+        }
+    }
+
+    fn apply(&mut self, what: &What, keep: usize) {
+        match what {
+            What::Trade { id, trade } => {
+                self.making.push_trade(trade.time, trade.price, trade.size);
+                self.trades.push_back((*id, *trade));
+                trim(&mut self.trades, keep);
+            }
+            What::Quote { quote, .. } => self.quote = Some(*quote),
+            What::Depth(diff) => {
+                self.book.apply(&diff.update);
+                self.last_id = diff.final_id;
+            }
+            What::Bar(bar) => {
+                self.bars.push_back(*bar);
+                trim(&mut self.bars, keep);
+            }
+        }
+    }
+}
+
+fn trim<T>(list: &mut VecDeque<T>, keep: usize) {
+    while list.len() > keep {
+        list.pop_front();
+    }
+}
+
+/// Where events come from.
+#[derive(Clone, Debug)]
+enum Source {
+    Generated(Box<Generator>),
+    Recorded(VecDeque<TruthEvent>),
+}
+
+/// A market known to the last lot. [`Truth::next`] lets the next thing happen.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    /// Its symbols as they stand now.
+    pub markets: Vec<TrueMarket>,
+    /// What time it is there.
+    pub now: Timestamp,
+    /// How many things have happened.
+    pub told: u64,
+    source: Source,
+    waiting: VecDeque<TruthEvent>,
+    keep: usize,
+}
+
+impl Truth {
+    /// A seeded market of BTC/USD, ETH/USD and so on, up to six symbols, that begins on 2024-08-08 at 12:00:00 UTC with
+    /// twelve hours of bars behind it: books of about thirty levels a side, trades that take from them, several events a
+    /// second and symbol. The same seed gives the same market.
+    #[must_use]
+    pub fn seeded(seed: u64, symbols: usize) -> Self {
+        let (generator, markets, now) = Generator::begin(seed, symbols);
+        Self::of(markets, now, Source::Generated(Box::new(generator)))
+    }
+
+    /// A market in which exactly `events` happen, in their order.
+    #[must_use]
+    pub fn recorded(markets: Vec<TrueMarket>, events: Vec<TruthEvent>) -> Self {
+        let now = events.first().map_or(Timestamp::EPOCH, |event| event.time);
+        Self::of(markets, now, Source::Recorded(events.into()))
+    }
+
+    fn of(markets: Vec<TrueMarket>, now: Timestamp, source: Source) -> Self {
+        Self {
+            markets,
+            now,
+            told: 0,
+            source,
+            waiting: VecDeque::new(),
+            keep: usize::MAX,
+        }
+    }
+
+    /// Remembers only so many trades and bars of each symbol, for runs without an end.
+    #[must_use]
+    pub fn keeping(mut self, keep: usize) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// The market of a symbol.
+    #[must_use]
+    pub fn market(&self, symbol: &Symbol) -> Option<&TrueMarket> {
+        self.markets
+            .iter()
+            .find(|market| market.instrument.symbol() == symbol)
+    }
+
+    /// The place of a symbol for which `is_it` holds, in [`Truth::markets`].
+    #[must_use]
+    pub fn find(&self, is_it: impl Fn(&Instrument) -> bool) -> Option<usize> {
+        self.markets.iter().position(|market| is_it(&market.instrument))
+    }
+
+    /// Lets the next thing happen; `None` when a recording is over.
+    pub fn advance(&mut self) -> Option<TruthEvent> {
+        if self.waiting.is_empty() {
+            self.draw()?;
+        }
+        let event = self.waiting.pop_front()?;
+        self.now = self.now.max(event.time);
+        self.told += 1;
+        self.markets[event.symbol].apply(&event.what, self.keep);
+        Some(event)
+    }
+
+    /// Puts what happens next into `waiting`, behind the bars that are over by then.
+    fn draw(&mut self) -> Option<()> {
+        let next = match &mut self.source {
+            Source::Generated(generator) => generator.step(&self.markets, self.now),
+            Source::Recorded(events) => vec![events.pop_front()?],
+        };
+        let time = next.first()?.time;
+        for (symbol, market) in self.markets.iter_mut().enumerate() {
+            self.waiting
+                .extend(market.making.advance(time).map(|bar| TruthEvent {
+                    symbol,
+                    time,
+                    what: What::Bar(bar),
+                }));
+        }
+        self.waiting.extend(next);
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use papertape::market::{BookCondition, DepthJoin};
+
+    #[test]
+    fn a_seeded_market_is_consistent_and_the_same_again() {
+        let mut truth = Truth::seeded(7, 2);
+        let mut again = Truth::seeded(7, 2);
+        let mut joins = truth
+            .markets
+            .iter()
+            .map(|market| {
+                let mut join = DepthJoin::default();
+                join.snapshot(market.snapshot(usize::MAX))
+                    .expect("a first snapshot");
+                join
+            })
+            .collect::<Vec<_>>();
+        let mut time = truth.now;
+        for _ in 0..20_000 {
+            let event = truth.advance().expect("it has no end");
+            assert_eq!(Some(&event), again.advance().as_ref());
+            assert!(event.time >= time);
+            time = event.time;
+            if let What::Depth(diff) = &event.what {
+                let update = joins[event.symbol].diff(diff.clone()).expect("no gap");
+                assert!(update.is_some());
+            }
+            let market = &truth.markets[event.symbol];
+            assert_eq!(market.book.condition(), BookCondition::Open);
+        }
+        for market in &truth.markets {
+            assert!(market.bars.iter().zip(market.bars.iter().skip(1)).all(|(a, b)| {
+                a.check().is_ok() && Timeframe::MINUTE.close_of(a.open_time) <= b.open_time
+            }));
+            let ids: Vec<u64> = market.trades.iter().map(|(id, _)| *id).collect();
+            assert!(ids.len() > 100 && ids.windows(2).all(|pair| pair[1] == pair[0] + 1));
+            let quote = market.book.quote(&market.grid).expect("both sides");
+            let shown = market.quote.expect("a quote was told");
+            assert_eq!((quote.bid, quote.ask_size), (shown.bid, shown.ask_size));
+        }
+        assert!(truth.markets.iter().all(|market| market.bars.len() > 725));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut truth = Truth::seeded(1, 1).keeping(10);
+        for _ in 0..5_000 {
+            truth.advance();
+        }
+        assert!(truth.markets[0].trades.len() <= 10 && truth.markets[0].bars.len() <= 720);
+    }
+}
