@@ -4,6 +4,7 @@ mod account;
 mod backtest;
 mod check;
 mod explain;
+mod feed;
 mod live;
 mod order;
 mod outline;
@@ -20,6 +21,11 @@ pub use backtest::{
 };
 pub use check::{FieldErrors, MAX_CAPITAL};
 pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitStory};
+pub use feed::{
+    BreakerState, ConnectionState, DataIncident, FeedClientMessage, FeedEvent, FeedHealth, FeedServerMessage,
+    FeedSubscription, Freshness, IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth,
+    SymbolHealth, TaintedSpan, Ticker,
+};
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
 pub use order::{
     AmendBody, AttachedBody, GroupWord, LegBody, Number, OrderBody, OrderChange, OrderListBody, OrderReport,

@@ -20,7 +20,7 @@
 //! outlier_factor = 10
 //! ```
 //!
-//! Every known venue that needs no key is there without being named; `enabled = false` takes it away. Keys come from
+//! Every known venue with a public address that needs no key is there without being named; `enabled = false` takes it away. Keys come from
 //! `PAPERTAPE_<NAME>_KEY` and `PAPERTAPE_<NAME>_SECRET`, the feed's name in capitals with `_` for `-`.
 
 use crate::venue::{Secret, VenueConfig};
@@ -210,7 +210,8 @@ impl FeedsConfig {
     fn among(venues: &[&str], file: FeedsFile, environment: Environment<'_>) -> Result<Self, ConfigError> {
         file.quality.check()?;
         let mut entries = file.feeds;
-        for venue in venues {
+        // Another Papertape has no public address.
+        for venue in venues.iter().filter(|venue| **venue != "papertape") {
             entries.entry((*venue).to_owned()).or_default();
         }
         let mut secrets = read_secrets(file.secrets_file)?;

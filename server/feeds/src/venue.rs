@@ -7,7 +7,7 @@
 use crate::rest::Rest;
 use futures::future::BoxFuture;
 use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, DepthDiff, DepthSnapshot, Quote, TradeTick};
+use papertape::market::{Bar, DepthDiff, DepthSnapshot, MarketEvent, Quote, TradeTick};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, fmt::Debug, sync::Arc, time::Duration};
@@ -119,6 +119,8 @@ pub struct Traits {
     pub has_trade_backfill: bool,
     /// Whether trade numbers rise by one from trade to trade, so that a missing one shows.
     pub has_consecutive_trades: bool,
+    /// Whether it tells [`Told::Relayed`] and nothing else of a market: it keeps its data right itself, by its own time.
+    pub is_relay: bool,
     /// Whether nothing works without a key.
     pub needs_key: bool,
     /// How often it may be polled for one symbol.
@@ -243,6 +245,17 @@ pub enum Told {
         slot: Option<Slot>,
         /// What was wrong with it.
         why: String,
+    },
+    /// What another Papertape published: joined, checked and in order already. It is published as it is, once, and the time that
+    /// it tells is the market's, which may be years ago and run sixty times as fast: no clock, no staleness by ours is added to
+    /// it. See [`Traits::is_relay`].
+    Relayed {
+        /// Of what.
+        slot: Slot,
+        /// Its number there, which rises; one that is not higher than the last was told before.
+        number: u64,
+        /// What happened; depth in ticks and lots of the instrument that the venue lists.
+        event: MarketEvent,
     },
     /// A subscription is confirmed.
     Subscribed {

@@ -1,0 +1,444 @@
+//! Another Papertape as the venue: its live feed, relayed event by event.
+//!
+//! The stream goes on after the last number that came, so a broken connection loses nothing; what the other Papertape's feed
+//! lacked, it says itself. Needs `rest_url`, the other's address. Options: `feed`, the other's name of the feed, and
+//! `from = "start"` to begin with everything that is on its tape instead of with what comes.
+
+use super::reading::{Answers, Subscriptions};
+use crate::rest::{Ask, Rest};
+use crate::venue::{
+    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Secret, Slot, Told,
+    Traits, Venue, VenueConfig,
+};
+use futures::{FutureExt as _, future::BoxFuture};
+use papertape::api::{FeedClientMessage, FeedServerMessage, FeedSubscription, Page, SystemStatus, Ticker};
+use papertape::exchange::TradingStatus;
+use papertape::market::{Bar, DepthSnapshot, TradeTick};
+use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+const NAME: &str = "papertape";
+const API: &str = "/api/paper-trading";
+/// Lengths of bars that are asked for; the other's venue may have fewer.
+const TIMEFRAMES: [&str; 8] = ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"];
+
+/// The last number that came of each symbol: kept from connection to connection.
+type Reached = Arc<Mutex<BTreeMap<Symbol, u64>>>;
+
+/// Another Papertape.
+#[derive(Debug)]
+pub(crate) struct Papertape {
+    traits: Traits,
+    answers: Answers,
+    rest_url: String,
+    stream_url: String,
+    feed: String,
+    is_whole: bool,
+    reached: Reached,
+}
+
+/// The venue of a configuration.
+pub(crate) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
+    let trimmed = |url: &str| url.trim_end_matches('/').to_owned();
+    let rest_url = config.rest_url.as_deref().map(trimmed).unwrap_or_default();
+    let answers = Answers::new(NAME, &rest_url, &config);
+    if rest_url.is_empty() {
+        return Err(answers.unsupported("public address: set rest_url to that of the other Papertape"));
+    }
+    let stream_url = config
+        .stream_url
+        .as_deref()
+        .map_or_else(|| rest_url.replacen("http", "ws", 1), trimmed);
+    let is_whole = answers.option(&config, "from", &["now", "start"])? == "start";
+    Ok(Arc::new(Papertape {
+        traits: Traits {
+            limits: vec![Limit {
+                weight: 600,
+                every: Duration::from_secs(60),
+                is_aligned: false,
+            }],
+            used_weight_header: None,
+            stream: Channels {
+                trades: true,
+                quotes: true,
+                depth: true,
+                bars: true,
+            },
+            polled: Channels::default(),
+            book: BookStart::None,
+            timeframes: TIMEFRAMES.iter().filter_map(|text| text.parse().ok()).collect(),
+            has_trade_backfill: false,
+            has_consecutive_trades: false,
+            is_relay: true,
+            needs_key: false,
+            poll_every: Duration::from_secs(5),
+            stale_after: Duration::from_secs(60),
+            delay: Duration::ZERO,
+        },
+        feed: config
+            .options
+            .get("feed")
+            .cloned()
+            .unwrap_or_else(|| "binance".to_owned()),
+        answers,
+        rest_url,
+        stream_url,
+        is_whole,
+        reached: Reached::default(),
+    }))
+}
+
+impl Papertape {
+    fn ask(&self, what: &str) -> Ask {
+        Ask::get(format!("{API}/feeds/{}/{what}", self.feed))
+    }
+}
+
+impl Venue for Papertape {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn rest_url(&self) -> String {
+        self.rest_url.clone()
+    }
+
+    fn codec(&self) -> Result<Option<Box<dyn Codec>>, FeedError> {
+        Ok(Some(Box::new(Relay {
+            address: format!("{}{API}/feeds/{}/stream", self.stream_url, self.feed),
+            is_whole: self.is_whole,
+            reached: Arc::clone(&self.reached),
+            subscriptions: Subscriptions::default(),
+            pings: 0,
+        })))
+    }
+
+    fn listings<'a>(
+        &'a self,
+        rest: &'a Rest,
+        only: Option<&'a Symbol>,
+    ) -> BoxFuture<'a, Result<Vec<Listing>, FeedError>> {
+        async move {
+            let ask = match only {
+                Some(symbol) => self.ask("instruments").with("symbol", symbol),
+                None => self.ask("instruments"),
+            };
+            let answer = rest.raw(ask).await?;
+            let words = String::from_utf8_lossy(&answer.body).into_owned();
+            match (answer.status, only) {
+                (200, _) => {}
+                (422, Some(symbol)) if words.contains("unknown_symbol") => {
+                    return Err(self.answers.unknown(symbol));
+                }
+                _ => return Err(self.answers.refusal(&answer, Some(&words))),
+            }
+            let page: Page<Instrument> = self.answers.json(&answer.body)?;
+            Ok(page
+                .items
+                .into_iter()
+                .map(|instrument| Listing {
+                    venue_symbol: instrument.symbol().as_str().into(),
+                    instrument,
+                    status: TradingStatus::Trading,
+                })
+                .collect())
+        }
+        .boxed()
+    }
+
+    fn bars<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        timeframe: Timeframe,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+        async move {
+            self.answers.timeframe(timeframe, &self.traits.timeframes)?;
+            let ask = self.ask("bars").with("symbol", &listing.venue_symbol);
+            let ask = ask.with("timeframe", timeframe).with("from", from).with("to", to);
+            let page: Page<Bar> = rest.json(ask).await?;
+            Ok(super::reading::closed_within(page.items, timeframe, from, to))
+        }
+        .boxed()
+    }
+
+    /// Without its stream nothing is told: what is polled would have no number.
+    fn poll<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
+        async move {
+            let path = format!(
+                "{API}/markets/{}/ticker",
+                listing.venue_symbol.replace('/', "%2F")
+            );
+            let _: Ticker = rest.json(Ask::get(path).with("feed", &self.feed)).await?;
+            Ok(Vec::new())
+        }
+        .boxed()
+    }
+
+    fn book<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
+        async move { Err(self.answers.unsupported("book by request")) }.boxed()
+    }
+
+    fn trades_from<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+        _from_id: u64,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        async move { Err(self.answers.unsupported("trades by number")) }.boxed()
+    }
+
+    fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        async move {
+            let status: SystemStatus = rest.json(Ask::get(format!("{API}/status"))).await?;
+            Ok(Some(status.time))
+        }
+        .boxed()
+    }
+}
+
+/// The protocol of one connection.
+#[derive(Debug)]
+struct Relay {
+    address: String,
+    is_whole: bool,
+    reached: Reached,
+    subscriptions: Subscriptions<Symbol>,
+    pings: u64,
+}
+
+impl Relay {
+    fn say(message: &FeedClientMessage) -> Vec<Frame> {
+        // Plain data: it is JSON.
+        serde_json::to_string(message).map_or_else(|_| Vec::new(), |text| vec![Frame::Text(text)])
+    }
+
+    fn reached(&self) -> std::sync::MutexGuard<'_, BTreeMap<Symbol, u64>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Codec for Relay {
+    fn address(&self) -> (String, Vec<(String, Secret)>) {
+        (self.address.clone(), Vec::new())
+    }
+
+    fn keep_alive(&self) -> KeepAlive {
+        KeepAlive {
+            send: None,
+            ping_every: Duration::from_secs(15),
+            dead_after: Duration::from_secs(45),
+            lifetime: None,
+        }
+    }
+
+    fn opened(&mut self) -> Vec<Frame> {
+        self.pings += 1;
+        Self::say(&FeedClientMessage::Ping(self.pings))
+    }
+
+    fn subscribe(&mut self, slot: Slot, listing: &Listing, channels: Channels) -> Vec<Frame> {
+        let symbol = listing.instrument.symbol().clone();
+        self.subscriptions
+            .insert(slot, &listing.venue_symbol, channels, symbol.clone());
+        let known = self.reached().get(&symbol).copied();
+        let after = known.or(self.is_whole.then_some(0));
+        Self::say(&FeedClientMessage::Subscribe(FeedSubscription { symbol, after }))
+    }
+
+    fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
+        let Some(gone) = self.subscriptions.remove(slot) else {
+            return Vec::new();
+        };
+        Self::say(&FeedClientMessage::Unsubscribe { symbol: gone.state })
+    }
+
+    fn resync(&mut self, _slot: Slot) -> Vec<Frame> {
+        Vec::new()
+    }
+
+    fn read(
+        &mut self,
+        frame: &[u8],
+        _received: Timestamp,
+        told: &mut Vec<Told>,
+        _replies: &mut Vec<Frame>,
+    ) -> Result<(), DecodeError> {
+        let message: FeedServerMessage =
+            serde_json::from_slice(frame).map_err(|error| DecodeError::new(error, frame))?;
+        match message {
+            FeedServerMessage::Event(event) => {
+                let Some((slot, _)) = self.subscriptions.find(event.symbol.as_str()) else {
+                    return Ok(());
+                };
+                let mut reached = self.reached();
+                let last = reached.entry(event.symbol).or_default();
+                if event.number <= *last {
+                    return Ok(());
+                }
+                *last = event.number;
+                told.push(Told::Relayed {
+                    slot,
+                    number: event.number,
+                    event: event.event,
+                });
+            }
+            FeedServerMessage::Subscribed { symbol, after } => {
+                let Some((slot, subscription)) = self.subscriptions.find(symbol.as_str()) else {
+                    return Ok(());
+                };
+                subscription.is_confirmed = true;
+                told.push(Told::Subscribed { slot });
+                // Its tape no longer reaches back to where we were.
+                let known = self.reached().get(&symbol).copied();
+                if let Some(known) = known.filter(|known| *known < after) {
+                    told.push(Told::Lost {
+                        slot: Some(slot),
+                        why: format!(
+                            "event {} comes next, and its tape begins after {after}",
+                            known + 1
+                        ),
+                    });
+                }
+            }
+            FeedServerMessage::Refused { symbol, problem } => {
+                let slot = self.subscriptions.find(symbol.as_str()).map(|(slot, _)| slot);
+                told.push(Told::Refused {
+                    slot,
+                    error: FeedError::Refused {
+                        venue: NAME.to_owned(),
+                        detail: problem.detail,
+                    },
+                });
+            }
+            FeedServerMessage::Error(problem) => return Err(DecodeError::new(problem.detail, frame)),
+            FeedServerMessage::Pong(_) => told.push(Told::Heartbeat),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use papertape::market::MarketEvent;
+
+    fn venue(options: &[(&str, &str)]) -> Result<Arc<dyn Venue>, FeedError> {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        open(VenueConfig {
+            rest_url: Some("http://127.0.0.1:3000/".to_owned()),
+            options: options.iter().map(pair).collect(),
+            ..VenueConfig::default()
+        })
+    }
+
+    fn listing() -> Listing {
+        let instrument = papertape::testkit::instrument();
+        Listing {
+            venue_symbol: instrument.symbol().as_str().into(),
+            instrument,
+            status: TradingStatus::Trading,
+        }
+    }
+
+    fn text(frames: &[Frame]) -> Vec<&str> {
+        let each = frames.iter().map(|frame| std::str::from_utf8(frame.bytes()));
+        each.map(|text| text.expect("text")).collect()
+    }
+
+    fn read(codec: &mut Box<dyn Codec>, frame: &str) -> Result<Vec<Told>, DecodeError> {
+        let mut told = Vec::new();
+        codec
+            .read(frame.as_bytes(), Timestamp::EPOCH, &mut told, &mut Vec::new())
+            .map(|()| told)
+    }
+
+    fn event(number: u64) -> String {
+        format!(
+            r#"{{"event":{{"symbol":"BTC/USDT","number":{number},"received":"2026-01-02T03:04:05Z","event":{{"clock":"2024-08-08T00:00:00Z"}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn it_needs_an_address_and_says_so() {
+        let error = open(VenueConfig::default()).expect_err("nobody knows where");
+        assert!(error.to_string().contains("rest_url"), "{error}");
+        let error = venue(&[("from", "yesterday")]).expect_err("no such beginning");
+        assert!(error.to_string().contains("now, start"), "{error}");
+    }
+
+    #[test]
+    fn it_goes_on_after_the_last_number_that_came_whatever_connection_that_was_on() {
+        let venue = venue(&[("feed", "rerun"), ("from", "start")]).expect("a venue");
+        let mut codec = venue.codec().expect("no key").expect("a stream");
+        let (address, _) = codec.address();
+        assert_eq!(
+            address,
+            "ws://127.0.0.1:3000/api/paper-trading/feeds/rerun/stream"
+        );
+        let asked = codec.subscribe(Slot(3), &listing(), Channels::TICKS);
+        assert_eq!(text(&asked), [r#"{"subscribe":{"symbol":"BTC/USDT","after":0}}"#]);
+        let relayed = |number| Told::Relayed {
+            slot: Slot(3),
+            number,
+            event: MarketEvent::Clock(Timestamp::parse("2024-08-08T00:00:00Z").expect("a time")),
+        };
+        assert_eq!(read(&mut codec, &event(7)), Ok(vec![relayed(7)]));
+        assert_eq!(read(&mut codec, &event(7)), Ok(Vec::new()), "told before");
+        assert_eq!(read(&mut codec, &event(9)), Ok(vec![relayed(9)]));
+        // The next connection.
+        let mut codec = venue.codec().expect("no key").expect("a stream");
+        let asked = codec.subscribe(Slot(0), &listing(), Channels::TICKS);
+        assert_eq!(text(&asked), [r#"{"subscribe":{"symbol":"BTC/USDT","after":9}}"#]);
+        let answer = r#"{"subscribed":{"symbol":"BTC/USDT","after":9}}"#;
+        assert_eq!(
+            read(&mut codec, answer),
+            Ok(vec![Told::Subscribed { slot: Slot(0) }])
+        );
+        let answer = r#"{"subscribed":{"symbol":"BTC/USDT","after":20}}"#;
+        let told = read(&mut codec, answer).expect("it makes sense");
+        assert!(
+            matches!(
+                &told[..],
+                [
+                    Told::Subscribed { .. },
+                    Told::Lost {
+                        slot: Some(Slot(0)),
+                        ..
+                    }
+                ]
+            ),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_papertape_is_kept_off() {
+        let venue = venue(&[]).expect("a venue");
+        let mut codec = venue.codec().expect("no key").expect("a stream");
+        for frame in ["", "<html>", "{}", r#"{"event":{}}"#, r#"{"pong":-1}"#] {
+            assert!(read(&mut codec, frame).is_err(), "{frame}");
+        }
+        assert_eq!(
+            read(&mut codec, &event(1)),
+            Ok(Vec::new()),
+            "nobody asked for the symbol"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! How live feeds are, and what was not as it should be.
+
+use super::{FeedKind, ProblemDetails};
+use crate::market::{MarketEvent, Quote, TradeTick};
+use crate::model::{Symbol, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A feed with everything that it listens to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeedHealth {
+    /// Its name in requests.
+    pub name: String,
+    /// What kind it is.
+    pub kind: FeedKind,
+    /// For people.
+    pub label: String,
+    /// Where its data comes from, the preferred first.
+    pub sources: Vec<SourceHealth>,
+    /// What it listens to.
+    pub symbols: Vec<SymbolHealth>,
+}
+
+/// Whether a source is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// It is: all is well.
+    #[default]
+    Closed,
+    /// It is not, until some time has passed.
+    Open,
+    /// It is tried.
+    HalfOpen,
+}
+
+/// How we hear a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionState {
+    /// Nobody listens, so nothing is open.
+    #[default]
+    Idle,
+    /// A connection is being made.
+    Connecting,
+    /// By a socket.
+    Connected,
+    /// By asking again and again.
+    Polling,
+    /// Not: it waits before it tries again.
+    Waiting,
+}
+
+/// One source of market data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceHealth {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The venue: `binance`.
+    pub venue: String,
+    /// How we hear it.
+    pub connection: ConnectionState,
+    /// Whether it is asked.
+    pub breaker: BreakerState,
+    /// Symbols that it tells of.
+    pub subscriptions: u64,
+    /// Messages so far.
+    pub messages: u64,
+    /// Messages that are known to be missing.
+    pub lost: u64,
+    /// Messages that came too late to matter.
+    pub late: u64,
+    /// Messages that came twice.
+    pub duplicates: u64,
+    /// Prices and sizes that could not be, and frames that made no sense.
+    pub quarantined: u64,
+    /// Connections made again.
+    pub reconnects: u64,
+    /// When it last said something.
+    pub last_message: Option<Timestamp>,
+    /// The venue's clock less ours, in milliseconds, where it can be told.
+    pub clock_skew_ms: Option<f64>,
+    /// The share of its request budget that is used, 0 to 1.
+    pub budget_used: Option<f64>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+}
+
+/// How a symbol's data is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Freshness {
+    /// Nothing has come yet.
+    #[default]
+    Waiting,
+    /// It is up to date.
+    Fresh,
+    /// It is stale, lacks data, or its sources differ: nothing fills.
+    Gap,
+    /// The venue has halted it.
+    Halted,
+}
+
+/// One symbol that a feed listens to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SymbolHealth {
+    /// Which.
+    pub symbol: Symbol,
+    /// The source that is heard now.
+    pub source: String,
+    /// How its data is.
+    pub freshness: Freshness,
+    /// Why nothing fills, when nothing does.
+    pub why: Option<String>,
+    /// The number of its last record on the tape.
+    pub number: u64,
+    /// When that came in.
+    pub last_event: Option<Timestamp>,
+    /// The robust reference price over its sources, where there are several.
+    pub reference_price: Option<f64>,
+}
+
+/// One entry of the data-quality record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataIncident {
+    /// What kind: `gap`, `stale`, `failover`, `backfill`, `correction`, `quarantine`, `divergence`.
+    pub kind: String,
+    /// On which feed.
+    pub feed: String,
+    /// Of which symbol.
+    pub symbol: Symbol,
+    /// Which source it was.
+    pub source: String,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; `None` while it lasts.
+    pub to: Option<Timestamp>,
+    /// How many: messages lost, trades backfilled, frames kept off.
+    pub count: u64,
+    /// In a sentence.
+    pub detail: String,
+}
+
+/// What a session's data was like.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionDataQuality {
+    /// Everything that was not as it should be while the session listened, oldest first.
+    pub incidents: Vec<DataIncident>,
+    /// The spans that its statistics are tainted in, apart from each other and in order; the last may be open.
+    pub tainted: Vec<TaintedSpan>,
+    /// Seconds in them, up to the session's last input.
+    pub tainted_seconds: f64,
+}
+
+/// A span of market time whose data is not to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaintedSpan {
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; `None` while it lasts.
+    pub to: Option<Timestamp>,
+}
+
+/// What was last told of a symbol.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ticker {
+    /// Of what.
+    pub symbol: Symbol,
+    /// On which feed.
+    pub feed: String,
+    /// The source that told it.
+    pub source: String,
+    /// How its data is.
+    pub freshness: Freshness,
+    /// The best bid and ask.
+    pub quote: Option<Quote>,
+    /// The last trade.
+    pub last_trade: Option<TradeTick>,
+    /// When something last came in, by this server's clock.
+    pub received: Option<Timestamp>,
+    /// An estimate of the price between updates. Nothing ever fills on it.
+    pub indicative: Option<IndicativePrice>,
+}
+
+/// An estimate of a price. Nothing ever fills on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IndicativePrice {
+    /// The price, in quote currency.
+    pub price: f64,
+    /// As of when.
+    pub time: Timestamp,
+    /// Always, so that nobody takes it for a price.
+    pub is_estimate: bool,
+    /// The sources that it comes from.
+    pub sources: Vec<String>,
+}
+
+/// The book as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderBookView {
+    /// Of what.
+    pub symbol: Symbol,
+    /// On which feed.
+    pub feed: String,
+    /// How its data is.
+    pub freshness: Freshness,
+    /// Prices in quote currency with sizes in units of the instrument, the highest first.
+    pub bids: Vec<(f64, f64)>,
+    /// Likewise, the lowest first.
+    pub asks: Vec<(f64, f64)>,
+    /// When something last came in, by this server's clock.
+    pub received: Option<Timestamp>,
+}
+
+/// What a listener of a feed's stream says: `{"subscribe": {"symbol": "BTC/USDT", "after": 0}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FeedClientMessage {
+    /// Tell of a symbol.
+    Subscribe(FeedSubscription),
+    /// Tell of it no more.
+    Unsubscribe {
+        /// Which.
+        symbol: Symbol,
+    },
+    /// Are you there?
+    Ping(u64),
+}
+
+/// A symbol to tell of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedSubscription {
+    /// Which.
+    pub symbol: Symbol,
+    /// Events after this number; from now on when absent.
+    #[serde(default)]
+    pub after: Option<u64>,
+}
+
+/// What a feed's stream says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedServerMessage {
+    /// A symbol is told of from now on.
+    Subscribed {
+        /// Which.
+        symbol: Symbol,
+        /// Its first event has a higher number than this.
+        after: u64,
+    },
+    /// Something happened.
+    Event(FeedEvent),
+    /// A symbol cannot be told of.
+    Refused {
+        /// Which.
+        symbol: Symbol,
+        /// Why.
+        problem: ProblemDetails,
+    },
+    /// A message could not be followed.
+    Error(ProblemDetails),
+    /// I am.
+    Pong(u64),
+}
+
+/// One event of a feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeedEvent {
+    /// Of what.
+    pub symbol: Symbol,
+    /// Its number on the feed's tape; numbers rise, and may skip.
+    pub number: u64,
+    /// When it came in.
+    pub received: Timestamp,
+    /// What happened; depth in ticks and lots of the feed's instrument.
+    pub event: MarketEvent,
+}
