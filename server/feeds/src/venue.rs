@@ -501,7 +501,8 @@ pub trait Venue: Debug + Send + Sync + 'static {
         listing: &'a Listing,
     ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>>;
 
-    /// The whole book, of venues with [`BookStart::Rest`].
+    /// The whole book, of venues with [`BookStart::Rest`]. Its time is [`Timestamp::EPOCH`] where the venue does not tell it, as
+    /// are those of quotes of [`Venue::poll`] that are not timed.
     fn book<'a>(
         &'a self,
         rest: &'a Rest,
@@ -539,6 +540,19 @@ pub trait Codec: Debug + Send {
 
     /// Subscribes a symbol under a slot.
     fn subscribe(&mut self, slot: Slot, listing: &Listing, channels: Channels) -> Vec<Frame>;
+
+    /// Subscribes many at once, in as few frames as the protocol allows.
+    fn subscribe_all(&mut self, wanted: &[(Slot, &Listing, Channels)]) -> Vec<Frame> {
+        wanted
+            .iter()
+            .flat_map(|(slot, listing, channels)| self.subscribe(*slot, listing, *channels))
+            .collect()
+    }
+
+    /// How long to wait at least between two frames of ours: venues cut off who sends more.
+    fn pace(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Forgets a slot.
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame>;

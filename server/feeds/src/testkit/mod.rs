@@ -20,3 +20,11 @@ pub use faults::{Fault, Faults, Injected};
 pub use server::Server;
 pub use stage::{Act, Conversation, Mock, Reply, Request, SocketId, Spoil, Stage};
 pub use truth::{TrueMarket, Truth, TruthEvent, What};
+
+/// A file of real market data, where `shared/data` lies beside the project or above; such data is not part of it.
+#[must_use]
+pub fn sample(name: &str) -> Option<String> {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .find_map(|above| std::fs::read_to_string(above.join("shared/data").join(name)).ok())
+}

@@ -1,5 +1,6 @@
 //! One module a venue, and by which name each is found.
 
+mod binance;
 mod papertape;
 // Its first users are the venues that come next.
 #[allow(dead_code)]
@@ -12,7 +13,11 @@ use std::sync::Arc;
 type Open = fn(VenueConfig) -> Result<Arc<dyn Venue>, FeedError>;
 
 /// Every venue by the name that configurations use.
-const VENUES: &[(&str, Open)] = &[("papertape", papertape::open)];
+const VENUES: &[(&str, Open)] = &[
+    ("binance", binance::open),
+    ("binance_us", binance::open_us),
+    ("papertape", papertape::open),
+];
 
 /// The names of the venues.
 pub fn names() -> impl Iterator<Item = &'static str> {

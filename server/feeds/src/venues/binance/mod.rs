@@ -1,0 +1,434 @@
+//! Binance and Binance US, spot: <https://developers.binance.com/docs/binance-spot-api-docs>.
+//!
+//! One protocol with two configurations. The combined stream carries trades with consecutive numbers, the best bid and ask
+//! without a time, changes of the book every 100 ms to be joined with a snapshot from REST, and bars of a minute.
+//! Option `hosts` (Binance only): `trading`, or `data`, which has market data only and serves more countries.
+
+mod codec;
+mod frame;
+mod listing;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    rest::{Answer, Ask, Rest},
+    venue::{
+        BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, Secret, Slot, Told, Traits, Venue,
+        VenueConfig,
+    },
+    venues::reading::{self, Answers},
+};
+use codec::BinanceCodec;
+use frame::{BookTicker, Depth, Number, PastTrade, Refusal, Row, ServerTime};
+use futures::future::BoxFuture;
+use listing::ExchangeInfo;
+use papertape::{
+    market::{Bar, DepthKind, DepthSnapshot, DepthUpdate, Grid, TradeTick},
+    model::{Symbol, Timeframe, Timestamp},
+};
+use serde::de::DeserializeOwned;
+use std::{sync::Arc, time::Duration};
+
+/// Bars, trades and levels of a side that one request gives at most.
+const PAGE: usize = 1_000;
+
+/// What differs between the two.
+#[derive(Debug)]
+struct House {
+    name: &'static str,
+    rest_url: &'static str,
+    stream_url: &'static str,
+    intervals: &'static [&'static str],
+    weight_a_minute: u32,
+    weights: Weights,
+    /// Whether past trades are for those with a key.
+    needs_key_for_past: bool,
+    keep_alive: KeepAlive,
+}
+
+/// What requests cost.
+#[derive(Debug)]
+struct Weights {
+    exchange_info: u32,
+    klines: u32,
+    depth: u32,
+    trades: u32,
+    past_trades: u32,
+    book_ticker: u32,
+}
+
+/// Of three days there are none here: theirs do not begin where ours do.
+const INTERVALS: [&str; 14] = [
+    "1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "1w",
+];
+
+const BINANCE: House = House {
+    name: "binance",
+    rest_url: "https://api.binance.com",
+    stream_url: "wss://stream.binance.com:9443",
+    intervals: &INTERVALS,
+    weight_a_minute: 6_000,
+    weights: Weights {
+        exchange_info: 20,
+        klines: 2,
+        depth: 50,
+        trades: 25,
+        past_trades: 25,
+        book_ticker: 2,
+    },
+    needs_key_for_past: false,
+    keep_alive: KeepAlive {
+        send: None,
+        ping_every: Duration::from_secs(20),
+        // It pings every 20 s itself.
+        dead_after: Duration::from_secs(60),
+        lifetime: Some(LIFETIME),
+    },
+};
+
+const BINANCE_US: House = House {
+    name: "binance_us",
+    rest_url: "https://api.binance.us",
+    stream_url: "wss://stream.binance.us:9443",
+    intervals: INTERVALS.split_at(1).1,
+    weight_a_minute: 1_200,
+    weights: Weights {
+        exchange_info: 10,
+        klines: 1,
+        depth: 10,
+        trades: 1,
+        past_trades: 5,
+        book_ticker: 1,
+    },
+    needs_key_for_past: true,
+    keep_alive: KeepAlive {
+        send: None,
+        ping_every: Duration::from_secs(30),
+        dead_after: Duration::from_secs(90),
+        lifetime: Some(LIFETIME),
+    },
+};
+
+/// Connections are closed after 24 hours; ours go ten minutes before.
+const LIFETIME: Duration = Duration::from_secs(24 * 3_600 - 600);
+
+/// Opens Binance.
+///
+/// # Errors
+/// [`FeedError::Unsupported`] for an option that it does not have.
+pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
+    let answers = Answers::new(BINANCE.name, BINANCE.rest_url, &config);
+    let house = match answers.option(&config, "hosts", &["trading", "data"])? {
+        "data" => House {
+            rest_url: "https://data-api.binance.vision",
+            stream_url: "wss://data-stream.binance.vision",
+            ..BINANCE
+        },
+        _ => BINANCE,
+    };
+    Ok(Arc::new(Binance::new(house, config)))
+}
+
+/// Opens Binance US.
+///
+/// # Errors
+/// None.
+pub(super) fn open_us(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
+    Ok(Arc::new(Binance::new(BINANCE_US, config)))
+}
+
+/// One of the two.
+#[derive(Debug)]
+struct Binance {
+    house: House,
+    traits: Traits,
+    rest_url: String,
+    stream_url: String,
+    key: Option<Secret>,
+    answers: Answers,
+}
+
+impl Binance {
+    fn new(house: House, config: VenueConfig) -> Self {
+        let url = |set: &Option<String>, usual: &str| {
+            set.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned()
+        };
+        let rest_url = url(&config.rest_url, house.rest_url);
+        let all = Channels {
+            trades: true,
+            quotes: true,
+            depth: true,
+            bars: true,
+        };
+        let traits = Traits {
+            limits: vec![Limit {
+                weight: house.weight_a_minute,
+                every: Duration::from_secs(60),
+                is_aligned: true,
+            }],
+            used_weight_header: Some("x-mbx-used-weight-1m"),
+            stream: all,
+            polled: Channels::TICKS,
+            book: BookStart::Rest,
+            timeframes: house
+                .intervals
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .collect(),
+            has_trade_backfill: !house.needs_key_for_past || config.key.is_some(),
+            has_consecutive_trades: true,
+            needs_key: false,
+            poll_every: Duration::from_secs(2),
+            stale_after: Duration::from_secs(30),
+            delay: Duration::ZERO,
+        };
+        Self {
+            stream_url: url(&config.stream_url, house.stream_url),
+            answers: Answers::new(house.name, &rest_url, &config),
+            rest_url,
+            key: config.key,
+            house,
+            traits,
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        rest: &Rest,
+        ask: Ask,
+        listing: Option<&Listing>,
+    ) -> Result<T, FeedError> {
+        let answer = rest.raw(ask).await?;
+        if answer.status == 200 {
+            return self.answers.json(&answer.body);
+        }
+        Err(self.refusal(&answer, listing.map(|listing| listing.instrument.symbol())))
+    }
+
+    /// What an error's code means.
+    fn refusal(&self, answer: &Answer, symbol: Option<&Symbol>) -> FeedError {
+        let venue = || self.house.name.to_owned();
+        let Ok(Refusal { code, msg }) = serde_json::from_slice::<Refusal<'_>>(&answer.body) else {
+            return match self.answers.json::<serde_json::Value>(&answer.body) {
+                Err(error) if answer.status < 500 => error,
+                _ => self.answers.refusal(answer, None),
+            };
+        };
+        match code {
+            -1121 => self
+                .answers
+                .unknown(symbol.map_or_else(|| "the symbol".to_owned(), ToString::to_string)),
+            -1003 | -1015 => FeedError::RateLimited {
+                venue: venue(),
+                retry_after: Duration::from_secs(60),
+                is_ban: answer.status == 418,
+            },
+            -1002 | -2014 | -2015 => self.answers.unauthorized(&msg),
+            -1000 | -1001 | -1006 | -1007 | -1008 => FeedError::Trouble {
+                venue: venue(),
+                status: answer.status,
+            },
+            _ => self.answers.refused(&format!("{msg} ({code})")),
+        }
+    }
+
+    fn request(&self, path: &str, listing: &Listing) -> Ask {
+        Ask::get(format!("/api/v3/{path}")).with("symbol", &listing.venue_symbol)
+    }
+
+    /// Something that the venue said and that cannot be so.
+    fn nonsense(&self, problem: String) -> FeedError {
+        FeedError::NotTheVenue {
+            venue: self.house.name.to_owned(),
+            host: self.rest_url.clone(),
+            detail: problem,
+        }
+    }
+
+    fn past(&self, trade: &PastTrade) -> Result<(u64, TradeTick), FeedError> {
+        let taker = codec::taker(trade.is_buyer_maker);
+        reading::trade(
+            Timestamp::from_millis(trade.time),
+            trade.price.0,
+            trade.qty.0,
+            taker,
+        )
+        .map(|tick| (trade.id, tick))
+        .map_err(|problem| self.nonsense(problem))
+    }
+
+    async fn polled(&self, rest: &Rest, listing: &Listing) -> Result<Vec<Told>, FeedError> {
+        let weights = &self.house.weights;
+        let ask = self
+            .request("ticker/bookTicker", listing)
+            .weighing(weights.book_ticker);
+        let best: BookTicker = self.ask(rest, ask, Some(listing)).await?;
+        let ask = self
+            .request("trades", listing)
+            .with("limit", PAGE)
+            .weighing(weights.trades);
+        let trades: Vec<PastTrade> = self.ask(rest, ask, Some(listing)).await?;
+        let slot = Slot(0);
+        let mut told = Vec::with_capacity(trades.len() + 1);
+        for trade in &trades {
+            let (id, trade) = self.past(trade)?;
+            told.push(Told::Trade {
+                slot,
+                id: Some(id),
+                trade,
+            });
+        }
+        let (bid, ask) = (
+            (best.bid_price.0, best.bid_qty.0),
+            (best.ask_price.0, best.ask_qty.0),
+        );
+        // A side that is empty is told as 0: then there is no quote.
+        if bid.0 != 0.0 && ask.0 != 0.0 {
+            told.push(Told::Quote {
+                slot,
+                id: None,
+                is_timed: false,
+                quote: reading::quote(Timestamp::EPOCH, bid, ask)
+                    .map_err(|problem| self.nonsense(problem))?,
+            });
+        }
+        Ok(told)
+    }
+}
+
+impl Venue for Binance {
+    fn name(&self) -> &'static str {
+        self.house.name
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn rest_url(&self) -> String {
+        self.rest_url.clone()
+    }
+
+    fn codec(&self) -> Result<Option<Box<dyn Codec>>, FeedError> {
+        let codec = BinanceCodec::new(self.house.name, &self.stream_url, self.house.keep_alive.clone());
+        Ok(Some(Box::new(codec)))
+    }
+
+    fn listings<'a>(
+        &'a self,
+        rest: &'a Rest,
+        only: Option<&'a Symbol>,
+    ) -> BoxFuture<'a, Result<Vec<Listing>, FeedError>> {
+        Box::pin(async move {
+            let ask = Ask::get("/api/v3/exchangeInfo").weighing(self.house.weights.exchange_info);
+            let Some(symbol) = only else {
+                return Ok(self.ask::<ExchangeInfo>(rest, ask, None).await?.listings());
+            };
+            let ask = ask.with("symbol", symbol.as_str().replace('/', ""));
+            let answer = rest.raw(ask).await?;
+            if answer.status != 200 {
+                return Err(self.refusal(&answer, Some(symbol)));
+            }
+            let info: ExchangeInfo = self.answers.json(&answer.body)?;
+            info.into_only(&self.answers, symbol.as_str())
+        })
+    }
+
+    fn bars<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        timeframe: Timeframe,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+        Box::pin(async move {
+            self.answers.timeframe(timeframe, &self.traits.timeframes)?;
+            let ask = self
+                .request("klines", listing)
+                .with("interval", timeframe)
+                // The first whole millisecond that is not before.
+                .with("startTime", -Timestamp::from_nanos(-from.nanos()).millis())
+                .with("endTime", to.millis() - 1)
+                .with("limit", PAGE)
+                .weighing(self.house.weights.klines);
+            let rows: Vec<Row> = self.ask(rest, ask, Some(listing)).await?;
+            let bars: Result<Vec<Bar>, String> = rows.into_iter().map(|Row(bar)| reading::bar(bar)).collect();
+            let bars = bars.map_err(|problem| self.nonsense(problem))?;
+            Ok(reading::closed_within(bars, timeframe, from, to))
+        })
+    }
+
+    fn poll<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
+        Box::pin(self.polled(rest, listing))
+    }
+
+    fn book<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
+        Box::pin(async move {
+            let ask = self
+                .request("depth", listing)
+                .with("limit", PAGE)
+                .weighing(self.house.weights.depth);
+            let depth: Depth = self.ask(rest, ask, Some(listing)).await?;
+            let grid = Grid::of(&listing.instrument);
+            let side = |levels: &[(Number, Number)]| {
+                let levels: Vec<(f64, f64)> = levels.iter().map(|(price, size)| (price.0, size.0)).collect();
+                codec::levels(&levels, &grid).map_err(|problem| self.nonsense(problem))
+            };
+            Ok(DepthSnapshot {
+                last_id: depth.last_update_id,
+                update: DepthUpdate {
+                    time: Timestamp::EPOCH,
+                    kind: DepthKind::Snapshot,
+                    bids: side(&depth.bids)?,
+                    asks: side(&depth.asks)?,
+                },
+            })
+        })
+    }
+
+    fn trades_from<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        from_id: u64,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        Box::pin(async move {
+            let mut ask = self
+                .request("historicalTrades", listing)
+                .with("fromId", from_id)
+                .with("limit", PAGE)
+                .weighing(self.house.weights.past_trades);
+            match &self.key {
+                Some(key) => ask = ask.header("x-mbx-apikey", key.clone()),
+                None if self.house.needs_key_for_past => {
+                    return Err(self.answers.missing_key("PAPERTAPE_BINANCE_US_KEY"));
+                }
+                None => {}
+            }
+            let trades: Vec<PastTrade> = self.ask(rest, ask, Some(listing)).await?;
+            let mut past: Vec<(u64, TradeTick)> = trades
+                .iter()
+                .filter(|trade| trade.id >= from_id)
+                .map(|trade| self.past(trade))
+                .collect::<Result<_, _>>()?;
+            past.sort_by_key(|(id, _)| *id);
+            Ok(past)
+        })
+    }
+
+    fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async move {
+            let time: ServerTime = self.ask(rest, Ask::get("/api/v3/time"), None).await?;
+            Ok(Some(Timestamp::from_millis(time.server_time)))
+        })
+    }
+}
