@@ -181,6 +181,7 @@ impl Binance {
             poll_every: Duration::from_secs(2),
             stale_after: Duration::from_secs(30),
             delay: Duration::ZERO,
+            is_relay: false,
         };
         Self {
             stream_url: url(&config.stream_url, house.stream_url),
