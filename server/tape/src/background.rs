@@ -1,0 +1,152 @@
+//! The threads that wait for the disk.
+
+use crate::channel::Shared;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+/// Two kinds of work: to write and make durable what was appended, which others wait for, and to seal segments, which takes
+/// seconds and nobody waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Background {
+    commits: Queue<BinaryHeap<Due>>,
+    seals: Queue<VecDeque<Arc<Shared>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue<T> {
+    work: Mutex<(T, bool)>,
+    changed: Condvar,
+}
+
+impl<T> Queue<T> {
+    fn lock(&self) -> MutexGuard<'_, (T, bool)> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        self.lock().1 = true;
+        self.changed.notify_all();
+    }
+}
+
+/// A channel with something to write, and from when on.
+#[derive(Debug)]
+struct Due(Instant, Arc<Shared>);
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // The heap gives the greatest first.
+        other.0.cmp(&self.0)
+    }
+}
+
+impl Background {
+    /// Starts so many threads that write, and one that seals.
+    pub(crate) fn start(writers: usize) -> std::io::Result<Arc<Self>> {
+        let background = Arc::new(Self::default());
+        let mut threads = Vec::with_capacity(writers + 1);
+        for number in 0..writers {
+            let own = Arc::clone(&background);
+            let name = format!("tape-write-{number}");
+            threads.push(thread::Builder::new().name(name).spawn(move || own.write())?);
+        }
+        let own = Arc::clone(&background);
+        threads.push(
+            thread::Builder::new()
+                .name("tape-seal".to_owned())
+                .spawn(move || own.seal_all())?,
+        );
+        *background.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
+        Ok(background)
+    }
+
+    /// Has a channel's appended records written, not before `due`.
+    pub(crate) fn commit(&self, due: Instant, channel: &Arc<Shared>) {
+        self.commits.lock().0.push(Due(due, Arc::clone(channel)));
+        self.commits.changed.notify_one();
+    }
+
+    /// Has a channel's full write-ahead files sealed.
+    pub(crate) fn seal(&self, channel: &Arc<Shared>) {
+        let mut seals = self.seals.lock();
+        if !seals.1 && !seals.0.iter().any(|waiting| Arc::ptr_eq(waiting, channel)) {
+            seals.0.push_back(Arc::clone(channel));
+            self.seals.changed.notify_one();
+        }
+    }
+
+    fn write(&self) {
+        let mut commits = self.commits.lock();
+        loop {
+            let now = Instant::now();
+            let (heap, is_closed) = &mut *commits;
+            let due = heap.peek().map(|due| due.0);
+            match due {
+                Some(due) if *is_closed || due <= now => {
+                    let next = heap.pop();
+                    drop(commits);
+                    if let Some(Due(_, channel)) = next {
+                        channel.commit();
+                    }
+                    commits = self.commits.lock();
+                }
+                Some(due) => {
+                    let waited = self.commits.changed.wait_timeout(commits, due - now);
+                    commits = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None if *is_closed => return,
+                None => {
+                    let waited = self.commits.changed.wait(commits);
+                    commits = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    fn seal_all(&self) {
+        let mut seals = self.seals.lock();
+        while !seals.1 {
+            match seals.0.pop_front() {
+                Some(channel) => {
+                    drop(seals);
+                    channel.seal();
+                    seals = self.seals.lock();
+                }
+                None => {
+                    let waited = self.seals.changed.wait(seals);
+                    seals = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+        // What is not sealed is when the tape is opened next.
+        seals.0.clear();
+    }
+
+    /// Writes all that waits, and ends the threads.
+    pub(crate) fn close(&self) {
+        self.commits.close();
+        self.seals.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}

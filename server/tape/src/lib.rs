@@ -1,0 +1,35 @@
+//! The tape: everything that sessions saw of live markets, numbered, kept for good, shared by all of them.
+//!
+//! ```text
+//! append ─→ memory ─→ write-ahead file ─→ durable: readers see it ─→ segment (Parquet) at the day's end
+//! ```
+//!
+//! - [`TapeStore`]: the folder of all tapes. [`Channel`]: one tape, of what one feed says of one symbol.
+//! - [`Record`]: a number, when it came in, from where, and a market event or an incident.
+//! - [`Reader`] follows a tape to its live end and on; [`Scan`] reads a span of it.
+//!
+//! Nothing is read before it is durable, so that nobody acts on what a crash could take back.
+
+mod background;
+mod channel;
+mod disk;
+mod error;
+mod names;
+mod reader;
+mod record;
+mod recover;
+mod seal;
+mod segment;
+mod store;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod wal;
+
+pub use channel::Channel;
+pub use error::{Result, TapeError};
+pub use names::ChannelName;
+pub use reader::{Reader, Scan};
+pub use record::{Entry, Record, Source};
+pub use store::{Settings, TapeStore};
+pub use verify::Verification;
