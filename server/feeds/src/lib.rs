@@ -10,12 +10,17 @@
 //! - `hub`: one shared subscription a symbol, however many listen.
 //! - [`quality`]: the record of everything that was not as it should be.
 
+pub mod breaker;
 mod budget;
 pub mod config;
+pub mod consensus;
 pub mod hub;
+mod market;
 pub mod quality;
 pub mod record;
 pub mod rest;
+pub mod skew;
+mod source;
 pub mod status;
 #[cfg(feature = "testkit")]
 pub mod testkit;

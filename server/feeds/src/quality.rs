@@ -2,6 +2,7 @@
 
 use papertape::model::{Symbol, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What kind of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,4 +41,220 @@ pub struct Incident {
     pub count: u64,
     /// In a sentence.
     pub detail: String,
+}
+
+/// The incidents of one stream: which go on, and those that are over, as far as memory allows.
+#[derive(Clone, Debug)]
+pub(crate) struct IncidentLog {
+    symbol: Symbol,
+    kept: BTreeMap<u64, Incident>,
+    open: BTreeMap<Key, u64>,
+    /// The last of those that are counted, so that many in a row are one entry.
+    counted: BTreeMap<Key, u64>,
+    next: u64,
+    /// Those that the record does not have yet as they are.
+    changed: BTreeSet<u64>,
+}
+
+/// Kind, cause and place of the source.
+type Key = (IncidentKind, &'static str, usize);
+
+impl IncidentLog {
+    /// Incidents kept in memory.
+    const MOST: usize = 2_000;
+    /// Counted incidents so close to each other are one.
+    const TOGETHER: i64 = 10_000_000_000;
+
+    /// An empty log whose ids begin with `first`.
+    pub(crate) const fn new(symbol: Symbol, first: u64) -> Self {
+        Self {
+            symbol,
+            kept: BTreeMap::new(),
+            open: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            next: first,
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// One begins, unless it goes on already.
+    pub(crate) fn begin(&mut self, key: Key, source: &str, from: Timestamp, detail: String) {
+        if self.open.contains_key(&key) {
+            return;
+        }
+        let id = self.add(key.0, source, from, None, 0, detail);
+        self.open.insert(key, id);
+    }
+
+    /// One is over, if it went on.
+    pub(crate) fn end(&mut self, key: Key, to: Timestamp, count: u64, detail: Option<String>) {
+        let Some(id) = self.open.remove(&key) else { return };
+        if let Some(incident) = self.kept.get_mut(&id) {
+            incident.to = Some(to.max(incident.from));
+            incident.count += count;
+            if let Some(detail) = detail {
+                incident.detail = detail;
+            }
+            self.changed.insert(id);
+        }
+    }
+
+    /// Something happened so often between two moments; close to the last of its kind they are one entry.
+    pub(crate) fn count(
+        &mut self,
+        key: Key,
+        source: &str,
+        (from, to): (Timestamp, Timestamp),
+        count: u64,
+        detail: String,
+    ) {
+        let to = to.max(from);
+        if let Some(id) = self.counted.get(&key)
+            && let Some(incident) = self.kept.get_mut(id)
+            && let Some(until) = incident.to
+            && from.since(until) <= Self::TOGETHER
+            && incident.from.since(to) <= Self::TOGETHER
+        {
+            incident.from = incident.from.min(from);
+            incident.to = Some(until.max(to));
+            incident.count += count;
+            self.changed.insert(*id);
+            return;
+        }
+        let id = self.add(key.0, source, from, Some(to), count, detail);
+        self.counted.insert(key, id);
+    }
+
+    /// Everything that goes on is over: nobody listens any more.
+    pub(crate) fn end_all(&mut self, to: Timestamp) {
+        for key in self.open.keys().copied().collect::<Vec<_>>() {
+            self.end(key, to, 0, None);
+        }
+    }
+
+    /// Those that touch a span of time, oldest first.
+    pub(crate) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<Incident> {
+        let touches =
+            |incident: &&Incident| incident.from <= to && incident.to.is_none_or(|until| until >= from);
+        let mut found: Vec<Incident> = self.kept.values().filter(touches).cloned().collect();
+        found.sort_by_key(|incident| incident.from);
+        found
+    }
+
+    /// Those that began, ended or were counted on since this was last called.
+    pub(crate) fn take_changed(&mut self) -> Vec<(u64, Incident)> {
+        if self.changed.is_empty() {
+            return Vec::new();
+        }
+        let changed = std::mem::take(&mut self.changed);
+        changed
+            .into_iter()
+            .filter_map(|id| Some((id, self.kept.get(&id)?.clone())))
+            .collect()
+    }
+
+    fn add(
+        &mut self,
+        kind: IncidentKind,
+        source: &str,
+        from: Timestamp,
+        to: Option<Timestamp>,
+        count: u64,
+        detail: String,
+    ) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        let incident = Incident {
+            kind,
+            symbol: self.symbol.clone(),
+            source: source.to_owned(),
+            from,
+            to,
+            count,
+            detail,
+        };
+        self.kept.insert(id, incident);
+        self.changed.insert(id);
+        // One that goes on is kept however old it is, and there are no more of those than kinds, causes and sources.
+        if self.kept.len() > Self::MOST
+            && let Some(oldest) = self
+                .kept
+                .iter()
+                .find(|(_, incident)| incident.to.is_some())
+                .map(|(id, _)| *id)
+            && !self.changed.contains(&oldest)
+        {
+            self.kept.remove(&oldest);
+        }
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GAP: Key = (IncidentKind::Gap, "trades", 0);
+    const STRANGE: Key = (IncidentKind::Quarantine, "quarantine", 0);
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn log() -> IncidentLog {
+        IncidentLog::new("BTC/USDT".parse().expect("a symbol"), 1)
+    }
+
+    #[test]
+    fn what_begins_goes_on_until_it_ends() {
+        let mut log = log();
+        log.begin(GAP, "binance", at(10), "3 trades are missing".to_owned());
+        log.begin(GAP, "binance", at(11), "still".to_owned());
+        log.end(STRANGE, at(12), 1, None);
+        assert_eq!(log.take_changed().len(), 1);
+        assert_eq!(log.between(at(500), at(600)).len(), 1);
+        log.end(GAP, at(20), 3, Some("3 trades never came".to_owned()));
+        let changed = log.take_changed();
+        assert_eq!(
+            (changed[0].0, changed[0].1.to, changed[0].1.count),
+            (1, Some(at(20)), 3)
+        );
+        assert!(log.between(at(21), at(600)).is_empty() && log.between(at(0), at(9)).is_empty());
+        assert_eq!(log.between(at(20), at(20)).len(), 1);
+    }
+
+    #[test]
+    fn many_in_a_row_are_one() {
+        let mut log = log();
+        for second in (0..100).chain(200..210) {
+            log.count(
+                STRANGE,
+                "binance",
+                (at(second), at(second)),
+                1,
+                "a price of 0".to_owned(),
+            );
+        }
+        let found = log.between(at(0), at(1_000));
+        let spans: Vec<_> = found.iter().map(|i| (i.from, i.to, i.count)).collect();
+        assert_eq!(spans, [(at(0), Some(at(99)), 100), (at(200), Some(at(209)), 10)]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_goes_on_is_not_forgotten() {
+        let mut log = log();
+        log.begin(GAP, "binance", at(0), "gap".to_owned());
+        for second in 0..10_000 {
+            log.count(
+                STRANGE,
+                "binance",
+                (at(second * 60), at(second * 60)),
+                1,
+                "odd".to_owned(),
+            );
+            log.take_changed();
+        }
+        let found = log.between(at(0), at(1_000_000));
+        assert!(found.len() <= IncidentLog::MOST + 1 && found[0].kind == IncidentKind::Gap);
+    }
 }

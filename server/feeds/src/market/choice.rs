@@ -1,0 +1,234 @@
+//! Which source is published, when nothing may fill, and what the sources say together.
+
+use super::{Market, whole};
+use crate::consensus::{consensus, divergence};
+use crate::quality::IncidentKind;
+use crate::source::{Fault, Heard, millis};
+use crate::status::{BreakerState, Indicative};
+use papertape::exchange::TradingStatus;
+use papertape::market::{MarketEvent, TradeTick};
+use papertape::model::Timestamp;
+use std::sync::Arc;
+
+/// How long trades of a source that is not published are kept, and how many at most.
+const KEPT_NANOS: i64 = 120_000_000_000;
+const MOST_KEPT: usize = 50_000;
+
+impl Market {
+    /// Looks at all sources and decides which is published, and whether anything may fill.
+    pub(super) fn arbitrate(&mut self, now: Timestamp) {
+        self.look(now);
+        self.choose(now);
+        self.settle(now);
+    }
+
+    /// Brings the places' faults up to date, and the record of what is stale.
+    fn look(&mut self, now: Timestamp) {
+        let is_open = self.is_open(now);
+        for place in 0..self.places.len() {
+            let fault = self.places[place].source.fault(now, is_open);
+            let before = self.places[place].fault;
+            if fault == before {
+                continue;
+            }
+            let entry = &mut self.places[place];
+            entry.fault = fault;
+            // One fault after another is one trouble.
+            if fault.is_none() || before.is_none() {
+                entry.since = now;
+            }
+            let key = (IncidentKind::Stale, "stale", place);
+            if before == Some(Fault::Stale) {
+                self.log.end(key, now, 0, None);
+            }
+            if fault == Some(Fault::Stale) {
+                let from = self.places[place].source.last_heard().unwrap_or(now);
+                self.begin(
+                    IncidentKind::Stale,
+                    "stale",
+                    place,
+                    from,
+                    "nothing came".to_owned(),
+                );
+            }
+        }
+    }
+
+    fn choose(&mut self, now: Timestamp) {
+        let active = &self.places[self.active];
+        let long = |since: Timestamp, nanos: i64| now.since(since) >= nanos;
+        let next = match active.fault {
+            Some(fault) => {
+                let is_urgent = matches!(fault, Fault::Stale | Fault::Refused);
+                if !(is_urgent || long(active.since, millis(self.thresholds.failover_ms))) {
+                    return;
+                }
+                self.places
+                    .iter()
+                    .position(|place| place.fault.is_none() && place.breaker != BreakerState::Open)
+            }
+            None => self.places[..self.active].iter().position(|place| {
+                place.fault.is_none()
+                    && place.breaker == BreakerState::Closed
+                    && long(place.since, millis(self.thresholds.return_s * 1_000))
+            }),
+        };
+        if let Some(next) = next {
+            self.switch(next, now);
+        }
+    }
+
+    /// Another source takes over.
+    fn switch(&mut self, next: usize, now: Timestamp) {
+        let old = &self.places[self.active];
+        let why = old
+            .fault
+            .map_or("the preferred source is well again", Fault::as_str);
+        let from = if old.fault.is_some() { old.since } else { now };
+        let detail = format!("{} takes over from {}: {why}", self.places[next].name, old.name);
+        let is_told = self.has_spoken;
+        if is_told {
+            let name = Arc::clone(&self.places[next].name);
+            let key = (IncidentKind::Failover, "failover", next);
+            // As far as the old one was heard, what was traded is told.
+            let old = &self.places[self.active].source;
+            let heard = old.last_heard().map(|heard| old.venue_time(heard));
+            self.cut = self.cut.max(self.last_traded).max(heard.unwrap_or(self.cut));
+            self.log.count(key, &name, (self.cut.min(from), now), 1, detail);
+            // The old book and quote are not the new one's.
+            self.open_gap(now);
+        }
+        self.active = next;
+        let status = self.places[next].source.status();
+        self.publish_status(self.pace.time(), status, now);
+        let kept = std::mem::take(&mut self.places[next].kept);
+        for trade in kept {
+            self.publish(Heard::Trade(trade), now);
+        }
+        if is_told {
+            self.settle(now);
+        } else {
+            self.tell_state(now);
+        }
+    }
+
+    /// Remembers what a source says that is not published, as far as it is needed if it takes over.
+    pub(super) fn keep(&mut self, place: usize, heard: &Heard, received: Timestamp) {
+        let Heard::Trade(trade) = heard else { return };
+        let place = &mut self.places[place];
+        let oldest = place.source.venue_time(received).plus_nanos(-KEPT_NANOS);
+        let is_old = |trade: &mut TradeTick| trade.time < oldest;
+        while place.kept.len() >= MOST_KEPT || place.kept.front_mut().is_some_and(is_old) {
+            place.kept.pop_front();
+        }
+        place.kept.push_back(*trade);
+    }
+
+    /// Begins or ends the gap in the stream, as the active source has it.
+    pub(super) fn settle(&mut self, now: Timestamp) {
+        let fault = self.places[self.active].fault;
+        if fault.is_none() && self.is_resuming {
+            self.is_resuming = false;
+            let key = (IncidentKind::Gap, "restart", 0);
+            self.log.end(key, now, 0, None);
+        }
+        let is_held = self.is_diverged && self.hold_on_divergence;
+        let is_torn = fault.is_some() || is_held || self.is_record_torn;
+        if is_torn && self.has_spoken {
+            self.open_gap(now);
+        } else if !is_torn && self.is_gap {
+            self.close_gap(now);
+        }
+    }
+
+    fn open_gap(&mut self, now: Timestamp) {
+        if !self.is_gap && !self.is_ended {
+            self.is_gap = true;
+            let time = self.pace.time();
+            self.push(now, MarketEvent::Status(time, TradingStatus::Gap));
+        }
+    }
+
+    /// All is whole again: what is known is told, and then that it trades.
+    fn close_gap(&mut self, now: Timestamp) {
+        self.is_gap = false;
+        self.tell_state(now);
+        let told = self.places[self.active].source.venue_time(now);
+        let time = self.stamp(told, now);
+        self.push(now, MarketEvent::Status(time, TradingStatus::Trading));
+        if self.status == TradingStatus::Halted {
+            self.push(now, MarketEvent::Status(time, TradingStatus::Halted));
+        }
+    }
+
+    /// The book and the quote as the active source has them.
+    fn tell_state(&mut self, now: Timestamp) {
+        let source = &self.places[self.active].source;
+        let told = source.venue_time(now);
+        let book = source.known_book().map(|book| whole(book, told));
+        let quote = source.last_quote();
+        if let Some(update) = book {
+            self.publish_depth(update, now);
+        }
+        if let Some((quote, _)) = quote {
+            // As of now: it has not changed since it was told.
+            self.publish(Heard::Quote(quote, false), now);
+        }
+    }
+
+    /// Compares the sources' prices.
+    pub(super) fn compare(&mut self, now: Timestamp) {
+        let prices = self.prices();
+        let of = |prices: &[(usize, f64)]| prices.iter().map(|(_, price)| *price).collect::<Vec<f64>>();
+        self.reference = consensus(&of(&prices)).map(|consensus| consensus.reference);
+        let own = prices.iter().find(|(place, _)| *place == self.active).copied();
+        let others: Vec<(usize, f64)> = prices
+            .into_iter()
+            .filter(|(place, _)| *place != self.active)
+            .collect();
+        let difference = own.and_then(|(_, price)| divergence(price, &of(&others)));
+        let is_diverged = difference.is_some_and(|difference| difference > self.thresholds.divergence);
+        if is_diverged == self.is_diverged {
+            return;
+        }
+        self.is_diverged = is_diverged;
+        if is_diverged {
+            let percent = difference.unwrap_or_default() * 100.0;
+            let detail = format!("{percent:.2} % from what the other sources tell");
+            self.begin(IncidentKind::Divergence, "divergence", self.active, now, detail);
+        } else {
+            for place in 0..self.places.len() {
+                self.log
+                    .end((IncidentKind::Divergence, "divergence", place), now, 0, None);
+            }
+        }
+    }
+
+    /// An estimate of the price now.
+    pub(crate) fn indicative(&self, now: Timestamp) -> Option<Indicative> {
+        let prices = self.prices();
+        let values: Vec<f64> = prices.iter().map(|(_, price)| *price).collect();
+        let found = consensus(&values)?;
+        let sources = prices
+            .iter()
+            .zip(&found.outliers)
+            .filter_map(|((place, _), is_outlier)| {
+                (!is_outlier).then(|| self.places[*place].name.to_string())
+            });
+        Some(Indicative {
+            price: found.reference,
+            time: now,
+            is_estimate: true,
+            sources: sources.collect(),
+        })
+    }
+
+    /// The prices of those sources that are well.
+    fn prices(&self) -> Vec<(usize, f64)> {
+        let places = self.places.iter().enumerate();
+        places
+            .filter(|(_, place)| place.fault.is_none())
+            .filter_map(|(index, place)| Some((index, place.source.price()?)))
+            .collect()
+    }
+}

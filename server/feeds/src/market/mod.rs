@@ -1,0 +1,554 @@
+//! One symbol with its ordered sources: which of them is published, and how what it says becomes one stream whose time never
+//! goes back. No sockets and no clock: everything comes in by calls that say when it is.
+
+mod choice;
+mod pace;
+
+use crate::config::Thresholds;
+use crate::quality::{IncidentKind, IncidentLog};
+use crate::record::Published;
+use crate::source::{Fault, Heard, Source, SourceTraits, Trouble, TroubleAct, Want};
+use crate::status::{BreakerState, Counters};
+use crate::venue::{FeedError, Told};
+use pace::Pace;
+use papertape::exchange::TradingStatus;
+use papertape::market::{
+    DepthKind, DepthSnapshot, DepthUpdate, Grid, Level, MarketEvent, OrderBook, Phase, PhaseCursor, TradeTick,
+};
+use papertape::model::{Instrument, Side, Timeframe, Timestamp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// One source of a market.
+#[derive(Debug)]
+struct Place {
+    name: Arc<str>,
+    source: Source,
+    /// Its steps, where they differ from the market's.
+    grid: Option<Grid>,
+    breaker: BreakerState,
+    /// Trades of the last minutes, while another source is published.
+    kept: VecDeque<TradeTick>,
+    fault: Option<Fault>,
+    /// Since when the fault, or the absence of one, lasts.
+    since: Timestamp,
+}
+
+/// What a market is made of.
+#[derive(Debug)]
+pub(crate) struct MarketConfig {
+    pub(crate) instrument: Instrument,
+    /// In order of preference.
+    pub(crate) places: Vec<PlaceConfig>,
+    pub(crate) thresholds: Thresholds,
+    pub(crate) hold_on_divergence: bool,
+    /// When the last event of the record happened, if there is one.
+    pub(crate) recorded_until: Option<Timestamp>,
+    /// Incidents are numbered from here.
+    pub(crate) first_incident: u64,
+}
+
+/// What a source is made of.
+#[derive(Debug)]
+pub(crate) struct PlaceConfig {
+    pub(crate) name: Arc<str>,
+    pub(crate) traits: SourceTraits,
+    pub(crate) instrument: Instrument,
+}
+
+/// See the module's comment.
+#[derive(Debug)]
+pub(crate) struct Market {
+    grid: Grid,
+    thresholds: Thresholds,
+    hold_on_divergence: bool,
+    places: Vec<Place>,
+    /// Which of them is published.
+    active: usize,
+    pace: Pace,
+    /// Trades until then are those of another source, or on record already.
+    cut: Timestamp,
+    /// The last trade or bar.
+    last_traded: Timestamp,
+    has_spoken: bool,
+    /// Whether the stream says that there is a gap.
+    is_gap: bool,
+    is_ended: bool,
+    is_resuming: bool,
+    is_diverged: bool,
+    is_record_torn: bool,
+    /// What the active source's venue says of its trading, as it was published.
+    status: TradingStatus,
+    phases: PhaseCursor,
+    reference: Option<f64>,
+    pub(crate) log: IncidentLog,
+    out: Vec<Published>,
+    wants: Vec<(usize, Want)>,
+    heard: Vec<Heard>,
+    wanted: Vec<Want>,
+}
+
+impl Market {
+    /// A market of which nothing has been heard at `now`.
+    pub(crate) fn new(config: MarketConfig, now: Timestamp) -> Self {
+        let MarketConfig {
+            instrument,
+            places,
+            thresholds,
+            hold_on_divergence,
+            recorded_until,
+            first_incident,
+        } = config;
+        let grid = Grid::of(&instrument);
+        let place = |place: PlaceConfig| Place {
+            name: place.name,
+            source: Source::new(place.traits, &thresholds),
+            grid: Some(Grid::of(&place.instrument)).filter(|own| *own != grid),
+            breaker: BreakerState::Closed,
+            kept: VecDeque::new(),
+            fault: Some(Fault::Down),
+            since: now,
+        };
+        let places: Vec<Place> = places.into_iter().map(place).collect();
+        // What was traded before anybody listened is not of this stream. A minute that has begun is: its trades, as far as
+        // they are told, are as right as those that a bar of it would be made from.
+        let delay = places
+            .first()
+            .map_or(0, |place| crate::source::nanos(place.source.traits().delay));
+        let floor = Timeframe::MINUTE.floor(now.plus_nanos(-delay));
+        let begin = recorded_until.unwrap_or(floor);
+        let mut market = Self {
+            grid,
+            thresholds,
+            hold_on_divergence,
+            places,
+            active: 0,
+            pace: Pace::new(begin),
+            cut: recorded_until.unwrap_or(floor.plus_nanos(-1)),
+            last_traded: begin,
+            has_spoken: recorded_until.is_some(),
+            is_gap: false,
+            is_ended: false,
+            is_resuming: recorded_until.is_some(),
+            is_diverged: false,
+            is_record_torn: false,
+            status: TradingStatus::Trading,
+            phases: PhaseCursor::new(instrument.calendar()),
+            reference: None,
+            log: IncidentLog::new(instrument.symbol().clone(), first_incident),
+            out: Vec::new(),
+            wants: Vec::new(),
+            heard: Vec::new(),
+            wanted: Vec::new(),
+        };
+        if let Some(until) = recorded_until {
+            let detail = "nobody listened".to_owned();
+            market.begin(IncidentKind::Gap, "restart", 0, until, detail);
+            market.settle(now);
+        }
+        market
+    }
+
+    /// A source's venue told something.
+    #[inline]
+    pub(crate) fn told(&mut self, place: usize, told: &Told, received: Timestamp) {
+        let source = &mut self.places[place].source;
+        source.told(told, received, &mut self.heard, &mut self.wanted);
+        self.handle(place, received);
+    }
+
+    /// A source's socket stands.
+    pub(crate) fn connected(&mut self, place: usize, now: Timestamp) {
+        self.places[place].source.connected(now);
+        self.handle(place, now);
+    }
+
+    /// A source's socket fell.
+    pub(crate) fn disconnected(&mut self, place: usize, now: Timestamp, why: &str) {
+        self.places[place].source.disconnected(now, why, &mut self.heard);
+        self.handle(place, now);
+    }
+
+    /// A source is asked over REST, as it has no socket now.
+    pub(crate) fn polled(&mut self, place: usize, now: Timestamp) {
+        self.places[place].source.polled(now);
+        self.handle(place, now);
+    }
+
+    /// A frame of a source's connection made no sense.
+    pub(crate) fn undecodable(&mut self, place: usize, why: &str, now: Timestamp) {
+        self.places[place].source.undecodable(why, now, &mut self.heard);
+        self.handle(place, now);
+    }
+
+    /// Trades that a source asked for came, or did not.
+    pub(crate) fn trades_came(
+        &mut self,
+        place: usize,
+        answer: Result<Vec<(u64, TradeTick)>, FeedError>,
+        now: Timestamp,
+    ) {
+        let source = &mut self.places[place].source;
+        source.trades_came(answer, now, &mut self.heard, &mut self.wanted);
+        self.handle(place, now);
+    }
+
+    /// The book that a source asked for came, or did not.
+    pub(crate) fn book_came(
+        &mut self,
+        place: usize,
+        answer: Result<DepthSnapshot, FeedError>,
+        now: Timestamp,
+    ) {
+        let source = &mut self.places[place].source;
+        source.book_came(answer, now, &mut self.heard, &mut self.wanted);
+        self.handle(place, now);
+    }
+
+    /// A source's breaker moved.
+    pub(crate) fn breaker(&mut self, place: usize, state: BreakerState, now: Timestamp) {
+        if self.places[place].breaker != state {
+            self.places[place].breaker = state;
+            self.arbitrate(now);
+        }
+    }
+
+    /// More is wanted of a source.
+    pub(crate) fn widen(&mut self, place: usize, traits: SourceTraits) {
+        self.places[place].source.widen(traits);
+    }
+
+    /// Events could not be recorded, and so many had to be thrown away.
+    pub(crate) fn record_torn(&mut self, thrown: u64, now: Timestamp) {
+        self.out.clear();
+        self.is_record_torn = true;
+        let detail = format!("{thrown} events could not be recorded");
+        let key = (IncidentKind::Gap, "record", self.active);
+        let name = Arc::clone(&self.places[self.active].name);
+        self.log
+            .count(key, &name, (self.last_traded, now), thrown, detail);
+        // The stream goes on from what is on record, with a gap first.
+        self.is_gap = false;
+        self.settle(now);
+        self.is_record_torn = false;
+    }
+
+    /// Time passes: at least every second.
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        for place in 0..self.places.len() {
+            let source = &mut self.places[place].source;
+            source.tick(now, &mut self.heard, &mut self.wanted);
+            self.handle(place, now);
+        }
+        self.compare(now);
+        self.arbitrate(now);
+        self.tick_clock(now);
+    }
+
+    /// What is to be recorded; cleared by whoever has.
+    pub(crate) const fn out(&mut self) -> &mut Vec<Published> {
+        &mut self.out
+    }
+
+    /// What sources ask of their venues.
+    pub(crate) fn wants(&mut self) -> std::vec::Drain<'_, (usize, Want)> {
+        self.wants.drain(..)
+    }
+
+    /// The source that is published.
+    pub(crate) const fn active(&self) -> usize {
+        self.active
+    }
+
+    pub(crate) fn name(&self, place: usize) -> &Arc<str> {
+        &self.places[place].name
+    }
+
+    /// What the last status event said.
+    pub(crate) const fn status(&self) -> TradingStatus {
+        if self.is_ended {
+            TradingStatus::Ended
+        } else if self.is_gap {
+            TradingStatus::Gap
+        } else {
+            self.status
+        }
+    }
+
+    /// Why nothing fills, when nothing does.
+    pub(crate) fn why(&self) -> Option<String> {
+        let place = self.places.get(self.active)?;
+        let reason = if self.is_ended {
+            "it has ended"
+        } else if !self.is_gap {
+            return (self.status == TradingStatus::Halted).then(|| "its venue has halted it".to_owned());
+        } else if let Some(fault) = place.fault {
+            fault.as_str()
+        } else if self.is_diverged {
+            "its sources tell different prices"
+        } else {
+            "the record has a gap"
+        };
+        Some(format!("{}: {reason}", place.name))
+    }
+
+    pub(crate) fn last_heard(&self) -> Option<Timestamp> {
+        self.places
+            .iter()
+            .filter_map(|place| place.source.last_heard())
+            .max()
+    }
+
+    pub(crate) fn counters(&self, place: usize) -> &Counters {
+        &self.places[place].source.counters
+    }
+
+    pub(crate) fn skew_nanos(&self, place: usize) -> Option<i64> {
+        self.places[place].source.skew.nanos()
+    }
+
+    /// The median of the sources' prices, when it was last made.
+    pub(crate) const fn reference(&self) -> Option<f64> {
+        self.reference
+    }
+
+    /// Nobody listens any more: what goes on is over.
+    pub(crate) fn end(&mut self, now: Timestamp) {
+        self.log.end_all(now);
+    }
+
+    fn handle(&mut self, place: usize, received: Timestamp) {
+        if !self.heard.is_empty() {
+            let mut heard = std::mem::take(&mut self.heard);
+            for heard in heard.drain(..) {
+                if let Heard::Trouble(trouble) = heard {
+                    self.trouble(place, trouble);
+                } else if place == self.active {
+                    self.publish(heard, received);
+                } else {
+                    self.keep(place, &heard, received);
+                }
+            }
+            self.heard = heard;
+        }
+        self.wants.extend(self.wanted.drain(..).map(|want| (place, want)));
+        if std::mem::take(&mut self.places[place].source.is_changed) {
+            self.arbitrate(received);
+        }
+    }
+
+    fn trouble(&mut self, place: usize, trouble: Trouble) {
+        let name = Arc::clone(&self.places[place].name);
+        let key = (trouble.kind, trouble.cause, place);
+        match trouble.act {
+            TroubleAct::Begin(from, detail) => self.log.begin(key, &name, from, detail),
+            TroubleAct::End(to, count, detail) => self.log.end(key, to, count, detail),
+            TroubleAct::Count(from, to, count, detail) => {
+                self.log.count(key, &name, (from, to), count, detail);
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        kind: IncidentKind,
+        cause: &'static str,
+        place: usize,
+        from: Timestamp,
+        detail: String,
+    ) {
+        let name = Arc::clone(&self.places[place].name);
+        self.log.begin((kind, cause, place), &name, from, detail);
+    }
+
+    #[inline]
+    fn publish(&mut self, heard: Heard, received: Timestamp) {
+        match heard {
+            Heard::Trade(trade) => self.publish_trade(trade, received),
+            Heard::Quote(quote, is_timed) => {
+                let told = if is_timed {
+                    quote.time
+                } else {
+                    self.places[self.active].source.venue_time(received)
+                };
+                let time = self.stamp(told, received);
+                self.push(
+                    received,
+                    MarketEvent::Quote(papertape::market::Quote { time, ..quote }),
+                );
+            }
+            Heard::Depth(update) if !self.is_gap => self.publish_depth(update, received),
+            Heard::Bar(bar) => {
+                let close = Timeframe::MINUTE.close_of(bar.open_time);
+                if bar.open_time <= self.cut && self.cut >= close {
+                    return;
+                }
+                if self.pace.bar(close, bar.open_time > self.cut) {
+                    self.last_traded = close;
+                    self.push(received, MarketEvent::Bar(bar));
+                } else {
+                    self.late(bar.open_time, received, "a bar came after its time");
+                }
+            }
+            Heard::Status(told, status) => {
+                let time = self.stamp(told, received);
+                self.publish_status(time, status, received);
+            }
+            // Told whole when the gap ends; troubles are not of the stream.
+            Heard::Depth(_) | Heard::Trouble(_) => {}
+        }
+    }
+
+    #[inline]
+    fn publish_trade(&mut self, trade: TradeTick, received: Timestamp) {
+        if trade.time <= self.cut {
+            return;
+        }
+        match self.pace.trade(trade.time) {
+            Some(time) => {
+                self.last_traded = trade.time;
+                self.push(received, MarketEvent::Trade(TradeTick { time, ..trade }));
+            }
+            None => self.late(trade.time, received, "a trade came after its minute was over"),
+        }
+    }
+
+    #[cold]
+    fn late(&mut self, time: Timestamp, received: Timestamp, detail: &str) {
+        let place = &mut self.places[self.active];
+        place.source.counters.late += 1;
+        let name = Arc::clone(&place.name);
+        let key = (IncidentKind::Gap, "late", self.active);
+        let span = (time, time.max(self.pace.time()).min(received.max(time)));
+        self.log.count(key, &name, span, 1, detail.to_owned());
+    }
+
+    fn publish_depth(&mut self, update: DepthUpdate, received: Timestamp) {
+        let Some(update) = self.on_grid(update) else {
+            return;
+        };
+        let time = self.stamp(update.time, received);
+        self.push(
+            received,
+            MarketEvent::Depth(Box::new(DepthUpdate { time, ..update })),
+        );
+    }
+
+    /// The update in the market's steps; `None` when it has no place on them.
+    fn on_grid(&self, mut update: DepthUpdate) -> Option<DepthUpdate> {
+        let Some(own) = &self.places[self.active].grid else {
+            return Some(update);
+        };
+        for level in update.bids.iter_mut().chain(&mut update.asks) {
+            level.price = self.grid.ticks_of(own.price(level.price)).ok()?;
+            level.size = self.grid.lots_of(own.quantity(level.size)).ok()?;
+        }
+        Some(update)
+    }
+
+    fn publish_status(&mut self, time: Timestamp, status: TradingStatus, received: Timestamp) {
+        match status {
+            TradingStatus::Ended if !self.is_ended => {
+                self.is_ended = true;
+                self.push(received, MarketEvent::Status(time, status));
+            }
+            TradingStatus::Trading | TradingStatus::Halted if self.status != status => {
+                self.status = status;
+                // In a gap it is told when the gap ends.
+                if !self.is_gap {
+                    self.push(received, MarketEvent::Status(time, status));
+                }
+            }
+            // Venues know nothing of our gaps.
+            _ => {}
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, received: Timestamp, event: MarketEvent) {
+        self.has_spoken = true;
+        self.out.push(Published {
+            received,
+            event,
+            source: Arc::clone(&self.places[self.active].name),
+        });
+    }
+
+    /// The time of something that is not a trade.
+    #[inline]
+    fn stamp(&mut self, told: Timestamp, received: Timestamp) -> Timestamp {
+        if !self.pace.needs_gate(told) {
+            return self.pace.within(told);
+        }
+        let is_open = self.is_minute_over(received);
+        self.pace.other(told, is_open)
+    }
+
+    /// Whether nothing of the minute under way can come any more, as far as we know.
+    fn is_minute_over(&self, now: Timestamp) -> bool {
+        let source = &self.places[self.active].source;
+        let end = self.pace.boundary();
+        let traits = source.traits();
+        let settle = if traits.is_bars() {
+            crate::source::nanos(traits.bar_lag)
+        } else {
+            crate::source::millis(self.thresholds.settle_ms)
+        };
+        let flowed = source.last_flow().map(|flow| source.venue_time(flow));
+        if !source.is_holding() && flowed.is_some_and(|flowed| flowed.since(end) >= settle) {
+            return true;
+        }
+        let mut patience = crate::source::millis(self.thresholds.patience_ms).max(settle);
+        if source.is_holding() {
+            patience += crate::source::millis(self.thresholds.backfill_ms);
+        }
+        source.venue_time(now).since(end) >= patience
+    }
+
+    fn tick_clock(&mut self, now: Timestamp) {
+        if !self.has_spoken && self.places[self.active].fault.is_some() {
+            return;
+        }
+        let source = &self.places[self.active].source;
+        let every = crate::source::millis(self.thresholds.clock_ms);
+        let bars = if source.traits().is_bars() {
+            crate::source::nanos(source.traits().bar_lag)
+        } else {
+            0
+        };
+        let venue = source.venue_time(now).plus_nanos(-bars);
+        let end = self.pace.boundary();
+        let is_over = venue >= end && self.is_minute_over(now);
+        // Behind the venue's clock, so that trades on their way keep their own times.
+        let mut clock = venue.plus_nanos(-every);
+        if is_over {
+            clock = clock.max(end);
+        } else {
+            clock = clock.min(end.plus_nanos(-1));
+        }
+        if clock.since(self.pace.time()) >= every || (is_over && clock >= end) {
+            self.pace.advance(clock);
+            self.out.push(Published {
+                received: now,
+                event: MarketEvent::Clock(clock),
+                source: Arc::clone(&self.places[self.active].name),
+            });
+            self.has_spoken = true;
+        }
+    }
+
+    fn is_open(&mut self, now: Timestamp) -> bool {
+        self.phases.phase(now) == Phase::Regular
+    }
+}
+
+/// A book as one update.
+fn whole(book: &OrderBook, time: Timestamp) -> DepthUpdate {
+    let side = |side| book.levels(side).collect::<Vec<Level>>();
+    DepthUpdate {
+        time,
+        kind: DepthKind::Snapshot,
+        bids: side(Side::Buy),
+        asks: side(Side::Sell),
+    }
+}

@@ -1,0 +1,234 @@
+//! One venue's book of one symbol: joined, checked, and asked for anew when it is torn.
+
+use super::Want;
+use crate::venue::{BookStart, FeedError};
+use papertape::market::{
+    BookCondition, DepthDiff, DepthJoin, DepthSnapshot, DepthUpdate, JoinError, Level, OrderBook,
+};
+use papertape::model::Timestamp;
+
+/// What became of a message.
+#[derive(Debug)]
+pub(super) enum BookTook {
+    /// It waits for a snapshot.
+    Nothing,
+    /// It said nothing new.
+    Duplicate,
+    /// The book changed.
+    Changed(DepthUpdate),
+    /// The book is known (again): a snapshot, and what waited for it.
+    Known(Vec<DepthUpdate>),
+    /// A snapshot is needed.
+    Ask(Want),
+    /// The book is lost.
+    Lost {
+        why: String,
+        missing: u64,
+        want: Option<Want>,
+    },
+    /// It told what cannot be: the book is lost.
+    Strange(String, Option<Want>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Book {
+    start: BookStart,
+    join: DepthJoin,
+    book: OrderBook,
+    ask: Ask,
+    was_known: bool,
+    /// Attempts since the book was last known.
+    attempts: u32,
+}
+
+/// How far the request for a snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Not,
+    /// Made then; a request over a stream may be forgotten by the venue.
+    UnderWay(Timestamp),
+    /// To be made then.
+    Due(Timestamp),
+}
+
+impl Book {
+    /// A snapshot that was asked for on the stream and has not come after so long is asked for again.
+    const PATIENCE: i64 = 10_000_000_000;
+
+    pub(super) fn new(start: BookStart) -> Self {
+        Self {
+            start,
+            join: DepthJoin::default(),
+            book: OrderBook::default(),
+            ask: Ask::Not,
+            was_known: false,
+            attempts: 0,
+        }
+    }
+
+    /// Whether it was ever known.
+    pub(super) const fn was_known(&self) -> bool {
+        self.was_known
+    }
+
+    pub(super) const fn is_known(&self) -> bool {
+        self.join.last_id().is_some()
+    }
+
+    pub(super) const fn book(&self) -> &OrderBook {
+        &self.book
+    }
+
+    /// The connection is gone: numbers begin anew, and so does the book.
+    pub(super) fn lose(&mut self) {
+        self.join.restart();
+        (self.ask, self.attempts) = (Ask::Not, 0);
+    }
+
+    #[inline]
+    pub(super) fn diff(&mut self, diff: DepthDiff, now: Timestamp) -> BookTook {
+        if !are_possible(&diff.update) {
+            return self.strange("a level of the book that cannot be".to_owned(), now);
+        }
+        let was_known = self.is_known();
+        match self.join.diff(diff) {
+            Ok(Some(update)) => self.apply(update, now),
+            Ok(None) if was_known => BookTook::Duplicate,
+            Ok(None) => self.ask_unless_asked(now),
+            Err(error @ JoinError::Gap { expected, found }) => {
+                let want = self.ask(now);
+                BookTook::Lost {
+                    why: error.to_string(),
+                    missing: found.saturating_sub(expected),
+                    want,
+                }
+            }
+            Err(error @ JoinError::Backwards { .. }) => self.strange(error.to_string(), now),
+        }
+    }
+
+    /// A snapshot on the stream is where everything begins anew.
+    pub(super) fn stream_snapshot(&mut self, snapshot: DepthSnapshot, now: Timestamp) -> BookTook {
+        self.join.restart();
+        self.ask = Ask::Not;
+        self.snapshot(snapshot, now)
+    }
+
+    pub(super) fn rest_snapshot(
+        &mut self,
+        answer: Result<DepthSnapshot, FeedError>,
+        now: Timestamp,
+    ) -> BookTook {
+        if !matches!(self.ask, Ask::UnderWay(_)) {
+            return BookTook::Nothing;
+        }
+        self.ask = Ask::Not;
+        match answer {
+            Ok(snapshot) => self.snapshot(snapshot, now),
+            Err(error) => {
+                tracing::debug!(%error, "the book did not come");
+                self.later(now);
+                BookTook::Nothing
+            }
+        }
+    }
+
+    pub(super) fn distrust(&mut self, why: &str, now: Timestamp) -> BookTook {
+        self.join.restart();
+        BookTook::Lost {
+            why: why.to_owned(),
+            missing: 0,
+            want: self.ask(now),
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Timestamp) -> Option<Want> {
+        match self.ask {
+            Ask::Due(time) if now >= time => {
+                self.ask = Ask::Not;
+                self.ask(now)
+            }
+            Ask::UnderWay(since) if self.start == BookStart::Stream && now.since(since) > Self::PATIENCE => {
+                self.ask = Ask::Not;
+                self.ask(now)
+            }
+            _ => None,
+        }
+    }
+
+    fn snapshot(&mut self, snapshot: DepthSnapshot, now: Timestamp) -> BookTook {
+        if !are_possible(&snapshot.update) {
+            return self.strange("a level of the book that cannot be".to_owned(), now);
+        }
+        match self.join.snapshot(snapshot) {
+            Ok(updates) if updates.is_empty() => BookTook::Duplicate,
+            Ok(updates) => {
+                for update in &updates {
+                    self.book.apply(update);
+                }
+                if self.book.condition() == BookCondition::Crossed {
+                    return self.strange("an order book whose bid is above its ask".to_owned(), now);
+                }
+                (self.attempts, self.was_known) = (0, true);
+                BookTook::Known(updates)
+            }
+            Err(_) => {
+                // Older than what waits for it: the venue's REST side lags behind its stream.
+                self.later(now);
+                BookTook::Nothing
+            }
+        }
+    }
+
+    #[inline]
+    fn apply(&mut self, update: DepthUpdate, now: Timestamp) -> BookTook {
+        self.book.apply(&update);
+        if self.book.condition() == BookCondition::Crossed {
+            return self.strange("an order book whose bid is above its ask".to_owned(), now);
+        }
+        BookTook::Changed(update)
+    }
+
+    #[cold]
+    fn strange(&mut self, why: String, now: Timestamp) -> BookTook {
+        self.join.restart();
+        let want = self.ask(now);
+        BookTook::Strange(why, want)
+    }
+
+    fn ask_unless_asked(&mut self, now: Timestamp) -> BookTook {
+        if self.start != BookStart::Rest {
+            return BookTook::Nothing;
+        }
+        self.ask(now).map_or(BookTook::Nothing, BookTook::Ask)
+    }
+
+    /// Asks at once the first times, and then ever more rarely until the book is known.
+    fn ask(&mut self, now: Timestamp) -> Option<Want> {
+        if self.ask != Ask::Not {
+            return None;
+        }
+        let want = match self.start {
+            BookStart::None => return None,
+            BookStart::Rest => Want::Book,
+            BookStart::Stream => Want::Resync,
+        };
+        if self.attempts >= 3 {
+            self.later(now);
+            self.attempts = 2;
+            return None;
+        }
+        self.attempts += 1;
+        self.ask = Ask::UnderWay(now);
+        Some(want)
+    }
+
+    fn later(&mut self, now: Timestamp) {
+        self.ask = Ask::Due(now.plus_nanos(500_000_000 << self.attempts.min(5)));
+    }
+}
+
+fn are_possible(update: &DepthUpdate) -> bool {
+    let side = |levels: &[Level]| levels.iter().all(|level| level.price > 0 && level.size >= 0);
+    side(&update.bids) && side(&update.asks)
+}

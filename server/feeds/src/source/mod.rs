@@ -1,0 +1,914 @@
+//! What one venue tells of one symbol, checked: in order, once, without what cannot be; gaps named, and what is missing asked
+//! for. No sockets and no clock: everything comes in by calls that say when it is.
+
+mod book;
+mod sanity;
+mod trades;
+
+use crate::config::Thresholds;
+use crate::quality::IncidentKind;
+use crate::skew::Skew;
+use crate::status::Counters;
+use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
+use book::{Book, BookTook};
+use papertape::exchange::TradingStatus;
+use papertape::market::{Bar, DepthUpdate, OrderBook, Quote, TradeTick};
+use papertape::model::Timestamp;
+use sanity::Sanity;
+use std::time::Duration;
+use trades::{Taken, TradeOrder};
+
+/// What a source says, fit to be published.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Heard {
+    /// Somebody traded.
+    Trade(TradeTick),
+    /// The best prices; whether the time is the venue's.
+    Quote(Quote, bool),
+    /// The book, or how it changed.
+    Depth(DepthUpdate),
+    /// A minute is over.
+    Bar(Bar),
+    /// The venue stopped or began trading it.
+    Status(Timestamp, TradingStatus),
+    /// Something for the data-quality record.
+    Trouble(Trouble),
+}
+
+/// Something for the data-quality record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) kind: IncidentKind,
+    /// Troubles of one kind with different causes go on beside each other.
+    pub(crate) cause: &'static str,
+    pub(crate) act: TroubleAct,
+}
+
+/// What a trouble does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TroubleAct {
+    /// It begins, unless it goes on already.
+    Begin(Timestamp, String),
+    /// It ends, having cost so many.
+    End(Timestamp, u64, Option<String>),
+    /// It happened so often between two moments.
+    Count(Timestamp, Timestamp, u64, String),
+}
+
+/// What a source asks of its venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Trades with this number or a higher one.
+    Trades(u64),
+    /// The whole book, over REST.
+    Book,
+    /// The whole book, on the stream.
+    Resync,
+}
+
+/// What a source must know of its venue and of what is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SourceTraits {
+    pub(crate) channels: Channels,
+    pub(crate) book: BookStart,
+    pub(crate) has_trade_backfill: bool,
+    pub(crate) has_consecutive_trades: bool,
+    /// By how much it is late by contract.
+    pub(crate) delay: Duration,
+    pub(crate) stale_after: Duration,
+    /// After the end of a minute its bar takes so long to come.
+    pub(crate) bar_lag: Duration,
+}
+
+impl SourceTraits {
+    /// Those of a venue, for what is wanted of it.
+    pub(crate) fn new(traits: &Traits, channels: Channels, stale_after: Option<Duration>) -> Self {
+        let offered = traits.stream.or(traits.polled);
+        let wanted = Channels {
+            bars: channels.bars || !offered.trades,
+            ..channels
+        };
+        Self {
+            channels: wanted.and(offered),
+            book: traits.book,
+            has_trade_backfill: traits.has_trade_backfill,
+            has_consecutive_trades: traits.has_consecutive_trades,
+            delay: traits.delay,
+            stale_after: stale_after.unwrap_or(traits.stale_after),
+            bar_lag: traits.poll_every.mul_f64(1.5) + Duration::from_secs(10),
+        }
+    }
+
+    /// Whether its finest data is bars.
+    pub(crate) const fn is_bars(&self) -> bool {
+        self.channels.bars && !self.channels.trades
+    }
+}
+
+/// How a source is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Not at all.
+    #[default]
+    Down,
+    /// Its socket stands, and nothing has come yet.
+    Up,
+    /// Its socket stands and it speaks.
+    Speaking,
+    /// It is asked again and again.
+    Polled,
+}
+
+/// See the module's comment.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    traits: SourceTraits,
+    thresholds: Thresholds,
+    pub(crate) skew: Skew,
+    pub(crate) counters: Counters,
+    sanity: Sanity,
+    trades: TradeOrder,
+    released: Vec<TradeTick>,
+    book: Book,
+    link: Link,
+    /// The venue's refusal of this symbol.
+    refused: Option<FeedError>,
+    last_quote: Option<(Quote, bool)>,
+    last_quote_id: Option<u64>,
+    last_trade: Option<TradeTick>,
+    last_bar: Option<Bar>,
+    status: TradingStatus,
+    /// When anything came.
+    last_flow: Option<Timestamp>,
+    /// When something of this symbol came.
+    last_heard: Option<Timestamp>,
+    up_since: Option<Timestamp>,
+    gap: TradeGap,
+    /// Whether [`Source::fault`] or a price may have changed since it was last asked.
+    pub(crate) is_changed: bool,
+}
+
+/// How far the search for missing trades is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum TradeGap {
+    #[default]
+    None,
+    /// They may still come by themselves.
+    Waiting(Timestamp),
+    /// They were asked for, and the answer is on its way or not.
+    Asked {
+        since: Timestamp,
+        is_under_way: bool,
+        next: Timestamp,
+    },
+}
+
+/// Why nothing should fill on a source's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Down,
+    Refused,
+    NothingYet,
+    MissingTrades,
+    NoBook,
+    Stale,
+}
+
+impl Fault {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "the connection is down",
+            Self::Refused => "the venue refuses it",
+            Self::NothingYet => "nothing has come yet",
+            Self::MissingTrades => "trades are missing",
+            Self::NoBook => "the order book is not known",
+            Self::Stale => "it is stale",
+        }
+    }
+}
+
+impl Source {
+    pub(crate) fn new(traits: SourceTraits, thresholds: &Thresholds) -> Self {
+        Self {
+            traits,
+            thresholds: thresholds.clone(),
+            skew: Skew::default(),
+            counters: Counters::default(),
+            sanity: Sanity::new(thresholds.outlier_factor),
+            trades: TradeOrder::new(traits.has_consecutive_trades),
+            released: Vec::new(),
+            book: Book::new(traits.book),
+            link: Link::Down,
+            refused: None,
+            last_quote: None,
+            last_quote_id: None,
+            last_trade: None,
+            last_bar: None,
+            status: TradingStatus::Trading,
+            last_flow: None,
+            last_heard: None,
+            up_since: None,
+            gap: TradeGap::None,
+            is_changed: false,
+        }
+    }
+
+    pub(crate) const fn traits(&self) -> &SourceTraits {
+        &self.traits
+    }
+
+    /// More is wanted of it.
+    pub(crate) fn widen(&mut self, traits: SourceTraits) {
+        self.traits = traits;
+        self.is_changed = true;
+    }
+
+    pub(crate) const fn last_heard(&self) -> Option<Timestamp> {
+        self.last_heard
+    }
+
+    pub(crate) const fn last_flow(&self) -> Option<Timestamp> {
+        self.last_flow
+    }
+
+    pub(crate) const fn status(&self) -> TradingStatus {
+        self.status
+    }
+
+    pub(crate) const fn last_quote(&self) -> Option<(Quote, bool)> {
+        self.last_quote
+    }
+
+    /// The book, when it is known and wanted.
+    pub(crate) fn known_book(&self) -> Option<&OrderBook> {
+        (self.traits.channels.depth && self.book.is_known()).then(|| self.book.book())
+    }
+
+    /// Whether trades wait for others, so that a minute is not over yet.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.trades.is_waiting()
+    }
+
+    /// The price that it tells now: half way between bid and ask, or the last trade, or the last bar's close, and when it
+    /// was told.
+    pub(crate) fn price(&self) -> Option<f64> {
+        self.last_quote
+            .map(|(quote, _)| quote.mid())
+            .or(self.last_trade.map(|trade| trade.price))
+            .or(self.last_bar.map(|bar| bar.close))
+    }
+
+    /// Its time at `received`, as its messages show it, without its delay by contract.
+    pub(crate) fn venue_time(&self, received: Timestamp) -> Timestamp {
+        match self.skew.nanos() {
+            Some(_) => self.skew.venue_time(received),
+            None => received.plus_nanos(-nanos(self.traits.delay)),
+        }
+    }
+
+    /// What is wrong with it, if anything; `is_open` says whether its market is, since silence is only then a fault.
+    pub(crate) fn fault(&self, now: Timestamp, is_open: bool) -> Option<Fault> {
+        if self.link == Link::Down {
+            return Some(Fault::Down);
+        }
+        if self.refused.is_some() {
+            return Some(Fault::Refused);
+        }
+        let Some(heard) = self.last_heard else {
+            return Some(Fault::NothingYet);
+        };
+        if self.link == Link::Up {
+            return Some(Fault::NothingYet);
+        }
+        if matches!(self.gap, TradeGap::Asked { .. }) {
+            return Some(Fault::MissingTrades);
+        }
+        if self.is_book_missing() {
+            return Some(Fault::NoBook);
+        }
+        let stale_after = nanos(self.traits.stale_after);
+        let is_silent = now.since(heard.max(self.up_since.unwrap_or(heard))) > stale_after;
+        (is_open && is_silent && self.status != TradingStatus::Halted && self.status != TradingStatus::Ended)
+            .then_some(Fault::Stale)
+    }
+
+    /// A polled source has no book, and is not asked for one; one that has just been subscribed has none yet.
+    fn is_book_missing(&self) -> bool {
+        self.traits.channels.depth
+            && self.link != Link::Polled
+            && self.book.was_known()
+            && !self.book.is_known()
+    }
+
+    /// Its socket stands and the symbol is about to be subscribed.
+    pub(crate) fn connected(&mut self, now: Timestamp) {
+        self.link = Link::Up;
+        (self.refused, self.last_quote_id) = (None, None);
+        (self.up_since, self.last_flow, self.is_changed) = (Some(now), Some(now), true);
+    }
+
+    /// Its socket fell.
+    pub(crate) fn disconnected(&mut self, now: Timestamp, why: &str, heard: &mut Vec<Heard>) {
+        if self.link == Link::Down {
+            return;
+        }
+        self.link = Link::Down;
+        self.is_changed = true;
+        self.book.lose();
+        // What was asked for is asked for again when the socket stands.
+        if matches!(self.gap, TradeGap::Asked { .. }) {
+            self.gap = TradeGap::Waiting(now);
+        }
+        if self.last_heard.is_some() {
+            // A half-open socket is found out late: whatever was not told since is missing.
+            let from = self.last_flow.unwrap_or(now);
+            heard.push(begin(IncidentKind::Gap, "connection", from, why.to_owned()));
+        }
+    }
+
+    /// The socket fails, and it is asked over REST instead. What it told while there was no socket is on record as missing.
+    pub(crate) fn polled(&mut self, now: Timestamp) {
+        if self.link != Link::Polled {
+            self.link = Link::Polled;
+            (self.up_since, self.is_changed) = (Some(now), true);
+        }
+    }
+
+    /// Takes one thing that was told. What can be published goes to `heard`, what must be asked for to `wants`.
+    #[inline]
+    pub(crate) fn told(
+        &mut self,
+        told: &Told,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+        wants: &mut Vec<Want>,
+    ) {
+        self.counters.messages += 1;
+        self.last_flow = Some(received);
+        match told {
+            Told::Trade { id, trade, .. } => {
+                self.speaks(received, heard, wants);
+                self.trade(*id, trade, received, heard);
+            }
+            Told::Quote {
+                id, is_timed, quote, ..
+            } => {
+                self.speaks(received, heard, wants);
+                self.quote(*id, quote, *is_timed, received, heard);
+            }
+            Told::Depth { diff, .. } => {
+                self.speaks(received, heard, wants);
+                if self.traits.channels.depth {
+                    self.skew.observe(diff.update.time, received);
+                    let took = self.book.diff(diff.clone(), received);
+                    self.took_book(took, received, heard, wants);
+                }
+            }
+            Told::Book { snapshot, .. } => {
+                self.speaks(received, heard, wants);
+                if self.traits.channels.depth {
+                    let took = self.book.stream_snapshot(snapshot.clone(), received);
+                    self.took_book(took, received, heard, wants);
+                }
+            }
+            Told::Bar {
+                bar,
+                is_closed,
+                is_correction,
+                ..
+            } => {
+                self.speaks(received, heard, wants);
+                self.bar(bar, *is_closed, *is_correction, received, heard);
+            }
+            other => self.rarely_told(other, received, heard, wants),
+        }
+    }
+
+    #[cold]
+    fn rarely_told(
+        &mut self,
+        told: &Told,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+        wants: &mut Vec<Want>,
+    ) {
+        match told {
+            Told::Status { time, status, .. } => {
+                self.speaks(received, heard, wants);
+                if self.status != *status {
+                    self.status = *status;
+                    self.is_changed = true;
+                    heard.push(Heard::Status(*time, *status));
+                }
+            }
+            Told::Correction { id, instead, .. } => {
+                self.speaks(received, heard, wants);
+                let detail = instead.map_or_else(
+                    || format!("trade {id} did not happen"),
+                    |trade| format!("trade {id} was {} at {}", trade.size, trade.price),
+                );
+                let time = instead.map_or(received, |trade| trade.time);
+                heard.push(count(
+                    IncidentKind::Correction,
+                    "correction",
+                    time,
+                    received,
+                    1,
+                    detail,
+                ));
+            }
+            Told::Lost { why, .. } => self.lost(why, received, heard, wants),
+            Told::KeptOff { why, .. } => self.kept_off(why.clone(), received, heard),
+            Told::Subscribed { .. } => {
+                self.refused = None;
+                self.is_changed = true;
+                self.resubscribed(received, heard, wants);
+            }
+            Told::Refused { error, .. } => {
+                heard.push(begin(IncidentKind::Gap, "refused", received, error.to_string()));
+                (self.refused, self.is_changed) = (Some(error.clone()), true);
+            }
+            Told::Time(time) => self.skew.observe(*time, received),
+            // Signs of life: `last_flow` has them.
+            _ => {}
+        }
+    }
+
+    /// A frame of its connection made no sense: whatever was in it is missing.
+    pub(crate) fn undecodable(&mut self, why: &str, received: Timestamp, heard: &mut Vec<Heard>) {
+        self.last_flow = Some(received);
+        self.kept_off(format!("a frame that makes no sense: {why}"), received, heard);
+    }
+
+    /// Trades that were asked for came, or did not.
+    pub(crate) fn trades_came(
+        &mut self,
+        answer: Result<Vec<(u64, TradeTick)>, FeedError>,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+        wants: &mut Vec<Want>,
+    ) {
+        let TradeGap::Asked { since, .. } = self.gap else {
+            return;
+        };
+        let before = self.trades.last();
+        let trades = match answer {
+            Ok(trades) => trades,
+            Err(error) => {
+                tracing::debug!(%error, "missing trades did not come");
+                self.ask_again(since, received, 1_000);
+                return;
+            }
+        };
+        let mut came = 0;
+        let (mut first, mut last) = (received, Timestamp::EPOCH);
+        for (id, trade) in trades {
+            let checked = self.sane_trade(&trade, received, heard);
+            if self.trades.take(id, checked, &mut self.released) != Taken::Duplicate {
+                came += 1;
+                (first, last) = (first.min(trade.time), last.max(trade.time));
+            }
+        }
+        let is_more = self.trades.last() != before && self.trades.missing() > 0;
+        if self.trades.missing() == 0 {
+            self.trades.answered(&mut self.released);
+        }
+        self.counters.backfilled += came;
+        self.release(heard);
+        if came > 0 {
+            let detail = "missing trades were asked for and came".to_owned();
+            heard.push(count(IncidentKind::Backfill, "trades", first, last, came, detail));
+        }
+        if self.trades.is_waiting() {
+            // The venue gives so many at once, or does not have the last ones yet.
+            self.ask_again(since, received, if is_more { 0 } else { 500 });
+            self.tick_trades(received, heard, wants);
+        } else {
+            self.trades_whole(received, 0, heard);
+        }
+    }
+
+    /// The book that was asked for came, or did not.
+    pub(crate) fn book_came(
+        &mut self,
+        answer: Result<papertape::market::DepthSnapshot, FeedError>,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+        wants: &mut Vec<Want>,
+    ) {
+        let took = self.book.rest_snapshot(answer, received);
+        self.took_book(took, received, heard, wants);
+    }
+
+    /// Time passes.
+    pub(crate) fn tick(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
+        self.tick_trades(now, heard, wants);
+        if self.traits.channels.depth && matches!(self.link, Link::Up | Link::Speaking) {
+            wants.extend(self.book.tick(now));
+        }
+    }
+
+    #[inline]
+    fn speaks(&mut self, received: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
+        self.last_heard = Some(received);
+        if !matches!(self.link, Link::Speaking | Link::Polled) {
+            self.resubscribed(received, heard, wants);
+            self.link = Link::Speaking;
+            self.is_changed = true;
+        }
+    }
+
+    /// After a break: what was traded meanwhile is asked for, where there is a way to.
+    fn resubscribed(&mut self, received: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
+        if self.link != Link::Up {
+            return;
+        }
+        heard.push(end(IncidentKind::Gap, "refused", received, 0, None));
+        heard.push(end(IncidentKind::Gap, "connection", received, 0, None));
+        // A quiet symbol may say nothing for long: the confirmation is enough to go on.
+        if self.last_heard.is_some() {
+            self.link = Link::Speaking;
+            self.is_changed = true;
+        }
+        if self.traits.channels.trades
+            && self.traits.has_trade_backfill
+            && self.trades.last().is_some()
+            && !matches!(self.gap, TradeGap::Asked { .. })
+        {
+            self.trades.resume();
+            self.ask_for_trades(received, heard, wants);
+        }
+    }
+
+    #[inline]
+    fn trade(&mut self, id: Option<u64>, trade: &TradeTick, received: Timestamp, heard: &mut Vec<Heard>) {
+        let checked = self.sane_trade(trade, received, heard);
+        let Some(id) = id else {
+            // Without a number, what is polled twice is known by its time.
+            let is_again = self.link == Link::Polled
+                && self
+                    .last_trade
+                    .is_some_and(|last| trade.time < last.time || *trade == last);
+            if is_again {
+                self.counters.duplicates += 1;
+            } else if let Some(trade) = checked {
+                self.last_trade = Some(trade);
+                heard.push(Heard::Trade(trade));
+            }
+            return;
+        };
+        let is_first = self.trades.last().is_none();
+        match self.trades.take(id, checked, &mut self.released) {
+            // What was traded before we listened, or is asked for afterwards, says nothing of the way.
+            Taken::Next if !is_first && self.link == Link::Speaking => {
+                if checked.is_some() {
+                    self.skew.observe(trade.time, received);
+                }
+            }
+            Taken::Next => {}
+            Taken::Duplicate => self.counters.duplicates += 1,
+            Taken::Held => {
+                if self.gap == TradeGap::None {
+                    self.gap = TradeGap::Waiting(received);
+                }
+            }
+            Taken::Filled => self.counters.out_of_order += 1,
+        }
+        self.release(heard);
+        if self.gap != TradeGap::None && !self.trades.is_waiting() {
+            self.trades_whole(received, 0, heard);
+        }
+    }
+
+    #[inline]
+    fn sane_trade(
+        &mut self,
+        trade: &TradeTick,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+    ) -> Option<TradeTick> {
+        let checked = self
+            .sane_time(trade.time, received)
+            .and_then(|()| self.sanity.check(trade.price, received))
+            .and_then(|()| {
+                // Written so that no NaN passes.
+                if trade.size > 0.0 && trade.size < 1e15 {
+                    Ok(())
+                } else {
+                    Err(format!("a trade of {}", trade.size))
+                }
+            });
+        match checked {
+            Ok(()) => Some(*trade),
+            Err(why) => {
+                self.kept_off(why, received, heard);
+                None
+            }
+        }
+    }
+
+    /// A time far ahead of the venue's own would drag the market's clock along.
+    #[inline]
+    fn sane_time(&self, told: Timestamp, received: Timestamp) -> Result<(), String> {
+        const MOST_AHEAD: i64 = 60_000_000_000;
+        let ahead = told.since(self.venue_time(received));
+        let is_known = self.skew.nanos().is_some();
+        if told <= Timestamp::EPOCH || (is_known && ahead > MOST_AHEAD) {
+            return Err(format!("a time of {told}, when it is {received}"));
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, heard: &mut Vec<Heard>) {
+        if let Some(last) = self.released.last() {
+            self.last_trade = Some(*last);
+        }
+        heard.extend(self.released.drain(..).map(Heard::Trade));
+    }
+
+    #[inline]
+    fn quote(
+        &mut self,
+        id: Option<u64>,
+        quote: &Quote,
+        is_timed: bool,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+    ) {
+        if let (Some(id), Some(last)) = (id, self.last_quote_id)
+            && id <= last
+        {
+            let counter = if id == last {
+                &mut self.counters.duplicates
+            } else {
+                &mut self.counters.late
+            };
+            *counter += 1;
+            return;
+        }
+        if let Err(why) = self.sane_quote(quote, is_timed, received) {
+            self.kept_off(why, received, heard);
+            return;
+        }
+        if is_timed {
+            let is_old = self
+                .last_quote
+                .is_some_and(|(last, timed)| timed && quote.time < last.time);
+            if is_old {
+                self.counters.late += 1;
+                return;
+            }
+            if self.link == Link::Speaking {
+                self.skew.observe(quote.time, received);
+            }
+        }
+        self.last_quote_id = id.or(self.last_quote_id);
+        self.last_quote = Some((*quote, is_timed));
+        heard.push(Heard::Quote(*quote, is_timed));
+    }
+
+    #[inline]
+    fn sane_quote(&mut self, quote: &Quote, is_timed: bool, received: Timestamp) -> Result<(), String> {
+        if is_timed {
+            self.sane_time(quote.time, received)?;
+        }
+        if quote.bid > quote.ask {
+            return Err(format!("a bid of {} above an ask of {}", quote.bid, quote.ask));
+        }
+        for size in [quote.bid_size, quote.ask_size] {
+            if !(0.0..1e15).contains(&size) {
+                return Err(format!("a quote of {size}"));
+            }
+        }
+        self.sanity.check(quote.bid, received)?;
+        self.sanity.check(quote.ask, received)
+    }
+
+    fn bar(
+        &mut self,
+        bar: &Bar,
+        is_closed: bool,
+        is_correction: bool,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+    ) {
+        let checked = bar
+            .check()
+            .map_err(|error| error.to_string())
+            .and_then(|()| self.sanity.check(bar.close, received))
+            .and_then(|()| self.sane_time(bar.open_time, received));
+        if let Err(why) = checked {
+            self.kept_off(why, received, heard);
+            return;
+        }
+        if !is_closed || !self.traits.is_bars() {
+            return;
+        }
+        match self.last_bar {
+            Some(last) if bar.open_time == last.open_time && !is_correction && *bar == last => {
+                self.counters.duplicates += 1;
+            }
+            Some(last) if bar.open_time <= last.open_time => {
+                let detail = format!("the bar of {} closed at {}", bar.open_time, bar.close);
+                let until = papertape::model::Timeframe::MINUTE.close_of(bar.open_time);
+                heard.push(count(
+                    IncidentKind::Correction,
+                    "bar",
+                    bar.open_time,
+                    until,
+                    1,
+                    detail,
+                ));
+            }
+            _ => {
+                self.last_bar = Some(*bar);
+                heard.push(Heard::Bar(*bar));
+            }
+        }
+    }
+
+    fn took_book(
+        &mut self,
+        took: BookTook,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+        wants: &mut Vec<Want>,
+    ) {
+        match took {
+            BookTook::Nothing => {}
+            BookTook::Duplicate => self.counters.duplicates += 1,
+            BookTook::Changed(update) => heard.push(Heard::Depth(update)),
+            BookTook::Known(updates) => {
+                self.is_changed = true;
+                heard.extend(updates.into_iter().map(Heard::Depth));
+                heard.push(end(IncidentKind::Gap, "book", received, 0, None));
+            }
+            BookTook::Ask(want) => wants.push(want),
+            BookTook::Lost { why, missing, want } => {
+                self.is_changed = true;
+                self.counters.lost += missing;
+                heard.push(begin(IncidentKind::Gap, "book", received, why));
+                wants.extend(want);
+            }
+            BookTook::Strange(why, want) => {
+                self.is_changed = true;
+                self.kept_off(why.clone(), received, heard);
+                heard.push(begin(IncidentKind::Gap, "book", received, why));
+                wants.extend(want);
+            }
+        }
+    }
+
+    fn lost(&mut self, why: &str, received: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
+        self.counters.lost += 1;
+        if self.traits.channels.depth {
+            let took = self.book.distrust(why, received);
+            self.took_book(took, received, heard, wants);
+        }
+        // Where trades have no numbers nothing else would tell.
+        if !(self.traits.channels.trades && self.traits.has_consecutive_trades) {
+            let why = why.to_owned();
+            heard.push(count(IncidentKind::Gap, "messages", received, received, 1, why));
+        }
+    }
+
+    #[cold]
+    fn kept_off(&mut self, why: String, received: Timestamp, heard: &mut Vec<Heard>) {
+        self.counters.quarantined += 1;
+        heard.push(count(
+            IncidentKind::Quarantine,
+            "quarantine",
+            received,
+            received,
+            1,
+            why,
+        ));
+    }
+
+    fn ask_for_trades(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
+        let from = self.trades.last().map_or(0, |last| last.saturating_add(1));
+        self.gap = TradeGap::Asked {
+            since: now,
+            is_under_way: true,
+            next: now,
+        };
+        self.is_changed = true;
+        if self.trades.missing() > 0 {
+            let (from_time, why) = self.missing_trades(now);
+            heard.push(begin(IncidentKind::Gap, "trades", from_time, why));
+        }
+        wants.push(Want::Trades(from));
+    }
+
+    fn ask_again(&mut self, since: Timestamp, now: Timestamp, after_millis: i64) {
+        self.gap = TradeGap::Asked {
+            since,
+            is_under_way: false,
+            next: now.plus_nanos(after_millis * 1_000_000),
+        };
+    }
+
+    fn missing_trades(&self, now: Timestamp) -> (Timestamp, String) {
+        let from = self.last_trade.map_or(now, |trade| trade.time);
+        let next = self.trades.last().map_or(0, |last| last + 1);
+        let missing = self.trades.missing();
+        (from, format!("{missing} trades from number {next} are missing"))
+    }
+
+    fn tick_trades(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
+        match self.gap {
+            TradeGap::None => {}
+            TradeGap::Waiting(_) if self.link == Link::Down => {}
+            TradeGap::Waiting(since) => {
+                if now.since(since) < millis(self.thresholds.reorder_ms) {
+                    return;
+                }
+                if self.traits.has_trade_backfill {
+                    self.ask_for_trades(now, heard, wants);
+                } else {
+                    // Nobody to ask: on record, for one tick in which nothing fills, and on.
+                    let (from, why) = self.missing_trades(now);
+                    heard.push(begin(IncidentKind::Gap, "trades", from, why));
+                    self.gap = TradeGap::Asked {
+                        since: now.plus_nanos(-millis(self.thresholds.backfill_ms)),
+                        is_under_way: false,
+                        next: now.plus_nanos(1),
+                    };
+                    self.is_changed = true;
+                }
+            }
+            TradeGap::Asked {
+                since,
+                is_under_way,
+                next,
+            } => {
+                if now.since(since) >= millis(self.thresholds.backfill_ms) && now >= next {
+                    let missing = self.trades.give_up(&mut self.released);
+                    self.counters.lost += missing;
+                    self.release(heard);
+                    self.trades_whole(now, missing, heard);
+                } else if !is_under_way && now >= next && self.link != Link::Down {
+                    let from = self.trades.last().map_or(0, |last| last.saturating_add(1));
+                    self.gap = TradeGap::Asked {
+                        since,
+                        is_under_way: true,
+                        next,
+                    };
+                    wants.push(Want::Trades(from));
+                }
+            }
+        }
+    }
+
+    fn trades_whole(&mut self, now: Timestamp, missing: u64, heard: &mut Vec<Heard>) {
+        (self.gap, self.is_changed) = (TradeGap::None, true);
+        let detail = (missing > 0).then(|| format!("{missing} trades never came"));
+        heard.push(end(IncidentKind::Gap, "trades", now, missing, detail));
+    }
+}
+
+pub(crate) fn begin(kind: IncidentKind, cause: &'static str, from: Timestamp, detail: String) -> Heard {
+    Heard::Trouble(Trouble {
+        kind,
+        cause,
+        act: TroubleAct::Begin(from, detail),
+    })
+}
+
+pub(crate) fn end(
+    kind: IncidentKind,
+    cause: &'static str,
+    to: Timestamp,
+    missing: u64,
+    detail: Option<String>,
+) -> Heard {
+    Heard::Trouble(Trouble {
+        kind,
+        cause,
+        act: TroubleAct::End(to, missing, detail),
+    })
+}
+
+pub(crate) fn count(
+    kind: IncidentKind,
+    cause: &'static str,
+    from: Timestamp,
+    to: Timestamp,
+    count: u64,
+    detail: String,
+) -> Heard {
+    Heard::Trouble(Trouble {
+        kind,
+        cause,
+        act: TroubleAct::Count(from, to, count, detail),
+    })
+}
+
+pub(crate) fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX / 4)
+}
+
+pub(crate) const fn millis(millis: u64) -> i64 {
+    // Thresholds are checked to be far below.
+    (millis as i64).saturating_mul(1_000_000)
+}

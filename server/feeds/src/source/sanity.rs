@@ -1,0 +1,140 @@
+//! Prices that cannot be.
+
+use papertape::model::Timestamp;
+
+/// Compares each price with the last: what is ten times as much is kept off, until so many say the same for so long that it
+/// must be so (a split that nobody told of).
+#[derive(Clone, Debug)]
+pub(super) struct Sanity {
+    factor: f64,
+    last: Option<f64>,
+    /// Prices believed, as far as it matters.
+    believed: u32,
+    strange: Option<Strange>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Strange {
+    price: f64,
+    count: u32,
+    since: Timestamp,
+}
+
+impl Sanity {
+    /// Strange prices in agreement that are believed against a price that is well founded.
+    const ENOUGH: u32 = 50;
+    /// How long they must go on.
+    const LONG: i64 = 60_000_000_000;
+    /// Against a price that stands alone so many more are enough.
+    const FEW: u32 = 3;
+
+    pub(super) const fn new(factor: f64) -> Self {
+        Self {
+            factor,
+            last: None,
+            believed: 0,
+            strange: None,
+        }
+    }
+
+    /// Whether a price may be; why not otherwise.
+    #[inline]
+    pub(super) fn check(&mut self, price: f64, time: Timestamp) -> Result<(), String> {
+        if let Some(last) = self.last {
+            // Written so that no NaN passes.
+            if price < last * self.factor && price * self.factor > last {
+                self.last = Some(price);
+                self.believed = self.believed.saturating_add(1);
+                self.strange = None;
+                return Ok(());
+            }
+        }
+        self.doubt(price, time)
+    }
+
+    #[cold]
+    fn doubt(&mut self, price: f64, time: Timestamp) -> Result<(), String> {
+        if !(price.is_finite() && price > 0.0 && price < 1e15) {
+            return Err(format!("a price of {price}"));
+        }
+        let Some(last) = self.last else {
+            self.last = Some(price);
+            return Ok(());
+        };
+        let agrees = |strange: &Strange| price < strange.price * 2.0 && price * 2.0 > strange.price;
+        let strange = match self.strange.filter(agrees) {
+            Some(strange) => Strange {
+                price,
+                count: strange.count + 1,
+                ..strange
+            },
+            None => Strange {
+                price,
+                count: 1,
+                since: time,
+            },
+        };
+        self.strange = Some(strange);
+        let is_founded = self.believed >= Self::ENOUGH;
+        let enough = if is_founded {
+            strange.count >= Self::ENOUGH && time.since(strange.since) >= Self::LONG
+        } else {
+            strange.count >= Self::FEW + self.believed
+        };
+        if enough {
+            (self.last, self.strange, self.believed) = (Some(price), None, strange.count);
+            return Ok(());
+        }
+        Err(format!("a price of {price} after {last}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    #[test]
+    fn impossible_prices_are_never_believed() {
+        let mut sanity = Sanity::new(10.0);
+        for price in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            for second in 0..200 {
+                assert!(sanity.check(price, at(second)).is_err(), "{price}");
+            }
+        }
+        assert!(sanity.check(100.0, at(0)).is_ok());
+        for price in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            for second in 0..200 {
+                assert!(sanity.check(price, at(second)).is_err(), "{price} after 100");
+            }
+        }
+    }
+
+    #[test]
+    fn ten_times_the_last_is_strange_until_it_lasts() {
+        let mut sanity = Sanity::new(10.0);
+        for second in 0..100 {
+            assert!(sanity.check(100.0, at(second)).is_ok());
+        }
+        for price in [1_000.0, 10.0, 5_000.0, 1.0] {
+            assert!(sanity.check(price, at(100)).is_err(), "{price}");
+        }
+        assert!(sanity.check(999.0, at(100)).is_ok());
+        assert!(sanity.check(100.0, at(100)).is_ok());
+        // A split of 20 for 1 that nobody told of.
+        let believed = (0..200).find(|second| sanity.check(5.0, at(100 + second)).is_ok());
+        assert_eq!(believed, Some(60));
+        assert!(sanity.check(5.1, at(300)).is_ok() && sanity.check(100.0, at(300)).is_err());
+    }
+
+    #[test]
+    fn a_first_price_that_is_wrong_does_not_keep_the_right_ones_off_for_long() {
+        let mut sanity = Sanity::new(10.0);
+        assert!(sanity.check(1.0, at(0)).is_ok());
+        let kept_off = (0..10).filter(|_| sanity.check(60_000.0, at(0)).is_err()).count();
+        assert_eq!(kept_off, 2);
+    }
+}

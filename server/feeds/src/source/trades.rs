@@ -1,0 +1,237 @@
+//! Trades in the order of their numbers: none twice, none missing without being missed.
+
+use papertape::market::TradeTick;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What became of a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is the next: released.
+    Next,
+    /// It waits for others before it.
+    Held,
+    /// It was missing: now it is there.
+    Filled,
+    /// It was there already.
+    Duplicate,
+}
+
+/// Puts trades in order. A trade may be kept off for its price; its number counts all the same.
+#[derive(Clone, Debug)]
+pub(super) struct TradeOrder {
+    is_consecutive: bool,
+    /// The last that was released.
+    last: Option<u64>,
+    /// Those that wait for one before them, or, of a venue whose numbers have holes, for what was asked for.
+    held: BTreeMap<u64, Option<TradeTick>>,
+    /// Whether trades wait though none is known to be missing: after a new connection, where numbers have holes.
+    is_resuming: bool,
+    /// Of a venue whose numbers have holes: what was released lately.
+    recent: BTreeSet<u64>,
+    recent_order: VecDeque<u64>,
+}
+
+impl TradeOrder {
+    /// Numbers remembered to know a trade again.
+    const RECENT: usize = 4_096;
+
+    pub(super) const fn new(is_consecutive: bool) -> Self {
+        Self {
+            is_consecutive,
+            last: None,
+            held: BTreeMap::new(),
+            is_resuming: false,
+            recent: BTreeSet::new(),
+            recent_order: VecDeque::new(),
+        }
+    }
+
+    /// The last that was released.
+    pub(super) const fn last(&self) -> Option<u64> {
+        self.last
+    }
+
+    /// Whether trades wait, or what came before them is being asked for.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_resuming || !self.held.is_empty()
+    }
+
+    /// How many are known to be missing before the first that waits.
+    pub(super) fn missing(&self) -> u64 {
+        match (self.held.first_key_value(), self.last) {
+            (Some((first, _)), Some(last)) if self.is_consecutive => first - last - 1,
+            _ => 0,
+        }
+    }
+
+    /// What was traded since the last is about to be asked for.
+    pub(super) fn resume(&mut self) {
+        self.is_resuming = true;
+    }
+
+    /// Takes a trade, which goes to `released` with all that waited for it.
+    #[inline]
+    pub(super) fn take(&mut self, id: u64, trade: Option<TradeTick>, released: &mut Vec<TradeTick>) -> Taken {
+        if !self.is_consecutive {
+            return self.take_loose(id, trade, released);
+        }
+        let next = self.last.map_or(id, |last| last.saturating_add(1));
+        if id == next {
+            self.last = Some(id);
+            released.extend(trade);
+            if self.held.is_empty() {
+                return Taken::Next;
+            }
+            self.drain(released);
+            return Taken::Filled;
+        }
+        if id < next || self.held.contains_key(&id) {
+            return Taken::Duplicate;
+        }
+        let is_filling = self.held.last_key_value().is_some_and(|(last, _)| id < *last);
+        self.held.insert(id, trade);
+        if is_filling { Taken::Filled } else { Taken::Held }
+    }
+
+    fn take_loose(&mut self, id: u64, trade: Option<TradeTick>, released: &mut Vec<TradeTick>) -> Taken {
+        if self.recent.contains(&id) || self.held.contains_key(&id) {
+            return Taken::Duplicate;
+        }
+        if self.is_resuming {
+            self.held.insert(id, trade);
+            return Taken::Held;
+        }
+        self.remember(id);
+        released.extend(trade);
+        Taken::Next
+    }
+
+    /// What was asked for has come, all of it as far as the venue has it.
+    pub(super) fn answered(&mut self, released: &mut Vec<TradeTick>) {
+        self.is_resuming = false;
+        if !self.is_consecutive {
+            self.drain_loose(released);
+        }
+    }
+
+    /// Goes on without those that are missing; gives how many.
+    pub(super) fn give_up(&mut self, released: &mut Vec<TradeTick>) -> u64 {
+        self.is_resuming = false;
+        if !self.is_consecutive {
+            self.drain_loose(released);
+            return 0;
+        }
+        let mut missing = 0;
+        while let Some((first, _)) = self.held.first_key_value() {
+            missing += self.missing();
+            self.last = Some(first - 1);
+            self.drain(released);
+        }
+        missing
+    }
+
+    fn drain(&mut self, released: &mut Vec<TradeTick>) {
+        while let Some(entry) = self.held.first_entry() {
+            if self.last.is_some_and(|last| *entry.key() > last + 1) {
+                return;
+            }
+            self.last = Some(*entry.key());
+            released.extend(entry.remove());
+        }
+    }
+
+    fn drain_loose(&mut self, released: &mut Vec<TradeTick>) {
+        for (id, trade) in std::mem::take(&mut self.held) {
+            self.remember(id);
+            released.extend(trade);
+        }
+    }
+
+    fn remember(&mut self, id: u64) {
+        self.last = self.last.max(Some(id));
+        self.recent.insert(id);
+        self.recent_order.push_back(id);
+        if self.recent_order.len() > Self::RECENT
+            && let Some(oldest) = self.recent_order.pop_front()
+        {
+            self.recent.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use papertape::model::{Side, Timestamp};
+
+    fn trade(id: u64) -> Option<TradeTick> {
+        Some(TradeTick {
+            time: Timestamp::from_millis(id as i64),
+            price: id as f64,
+            size: 1.0,
+            aggressor: Side::Buy,
+        })
+    }
+
+    fn take(order: &mut TradeOrder, ids: &[u64]) -> (Vec<Taken>, Vec<u64>) {
+        let mut released = Vec::new();
+        let taken = ids
+            .iter()
+            .map(|id| order.take(*id, trade(*id), &mut released))
+            .collect();
+        (taken, released.iter().map(|trade| trade.price as u64).collect())
+    }
+
+    #[test]
+    fn trades_come_out_in_order_and_once() {
+        use Taken::{Duplicate, Filled, Held, Next};
+        for (ids, taken, released) in [
+            (&[5, 6, 7][..], &[Next, Next, Next][..], &[5, 6, 7][..]),
+            (&[5, 5, 6, 5], &[Next, Duplicate, Next, Duplicate], &[5, 6]),
+            (&[5, 7, 6], &[Next, Held, Filled], &[5, 6, 7]),
+            (
+                &[5, 9, 7, 7, 6],
+                &[Next, Held, Filled, Duplicate, Filled],
+                &[5, 6, 7],
+            ),
+            (&[5, 7, 8], &[Next, Held, Held], &[5]),
+        ] {
+            let mut order = TradeOrder::new(true);
+            assert_eq!(
+                take(&mut order, ids),
+                (taken.to_vec(), released.to_vec()),
+                "{ids:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_never_comes_is_counted() {
+        let mut order = TradeOrder::new(true);
+        take(&mut order, &[1, 4, 5, 9]);
+        assert_eq!(order.missing(), 2);
+        let mut released = Vec::new();
+        assert_eq!(order.give_up(&mut released), 2 + 3);
+        assert_eq!(
+            released.iter().map(|t| t.price as u64).collect::<Vec<_>>(),
+            [4, 5, 9]
+        );
+        assert_eq!((order.last(), order.is_waiting()), (Some(9), false));
+    }
+
+    #[test]
+    fn where_numbers_have_holes_trades_wait_only_for_an_answer() {
+        let mut order = TradeOrder::new(false);
+        assert_eq!(take(&mut order, &[10, 14, 10]).1, [10, 14]);
+        order.resume();
+        assert!(take(&mut order, &[30]).1.is_empty());
+        assert!(take(&mut order, &[20, 25, 14]).1.is_empty());
+        let mut released = Vec::new();
+        order.answered(&mut released);
+        assert_eq!(
+            released.iter().map(|t| t.price as u64).collect::<Vec<_>>(),
+            [20, 25, 30]
+        );
+        assert!(!order.is_waiting());
+    }
+}
