@@ -13,7 +13,9 @@
 pub mod breaker;
 mod budget;
 pub mod config;
+mod connection;
 pub mod consensus;
+mod handle;
 pub mod hub;
 mod market;
 pub mod quality;

@@ -294,6 +294,14 @@ impl DecodeError {
 /// Why a venue did not give what was asked for. `Display` says it in a sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedError {
+    /// No such feed is configured.
+    #[error("there is no feed {feed}{}", .near.as_ref().map_or_else(String::new, |near| format!("; did you mean {near}?")))]
+    UnknownFeed {
+        /// What was asked for.
+        feed: String,
+        /// The nearest that there is.
+        near: Option<String>,
+    },
     /// No such symbol there.
     #[error("{venue} does not list {symbol}{}", .near.as_ref().map_or_else(String::new, |near| format!("; did you mean {near}?")))]
     UnknownSymbol {
@@ -391,6 +399,7 @@ impl FeedError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::UnknownFeed { .. } => "unknown_feed",
             Self::UnknownSymbol { .. } => "unknown_symbol",
             Self::UnsupportedTimeframe { .. } => "unsupported_timeframe",
             Self::Unsupported { .. } => "unsupported",

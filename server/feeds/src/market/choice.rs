@@ -212,9 +212,8 @@ impl Market {
         let sources = prices
             .iter()
             .zip(&found.outliers)
-            .filter_map(|((place, _), is_outlier)| {
-                (!is_outlier).then(|| self.places[*place].name.to_string())
-            });
+            .filter(|(_, is_outlier)| !**is_outlier)
+            .map(|((place, _), _)| self.places[*place].name.to_string());
         Some(Indicative {
             price: found.reference,
             time: now,

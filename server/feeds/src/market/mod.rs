@@ -260,6 +260,11 @@ impl Market {
         self.active
     }
 
+    /// How many sources there are.
+    pub(crate) const fn places(&self) -> usize {
+        self.places.len()
+    }
+
     pub(crate) fn name(&self, place: usize) -> &Arc<str> {
         &self.places[place].name
     }

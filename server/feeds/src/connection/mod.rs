@@ -1,0 +1,622 @@
+//! One venue of one configured feed: a socket that is kept alive and opened again, the REST side where it fails, and the
+//! symbols that are listened to.
+
+mod outbox;
+mod socket;
+
+use crate::breaker::Breaker;
+use crate::handle::MarketHandle;
+use crate::record::Clock;
+use crate::rest::Rest;
+use crate::source::Want;
+use crate::status::{BreakerState, ConnectionState};
+use crate::venue::{Channels, FeedError, Listing, Slot, Told, Venue};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use papertape::market::{DepthSnapshot, Random, TradeTick};
+use papertape::model::Timestamp;
+use socket::{Happened, Socket};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// What a driver is told to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Listen to a symbol, for a market in which this is the source at `place`.
+    Listen {
+        listing: Arc<Listing>,
+        channels: Channels,
+        market: Arc<MarketHandle>,
+        place: usize,
+    },
+    /// A market ends.
+    Leave(Arc<MarketHandle>),
+    /// A market wants something of its source at this place.
+    Want(Arc<MarketHandle>, usize, Want),
+}
+
+/// How a driver stands, for those who ask.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DriverStatus {
+    pub(crate) connection: ConnectionState,
+    pub(crate) breaker: BreakerState,
+    pub(crate) connects: u64,
+    pub(crate) last_message: Option<Timestamp>,
+    pub(crate) last_error: Option<String>,
+    pub(crate) undecodable: u64,
+}
+
+/// See the module's comment.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    feed: String,
+    venue: Arc<dyn Venue>,
+    rest: Rest,
+    tls: Arc<rustls::ClientConfig>,
+    clock: Arc<dyn Clock>,
+    status: Arc<Mutex<DriverStatus>>,
+    slots: BTreeMap<usize, Entry>,
+    next_slot: usize,
+    socket: Socket,
+    breaker: Breaker,
+    /// Failures since a connection was last well.
+    failures: u32,
+    random: Random,
+    requests: FuturesUnordered<BoxFuture<'static, Done>>,
+    told: Vec<Told>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    listing: Arc<Listing>,
+    channels: Channels,
+    markets: Vec<(Arc<MarketHandle>, usize)>,
+    is_subscribed: bool,
+    is_book_asked: bool,
+    is_trades_asked: bool,
+    is_polled: bool,
+    poll_at: Instant,
+}
+
+/// An answer that came.
+#[derive(Debug)]
+struct Done {
+    slot: usize,
+    answer: Answered,
+}
+
+#[derive(Debug)]
+enum Answered {
+    Book(Result<DepthSnapshot, FeedError>),
+    Trades(Result<Vec<(u64, TradeTick)>, FeedError>),
+    Poll(Result<Vec<Told>, FeedError>),
+}
+
+/// How often timers are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// The first wait after a failure, and the longest.
+const FIRST_WAIT_MILLIS: u64 = 500;
+const LONGEST_WAIT_MILLIS: u64 = 30_000;
+/// A socket may be away for so long before the venue is asked over REST.
+const POLL_AFTER: Duration = Duration::from_secs(3);
+
+impl Driver {
+    pub(crate) fn new(
+        feed: &str,
+        venue: Arc<dyn Venue>,
+        rest: Rest,
+        tls: Arc<rustls::ClientConfig>,
+        clock: Arc<dyn Clock>,
+        status: Arc<Mutex<DriverStatus>>,
+    ) -> Self {
+        let now = clock.now();
+        let name = feed
+            .bytes()
+            .fold(0_u64, |hash, byte| hash.rotate_left(8) ^ u64::from(byte));
+        Self {
+            feed: feed.to_owned(),
+            venue,
+            rest,
+            tls,
+            status,
+            slots: BTreeMap::new(),
+            next_slot: 0,
+            socket: Socket::Idle,
+            breaker: Breaker::new(now),
+            failures: 0,
+            // Only so that many processes do not come back at one moment.
+            random: Random::new(now.nanos().cast_unsigned() ^ name),
+            requests: FuturesUnordered::new(),
+            told: Vec::new(),
+            clock,
+        }
+    }
+
+    /// Runs until the hub is gone.
+    pub(crate) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => return,
+                },
+                happened = self.socket.next() => self.happened(happened),
+                Some(done) = self.requests.next(), if !self.requests.is_empty() => self.done(done),
+                _ = tick.tick(), if !self.slots.is_empty() => self.tick(),
+            }
+            self.socket.send().await;
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Listen {
+                listing,
+                channels,
+                market,
+                place,
+            } => self.listen(listing, channels, market, place),
+            Command::Leave(market) => self.leave(&market),
+            Command::Want(market, place, want) => self.want(&market, place, want),
+        }
+    }
+
+    fn listen(&mut self, listing: Arc<Listing>, channels: Channels, market: Arc<MarketHandle>, place: usize) {
+        let known = self
+            .slots
+            .iter()
+            .find(|(_, entry)| entry.listing.venue_symbol == listing.venue_symbol)
+            .map(|(slot, _)| *slot);
+        let slot = known.unwrap_or_else(|| {
+            self.next_slot += 1;
+            let entry = Entry {
+                listing,
+                channels: Channels::default(),
+                markets: Vec::new(),
+                is_subscribed: false,
+                is_book_asked: false,
+                is_trades_asked: false,
+                is_polled: false,
+                poll_at: Instant::now(),
+            };
+            self.slots.insert(self.next_slot, entry);
+            self.next_slot
+        });
+        let now = self.clock.now();
+        let Some(entry) = self.slots.get_mut(&slot) else {
+            return;
+        };
+        let is_new = !entry
+            .markets
+            .iter()
+            .any(|(other, at)| Arc::ptr_eq(other, &market) && *at == place);
+        let all = entry.channels.or(channels);
+        let is_more = all != entry.channels;
+        entry.channels = all;
+        let is_polled = entry.is_polled;
+        if is_new {
+            let breaker = self.breaker.state();
+            market.with(now, |market| market.breaker(place, breaker, now));
+            entry.markets.push((Arc::clone(&market), place));
+        }
+        if is_more && entry.is_subscribed {
+            entry.is_subscribed = false;
+            if let Some(codec) = self.socket.codec() {
+                let frames = codec.unsubscribe(Slot(slot));
+                self.socket.queue(frames);
+            }
+        }
+        if is_new && self.socket.is_on() {
+            market.with(now, |market| market.connected(place, now));
+            // Books begin with a snapshot that this market has not seen.
+            if !is_more && self.slots.get(&slot).is_some_and(|entry| entry.is_subscribed) {
+                self.resync(slot);
+            }
+        } else if is_new && is_polled {
+            market.with(now, |market| market.polled(place, now));
+        }
+        if matches!(self.socket, Socket::Idle) {
+            self.connect();
+        }
+        self.subscribe_all();
+    }
+
+    fn leave(&mut self, market: &Arc<MarketHandle>) {
+        let mut empty = Vec::new();
+        for (slot, entry) in &mut self.slots {
+            entry.markets.retain(|(other, _)| !Arc::ptr_eq(other, market));
+            if entry.markets.is_empty() {
+                empty.push(*slot);
+            }
+        }
+        for slot in empty {
+            let entry = self.slots.remove(&slot);
+            if entry.is_some_and(|entry| entry.is_subscribed)
+                && let Some(codec) = self.socket.codec()
+            {
+                let frames = codec.unsubscribe(Slot(slot));
+                self.socket.queue(frames);
+            }
+        }
+        if self.slots.is_empty() {
+            self.socket = Socket::Idle;
+            self.show(|status| status.connection = ConnectionState::Idle);
+        }
+    }
+
+    fn want(&mut self, market: &Arc<MarketHandle>, place: usize, want: Want) {
+        let Some((slot, entry)) = self.slots.iter_mut().find(|(_, entry)| {
+            entry
+                .markets
+                .iter()
+                .any(|(other, at)| Arc::ptr_eq(other, market) && *at == place)
+        }) else {
+            return;
+        };
+        let slot = *slot;
+        let (venue, rest, listing) = (
+            Arc::clone(&self.venue),
+            self.rest.clone(),
+            Arc::clone(&entry.listing),
+        );
+        match want {
+            Want::Book if !entry.is_book_asked => {
+                entry.is_book_asked = true;
+                self.requests.push(Box::pin(async move {
+                    let answer = Answered::Book(venue.book(&rest, &listing).await);
+                    Done { slot, answer }
+                }));
+            }
+            Want::Trades(from) if !entry.is_trades_asked => {
+                entry.is_trades_asked = true;
+                self.requests.push(Box::pin(async move {
+                    let answer = Answered::Trades(venue.trades_from(&rest, &listing, from).await);
+                    Done { slot, answer }
+                }));
+            }
+            Want::Resync => self.resync(slot),
+            // The answer to another's request is told to all.
+            Want::Book | Want::Trades(_) => {}
+        }
+    }
+
+    fn resync(&mut self, slot: usize) {
+        if let Some(codec) = self.socket.codec() {
+            let frames = codec.resync(Slot(slot));
+            self.socket.queue(frames);
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        let now = self.clock.now();
+        let Some(entry) = self.slots.get_mut(&done.slot) else {
+            return;
+        };
+        match done.answer {
+            Answered::Book(answer) => {
+                entry.is_book_asked = false;
+                for (market, place) in &entry.markets {
+                    let answer = answer.clone();
+                    market.with(now, |market| market.book_came(*place, answer, now));
+                }
+                self.note(answer.err());
+            }
+            Answered::Trades(answer) => {
+                entry.is_trades_asked = false;
+                for (market, place) in &entry.markets {
+                    let answer = answer.clone();
+                    market.with(now, |market| market.trades_came(*place, answer, now));
+                }
+                self.note(answer.err());
+            }
+            Answered::Poll(answer) => self.polled(done.slot, answer, now),
+        }
+    }
+
+    fn polled(&mut self, slot: usize, answer: Result<Vec<Told>, FeedError>, now: Timestamp) {
+        // The socket is back: it tells better.
+        if self.socket.is_on() {
+            return;
+        }
+        let has_stream = self.has_stream();
+        let Some(entry) = self.slots.get_mut(&slot) else {
+            return;
+        };
+        match answer {
+            Ok(told) => {
+                entry.is_polled = true;
+                for (market, place) in &entry.markets {
+                    market.with(now, |market| {
+                        market.polled(*place, now);
+                        for told in &told {
+                            market.told(*place, told, now);
+                        }
+                    });
+                }
+                if !has_stream {
+                    self.breaker.well(now.plus_nanos(-Breaker::STABLE), now);
+                    self.failures = 0;
+                }
+                self.show(|status| {
+                    status.connection = ConnectionState::Polling;
+                    status.last_message = Some(now);
+                });
+            }
+            Err(error) => {
+                entry.is_polled = false;
+                let why = error.to_string();
+                for (market, place) in &entry.markets {
+                    market.with(now, |market| market.disconnected(*place, now, &why));
+                }
+                self.note(Some(error));
+                if !has_stream {
+                    self.breaker.failed(now);
+                }
+            }
+        }
+        self.show_breaker(now);
+    }
+
+    fn happened(&mut self, happened: Happened) {
+        let now = self.clock.now();
+        match happened {
+            Happened::Opened => {
+                self.show(|status| {
+                    status.connection = ConnectionState::Connected;
+                    status.connects += 1;
+                });
+                for entry in self.slots.values_mut() {
+                    entry.is_polled = false;
+                    for (market, place) in &entry.markets {
+                        market.with(now, |market| market.connected(*place, now));
+                    }
+                }
+                self.subscribe_all();
+            }
+            Happened::Frame(bytes) => self.frame(&bytes, now),
+            Happened::Alive => {}
+            Happened::Closed(why) => self.closed(&why, false),
+        }
+    }
+
+    fn frame(&mut self, bytes: &[u8], now: Timestamp) {
+        let mut told = std::mem::take(&mut self.told);
+        told.clear();
+        let mut replies = Vec::new();
+        let read = match self.socket.codec() {
+            Some(codec) => codec.read(bytes, now, &mut told, &mut replies),
+            None => Ok(()),
+        };
+        self.socket.queue(replies);
+        self.show(|status| status.last_message = Some(now));
+        if let Err(error) = read {
+            tracing::debug!(feed = self.feed, %error, "a frame makes no sense");
+            self.show(|status| status.undecodable += 1);
+            self.everybody(now, |market, place| market.undecodable(place, &error.0, now));
+        }
+        let (mut is_going, mut refused) = (false, None);
+        for run in told.chunk_by(|a, b| slot_of(a) == slot_of(b)) {
+            match (slot_of(&run[0]), &run[0]) {
+                (Some(slot), _) => {
+                    if let Some(entry) = self.slots.get(&slot.0) {
+                        for (market, place) in &entry.markets {
+                            market.with(now, |market| {
+                                run.iter().for_each(|told| market.told(*place, told, now));
+                            });
+                        }
+                    }
+                }
+                (None, Told::GoingAway) => is_going = true,
+                (None, first) => {
+                    if let Told::Refused { error, .. } = first {
+                        refused = Some(error.clone());
+                    }
+                    self.everybody(now, |market, place| {
+                        run.iter().for_each(|told| market.told(place, told, now));
+                    });
+                }
+            }
+        }
+        self.told = told;
+        if let Some(error) = refused {
+            let why = error.to_string();
+            self.note(Some(error));
+            self.closed(&why, false);
+        } else if is_going {
+            self.closed("the venue closes the connection", true);
+        } else {
+            self.subscribe_all();
+        }
+    }
+
+    /// Subscribes what is not subscribed, when the protocol is ready for it.
+    fn subscribe_all(&mut self) {
+        if !self.slots.values().any(|entry| !entry.is_subscribed) {
+            return;
+        }
+        let Some(codec) = self.socket.codec().filter(|codec| codec.is_ready()) else {
+            return;
+        };
+        let mut frames = Vec::new();
+        for (slot, entry) in &mut self.slots {
+            if !entry.is_subscribed {
+                frames.extend(codec.subscribe(Slot(*slot), &entry.listing, entry.channels));
+                entry.is_subscribed = true;
+            }
+        }
+        self.socket.queue(frames);
+    }
+
+    fn closed(&mut self, why: &str, is_planned: bool) {
+        let now = self.clock.now();
+        for entry in self.slots.values_mut() {
+            entry.is_subscribed = false;
+            entry.poll_at = Instant::now() + POLL_AFTER;
+            if entry.is_polled {
+                continue;
+            }
+            for (market, place) in &entry.markets {
+                market.with(now, |market| market.disconnected(*place, now, why));
+            }
+        }
+        if is_planned {
+            self.connect();
+            return;
+        }
+        tracing::info!(feed = self.feed, why, "connection lost");
+        self.breaker.failed(now);
+        self.show(|status| status.last_error = Some(why.to_owned()));
+        let most = (FIRST_WAIT_MILLIS << self.failures.min(8)).min(LONGEST_WAIT_MILLIS);
+        self.failures += 1;
+        // Half of it for certain, the other half by chance.
+        let wait = Duration::from_millis(most / 2 + self.random.below(most / 2 + 1));
+        let open = Duration::from_nanos(self.breaker.wait(now).unsigned_abs());
+        self.socket = Socket::Waiting(Instant::now() + wait.max(open));
+        self.show(|status| status.connection = ConnectionState::Waiting);
+        self.show_breaker(now);
+    }
+
+    fn connect(&mut self) {
+        let now = self.clock.now();
+        self.breaker.attempt(now);
+        self.show_breaker(now);
+        match self.venue.codec() {
+            Ok(Some(codec)) => {
+                self.show(|status| status.connection = ConnectionState::Connecting);
+                self.socket = Socket::connect(codec, Arc::clone(&self.tls));
+            }
+            Ok(None) => {
+                self.socket = Socket::None;
+                self.show(|status| status.connection = ConnectionState::Polling);
+            }
+            Err(error) => {
+                let why = error.to_string();
+                self.note(Some(error.clone()));
+                self.everybody(now, |market, place| {
+                    let refused = Told::Refused {
+                        slot: None,
+                        error: error.clone(),
+                    };
+                    market.told(place, &refused, now);
+                });
+                self.closed(&why, false);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        match self.socket.check() {
+            Some(Ended::Dead(why)) => self.closed(&why, false),
+            Some(Ended::Old) => self.closed("the connection is as old as the venue allows", true),
+            Some(Ended::Rested) => self.connect(),
+            None => {}
+        }
+        if let Some(stood) = self.socket.stood() {
+            let since = now.plus_nanos(-i64::try_from(stood.as_nanos()).unwrap_or(i64::MAX));
+            self.breaker.well(since, now);
+            if stood >= Duration::from_secs(30) {
+                self.failures = 0;
+            }
+            self.show_breaker(now);
+        }
+        self.poll();
+    }
+
+    /// Asks over REST what no socket tells.
+    fn poll(&mut self) {
+        let traits = self.venue.traits();
+        let is_resting = !self.has_stream() && self.breaker.wait(self.clock.now()) > 0;
+        if self.socket.is_on() || traits.polled.is_empty() || is_resting {
+            return;
+        }
+        if !self.has_stream() {
+            self.breaker.attempt(self.clock.now());
+        }
+        let every = traits.poll_every.max(Duration::from_millis(200));
+        let now = Instant::now();
+        for (slot, entry) in &mut self.slots {
+            if now < entry.poll_at {
+                continue;
+            }
+            entry.poll_at = now + every;
+            let (venue, rest, listing) = (
+                Arc::clone(&self.venue),
+                self.rest.clone(),
+                Arc::clone(&entry.listing),
+            );
+            let slot = *slot;
+            self.requests.push(Box::pin(async move {
+                let answer = Answered::Poll(venue.poll(&rest, &listing).await);
+                Done { slot, answer }
+            }));
+        }
+    }
+
+    fn has_stream(&self) -> bool {
+        !matches!(self.socket, Socket::None)
+    }
+
+    fn everybody(&self, now: Timestamp, mut act: impl FnMut(&mut crate::market::Market, usize)) {
+        for entry in self.slots.values() {
+            for (market, place) in &entry.markets {
+                market.with(now, |market| act(market, *place));
+            }
+        }
+    }
+
+    fn note(&self, error: Option<FeedError>) {
+        if let Some(error) = error {
+            tracing::info!(feed = self.feed, %error, "a request failed");
+            self.show(|status| status.last_error = Some(error.to_string()));
+        }
+    }
+
+    fn show_breaker(&self, now: Timestamp) {
+        let state = self.breaker.state();
+        let before = std::mem::replace(&mut self.status().breaker, state);
+        if before != state {
+            self.everybody(now, |market, place| market.breaker(place, state, now));
+        }
+    }
+
+    fn show(&self, show: impl FnOnce(&mut DriverStatus)) {
+        show(&mut self.status());
+    }
+
+    fn status(&self) -> MutexGuard<'_, DriverStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a socket is done with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It says nothing any more.
+    Dead(String),
+    /// The venue is about to close it.
+    Old,
+    /// The wait for the next attempt is over.
+    Rested,
+}
+
+/// The slot that something is about; `None` when it is about all.
+fn slot_of(told: &Told) -> Option<Slot> {
+    match told {
+        Told::Trade { slot, .. }
+        | Told::Quote { slot, .. }
+        | Told::Depth { slot, .. }
+        | Told::Book { slot, .. }
+        | Told::Bar { slot, .. }
+        | Told::Status { slot, .. }
+        | Told::Correction { slot, .. }
+        | Told::Subscribed { slot } => Some(*slot),
+        Told::Lost { slot, .. } | Told::KeptOff { slot, .. } | Told::Refused { slot, .. } => *slot,
+        Told::Time(_) | Told::Heartbeat | Told::GoingAway => None,
+    }
+}
