@@ -615,6 +615,7 @@ fn slot_of(told: &Told) -> Option<Slot> {
         | Told::Bar { slot, .. }
         | Told::Status { slot, .. }
         | Told::Correction { slot, .. }
+        | Told::Relayed { slot, .. }
         | Told::Subscribed { slot } => Some(*slot),
         Told::Lost { slot, .. } | Told::KeptOff { slot, .. } | Told::Refused { slot, .. } => *slot,
         Told::Time(_) | Told::Heartbeat | Told::GoingAway => None,

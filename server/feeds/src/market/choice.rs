@@ -127,6 +127,13 @@ impl Market {
     /// Begins or ends the gap in the stream, as the active source has it.
     pub(super) fn settle(&mut self, now: Timestamp) {
         let fault = self.places[self.active].fault;
+        if self.is_relay() {
+            // A broken connection loses nothing of another Papertape: its time stands still until it is back.
+            if self.is_resuming {
+                self.open_gap(now);
+            }
+            return;
+        }
         if fault.is_none() && self.is_resuming {
             self.is_resuming = false;
             let key = (IncidentKind::Gap, "restart", 0);

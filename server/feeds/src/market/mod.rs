@@ -116,6 +116,9 @@ impl Market {
             .first()
             .map_or(0, |place| crate::source::nanos(place.source.traits().delay));
         let floor = Timeframe::MINUTE.floor(now.plus_nanos(-delay));
+        let is_relay = places.first().is_some_and(|place| place.source.traits().is_relay);
+        // Another Papertape's time may be of years ago.
+        let floor = if is_relay { Timestamp::EPOCH } else { floor };
         let begin = recorded_until.unwrap_or(floor);
         let mut market = Self {
             grid,
@@ -399,9 +402,39 @@ impl Market {
                 let time = self.stamp(told, received);
                 self.publish_status(time, status, received);
             }
+            Heard::Relayed(event) => self.relay(event, received),
             // Told whole when the gap ends; troubles are not of the stream.
             Heard::Depth(_) | Heard::Trouble(_) => {}
         }
+    }
+
+    /// What another Papertape published: its times, its gaps.
+    fn relay(&mut self, event: MarketEvent, received: Timestamp) {
+        let time = event.time();
+        if time < self.pace.time() {
+            self.late(
+                time,
+                received,
+                "an event came that is older than what is on record",
+            );
+            return;
+        }
+        if std::mem::take(&mut self.is_resuming) {
+            self.log.end((IncidentKind::Gap, "restart", 0), time, 0, None);
+            self.is_gap = false;
+            let until = self.pace.time();
+            self.push(received, MarketEvent::Status(until, TradingStatus::Trading));
+        }
+        self.pace.advance(time);
+        if let MarketEvent::Status(_, status) = event {
+            (self.status, self.is_ended) = (status, status == TradingStatus::Ended);
+        }
+        self.push(received, event);
+    }
+
+    /// Whether the source that is published tells what another Papertape published.
+    fn is_relay(&self) -> bool {
+        self.places[self.active].source.traits().is_relay
     }
 
     #[inline]
@@ -511,7 +544,7 @@ impl Market {
     }
 
     fn tick_clock(&mut self, now: Timestamp) {
-        if !self.has_spoken && self.places[self.active].fault.is_some() {
+        if self.is_relay() || (!self.has_spoken && self.places[self.active].fault.is_some()) {
             return;
         }
         let source = &self.places[self.active].source;

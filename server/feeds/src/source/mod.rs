@@ -12,7 +12,7 @@ use crate::status::Counters;
 use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
 use book::{Book, BookTook};
 use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, DepthUpdate, OrderBook, Quote, TradeTick};
+use papertape::market::{Bar, DepthUpdate, MarketEvent, OrderBook, Quote, TradeTick};
 use papertape::model::Timestamp;
 use sanity::Sanity;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub(crate) enum Heard {
     Bar(Bar),
     /// The venue stopped or began trading it.
     Status(Timestamp, TradingStatus),
+    /// What another Papertape published, to be published as it is.
+    Relayed(MarketEvent),
     /// Something for the data-quality record.
     Trouble(Trouble),
 }
@@ -73,6 +75,8 @@ pub(crate) struct SourceTraits {
     pub(crate) book: BookStart,
     pub(crate) has_trade_backfill: bool,
     pub(crate) has_consecutive_trades: bool,
+    /// Whether it tells what another Papertape published, in that one's time.
+    pub(crate) is_relay: bool,
     /// By how much it is late by contract.
     pub(crate) delay: Duration,
     pub(crate) stale_after: Duration,
@@ -93,6 +97,7 @@ impl SourceTraits {
             book: traits.book,
             has_trade_backfill: traits.has_trade_backfill,
             has_consecutive_trades: traits.has_consecutive_trades,
+            is_relay: traits.is_relay,
             delay: traits.delay,
             stale_after: stale_after.unwrap_or(traits.stale_after),
             bar_lag: traits.poll_every.mul_f64(1.5) + Duration::from_secs(10),
@@ -135,6 +140,7 @@ pub(crate) struct Source {
     refused: Option<FeedError>,
     last_quote: Option<(Quote, bool)>,
     last_quote_id: Option<u64>,
+    last_relayed: Option<u64>,
     last_trade: Option<TradeTick>,
     last_bar: Option<Bar>,
     status: TradingStatus,
@@ -202,6 +208,7 @@ impl Source {
             refused: None,
             last_quote: None,
             last_quote_id: None,
+            last_relayed: None,
             last_trade: None,
             last_bar: None,
             status: TradingStatus::Trading,
@@ -285,6 +292,10 @@ impl Source {
         }
         if self.is_book_missing() {
             return Some(Fault::NoBook);
+        }
+        // Its time is not ours: how long it may be silent nobody knows but itself.
+        if self.traits.is_relay {
+            return None;
         }
         let stale_after = nanos(self.traits.stale_after);
         let is_silent = now.since(heard.max(self.up_since.unwrap_or(heard))) > stale_after;
@@ -380,8 +391,37 @@ impl Source {
                 self.speaks(received, heard, wants);
                 self.bar(bar, *is_closed, *is_correction, received, heard);
             }
+            Told::Relayed { number, event, .. } => {
+                self.speaks(received, heard, wants);
+                self.relayed(*number, event, heard);
+            }
             other => self.rarely_told(other, received, heard, wants),
         }
+    }
+
+    fn relayed(&mut self, number: u64, event: &MarketEvent, heard: &mut Vec<Heard>) {
+        match self.last_relayed {
+            Some(last) if number <= last => {
+                self.counters.duplicates += 1;
+                return;
+            }
+            Some(last) if number > last + 1 => {
+                let missing = number - last - 1;
+                self.counters.lost += missing;
+                let why = format!("{missing} events from number {} never came", last + 1);
+                let time = event.time();
+                heard.push(count(IncidentKind::Gap, "events", time, time, missing, why));
+            }
+            _ => {}
+        }
+        self.last_relayed = Some(number);
+        match event {
+            MarketEvent::Quote(quote) => self.last_quote = Some((*quote, true)),
+            MarketEvent::Trade(trade) => self.last_trade = Some(*trade),
+            MarketEvent::Bar(bar) => self.last_bar = Some(*bar),
+            _ => {}
+        }
+        heard.push(Heard::Relayed(event.clone()));
     }
 
     #[cold]
