@@ -55,7 +55,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let storage = Arc::new(Sqlite::open(&folder.path().join("papertape.db")).await?);
     let handed = Arc::new(Handed::default());
     let probe: Arc<dyn Probe> = Arc::clone(&handed) as Arc<dyn Probe>;
-    let services = Arc::new(Services::open(storage, &Settings::default(), None, Some(probe)).await?);
+    let services = Arc::new(
+        Services::open(
+            storage,
+            &Settings::default(),
+            None,
+            Some(probe),
+            papertape_server::feeds::Feeds::none(),
+        )
+        .await?,
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let server = serve_on(listener, Arc::clone(&services)).map_err(|_| "the server did not start")?;
 

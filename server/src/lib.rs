@@ -6,6 +6,7 @@
 
 pub mod bar_file;
 pub mod cli;
+pub mod feeds;
 pub mod host;
 pub mod http;
 mod research;

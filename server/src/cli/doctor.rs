@@ -76,7 +76,7 @@ async fn check_database(store: &StoreArguments, folder: &std::path::Path, report
         Err(error) => report.wrong("feed replay", error),
     }
     let began = Instant::now();
-    match library(&storage).await {
+    match library(&storage, folder).await {
         Ok(library) => {
             let worlds = Arc::clone(&library.worlds);
             let bars = tokio::task::spawn_blocking(move || {

@@ -64,6 +64,7 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
     let count = bars.len();
     storage
         .import(NewDataset {
+            feed: String::new(),
             instrument,
             timeframe,
             bars,
@@ -101,11 +102,9 @@ async fn merge(
     new: Bars,
     instrument: Instrument,
 ) -> Result<Merged, CliError> {
-    let known = storage
-        .datasets()
-        .await?
-        .into_iter()
-        .find(|record| record.instrument.symbol() == symbol && record.timeframe == timeframe);
+    let known = storage.datasets().await?.into_iter().find(|record| {
+        record.feed.is_empty() && record.instrument.symbol() == symbol && record.timeframe == timeframe
+    });
     let Some(known) = known else {
         return Ok(Merged {
             bars: new,

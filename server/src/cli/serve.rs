@@ -1,12 +1,16 @@
 //! `papertape serve`.
 
 use super::{CliError, StoreArguments};
+use crate::feeds::{Feeds, REPLAY, ReplayConfig};
 use crate::http::{Api, router};
-use crate::services::{Services, Settings};
-use crate::storage::Sqlite;
+use crate::services::{Services, Settings, wall_clock};
+use crate::storage::{Sqlite, Storage};
 use clap::Args;
+use papertape_feeds::FeedsConfig;
+use papertape_feeds::config::{FeedEntry, FeedsFile, Route, Thresholds};
 use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     fs::{File, TryLockError},
     io::Write,
     net::SocketAddr,
@@ -44,6 +48,14 @@ struct ConfigFile {
     data_dir: Option<PathBuf>,
     database_url: Option<String>,
     settings: Settings,
+    /// Live feeds of one venue each, by name.
+    feeds: BTreeMap<String, FeedEntry>,
+    /// Live feeds made of others.
+    routes: Vec<Route>,
+    /// What counts as trouble with a feed.
+    quality: Thresholds,
+    /// A TOML file with the feeds' keys.
+    secrets_file: Option<PathBuf>,
 }
 
 pub(super) async fn run(arguments: ServeArguments) -> Result<(), CliError> {
@@ -66,7 +78,29 @@ pub(super) async fn run(arguments: ServeArguments) -> Result<(), CliError> {
             _ => CliError::problem(format!("cannot listen on {listen}: {error}")),
         })?;
     let storage = Arc::new(Sqlite::open(&store.database(&folder)?).await?);
-    let services = Services::open(storage, &config.settings, Some(folder.join("strategies")), None).await?;
+    let wrong = |error: &dyn std::fmt::Display| {
+        CliError::problem(format!("the configuration of the feeds is wrong: {error}"))
+    };
+    let is_replay = |entry: &FeedEntry| entry.venue.as_deref() == Some(REPLAY);
+    let (replays, venues) = config.feeds.into_iter().partition(|(_, entry)| is_replay(entry));
+    let replays: BTreeMap<String, FeedEntry> = replays;
+    let replays = replays
+        .iter()
+        .map(|(name, entry)| Ok((name.clone(), ReplayConfig::of(entry)?)))
+        .collect::<Result<_, String>>()
+        .map_err(|error| wrong(&error))?;
+    let file = FeedsFile {
+        feeds: venues,
+        routes: config.routes,
+        quality: config.quality,
+        secrets_file: config.secrets_file,
+    };
+    let feeds = FeedsConfig::of(file, &|name| std::env::var(name).ok()).map_err(|error| wrong(&error))?;
+    let storage: Arc<dyn Storage> = storage;
+    let feeds = Feeds::open(&folder.join("tape"), feeds, replays, &storage, wall_clock())
+        .map_err(|error| CliError::problem(error.to_string()))?;
+    let strategies = Some(folder.join("strategies"));
+    let services = Services::open(storage, &config.settings, strategies, None, feeds).await?;
     let running = serve_on(listener, Arc::new(services))?;
     // Before the announcement: who reads it may want the server to end at once.
     let stop = StopSignal::install()?;

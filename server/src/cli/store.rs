@@ -1,6 +1,7 @@
 //! Where the store is: the arguments of every command that touches it.
 
 use super::CliError;
+use crate::feeds::Feeds;
 use crate::services::open_worlds;
 use crate::storage::{Sqlite, Storage, StorageError};
 use crate::tape::Library;
@@ -114,11 +115,15 @@ impl StoreArguments {
     }
 }
 
-/// What tapes are read from.
-pub(super) async fn library(storage: &Arc<dyn Storage>) -> Result<Library, CliError> {
+/// What tapes are read from: without feeds that run, only with what they told.
+pub(super) async fn library(storage: &Arc<dyn Storage>, folder: &Path) -> Result<Library, CliError> {
     let seed = crate::services::Settings::default().simulated_market_seed;
     Ok(Library {
         storage: Arc::clone(storage),
         worlds: Arc::new(open_worlds(&**storage, seed).await?),
+        feeds: Arc::new(
+            Feeds::recorded_only(&folder.join("tape"))
+                .map_err(|error| CliError::problem(error.to_string()))?,
+        ),
     })
 }

@@ -18,7 +18,7 @@ pub(super) struct VerifyArguments {
 /// Prints `identical` with the event hash, or the first difference.
 pub(super) async fn run(arguments: VerifyArguments) -> Result<(), CliError> {
     let storage = arguments.store.open_existing().await?;
-    let library = library(&storage).await?;
+    let library = library(&storage, &arguments.store.folder()?).await?;
     let verdict = verify(&arguments.session, &*storage, &library).await;
     storage.close().await;
     match verdict? {

@@ -125,8 +125,8 @@ struct Marks {
 enum Next {
     /// There is more to do at once.
     More,
-    /// Nothing is due before this moment.
-    Wait(Instant),
+    /// Nothing is due before this moment; without one, before the feed tells more.
+    Wait(Option<Instant>),
     /// The session is over.
     Over,
 }
@@ -196,7 +196,8 @@ impl Actor {
                     return;
                 }
                 Next::Wait(due) => {
-                    let until = due.min(self.next_saving());
+                    let saving = self.next_saving();
+                    let until = due.map_or(saving, |due| due.min(saving));
                     tokio::select! {
                         message = self.mailbox.recv() => {
                             let Some(message) = message else { return };
@@ -204,6 +205,7 @@ impl Actor {
                                 return;
                             }
                         }
+                        () = self.machine.more(), if due.is_none() => {}
                         () = tokio::time::sleep_until(until) => {}
                     }
                 }
@@ -221,9 +223,10 @@ impl Actor {
                 Due::Now => {}
                 Due::At(time) => {
                     if let Some(at) = self.clock.wait_for(time, now) {
-                        return Next::Wait(at);
+                        return Next::Wait(Some(at));
                     }
                 }
+                Due::Later => return Next::Wait(None),
             }
             let before = self.machine.engine().seq();
             self.machine.advance(&mut self.outcome);
@@ -277,7 +280,7 @@ impl Actor {
                 self.around.speed = speed;
                 let next = match self.machine.due() {
                     Due::At(time) => Some(time),
-                    Due::Now | Due::Never => None,
+                    Due::Now | Due::Later | Due::Never => None,
                 };
                 self.clock
                     .set_speed(speed, self.machine.market_time(), next, Instant::now());

@@ -4,7 +4,8 @@
 
 use super::{SessionSpec, view::View};
 use crate::storage::{CommandRecord, JournalRecord, SessionBatch};
-use crate::tape::{Library, Tape, TapeError};
+use crate::tape::{Ahead, Library, Tape, TapeError};
+use futures::future::BoxFuture;
 use papertape::api::{SessionDetail, SessionSummary};
 use papertape::engine::{Band, BandCurve, Command, Engine, Event, EventKind, Input, SessionState};
 use papertape::model::{OrderId, SessionId, Timestamp};
@@ -39,6 +40,8 @@ pub(crate) enum Due {
     Now,
     /// At this market time.
     At(Timestamp),
+    /// When the feed tells more.
+    Later,
     /// Never: the session is over.
     Never,
 }
@@ -162,24 +165,36 @@ impl Machine {
             return Due::Now;
         }
         match self.tape.peek() {
-            Some(item) => item.due.map_or(Due::Now, Due::At),
-            None => Due::Now,
+            Ahead::Item(item) => item.due.map_or(Due::Now, Due::At),
+            Ahead::Later => Due::Later,
+            Ahead::End => Due::Now,
         }
     }
 
-    /// Takes in the next own input: the tape's, the start after its history, the finish at its end.
+    /// Takes in the next own input: the tape's, the start after its history, the finish at its end; nothing while the tape has
+    /// nothing yet.
     pub(crate) fn advance(&mut self, out: &mut Outcome) {
         if self.engine.state().is_final() {
             return;
         }
         let input = if self.starts_next() {
             Input::Command(self.tape.start().unwrap_or_default(), Command::Start)
-        } else if let Some(item) = self.tape.next() {
-            item.input
         } else {
-            Input::Command(self.market_time(), Command::Finish)
+            match self.tape.peek() {
+                Ahead::Item(item) => {
+                    self.tape.next();
+                    item.input
+                }
+                Ahead::Later => return,
+                Ahead::End => Input::Command(self.market_time(), Command::Finish),
+            }
         };
         self.process(&input, out);
+    }
+
+    /// Ends when there may be more than [`Due::Later`].
+    pub(crate) fn more(&mut self) -> BoxFuture<'_, ()> {
+        self.tape.more()
     }
 
     /// Takes in a command of a person's or program's, now.

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 /// The largest message a client may send, in bytes.
-const MAX_MESSAGE: usize = 64 * 1024;
+pub(super) const MAX_MESSAGE: usize = 64 * 1024;
 /// Messages that may wait for a client before its sessions' events wait in their rings.
 const QUEUE: usize = 256;
 /// Sessions one connection may subscribe to.
@@ -25,7 +25,7 @@ const MAX_SUBSCRIPTIONS: usize = 256;
 /// How long a client may take to accept what is sent before it counts as gone.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often a silent connection is tried.
-const HEARTBEAT: Duration = Duration::from_secs(30);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(30);
 /// More events in a window than this are more than a page can draw: it gets a snapshot instead.
 const BURST: u32 = 500;
 const WINDOW: Duration = Duration::from_millis(250);
@@ -38,6 +38,13 @@ pub(super) async fn upgrade(
     State(api): State<Api>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
+    Ok(accept(socket)?.on_upgrade(move |socket| Connection::new(api).serve(socket)))
+}
+
+/// The upgrade of a request that asks for one.
+pub(super) fn accept(
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<WebSocketUpgrade, Failure> {
     let socket = socket.map_err(|rejection| {
         Failure::from(details(
             StatusCode::UPGRADE_REQUIRED,
@@ -47,9 +54,7 @@ pub(super) async fn upgrade(
             Vec::new(),
         ))
     })?;
-    Ok(socket
-        .max_message_size(MAX_MESSAGE)
-        .on_upgrade(move |socket| Connection::new(api).serve(socket)))
+    Ok(socket.max_message_size(MAX_MESSAGE))
 }
 
 /// One client.
@@ -171,7 +176,7 @@ impl Connection {
 }
 
 /// Sends what is ready in one go; `false` when the client is gone or does not accept it.
-async fn send(
+pub(super) async fn send(
     sender: &mut SplitSink<WebSocket, Message>,
     messages: impl IntoIterator<Item = Message>,
 ) -> bool {
@@ -184,7 +189,7 @@ async fn send(
     matches!(timeout(PATIENCE, all).await, Ok(Ok(())))
 }
 
-async fn has_turned_true(flag: &mut watch::Receiver<bool>) {
+pub(super) async fn has_turned_true(flag: &mut watch::Receiver<bool>) {
     // A flag whose owner is gone will not turn any more.
     if flag.wait_for(|set| *set).await.is_err() {
         std::future::pending::<()>().await;
@@ -321,7 +326,7 @@ fn text_of(message: &ServerMessage) -> Utf8Bytes {
     serde_json::to_string(message).unwrap_or_default().into()
 }
 
-fn malformed(because: &str) -> ProblemDetails {
+pub(super) fn malformed(because: &str) -> ProblemDetails {
     details(
         StatusCode::BAD_REQUEST,
         "malformed_message",

@@ -4,6 +4,8 @@ mod accounts;
 mod backtests;
 mod csv;
 mod extract;
+mod feed_stream;
+mod feeds;
 mod live;
 mod markets;
 mod orders;
@@ -99,6 +101,7 @@ fn api_routes() -> Router<Api> {
         .route("/sessions/{id}/positions", get(sessions::positions))
         .route("/sessions/{id}/metrics", get(sessions::metrics))
         .route("/sessions/{id}/events", get(sessions::events))
+        .route("/sessions/{id}/data-quality", get(feeds::data_quality))
         .route("/accounts", get(sessions::list).post(accounts::open))
         .route("/accounts/{id}", get(accounts::one))
         .route("/accounts/{id}/flatten", post(sessions::flatten))
@@ -120,6 +123,14 @@ fn api_routes() -> Router<Api> {
         .route("/alerts", get(system::alerts))
         .route("/datasets", get(system::datasets))
         .route("/markets/{symbol}/bars", get(markets::bars))
+        .route("/markets/{symbol}/ticker", get(feeds::ticker))
+        .route("/markets/{symbol}/order-book", get(feeds::order_book))
+        .route("/feeds", get(feeds::list))
+        .route("/feeds/{feed}", get(feeds::one))
+        .route("/feeds/{feed}/incidents", get(feeds::incidents))
+        .route("/feeds/{feed}/instruments", get(feeds::instruments))
+        .route("/feeds/{feed}/bars", get(feeds::bars))
+        .route("/feeds/{feed}/stream", get(feed_stream::upgrade))
         .route("/strategies", get(strategies::list))
         .route("/strategies/validate", post(strategies::validate))
         .route(

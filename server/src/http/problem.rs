@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use papertape::api::{FieldError, ProblemDetails};
+use papertape_feeds::FeedError;
 use std::{any::Any, error::Error, str::FromStr};
 
 /// A problem as an answer.
@@ -177,6 +178,7 @@ pub fn problem(error: &ServiceError) -> ProblemDetails {
             error.to_string(),
             Vec::new(),
         ),
+        ServiceError::Feed(feed) => feed_problem(feed),
         ServiceError::Host(host) => host_problem(host),
         ServiceError::Storage(storage) => storage_problem(storage),
     }
@@ -213,6 +215,25 @@ fn host_problem(error: &HostError) -> ProblemDetails {
         }
         HostError::Storage(storage) => storage_problem(storage),
     }
+}
+
+/// A venue's failure is not the client's, unless the client asked for what the venue does not have.
+fn feed_problem(error: &FeedError) -> ProblemDetails {
+    let status = match error {
+        FeedError::UnknownSymbol { .. }
+        | FeedError::UnsupportedTimeframe { .. }
+        | FeedError::Unsupported { .. }
+        | FeedError::MissingKey { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        FeedError::RateLimited { .. } | FeedError::Unreachable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    details(
+        status,
+        error.code(),
+        "The feed does not give it",
+        error.to_string(),
+        vec![field("feed", error.to_string())],
+    )
 }
 
 fn storage_problem(error: &StorageError) -> ProblemDetails {

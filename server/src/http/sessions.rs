@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::csv::{self, Row};
-use super::extract::{Json, Path};
+use super::extract::{Json, Path, Query};
 use super::problem::{Failure, path_id};
 use super::query::{Format, List, MAX_LIMIT};
 use crate::services::{RecordQuery, ServiceError, Services};
@@ -178,8 +178,31 @@ pub(super) async fn events(
     .await
 }
 
-pub(super) async fn metrics(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Failure> {
-    let metrics = api.services.metrics(&session_id(&id)?).await?;
+/// `GET /sessions/{id}/metrics?without`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MetricsFields {
+    without: Option<Without>,
+}
+
+/// What metrics leave out.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Without {
+    /// The spans that the data-quality record taints.
+    Tainted,
+}
+
+pub(super) async fn metrics(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Query(fields): Query<MetricsFields>,
+) -> Result<Response, Failure> {
+    let id = session_id(&id)?;
+    let metrics = match fields.without {
+        None => api.services.metrics(&id).await?,
+        Some(Without::Tainted) => api.services.untainted_metrics(&id).await?,
+    };
     Ok(axum::Json(metrics).into_response())
 }
 

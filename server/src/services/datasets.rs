@@ -110,7 +110,7 @@ impl Services {
             .filter(|record| {
                 record.instrument.symbol() == symbol && timeframe.is_multiple_of(record.timeframe)
             })
-            .min_by_key(|record| record.timeframe);
+            .min_by_key(|record| (record.timeframe, !record.feed.is_empty()));
         if let Some(record) = fitting {
             return Ok(imported(record.clone()));
         }
@@ -311,7 +311,11 @@ pub(crate) fn quality(bars: &Bars, timeframe: Timeframe) -> DataQuality {
 }
 
 fn dataset_name(record: &DatasetRecord) -> String {
-    format!("{}@{}", record.instrument.symbol(), record.timeframe)
+    let (symbol, timeframe) = (record.instrument.symbol(), record.timeframe);
+    match record.feed.as_str() {
+        "" => format!("{symbol}@{timeframe}"),
+        feed => format!("{feed}:{symbol}@{timeframe}"),
+    }
 }
 
 fn imported(record: DatasetRecord) -> Dataset {
@@ -322,7 +326,11 @@ fn imported(record: DatasetRecord) -> Dataset {
         info: DatasetInfo {
             id: dataset_name(&record),
             label: format!(
-                "{symbol} {timeframe}, {} to {}",
+                "{symbol} {timeframe}{}, {} to {}",
+                match record.feed.as_str() {
+                    "" => String::new(),
+                    feed => format!(" of {feed}"),
+                },
                 from.to_datetime().date_naive(),
                 to.to_datetime().date_naive()
             ),

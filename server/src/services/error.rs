@@ -63,6 +63,9 @@ pub enum ServiceError {
     /// Risk check or exchange refused an order, or a change of one.
     #[error("{}", .0.reason)]
     RefusedOrders(Box<RefusedOrders>),
+    /// A live feed did not give what was asked of it.
+    #[error("{0}")]
+    Feed(papertape_feeds::FeedError),
     /// The host's word.
     #[error(transparent)]
     Host(#[from] HostError),

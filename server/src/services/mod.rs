@@ -6,6 +6,7 @@ mod backtests;
 mod datasets;
 mod drawer;
 mod error;
+mod live;
 mod orders;
 mod records;
 mod sessions;
@@ -13,6 +14,7 @@ mod settings;
 mod shelf;
 mod strategies;
 mod studies;
+mod untainted;
 
 pub use shelf::embedded;
 
@@ -23,6 +25,7 @@ pub use orders::{Change, Placement, RefusedOrders};
 pub use records::{RecordQuery, SessionAlert};
 pub use settings::Settings;
 
+use crate::feeds::Feeds;
 use crate::host::{Host, HostError, Probe};
 use crate::storage::{Storage, StorageError, Write};
 use crate::tape::{Library, Worlds};
@@ -44,6 +47,7 @@ const SEED: &str = "simulated_market_seed";
 pub struct Services {
     storage: Arc<dyn Storage>,
     worlds: Arc<Worlds>,
+    feeds: Arc<Feeds>,
     host: Arc<Host>,
     shelf: Shelf,
     backtests: Arc<Backtests>,
@@ -90,11 +94,14 @@ impl Services {
         settings: &Settings,
         strategies: Option<PathBuf>,
         probe: Option<Arc<dyn Probe>>,
+        feeds: Feeds,
     ) -> Result<Self, HostError> {
+        let feeds = Arc::new(feeds);
         let worlds = Arc::new(open_worlds(&*storage, settings.simulated_market_seed).await?);
         let library = Library {
             storage: Arc::clone(&storage),
             worlds: Arc::clone(&worlds),
+            feeds: Arc::clone(&feeds),
         };
         let host = Arc::new(Host::new(Arc::clone(&storage), library, probe));
         host.recover().await?;
@@ -107,6 +114,7 @@ impl Services {
             shelf: Shelf::new(strategies),
             storage,
             worlds,
+            feeds,
             host,
             started: Instant::now(),
         })
@@ -116,6 +124,12 @@ impl Services {
     #[must_use]
     pub const fn host(&self) -> &Arc<Host> {
         &self.host
+    }
+
+    /// The live feeds.
+    #[must_use]
+    pub const fn feeds(&self) -> &Arc<Feeds> {
+        &self.feeds
     }
 
     /// How the system is.
@@ -140,21 +154,21 @@ impl Services {
             uptime_s: self.started.elapsed().as_secs(),
             time: wall_clock(),
             sessions,
-            feeds: self.feeds().await?,
+            feeds: self.feed_infos().await?,
             equity: equity.into_values().collect(),
             storage: self.storage.kind().to_owned(),
         })
     }
 
     /// The feeds on offer.
-    async fn feeds(&self) -> Result<Vec<FeedInfo>, ServiceError> {
+    async fn feed_infos(&self) -> Result<Vec<FeedInfo>, ServiceError> {
         let imported = self.storage.datasets().await?.len();
         let label = match imported {
             0 => "Replay of recorded bars".to_owned(),
             1 => "Replay of recorded bars, 1 dataset imported".to_owned(),
             many => format!("Replay of recorded bars, {many} datasets imported"),
         };
-        Ok(vec![
+        let mut all = vec![
             FeedInfo {
                 name: "simulated".to_owned(),
                 kind: FeedKind::Simulated,
@@ -165,7 +179,13 @@ impl Services {
                 kind: FeedKind::Replay,
                 label,
             },
-        ])
+        ];
+        all.extend(self.feeds.names().into_iter().map(|name| FeedInfo {
+            label: format!("{name}, live"),
+            kind: FeedKind::Live,
+            name,
+        }));
+        Ok(all)
     }
 
     /// Ends backtests and studies, saves sessions so that they go on at the next start, and closes storage.
@@ -173,6 +193,7 @@ impl Services {
         self.backtests.cancel_all();
         self.studies.cancel_all();
         self.host.rest().await;
+        self.feeds.close().await;
         self.storage.close().await;
     }
 }

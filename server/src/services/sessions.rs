@@ -149,11 +149,20 @@ impl Services {
                 let dataset = self.dataset(dataset, symbols).await?;
                 self.replay_feed(request, strategy, dataset)
             }
+            None if self.feeds.has(feed) => {
+                let symbol = symbols.first().cloned().unwrap_or_else(default_symbol);
+                self.live_feed(feed, &symbol, strategy, wall_clock()).await
+            }
             _ => Err(ServiceError::NoSuch {
                 code: "unknown_feed",
                 path: "feed",
                 message: format!(
-                    "there is no feed '{feed}'; there are: simulated, replay, and replay:DATASET such as replay:BTC/USDT@1m"
+                    "there is no feed '{feed}'; there are: simulated, replay, replay:DATASET such as replay:BTC/USDT@1m{}",
+                    self.feeds
+                        .names()
+                        .iter()
+                        .map(|name| format!(", {name}"))
+                        .collect::<String>()
                 ),
             }),
         }
@@ -188,6 +197,12 @@ impl Services {
                     .datasets_together(Some(id), symbols, strategy.timeframe)
                     .await?;
                 all = self.replay_feeds(request, strategy, datasets).await?;
+            }
+            None if self.feeds.has(feed) => {
+                let start = wall_clock();
+                for symbol in symbols {
+                    all.push(self.live_feed(feed, symbol, strategy, start).await?);
+                }
             }
             // Says which there are.
             _ => return self.choose_feed(request, strategy, symbols).await,
@@ -311,13 +326,13 @@ impl Services {
 }
 
 /// A feed with what it means for a session.
-struct Chosen {
-    instrument: Instrument,
-    peers: Vec<Instrument>,
-    others: Vec<Instrument>,
-    base_timeframe: Timeframe,
-    tape: TapeSpec,
-    feed: FeedInfo,
+pub(super) struct Chosen {
+    pub(super) instrument: Instrument,
+    pub(super) peers: Vec<Instrument>,
+    pub(super) others: Vec<Instrument>,
+    pub(super) base_timeframe: Timeframe,
+    pub(super) tape: TapeSpec,
+    pub(super) feed: FeedInfo,
 }
 
 /// Every symbol whose bars are wanted, those that are traded first; `None` when it is one alone.
@@ -385,12 +400,13 @@ fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
     errors.execution(request.execution.as_ref());
     errors.account(request.account.as_ref());
     errors.params(request.params.values());
-    let simulated = request.feed.as_deref().unwrap_or("simulated") == "simulated";
+    let feed = request.feed.as_deref().unwrap_or("simulated");
+    let is_replay = feed == "replay" || feed.starts_with("replay:");
     for (path, time) in [("from", request.from), ("to", request.to)] {
         errors.check(
-            !simulated || time.is_none(),
+            is_replay || time.is_none(),
             path,
-            "only replays have a span; the simulated market has no end",
+            "only replays have a span; other markets have no end",
         );
     }
     errors.order(request.from, request.to);

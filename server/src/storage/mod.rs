@@ -10,18 +10,19 @@ mod sqlite;
 
 pub use error::StorageError;
 pub use records::{
-    BacktestRecord, CommandRecord, DatasetId, DatasetRecord, JournalLine, JournalRecord, ListQuery,
-    NewDataset, Progress, Recorded, SessionBatch, SessionRecord, SnapshotRecord, UnreadableSession, Write,
+    BacktestRecord, CommandRecord, DatasetId, DatasetRecord, IncidentRecord, JournalLine, JournalRecord,
+    ListQuery, NewDataset, Progress, Recorded, SessionBatch, SessionRecord, SnapshotRecord,
+    UnreadableSession, Write,
 };
 pub use sqlite::Sqlite;
 
 use futures::future::BoxFuture;
 use papertape::alert::Alert;
-use papertape::api::{BacktestSummary, EquityPoint, Page};
+use papertape::api::{BacktestSummary, DataIncident, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId, Symbol, Timestamp};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use std::fmt::Debug;
@@ -97,6 +98,14 @@ pub trait Storage: Debug + Send + Sync + 'static {
 
     /// The finished backtests of a strategy, newest first.
     fn backtests_of<'a>(&'a self, slug: &'a str, limit: u32) -> Stored<'a, Vec<BacktestSummary>>;
+
+    /// What was not as it should be with a feed's data within a span of time, oldest first; of every symbol without one.
+    fn incidents<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: Option<&'a Symbol>,
+        span: (Timestamp, Timestamp),
+    ) -> Stored<'a, Vec<DataIncident>>;
 
     /// Waits for writes under way and closes the files.
     fn close(&self) -> BoxFuture<'_, ()>;

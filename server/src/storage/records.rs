@@ -3,11 +3,11 @@
 use super::StorageError;
 use crate::host::SessionSpec;
 use papertape::alert::Alert;
-use papertape::api::{BacktestStatus, BacktestSummary, EquityPoint, SessionSummary};
+use papertape::api::{BacktestStatus, BacktestSummary, DataIncident, EquityPoint, SessionSummary};
 use papertape::engine::{Command, Event, SessionState};
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{Instrument, OrderId, SessionId, Timeframe, Timestamp, TradeId};
+use papertape::model::{Instrument, OrderId, SessionId, Symbol, Timeframe, Timestamp, TradeId};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,28 @@ pub enum Write {
     Backtest(Box<BacktestRecord>),
     /// A setting of the installation, unless it is set already.
     Setting(&'static str, String),
+    /// Something was not as it should be with a feed's data, or stands otherwise now.
+    Incident(Box<IncidentRecord>),
+    /// A feed is heard again after a start of the server: what earlier runs left open has ended.
+    IncidentsEnded {
+        /// Which feed.
+        feed: String,
+        /// Which symbol.
+        symbol: Symbol,
+        /// When the run began.
+        run: Timestamp,
+    },
+}
+
+/// An entry of the data-quality record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncidentRecord {
+    /// When the run of the feed began that noted it.
+    pub run: Timestamp,
+    /// Its number in that run.
+    pub number: u64,
+    /// What happened.
+    pub incident: DataIncident,
 }
 
 /// What happened in a session since its last write.
@@ -202,6 +224,8 @@ pub struct ListQuery {
 /// Imported bars.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewDataset {
+    /// The live feed that gave them; empty for what somebody imported.
+    pub feed: String,
     /// What they are of.
     pub instrument: Instrument,
     /// Their length.
@@ -223,6 +247,8 @@ pub struct NewDataset {
 pub struct DatasetRecord {
     /// Which version.
     pub id: DatasetId,
+    /// The live feed that gave them; empty for what somebody imported.
+    pub feed: String,
     /// What the bars are of.
     pub instrument: Instrument,
     /// Their length.

@@ -4,21 +4,25 @@
 //! brought back or verified: its inputs are the tape's, with its commands between them. Tapes of real venues will
 //! record what they deliver; the two here need not, one is made again from its seed, the other is imported bars.
 
+mod live;
 mod replay;
 mod simulated;
 mod together;
 mod world;
 
+pub use live::{LiveSpan, LiveTape};
 pub use replay::ReplayTape;
 pub use simulated::SimulatedTape;
 pub use together::TogetherTape;
 pub use world::{SIMULATED_SYMBOLS, World, Worlds};
 
+use crate::feeds::Feeds;
 use crate::storage::{DatasetId, Storage, StorageError};
+use futures::{FutureExt as _, future::BoxFuture};
 use papertape::backtest::within;
 use papertape::engine::Input;
 use papertape::market::{Bars, DatedAction, SIMULATED_MARKET_VERSION, SimulatedMarketConfig};
-use papertape::model::{Timeframe, Timestamp};
+use papertape::model::{Symbol, Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{fmt::Debug, sync::Arc};
 
@@ -59,6 +63,21 @@ pub enum TapeSpec {
         /// Close time not after.
         to: Option<Timestamp>,
     },
+    /// A live feed: kept bars before the start, then what is on the feed's tape from a number on.
+    Live {
+        /// The feed's name.
+        feed: String,
+        /// Which of its symbols.
+        symbol: Symbol,
+        /// Bars of one minute from before the start, where the venue has any.
+        dataset: Option<DatasetId>,
+        /// Open time of the first of them, not before.
+        history_from: Timestamp,
+        /// When the live part begins; the bars before it are history.
+        start: Timestamp,
+        /// The number of its first record.
+        first: u64,
+    },
     /// Those of several instruments, in the order of their places in the session.
     Together {
         /// One for each; none of them of several itself.
@@ -73,7 +92,16 @@ impl TapeSpec {
         match self {
             Self::Simulated { .. } | Self::SimulatedBars { .. } => None,
             Self::Replay { dataset, .. } => Some(*dataset),
+            Self::Live { dataset, .. } => *dataset,
             Self::Together { tapes } => tapes.first().and_then(Self::dataset),
+        }
+    }
+
+    /// The tapes of single instruments that it is made of: itself, or its parts.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        match self {
+            Self::Together { tapes } => tapes.iter(),
+            one => std::slice::from_ref(one).iter(),
         }
     }
 }
@@ -81,18 +109,49 @@ impl TapeSpec {
 /// One input with the market time at which it happens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TapeItem {
-    /// When it is due on the market's clock. History is due at once.
+    /// When it is due on the market's clock. History is due at once, and so is what a live feed has told.
     pub due: Option<Timestamp>,
+    /// When it came in, of what a live feed has told: what several feeds told is taken in by it. No two are the same.
+    pub received: Option<Timestamp>,
     /// The input.
     pub input: Input,
 }
 
+/// What is next on a tape.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ahead {
+    /// This.
+    Item(TapeItem),
+    /// Nothing yet: the feed has not told more.
+    Later,
+    /// Nothing any more.
+    End,
+}
+
+impl Ahead {
+    /// The item, if there is one.
+    #[must_use]
+    pub fn item(self) -> Option<TapeItem> {
+        match self {
+            Self::Item(item) => Some(item),
+            Self::Later | Self::End => None,
+        }
+    }
+}
+
+impl From<Option<TapeItem>> for Ahead {
+    /// Of a tape that is whole from the beginning.
+    fn from(item: Option<TapeItem>) -> Self {
+        item.map_or(Self::End, Self::Item)
+    }
+}
+
 /// A session's market inputs.
 pub trait Tape: Debug + Send {
-    /// The next input, left in its place; `None` at the end for good.
-    fn peek(&mut self) -> Option<TapeItem>;
+    /// The next input, left in its place.
+    fn peek(&mut self) -> Ahead;
 
-    /// The next input.
+    /// The next input; `None` when there is none, yet or any more.
     fn next(&mut self) -> Option<TapeItem>;
 
     /// Inputs that are history: [`Tape::next`] gives so many before the session may start.
@@ -101,8 +160,18 @@ pub trait Tape: Debug + Send {
     /// When the live part begins: the market time of the start command.
     fn start(&self) -> Option<Timestamp>;
 
-    /// Where it stands, to go on from quickly: [`open`] takes it back.
+    /// Where it stands, to go on from quickly: [`Library::open`] takes it back.
     fn checkpoint(&self) -> Vec<u8>;
+
+    /// Ends when there may be more than [`Ahead::Later`]. Tapes that are whole from the beginning never say that.
+    fn more(&mut self) -> BoxFuture<'_, ()> {
+        std::future::pending().boxed()
+    }
+
+    /// Whether something has come in that cannot be read yet: it is not durable, and what comes of it could be.
+    fn is_behind(&self) -> bool {
+        false
+    }
 }
 
 /// Why a tape cannot be read.
@@ -128,6 +197,9 @@ pub enum TapeError {
     /// Storage did not give the bars.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// What feeds told cannot be read.
+    #[error(transparent)]
+    Recording(#[from] papertape_tape::TapeError),
 }
 
 /// What tapes are read from.
@@ -137,6 +209,8 @@ pub struct Library {
     pub storage: Arc<dyn Storage>,
     /// The simulated markets.
     pub worlds: Arc<Worlds>,
+    /// What live feeds told, and the feeds themselves where they run.
+    pub feeds: Arc<Feeds>,
 }
 
 impl Library {
@@ -196,6 +270,31 @@ impl Library {
                     .await
                     .map_err(|_| StorageError::Closed)?;
                 replay(bars, &[], Timeframe::MINUTE, (*from, *to), checkpoint)
+            }
+            TapeSpec::Live {
+                feed,
+                symbol,
+                dataset,
+                history_from,
+                start,
+                first,
+            } => {
+                let kept = match dataset {
+                    Some(dataset) => self.storage.bars(*dataset).await?,
+                    None => Bars::default(),
+                };
+                let history = within(kept, Timeframe::MINUTE, Some(*history_from), Some(*start));
+                let live = LiveSpan {
+                    feed: feed.clone(),
+                    symbol: symbol.clone(),
+                    start: *start,
+                    first: *first,
+                };
+                let mut tape = LiveTape::new(live, history.iter().collect(), &self.feeds)?;
+                if let Some(checkpoint) = checkpoint {
+                    tape.resume(checkpoint)?;
+                }
+                Ok(Box::new(tape))
             }
             TapeSpec::Replay {
                 dataset,

@@ -1,6 +1,6 @@
 //! Imported bars as a tape, with the splits, dividends and the like between them.
 
-use super::{Tape, TapeItem};
+use super::{Ahead, Tape, TapeItem};
 use papertape::backtest::MarketData;
 use papertape::engine::Input;
 use papertape::market::{Bars, DatedAction, MarketEvent};
@@ -43,10 +43,8 @@ impl ReplayTape {
         self.position = postcard::from_bytes(checkpoint)?;
         Ok(())
     }
-}
 
-impl Tape for ReplayTape {
-    fn peek(&mut self) -> Option<TapeItem> {
+    fn ahead(&self) -> Option<TapeItem> {
         let told = self.actions.partition_point(|(place, _)| *place < self.position);
         // A bar is known when it closes, and what comes after it is due after that.
         let closed = |bars: usize| {
@@ -58,18 +56,26 @@ impl Tape for ReplayTape {
         {
             return Some(TapeItem {
                 due: Some(action.time).max(closed(self.position - told)),
+                received: None,
                 input: Input::market(MarketEvent::from(action.clone())),
             });
         }
         let index = self.position - told;
         Some(TapeItem {
             due: closed(index + 1),
+            received: None,
             input: Input::market(MarketEvent::Bar(self.bars.get(index)?)),
         })
     }
+}
+
+impl Tape for ReplayTape {
+    fn peek(&mut self) -> Ahead {
+        self.ahead().into()
+    }
 
     fn next(&mut self) -> Option<TapeItem> {
-        let item = self.peek()?;
+        let item = self.ahead()?;
         self.position += 1;
         Some(item)
     }

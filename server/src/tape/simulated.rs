@@ -1,6 +1,6 @@
 //! The simulated market as a tape: bars of history, then every quote and trade.
 
-use super::{Tape, TapeItem, World};
+use super::{Ahead, Tape, TapeItem, World};
 use papertape::engine::Input;
 use papertape::market::{Bar, MarketEvent, SimulatedMarket};
 use papertape::model::{InstrumentId, Timestamp};
@@ -42,13 +42,12 @@ impl SimulatedTape {
     pub fn resume(checkpoint: &[u8]) -> Result<Self, postcard::Error> {
         postcard::from_bytes(checkpoint)
     }
-}
 
-impl Tape for SimulatedTape {
-    fn peek(&mut self) -> Option<TapeItem> {
+    fn ahead(&mut self) -> Option<TapeItem> {
         if let Some(bar) = self.history.front() {
             return Some(TapeItem {
                 due: None,
+                received: None,
                 input: Input::History(InstrumentId::PRIMARY, *bar),
             });
         }
@@ -59,12 +58,19 @@ impl Tape for SimulatedTape {
         let time = event.time();
         (time.since(self.start) < LENGTH).then_some(TapeItem {
             due: Some(time),
+            received: None,
             input: Input::market(event),
         })
     }
+}
+
+impl Tape for SimulatedTape {
+    fn peek(&mut self) -> Ahead {
+        self.ahead().into()
+    }
 
     fn next(&mut self) -> Option<TapeItem> {
-        let item = self.peek()?;
+        let item = self.ahead()?;
         if self.history.pop_front().is_none() {
             self.next = None;
         }

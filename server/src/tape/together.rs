@@ -1,6 +1,10 @@
 //! Several tapes as one: by the moments at which their inputs are due, and of one moment in the order of the instruments.
 
-use super::{Tape, TapeItem};
+use super::{Ahead, Tape, TapeItem};
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, select_all},
+};
 use papertape::engine::Input;
 use papertape::model::{InstrumentId, Timestamp};
 
@@ -26,18 +30,61 @@ impl TogetherTape {
     }
 
     /// The tape whose input is next, and the input.
-    fn first(&mut self) -> Option<(usize, TapeItem)> {
-        let heads = self.tapes.iter_mut().enumerate();
-        let heads = heads.filter_map(|(place, tape)| Some((place, tape.peek()?)));
-        heads.min_by_key(|(place, item)| (item.due, moment(&item.input), *place))
+    fn first(&mut self) -> First {
+        loop {
+            let mut first: Option<(Moment, usize)> = None;
+            let mut waits = false;
+            for (place, tape) in self.tapes.iter_mut().enumerate() {
+                match tape.peek() {
+                    Ahead::Item(item) => {
+                        let moment = (item.due, moment(&item));
+                        if first.is_none_or(|(earliest, _)| moment < earliest) {
+                            first = Some((moment, place));
+                        }
+                    }
+                    Ahead::Later => waits = true,
+                    Ahead::End => {}
+                }
+            }
+            let Some((moment, place)) = first else {
+                return if waits { First::Later } else { First::End };
+            };
+            if !waits {
+                return First::Of(place);
+            }
+            // What came in before it is on its tape by now, though perhaps not to be read yet; what comes in from now on came
+            // later.
+            if self.tapes.iter().any(|tape| tape.is_behind()) {
+                return First::Later;
+            }
+            if !self.has_earlier(moment) {
+                return First::Of(place);
+            }
+        }
+    }
+
+    /// Whether a tape has something that came before a moment.
+    fn has_earlier(&mut self, than: Moment) -> bool {
+        let mut heads = self.tapes.iter_mut().filter_map(|tape| tape.peek().item());
+        heads.any(|item| (item.due, self::moment(&item)) < than)
     }
 }
 
-/// Of history, which is due at once, when a bar opened.
-fn moment(input: &Input) -> Option<Timestamp> {
-    match input {
+/// Which tape is next.
+enum First {
+    Of(usize),
+    Later,
+    End,
+}
+
+/// When an input is due, and of those due at once when it came.
+type Moment = (Option<Timestamp>, Option<Timestamp>);
+
+/// Of history, which is due at once, when a bar opened; of what a feed told, when it came in.
+fn moment(item: &TapeItem) -> Option<Timestamp> {
+    match &item.input {
         Input::History(_, bar) => Some(bar.open_time),
-        Input::Market(..) | Input::Command(..) => None,
+        Input::Market(..) | Input::Command(..) => item.received,
     }
 }
 
@@ -53,14 +100,22 @@ fn placed(place: usize, item: TapeItem) -> TapeItem {
 }
 
 impl Tape for TogetherTape {
-    fn peek(&mut self) -> Option<TapeItem> {
-        let (place, item) = self.first()?;
-        Some(placed(place, item))
+    fn peek(&mut self) -> Ahead {
+        match self.first() {
+            First::Of(place) => match self.tapes[place].peek() {
+                Ahead::Item(item) => Ahead::Item(placed(place, item)),
+                nothing => nothing,
+            },
+            First::Later => Ahead::Later,
+            First::End => Ahead::End,
+        }
     }
 
     fn next(&mut self) -> Option<TapeItem> {
-        let (place, _) = self.first()?;
-        Some(placed(place, self.tapes[place].next()?))
+        match self.first() {
+            First::Of(place) => Some(placed(place, self.tapes[place].next()?)),
+            First::Later | First::End => None,
+        }
     }
 
     fn history(&self) -> u64 {
@@ -74,6 +129,16 @@ impl Tape for TogetherTape {
     fn checkpoint(&self) -> Vec<u8> {
         let parts: Vec<Vec<u8>> = self.tapes.iter().map(|tape| tape.checkpoint()).collect();
         postcard::to_stdvec(&parts).unwrap_or_default()
+    }
+
+    fn more(&mut self) -> BoxFuture<'_, ()> {
+        select_all(self.tapes.iter_mut().map(|tape| tape.more()))
+            .map(|_| ())
+            .boxed()
+    }
+
+    fn is_behind(&self) -> bool {
+        self.tapes.iter().any(|tape| tape.is_behind())
     }
 }
 

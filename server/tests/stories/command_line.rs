@@ -478,7 +478,7 @@ fn what_keeps_a_server_from_starting_is_said_in_one_sentence() {
         (
             vec![
                 "--database-url",
-                "mysql://me:secret@host/db",
+                "mysql://me:hush@host/db",
                 "--data-dir",
                 path(other.path()),
             ],
@@ -493,7 +493,7 @@ fn what_keeps_a_server_from_starting_is_said_in_one_sentence() {
         let words = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{words}");
         assert!(
-            words.contains(word) && words.lines().count() == 1 && !words.contains("secret"),
+            words.contains(word) && words.lines().count() == 1 && !words.contains("hush"),
             "{words}"
         );
         assert!(output.stdout.is_empty());

@@ -4,6 +4,7 @@
 mod accounts;
 mod actions;
 mod command_line;
+mod feeds;
 mod lifecycle;
 mod live;
 mod orders;

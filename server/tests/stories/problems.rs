@@ -48,7 +48,7 @@ fn every_wrong_request_is_a_problem_with_a_code_and_a_path() {
         start(json!({"speed": "fast"}), "invalid_request", "speed"),
         start(json!({"symbols": ["NO/SUCH"]}), "unknown_symbol", "symbols"),
         start(json!({"symbols": ["not a symbol!"]}), "invalid_request", "symbols[0]"),
-        start(json!({"feed": "binance"}), "unknown_feed", "feed"),
+        start(json!({"feed": "nowhere"}), "unknown_feed", "feed"),
         start(json!({"feed": "replay:NO/SUCH@1m"}), "unknown_dataset", "dataset"),
         start(json!({"feed": "replay", "symbols": ["NO/SUCH"]}), "unknown_symbol", "symbols"),
         start(json!({"feed": "replay", "from": "2125-01-01"}), "invalid_request", "from"),

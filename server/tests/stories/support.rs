@@ -79,9 +79,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, &[])
+    }
+
+    /// With more arguments.
+    pub(crate) fn start_with(data_dir: &Path, more: &[&str]) -> Self {
         let mut child = papertape()
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary runs");

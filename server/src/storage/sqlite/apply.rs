@@ -1,5 +1,6 @@
 //! Writes as SQL. Many rows go in as one statement over a JSON array: a call per row would cost more than the row.
 
+use super::incidents;
 use crate::storage::{
     BacktestRecord, DatasetId, NewDataset, Progress, SessionBatch, SessionRecord, SnapshotRecord,
     StorageError, Write,
@@ -24,6 +25,8 @@ pub(super) async fn write(connection: &mut SqliteConnection, write: &Write) -> R
         Write::Delete(id) => delete(connection, id).await,
         Write::Backtest(record) => backtest(connection, record).await,
         Write::Setting(key, value) => setting(connection, key, value).await,
+        Write::Incident(record) => incidents::write(connection, record).await,
+        Write::IncidentsEnded { feed, symbol, run } => incidents::end(connection, feed, symbol, *run).await,
     }
 }
 
@@ -330,8 +333,8 @@ pub(super) async fn import(
     );
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO datasets
-         (symbol, timeframe, instrument, bars, first_open, last_open, gaps, missing, imported_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id",
+         (symbol, timeframe, instrument, bars, first_open, last_open, gaps, missing, imported_at, feed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id",
     )
     .bind(&symbol)
     .bind(&timeframe)
@@ -342,6 +345,7 @@ pub(super) async fn import(
     .bind(integer(dataset.gaps))
     .bind(integer(dataset.missing_bars))
     .bind(dataset.imported_at.nanos())
+    .bind(&dataset.feed)
     .fetch_one(&mut *connection)
     .await
     .map_err(&doing)?;
@@ -368,13 +372,14 @@ pub(super) async fn import(
             .map_err(&doing)?;
     }
     sqlx::query(
-        "DELETE FROM datasets WHERE symbol = ?1 AND timeframe = ?2 AND id <> ?3
+        "DELETE FROM datasets WHERE symbol = ?1 AND timeframe = ?2 AND id <> ?3 AND feed = ?4
          AND id NOT IN (SELECT dataset FROM sessions WHERE dataset IS NOT NULL)
          AND id NOT IN (SELECT value FROM sessions, json_tree(sessions.spec, '$.tape.together') WHERE key = 'dataset')",
     )
     .bind(&symbol)
     .bind(&timeframe)
     .bind(id)
+    .bind(&dataset.feed)
     .execute(connection)
     .await
     .map_err(&doing)?;

@@ -4,6 +4,7 @@
 //! pool of connections reads beside it.
 
 mod apply;
+mod incidents;
 mod open;
 mod read;
 mod writer;
@@ -14,11 +15,11 @@ use super::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use papertape::alert::Alert;
-use papertape::api::{BacktestSummary, EquityPoint, Page};
+use papertape::api::{BacktestSummary, DataIncident, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId, Symbol, Timestamp};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use sqlx::SqlitePool;
@@ -109,6 +110,15 @@ impl Storage for Sqlite {
 
     fn alerts<'a>(&'a self, id: &'a SessionId, query: &'a ListQuery) -> Stored<'a, Page<Alert>> {
         read::alerts(&self.readers, id, query).boxed()
+    }
+
+    fn incidents<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: Option<&'a Symbol>,
+        span: (Timestamp, Timestamp),
+    ) -> Stored<'a, Vec<DataIncident>> {
+        incidents::read(&self.readers, feed, symbol, span).boxed()
     }
 
     fn datasets(&self) -> Stored<'_, Vec<DatasetRecord>> {

@@ -308,8 +308,8 @@ async fn list<T>(
 
 pub(super) async fn datasets(pool: &SqlitePool) -> Result<Vec<DatasetRecord>> {
     sqlx::query(
-        "SELECT * FROM datasets WHERE id IN (SELECT max(id) FROM datasets GROUP BY symbol, timeframe)
-         ORDER BY symbol, id",
+        "SELECT * FROM datasets WHERE id IN (SELECT max(id) FROM datasets GROUP BY feed, symbol, timeframe)
+         ORDER BY feed, symbol, id",
     )
     .fetch_all(pool)
     .await
@@ -334,6 +334,7 @@ fn dataset_record(row: &SqliteRow) -> Result<DatasetRecord> {
     let timeframe: String = column(row, "timeframe")?;
     Ok(DatasetRecord {
         id: DatasetId(column(row, "id")?),
+        feed: column(row, "feed")?,
         instrument: json(row, "instrument")?,
         timeframe: timeframe
             .parse()
@@ -408,7 +409,7 @@ pub(super) async fn backtests_of(pool: &SqlitePool, slug: &str, limit: u32) -> R
     summaries.iter().map(|summary| parse(summary)).collect()
 }
 
-fn column<'r, T>(row: &'r SqliteRow, name: &'static str) -> Result<T>
+pub(super) fn column<'r, T>(row: &'r SqliteRow, name: &'static str) -> Result<T>
 where
     T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
 {
@@ -416,12 +417,12 @@ where
         .map_err(StorageError::while_doing("decode a row"))
 }
 
-fn number(row: &SqliteRow, name: &'static str) -> Result<u64> {
+pub(super) fn number(row: &SqliteRow, name: &'static str) -> Result<u64> {
     let number: i64 = column(row, name)?;
     u64::try_from(number).map_err(|error| StorageError::corrupt(name, error))
 }
 
-fn time(row: &SqliteRow, name: &'static str) -> Result<Timestamp> {
+pub(super) fn time(row: &SqliteRow, name: &'static str) -> Result<Timestamp> {
     column(row, name).map(Timestamp::from_nanos)
 }
 

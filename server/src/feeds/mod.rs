@@ -1,0 +1,298 @@
+//! The live feeds of a server: the venues behind them, and the tape on which everything is that they told.
+
+mod latest;
+mod recorder;
+mod replay;
+mod stream;
+
+pub(crate) use latest::Latest;
+pub use replay::{ReplayConfig, VENUE as REPLAY};
+pub use stream::RecordedStream;
+
+use crate::storage::Storage;
+use papertape::market::{Bar, MarketEvent};
+use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
+use papertape_feeds::{
+    Channels, FeedError, FeedHub, FeedStatus, FeedsConfig, Indicative, Subscription, SystemClock,
+};
+use papertape_tape::{TapeError, TapeStore};
+use recorder::TapeRecorder;
+pub(crate) use recorder::lock;
+use replay::ReplayFeed;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// What sessions listen to: the finest that the venue has, and bars where it has nothing finer.
+const EVERYTHING: Channels = Channels {
+    trades: true,
+    quotes: true,
+    depth: true,
+    bars: true,
+};
+
+/// How long a feed with a time of its own may take to tell it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Why feeds cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The tape cannot be opened.
+    #[error(transparent)]
+    Tape(#[from] TapeError),
+    /// The configuration is wrong.
+    #[error("the configuration of the feeds is wrong: {0}")]
+    Config(#[from] papertape_feeds::ConfigError),
+}
+
+/// The live feeds, or only what they told.
+#[derive(Debug)]
+pub struct Feeds {
+    store: Option<TapeStore>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    hub: FeedHub,
+    replays: BTreeMap<String, ReplayFeed>,
+    recorder: Arc<TapeRecorder>,
+}
+
+/// Keeps a feed running for one listener.
+#[derive(Debug)]
+#[allow(dead_code, reason = "they are for what they keep")]
+pub enum Heard {
+    /// A venue.
+    Venue(Box<Subscription>),
+    /// Imported bars.
+    Replay(Arc<()>),
+}
+
+impl Feeds {
+    /// Feeds that run. Nothing is connected before somebody listens. Must be called where a Tokio runtime is.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the tape cannot be opened or a venue not be made.
+    pub fn open(
+        folder: &Path,
+        config: FeedsConfig,
+        replays: BTreeMap<String, ReplayConfig>,
+        storage: &Arc<dyn Storage>,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
+        let store = TapeStore::open(folder)?;
+        let recorder = Arc::new(TapeRecorder::new(store.clone(), Arc::clone(storage), now));
+        let replays = replays.into_iter().map(|(name, config)| {
+            let feed = ReplayFeed::new(
+                name.clone(),
+                config,
+                Arc::clone(storage),
+                Arc::clone(&recorder) as _,
+            );
+            (name, feed)
+        });
+        let replays = replays.collect();
+        let hub = FeedHub::new(config, Arc::clone(&recorder) as _, Arc::new(SystemClock))?;
+        Ok(Self {
+            store: Some(store),
+            running: Some(Running {
+                hub,
+                replays,
+                recorder,
+            }),
+        })
+    }
+
+    /// Only what feeds told: sessions can be run again, and none can listen.
+    ///
+    /// # Errors
+    /// [`OpenError`] when there is a tape that cannot be read.
+    pub fn recorded_only(folder: &Path) -> Result<Self, OpenError> {
+        let store = folder
+            .is_dir()
+            .then(|| TapeStore::open_read_only(folder))
+            .transpose()?;
+        Ok(Self { store, running: None })
+    }
+
+    /// Neither feeds nor what they told.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            store: None,
+            running: None,
+        }
+    }
+
+    /// The names of the feeds.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.running.as_ref().map_or_else(Vec::new, |running| {
+            let mut names = running.hub.names();
+            names.extend(running.replays.keys().cloned());
+            names
+        })
+    }
+
+    /// Whether there is a feed of this name.
+    #[must_use]
+    pub fn has(&self, feed: &str) -> bool {
+        self.names().iter().any(|name| name == feed)
+    }
+
+    /// Makes durable what was told, and closes the tape.
+    pub async fn close(&self) {
+        if let Some(store) = self.store.clone() {
+            let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        }
+    }
+
+    /// How they stand.
+    #[must_use]
+    pub fn status(&self) -> Vec<FeedStatus> {
+        self.running
+            .as_ref()
+            .map_or_else(Vec::new, |running| running.hub.feeds())
+    }
+
+    /// An instrument of a feed.
+    ///
+    /// # Errors
+    /// [`FeedError`] when it is not listed, or the venue does not say.
+    pub async fn instrument(&self, feed: &str, symbol: &Symbol) -> Result<Instrument, FeedError> {
+        match self.replay(feed) {
+            Some(replay) => replay.instrument(symbol).await,
+            None => self.hub(feed)?.instrument(feed, symbol).await,
+        }
+    }
+
+    /// What a feed lists.
+    ///
+    /// # Errors
+    /// [`FeedError`] when the venue does not say.
+    pub async fn instruments(&self, feed: &str) -> Result<Vec<Instrument>, FeedError> {
+        if let Some(replay) = self.replay(feed) {
+            return replay.instruments().await;
+        }
+        let listings = self.hub(feed)?.listings(feed).await?;
+        Ok(listings
+            .iter()
+            .map(|listing| listing.instrument.clone())
+            .collect())
+    }
+
+    /// Closed bars of a feed.
+    ///
+    /// # Errors
+    /// [`FeedError`] when the venue does not give them.
+    pub async fn bars(
+        &self,
+        feed: &str,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<Bar>, FeedError> {
+        match self.replay(feed) {
+            Some(replay) => replay.bars(symbol, timeframe, (from, to)).await,
+            None => self.hub(feed)?.bars(feed, symbol, timeframe, from, to).await,
+        }
+    }
+
+    /// Listens to a symbol; what is told goes on the tape as long as anybody does.
+    ///
+    /// # Errors
+    /// [`FeedError`] when the feed or the symbol is unknown, or a key is missing.
+    pub async fn hear(&self, feed: &str, symbol: &Symbol) -> Result<Heard, FeedError> {
+        Ok(match self.replay(feed) {
+            Some(replay) => Heard::Replay(replay.hear(symbol).await?),
+            None => {
+                let subscription = self.hub(feed)?.subscribe(feed, symbol, EVERYTHING).await?;
+                Heard::Venue(Box::new(subscription))
+            }
+        })
+    }
+
+    /// What a feed told of a symbol, by number.
+    ///
+    /// # Errors
+    /// [`TapeError`] when there is no such tape.
+    pub fn recorded(&self, feed: &str, symbol: &Symbol) -> Result<RecordedStream, TapeError> {
+        let unknown = || TapeError::Unknown {
+            feed: feed.to_owned(),
+            symbol: symbol.to_string(),
+        };
+        let store = self.store.as_ref().ok_or_else(unknown)?;
+        Ok(RecordedStream::new(store.existing(feed, symbol)?))
+    }
+
+    /// When a session on a symbol that is heard begins, by the market's time, and with which number of its tape.
+    ///
+    /// # Errors
+    /// [`FeedError`] when a feed with a time of its own tells none.
+    pub async fn beginning(
+        &self,
+        feed: &str,
+        symbol: &Symbol,
+        now: Timestamp,
+    ) -> Result<(Timestamp, u64), FeedError> {
+        let refuse = |detail: String| FeedError::Refused {
+            venue: feed.to_owned(),
+            detail,
+        };
+        let mut stream = self
+            .recorded(feed, symbol)
+            .map_err(|error| refuse(error.to_string()))?;
+        let last = stream.last_number();
+        if !self.has_time_of_its_own(feed) {
+            return Ok((now, last + 1));
+        }
+        let told = last.max(1);
+        if tokio::time::timeout(PATIENCE, stream.wait_for(told))
+            .await
+            .is_err()
+        {
+            return Err(refuse(format!("it has told nothing of {symbol} yet: try again")));
+        }
+        let record = stream.read(told).map_err(|error| refuse(error.to_string()))?;
+        let event = record.as_ref().and_then(|record| record.event());
+        let time = match event {
+            Some(MarketEvent::Bar(bar)) if last == 0 => bar.open_time,
+            Some(event) => event.time(),
+            None => now,
+        };
+        Ok((time, last + 1))
+    }
+
+    /// Whether a feed tells of another time than now: what happened earlier, once more.
+    fn has_time_of_its_own(&self, feed: &str) -> bool {
+        let relays =
+            |status: &FeedStatus| status.feed == feed && status.venue.as_deref() == Some("papertape");
+        self.replay(feed).is_some() || self.status().iter().any(relays)
+    }
+
+    /// What was last told of a symbol since the server started.
+    pub(crate) fn latest(&self, feed: &str, symbol: &Symbol) -> Option<Arc<Mutex<Latest>>> {
+        self.running.as_ref()?.recorder.latest(feed, symbol)
+    }
+
+    /// An estimate of a price now. Nothing ever fills on it.
+    pub(crate) fn indicative(&self, feed: &str, symbol: &Symbol) -> Option<Indicative> {
+        self.running.as_ref()?.hub.indicative(feed, symbol)
+    }
+
+    fn replay(&self, feed: &str) -> Option<&ReplayFeed> {
+        self.running.as_ref()?.replays.get(feed)
+    }
+
+    fn hub(&self, feed: &str) -> Result<&FeedHub, FeedError> {
+        let running = self.running.as_ref().ok_or_else(|| FeedError::Unsupported {
+            venue: feed.to_owned(),
+            what: "connection here: the server has it".to_owned(),
+        })?;
+        Ok(&running.hub)
+    }
+}

@@ -1,0 +1,291 @@
+//! Imported bars as a live feed: what happened, once more, at any speed, for sessions here and for other Papertapes.
+//!
+//! Each event has the place of its number: a feed that is heard again, even after a restart, goes on where its tape ends.
+
+use super::recorder::lock;
+use crate::storage::{DatasetRecord, Storage, StorageError};
+use crate::tape::{ReplayTape, Tape as _};
+use papertape::backtest::within;
+use papertape::engine::Input;
+use papertape::market::Bar;
+use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
+use papertape_feeds::config::FeedEntry;
+use papertape_feeds::{Clock as _, FeedError, Published, Recorder, SystemClock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What the configuration calls the venue of such a feed.
+pub const VENUE: &str = "replay";
+/// Events published at once when they are due already.
+const BATCH: usize = 256;
+/// How long a replay runs on when nobody listens.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// What a replay is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplayConfig {
+    /// Market seconds per second; 0 is as fast as possible.
+    speed: f64,
+    /// Open time of the first bar, not before.
+    from: Option<Timestamp>,
+    /// Close time of the last, not after.
+    to: Option<Timestamp>,
+}
+
+impl ReplayConfig {
+    /// From a configuration's entry with `venue = "replay"`: the options are `speed`, `from` and `to`.
+    ///
+    /// # Errors
+    /// Names the option at fault.
+    pub fn of(entry: &FeedEntry) -> Result<Self, String> {
+        let option = |name: &str| entry.options.get(name).map(String::as_str);
+        if let Some(name) = entry
+            .options
+            .keys()
+            .find(|name| !["speed", "from", "to"].contains(&name.as_str()))
+        {
+            return Err(format!(
+                "a replay has no option '{name}'; it has speed, from and to"
+            ));
+        }
+        let time = |name: &str| {
+            let time = option(name).map(Timestamp::parse).transpose();
+            time.map_err(|error| format!("the option {name}: {error}"))
+        };
+        let speed: f64 = option("speed").unwrap_or("1").parse().unwrap_or(f64::NAN);
+        if !(speed == 0.0 || (0.001..=1_000_000.0).contains(&speed)) {
+            return Err(
+                "the option speed is market seconds per second, from 0.001 to 1000000, or 0 for as fast as \
+                        possible"
+                    .to_owned(),
+            );
+        }
+        Ok(Self {
+            speed,
+            from: time("from")?,
+            to: time("to")?,
+        })
+    }
+}
+
+/// A feed of imported bars.
+#[derive(Debug)]
+pub(super) struct ReplayFeed {
+    name: String,
+    config: ReplayConfig,
+    storage: Arc<dyn Storage>,
+    recorder: Arc<dyn Recorder>,
+    running: Mutex<BTreeMap<Symbol, Weak<()>>>,
+}
+
+impl ReplayFeed {
+    pub(super) fn new(
+        name: String,
+        config: ReplayConfig,
+        storage: Arc<dyn Storage>,
+        recorder: Arc<dyn Recorder>,
+    ) -> Self {
+        Self {
+            name,
+            config,
+            storage,
+            recorder,
+            running: Mutex::default(),
+        }
+    }
+
+    /// What it has bars of a minute of.
+    pub(super) async fn instruments(&self) -> Result<Vec<Instrument>, FeedError> {
+        let all = self
+            .storage
+            .datasets()
+            .await
+            .map_err(|error| self.trouble(&error))?;
+        let fitting = all.into_iter().filter(is_fitting);
+        Ok(fitting.map(|record| record.instrument).collect())
+    }
+
+    pub(super) async fn instrument(&self, symbol: &Symbol) -> Result<Instrument, FeedError> {
+        Ok(self.dataset(symbol).await?.instrument)
+    }
+
+    /// Bars from before its beginning, for others to warm up on.
+    pub(super) async fn bars(
+        &self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<Bar>, FeedError> {
+        if timeframe != Timeframe::MINUTE {
+            return Err(FeedError::UnsupportedTimeframe {
+                venue: self.name.clone(),
+                timeframe,
+                known: Timeframe::MINUTE.to_string(),
+            });
+        }
+        let dataset = self.dataset(symbol).await?;
+        let bars = self
+            .storage
+            .bars(dataset.id)
+            .await
+            .map_err(|error| self.trouble(&error))?;
+        let to = self.config.from.map_or(to, |begin| begin.min(to));
+        Ok(within(bars, timeframe, Some(from), Some(to)).iter().collect())
+    }
+
+    /// Runs for one listener more.
+    pub(super) async fn hear(&self, symbol: &Symbol) -> Result<Arc<()>, FeedError> {
+        if let Some(running) = lock(&self.running).get(symbol).and_then(Weak::upgrade) {
+            return Ok(running);
+        }
+        let dataset = self.dataset(symbol).await?;
+        let read = async {
+            let bars = self.storage.bars(dataset.id).await?;
+            let actions = self.storage.actions(dataset.id).await?;
+            Ok::<_, StorageError>((bars, actions))
+        };
+        let (bars, actions) = read.await.map_err(|error| self.trouble(&error))?;
+        let bars = within(bars, Timeframe::MINUTE, self.config.from, self.config.to);
+        let tape = ReplayTape::new(bars, &actions, Timeframe::MINUTE);
+        let mut all = lock(&self.running);
+        // Somebody was faster.
+        if let Some(running) = all.get(symbol).and_then(Weak::upgrade) {
+            return Ok(running);
+        }
+        let mut recording = self
+            .recorder
+            .open(&self.name, &dataset.instrument)
+            .map_err(|error| FeedError::Refused {
+                venue: self.name.clone(),
+                detail: error.to_string(),
+            })?;
+        let heard = Arc::new(());
+        all.insert(symbol.clone(), Arc::downgrade(&heard));
+        drop(all);
+        let (name, speed, listeners) = (self.name.clone(), self.config.speed, Arc::downgrade(&heard));
+        let lingering = Arc::clone(&heard);
+        tokio::spawn(async move {
+            tokio::time::sleep(LINGER).await;
+            drop(lingering);
+        });
+        tokio::spawn(async move {
+            run(&name, speed, tape, &mut *recording, &listeners).await;
+        });
+        Ok(heard)
+    }
+
+    async fn dataset(&self, symbol: &Symbol) -> Result<DatasetRecord, FeedError> {
+        let all = self
+            .storage
+            .datasets()
+            .await
+            .map_err(|error| self.trouble(&error))?;
+        let of_symbol = |record: &DatasetRecord| is_fitting(record) && record.instrument.symbol() == symbol;
+        all.into_iter()
+            .find(of_symbol)
+            .ok_or_else(|| FeedError::UnknownSymbol {
+                venue: self.name.clone(),
+                symbol: symbol.to_string(),
+                near: None,
+            })
+    }
+
+    fn trouble(&self, error: &StorageError) -> FeedError {
+        FeedError::Refused {
+            venue: self.name.clone(),
+            detail: error.to_string(),
+        }
+    }
+}
+
+fn is_fitting(record: &DatasetRecord) -> bool {
+    record.feed.is_empty() && record.timeframe == Timeframe::MINUTE
+}
+
+async fn run(
+    name: &str,
+    speed: f64,
+    mut tape: ReplayTape,
+    recording: &mut dyn papertape_feeds::Recording,
+    listeners: &Weak<()>,
+) {
+    for _ in 0..recording.last_number() {
+        tape.next();
+    }
+    let source: Arc<str> = VENUE.into();
+    let mut began: Option<(Instant, Timestamp)> = None;
+    let mut batch = Vec::with_capacity(BATCH);
+    while listeners.strong_count() > 0 {
+        let now = Instant::now();
+        let mut wait = None;
+        while batch.len() < BATCH {
+            let Some(item) = tape.peek().item() else { break };
+            let due = item.due.unwrap_or_default();
+            if speed > 0.0 {
+                let (wall, market) = *began.get_or_insert((now, due));
+                let ahead = Duration::try_from_secs_f64(due.since(market) as f64 / 1e9 / speed);
+                let at = wall + ahead.unwrap_or_default();
+                if at > now {
+                    wait = Some(at);
+                    break;
+                }
+            }
+            tape.next();
+            if let Input::Market(_, event) = item.input {
+                batch.push(Published {
+                    received: SystemClock.now(),
+                    event,
+                    source: Arc::clone(&source),
+                });
+            }
+        }
+        let is_over = batch.is_empty() && wait.is_none();
+        if let Err(error) = recording.append(&batch) {
+            tracing::error!(feed = name, %error, "the replay ends: it cannot be recorded");
+            return;
+        }
+        batch.clear();
+        match wait {
+            // Looks now and then whether anybody listens.
+            Some(at) => tokio::time::sleep_until(at.min(now + LINGER)).await,
+            None if is_over => return,
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(options: &[(&str, &str)]) -> FeedEntry {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        FeedEntry {
+            options: options.iter().map(pair).collect(),
+            ..FeedEntry::default()
+        }
+    }
+
+    #[test]
+    fn a_replays_options_are_checked() {
+        let config = ReplayConfig::of(&entry(&[("speed", "60"), ("from", "2024-12-01T00:00:00Z")]));
+        let expected = ReplayConfig {
+            speed: 60.0,
+            from: Some(Timestamp::parse("2024-12-01T00:00:00Z").expect("a time")),
+            to: None,
+        };
+        assert_eq!(config, Ok(expected));
+        for (name, value) in [
+            ("speed", "-1"),
+            ("speed", "fast"),
+            ("speed", "1e9"),
+            ("to", "now"),
+            ("pace", "1"),
+        ] {
+            let error = ReplayConfig::of(&entry(&[(name, value)])).expect_err("it makes no sense");
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a live feed tells, to listeners elsewhere: another Papertape has this one as its venue.
+//!
+//! Events come from the tape, so a listener that names the last number it has misses nothing, however long it was away.
+
+use super::Api;
+use super::live::{HEARTBEAT, accept, has_turned_true, malformed, send};
+use super::problem::Failure;
+use crate::feeds::{Feeds, Heard};
+use crate::services::ServiceError;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Path, State, ws::rejection::WebSocketUpgradeRejection};
+use axum::response::Response;
+use futures::StreamExt;
+use papertape::api::{FeedClientMessage, FeedEvent, FeedServerMessage, FeedSubscription};
+use papertape::model::Symbol;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Messages that may wait for a listener; its symbols' events wait on the tape then.
+const QUEUE: usize = 1_024;
+/// Symbols that one connection listens to at most.
+const MAX_SYMBOLS: usize = 256;
+
+/// `GET /feeds/{feed}/stream`.
+pub(super) async fn upgrade(
+    State(api): State<Api>,
+    Path(feed): Path<String>,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Failure> {
+    let socket = accept(socket)?;
+    Ok(socket.on_upgrade(move |socket| serve(api, feed, socket)))
+}
+
+/// What a connection listens to; it ends with it.
+#[derive(Default)]
+struct Listening(BTreeMap<Symbol, JoinHandle<()>>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.values().for_each(JoinHandle::abort);
+    }
+}
+
+async fn serve(api: Api, feed: String, socket: WebSocket) {
+    let (out, mut waiting) = mpsc::channel(QUEUE);
+    let (mut sender, mut receiver) = socket.split();
+    let mut listening = Listening::default();
+    let mut closing = api.closing.clone();
+    let mut heartbeat = interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut batch = Vec::with_capacity(256);
+    loop {
+        let alive = tokio::select! {
+            message = receiver.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    let answer = handle(&api, &feed, &text, &mut listening, &out);
+                    answer.is_none_or(|answer| out.try_send(text_of(&answer)).is_ok())
+                }
+                Some(Ok(Message::Binary(_))) => false,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => false,
+            },
+            _ = waiting.recv_many(&mut batch, 256) => send(&mut sender, batch.drain(..).map(Message::Text)).await,
+            _ = heartbeat.tick() => send(&mut sender, [Message::Ping(Vec::new().into())]).await,
+            () = has_turned_true(&mut closing) => {
+                let away = CloseFrame {
+                    code: close_code::AWAY,
+                    reason: "the server is shutting down".into(),
+                };
+                send(&mut sender, [Message::Close(Some(away))]).await;
+                false
+            }
+        };
+        if !alive {
+            return;
+        }
+    }
+}
+
+fn handle(
+    api: &Api,
+    feed: &str,
+    text: &str,
+    listening: &mut Listening,
+    out: &mpsc::Sender<Utf8Bytes>,
+) -> Option<FeedServerMessage> {
+    match serde_json::from_str(text) {
+        Ok(FeedClientMessage::Subscribe(subscription)) => {
+            let symbol = subscription.symbol.clone();
+            if let Some(task) = listening.0.remove(&symbol) {
+                task.abort();
+            }
+            if listening.0.len() >= MAX_SYMBOLS {
+                let problem = malformed("one connection listens to at most 256 symbols");
+                return Some(FeedServerMessage::Refused { symbol, problem });
+            }
+            let feeds = Arc::clone(api.services.feeds());
+            let task = tokio::spawn(follow(feeds, feed.to_owned(), subscription, out.clone()));
+            listening.0.insert(symbol, task);
+            None
+        }
+        Ok(FeedClientMessage::Unsubscribe { symbol }) => {
+            if let Some(task) = listening.0.remove(&symbol) {
+                task.abort();
+            }
+            None
+        }
+        Ok(FeedClientMessage::Ping(number)) => Some(FeedServerMessage::Pong(number)),
+        Err(error) => Some(FeedServerMessage::Error(malformed(&error.to_string()))),
+    }
+}
+
+/// Sends what is on the tape, and what comes, for as long as it is listened to.
+async fn follow(
+    feeds: Arc<Feeds>,
+    feed: String,
+    FeedSubscription { symbol, after }: FeedSubscription,
+    out: mpsc::Sender<Utf8Bytes>,
+) {
+    let refuse = |error: ServiceError| FeedServerMessage::Refused {
+        symbol: symbol.clone(),
+        problem: crate::http::problem(&error),
+    };
+    let _heard: Heard = match feeds.hear(&feed, &symbol).await {
+        Ok(heard) => heard,
+        Err(error) => {
+            let _ = out.send(text_of(&refuse(ServiceError::Feed(error)))).await;
+            return;
+        }
+    };
+    let mut stream = match feeds.recorded(&feed, &symbol) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::error!(feed, %symbol, %error, "a feed's tape cannot be read");
+            return;
+        }
+    };
+    let after = after
+        .unwrap_or_else(|| stream.last_number())
+        .min(stream.last_number());
+    let mut number = stream.first_number().max(after + 1);
+    let subscribed = FeedServerMessage::Subscribed {
+        symbol: symbol.clone(),
+        after: number - 1,
+    };
+    if out.send(text_of(&subscribed)).await.is_err() {
+        return;
+    }
+    loop {
+        match stream.read(number) {
+            Ok(Some(record)) => {
+                if let Some(event) = record.event() {
+                    let event = FeedServerMessage::Event(FeedEvent {
+                        symbol: symbol.clone(),
+                        number,
+                        received: record.received,
+                        event: event.clone(),
+                    });
+                    if out.send(text_of(&event)).await.is_err() {
+                        return;
+                    }
+                }
+                number += 1;
+            }
+            Ok(None) => stream.wait_for(number).await,
+            Err(error) => {
+                tracing::error!(feed, %symbol, %error, "a feed's tape cannot be read");
+                return;
+            }
+        }
+    }
+}
+
+fn text_of(message: &FeedServerMessage) -> Utf8Bytes {
+    // Nothing in the messages can fail to be JSON.
+    serde_json::to_string(message).unwrap_or_default().into()
+}

@@ -1,0 +1,109 @@
+//! The data-quality record.
+
+use super::read::{column, number, time};
+use crate::storage::{IncidentRecord, StorageError};
+use papertape::api::DataIncident;
+use papertape::model::{Symbol, Timestamp};
+use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+
+/// Entries given at most.
+const MOST: i64 = 10_000;
+
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    record: &IncidentRecord,
+) -> Result<(), StorageError> {
+    let DataIncident {
+        kind,
+        feed,
+        symbol,
+        source,
+        from,
+        to,
+        count,
+        detail,
+    } = &record.incident;
+    sqlx::query(
+        "INSERT INTO incidents (feed, symbol, run, number, kind, source, from_time, to_time, count, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (feed, symbol, run, number) DO UPDATE SET
+         from_time = excluded.from_time, to_time = excluded.to_time, count = excluded.count, detail = excluded.detail",
+    )
+    .bind(feed)
+    .bind(symbol.as_str())
+    .bind(record.run.nanos())
+    .bind(i64::try_from(record.number).unwrap_or(i64::MAX))
+    .bind(kind)
+    .bind(source)
+    .bind(from.nanos())
+    .bind(to.map(Timestamp::nanos))
+    .bind(i64::try_from(*count).unwrap_or(i64::MAX))
+    .bind(detail)
+    .execute(connection)
+    .await
+    .map_err(StorageError::while_doing("write the data-quality record"))?;
+    Ok(())
+}
+
+/// What runs before `run` left open ended, at the latest, when it began.
+pub(super) async fn end(
+    connection: &mut SqliteConnection,
+    feed: &str,
+    symbol: &Symbol,
+    run: Timestamp,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "UPDATE incidents SET to_time = ?3 WHERE feed = ?1 AND symbol = ?2 AND run < ?3 AND to_time IS NULL",
+    )
+    .bind(feed)
+    .bind(symbol.as_str())
+    .bind(run.nanos())
+    .execute(connection)
+    .await
+    .map_err(StorageError::while_doing("write the data-quality record"))?;
+    Ok(())
+}
+
+/// What touched a span of time, oldest first; without a symbol, of every one.
+pub(super) async fn read(
+    pool: &SqlitePool,
+    feed: &str,
+    symbol: Option<&Symbol>,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<DataIncident>, StorageError> {
+    sqlx::query(
+        "SELECT * FROM (SELECT * FROM incidents WHERE feed = ?1 AND (?2 IS NULL OR symbol = ?2) AND from_time <= ?4
+         AND (to_time IS NULL OR to_time >= ?3) ORDER BY from_time DESC, run DESC, number DESC LIMIT ?5)
+         ORDER BY from_time, run, number",
+    )
+    .bind(feed)
+    .bind(symbol.map(Symbol::as_str))
+    .bind(from.nanos())
+    .bind(to.nanos())
+    .bind(MOST)
+    .fetch_all(pool)
+    .await
+    .map_err(StorageError::while_doing("read the data-quality record"))?
+    .iter()
+    .map(incident)
+    .collect()
+}
+
+fn incident(row: &SqliteRow) -> Result<DataIncident, StorageError> {
+    let symbol: String = column(row, "symbol")?;
+    let to: Option<i64> = row
+        .try_get("to_time")
+        .map_err(|error| StorageError::corrupt("the data-quality record", error))?;
+    Ok(DataIncident {
+        kind: column(row, "kind")?,
+        feed: column(row, "feed")?,
+        symbol: symbol
+            .parse()
+            .map_err(|error| StorageError::corrupt("a symbol", error))?,
+        source: column(row, "source")?,
+        from: time(row, "from_time")?,
+        to: to.map(Timestamp::from_nanos),
+        count: number(row, "count")?,
+        detail: column(row, "detail")?,
+    })
+}

@@ -1,0 +1,185 @@
+//! A live feed as a tape: kept bars, then what the feed's recorded stream says, from a number on.
+
+use super::{Ahead, Tape, TapeError, TapeItem};
+use crate::feeds::{Feeds, Heard, RecordedStream};
+use futures::{FutureExt as _, future::BoxFuture};
+use papertape::engine::Input;
+use papertape::market::Bar;
+use papertape::model::{InstrumentId, Symbol, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+/// How long to wait before a feed that cannot be heard is asked again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What part of a recorded stream a tape is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSpan {
+    /// The feed.
+    pub feed: String,
+    /// Its symbol.
+    pub symbol: Symbol,
+    /// When the live part begins.
+    pub start: Timestamp,
+    /// The number of the first record.
+    pub first: u64,
+}
+
+/// A tape of a live feed.
+#[derive(Debug)]
+pub struct LiveTape {
+    span: LiveSpan,
+    at: Position,
+    history: VecDeque<Bar>,
+    /// Bars of history in all.
+    history_length: u64,
+    stream: RecordedStream,
+    next: Option<TapeItem>,
+    feeds: Arc<Feeds>,
+    /// Keeps the feed running; taken when everything recorded has been read.
+    heard: Option<Heard>,
+}
+
+/// Where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Position {
+    /// Bars of history given.
+    bars: u64,
+    /// The number of the next record.
+    number: u64,
+}
+
+impl LiveTape {
+    /// A tape at its beginning: `history`, then what is recorded from the span's first number on.
+    ///
+    /// # Errors
+    /// When there is no such recording, or none any more.
+    pub fn new(span: LiveSpan, history: VecDeque<Bar>, feeds: &Arc<Feeds>) -> Result<Self, TapeError> {
+        Ok(Self {
+            at: Position {
+                bars: 0,
+                number: span.first,
+            },
+            history_length: history.len() as u64,
+            history,
+            stream: feeds.recorded(&span.feed, &span.symbol)?,
+            next: None,
+            feeds: Arc::clone(feeds),
+            heard: None,
+            span,
+        })
+    }
+
+    /// Goes on where a checkpoint says.
+    ///
+    /// # Errors
+    /// When the checkpoint makes no sense.
+    pub fn resume(&mut self, checkpoint: &[u8]) -> Result<(), postcard::Error> {
+        self.at = postcard::from_bytes(checkpoint)?;
+        let given = usize::try_from(self.at.bars).unwrap_or(usize::MAX);
+        self.history.drain(..given.min(self.history.len()));
+        self.next = None;
+        Ok(())
+    }
+
+    /// The next event on record; what is no event only counts.
+    fn read(&mut self) -> Option<TapeItem> {
+        loop {
+            let record = match self.stream.read(self.at.number) {
+                Ok(record) => record?,
+                Err(error) => {
+                    let LiveSpan { feed, symbol, .. } = &self.span;
+                    tracing::error!(feed, %symbol, %error, "the tape cannot be read");
+                    return None;
+                }
+            };
+            match record.event() {
+                Some(event) => {
+                    return Some(TapeItem {
+                        due: None,
+                        received: Some(record.received),
+                        input: Input::market(event.clone()),
+                    });
+                }
+                None => self.at.number += 1,
+            }
+        }
+    }
+}
+
+impl Tape for LiveTape {
+    fn peek(&mut self) -> Ahead {
+        if let Some(bar) = self.history.front() {
+            return Ahead::Item(TapeItem {
+                due: None,
+                received: None,
+                input: Input::History(InstrumentId::PRIMARY, *bar),
+            });
+        }
+        if self.next.is_none() {
+            self.next = self.read();
+        }
+        self.next.clone().map_or(Ahead::Later, Ahead::Item)
+    }
+
+    fn next(&mut self) -> Option<TapeItem> {
+        let item = self.peek().item()?;
+        if self.history.pop_front().is_some() {
+            self.at.bars += 1;
+        } else {
+            self.next = None;
+            self.at.number += 1;
+        }
+        Some(item)
+    }
+
+    fn history(&self) -> u64 {
+        self.history_length
+    }
+
+    fn start(&self) -> Option<Timestamp> {
+        Some(self.span.start)
+    }
+
+    fn checkpoint(&self) -> Vec<u8> {
+        postcard::to_stdvec(&self.at).unwrap_or_default()
+    }
+
+    fn more(&mut self) -> BoxFuture<'_, ()> {
+        async move {
+            if self.heard.is_none() {
+                let LiveSpan { feed, symbol, .. } = &self.span;
+                match self.feeds.hear(feed, symbol).await {
+                    Ok(heard) => self.heard = Some(heard),
+                    Err(error) => {
+                        tracing::warn!(feed, %symbol, %error, "the feed cannot be heard, and is asked again");
+                        tokio::time::sleep(RETRY).await;
+                        return;
+                    }
+                }
+            }
+            self.stream.wait_for(self.at.number).await;
+        }
+        .boxed()
+    }
+
+    fn is_behind(&self) -> bool {
+        self.next.is_none() && self.stream.last_number() >= self.at.number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_it_stands_is_small_and_comes_back() {
+        let at = Position {
+            bars: 20_000,
+            number: 1 << 40,
+        };
+        let bytes = postcard::to_stdvec(&at).expect("plain data");
+        assert!(bytes.len() <= 12);
+        assert_eq!(postcard::from_bytes::<Position>(&bytes), Ok(at));
+    }
+}

@@ -1,0 +1,273 @@
+//! Sessions on live feeds: a recorded market as the venue, here and for another Papertape; what the tape keeps.
+
+use crate::support::{BUSY, Server, file, folder, papertape, simulated_csv, text};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Minutes of the recorded market.
+const BARS: usize = 3_000;
+
+/// A data directory with a recorded market and a feed that tells it once more.
+fn with_rerun(speed: &str) -> TempDir {
+    let data = folder();
+    let bars = file(&data, "bars.csv", &simulated_csv(BARS));
+    let import = papertape()
+        .arg("import")
+        .arg(&bars)
+        .args(["--symbol", "BTC/USDT", "--data-dir"])
+        .arg(data.path())
+        .output()
+        .expect("the binary runs");
+    assert_eq!(import.status.code(), Some(0), "{}", text(&import.stderr));
+    let config = format!(
+        "[feeds.rerun]\nvenue = \"replay\"\noptions = {{ speed = \"{speed}\" }}\n{}",
+        silent_venues()
+    );
+    file(&data, "papertape.toml", &config);
+    data
+}
+
+/// No venue of the wide world takes part in a story.
+fn silent_venues() -> String {
+    let venues = [
+        "binance",
+        "binance_us",
+        "coinbase",
+        "kraken",
+        "yahoo",
+        "coingecko",
+        "cryptocompare",
+    ];
+    venues
+        .iter()
+        .map(|venue| format!("[feeds.{venue}]\nenabled = false\n"))
+        .collect()
+}
+
+fn serve(data: &Path) -> Server {
+    Server::start_with(
+        data,
+        &["--config", &data.join("papertape.toml").display().to_string()],
+    )
+}
+
+fn verify(data: &Path, id: &str) -> String {
+    let output = papertape()
+        .args(["verify", "--session", id, "--data-dir"])
+        .arg(data)
+        .output()
+        .expect("the binary runs");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout).trim().to_owned()
+}
+
+/// Until the session has taken in the whole recorded market.
+fn at_the_end(server: &Server, id: &str) -> Value {
+    server.wait_for(&format!("/sessions/{id}"), |session| {
+        session["summary"]["market_time"] == "2025-01-08T02:00:00Z"
+    })
+}
+
+/// What a fill says, without what numbers of one server's own count.
+fn essence(fills: &[Value]) -> Vec<Value> {
+    let of = |fill: &Value| {
+        json!([
+            fill["time"],
+            fill["side"],
+            fill["price"],
+            fill["quantity"],
+            fill["fee"]
+        ])
+    };
+    fills.iter().map(of).collect()
+}
+
+#[test]
+fn a_session_on_a_recorded_feed_trades_what_a_backtest_trades() {
+    let data = with_rerun("0");
+    let server = serve(data.path());
+    let status = server.get("/status").json();
+    let names: Vec<&str> = status["feeds"]
+        .as_array()
+        .expect("feeds")
+        .iter()
+        .filter_map(|feed| feed["name"].as_str())
+        .collect();
+    assert!(names.contains(&"rerun"), "{names:?}");
+    let id = server.start_session(&json!({"strategy": BUSY, "feed": "rerun"}));
+    let live = at_the_end(&server, &id);
+    assert_eq!(live["summary"]["feed"]["kind"], "live");
+    let replay = server.start_session(&json!({"strategy": BUSY, "feed": "replay", "speed": 0}));
+    server.wait_for(&format!("/sessions/{replay}"), |session| {
+        session["summary"]["state"] == "finished"
+    });
+    let fills = |id: &str| server.all(&format!("/sessions/{id}/fills"));
+    let (live, replayed) = (fills(&id), fills(&replay));
+    assert!(live.len() > 20, "worth comparing: {}", live.len());
+    assert_eq!(essence(&live), essence(&replayed));
+    let quality = server.get(&format!("/sessions/{id}/data-quality"));
+    assert_eq!((quality.status, &quality.json()["incidents"]), (200, &json!([])));
+    server.stop();
+    assert!(verify(data.path(), &id).starts_with("identical "));
+}
+
+#[test]
+fn whatever_happens_to_the_process_the_session_has_taken_in_what_is_on_the_tape() {
+    // A minute in three milliseconds: eight seconds of market.
+    let data = with_rerun("20000");
+    let mut server = serve(data.path());
+    let id = server.start_session(&json!({"strategy": BUSY, "feed": "rerun"}));
+    let one = format!("/sessions/{id}");
+    for round in 1..=3 {
+        let wanted = 5 * round;
+        server.wait_for(&one, |session| {
+            session["summary"]["trades"]
+                .as_u64()
+                .is_some_and(|trades| trades >= wanted)
+        });
+        let shown = server.all(&format!("{one}/fills"));
+        server.kill();
+        server = serve(data.path());
+        let kept = server.all(&format!("{one}/fills"));
+        assert_eq!(&kept[..shown.len()], &shown[..], "round {round}");
+    }
+    at_the_end(&server, &id);
+    let replay = server.start_session(&json!({"strategy": BUSY, "feed": "replay", "speed": 0}));
+    server.wait_for(&format!("/sessions/{replay}"), |session| {
+        session["summary"]["state"] == "finished"
+    });
+    let fills = |id: &str| essence(&server.all(&format!("/sessions/{id}/fills")));
+    assert_eq!(
+        fills(&id),
+        fills(&replay),
+        "no bar was lost, and none taken in twice"
+    );
+    server.stop();
+    assert!(verify(data.path(), &id).starts_with("identical "));
+}
+
+#[test]
+fn two_papertapes_one_the_venue_of_the_other_trade_alike() {
+    let data = with_rerun("6000");
+    let venue = serve(data.path());
+    let there = venue.start_session(&json!({"strategy": BUSY, "feed": "rerun"}));
+    let other = folder();
+    let config = format!(
+        "[feeds.house]\nvenue = \"papertape\"\nrest_url = \"http://{}\"\noptions = {{ feed = \"rerun\", from = \"start\" }}\n{}",
+        venue.address(),
+        silent_venues()
+    );
+    file(&other, "papertape.toml", &config);
+    let client = serve(other.path());
+    let here = client.start_session(&json!({"strategy": BUSY, "feed": "house"}));
+    at_the_end(&venue, &there);
+    at_the_end(&client, &here);
+    let fills = |server: &Server, id: &str| essence(&server.all(&format!("/sessions/{id}/fills")));
+    let (theirs, ours) = (fills(&venue, &there), fills(&client, &here));
+    assert!(theirs.len() > 20, "worth comparing: {}", theirs.len());
+    assert_eq!(theirs, ours);
+    let equity = |server: &Server, id: &str| {
+        let session = server.get(&format!("/sessions/{id}")).json();
+        let amount = session["summary"]["equity"]["amount"]
+            .as_str()
+            .map(str::parse::<Decimal>);
+        amount.expect("an amount").expect("a number").normalize()
+    };
+    assert_eq!(equity(&venue, &there), equity(&client, &here));
+    client.stop();
+    assert!(verify(other.path(), &here).starts_with("identical "));
+}
+
+#[test]
+fn what_a_feed_does_not_have_is_named() {
+    let data = with_rerun("0");
+    // Nobody listens on port 1.
+    let nobody = "\n[feeds.away]\nvenue = \"binance\"\nrest_url = \"http://127.0.0.1:1\"\nstream_url = \"ws://127.0.0.1:1\"\n";
+    let config = std::fs::read_to_string(data.path().join("papertape.toml")).expect("it was written");
+    file(&data, "papertape.toml", &(config + nobody));
+    let server = serve(data.path());
+    let unknown = server.post("/sessions", &json!({"strategy": BUSY, "feed": "rerum"}));
+    assert_eq!(
+        (unknown.status, &unknown.json()["code"]),
+        (422, &json!("unknown_feed"))
+    );
+    assert!(unknown.body.contains("rerun"), "{}", unknown.body);
+    let symbol = server.post(
+        "/sessions",
+        &json!({"strategy": BUSY, "feed": "rerun", "symbols": ["ETH/USDT"]}),
+    );
+    assert_eq!(
+        (symbol.status, &symbol.json()["code"]),
+        (422, &json!("unknown_symbol"))
+    );
+    // Nobody is there: it says so, and the server goes on.
+    let away = server.post("/sessions", &json!({"strategy": BUSY, "feed": "away"}));
+    assert_eq!(
+        (away.status, &away.json()["code"]),
+        (503, &json!("unreachable")),
+        "{}",
+        away.body
+    );
+    for (path, code) in [
+        ("/feeds/rerum", "unknown_feed"),
+        ("/feeds/rerum/incidents", "unknown_feed"),
+        ("/feeds/rerum/instruments", "unknown_feed"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (404, &json!(code)),
+            "{path}"
+        );
+    }
+    let feeds = server.get("/feeds").json();
+    assert!(
+        feeds["items"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|feed| feed["name"] == "away")),
+        "{feeds}"
+    );
+    assert_eq!(server.get("/sessions/none/data-quality").status, 404);
+    server.stop();
+}
+
+#[test]
+fn a_wrong_configuration_of_feeds_ends_the_start_in_one_sentence() {
+    for (config, wanted) in [
+        (
+            "[feeds.rerun]\nvenue = \"replay\"\noptions = { speed = \"fast\" }\n",
+            "speed",
+        ),
+        ("[feeds.x]\nvenue = \"binanse\"\n", "binance"),
+        ("[feeds.binance]\nrest_url = \"ftp://x\"\n", "rest_url"),
+        ("[feeds.binance]\nrest = \"x\"\n", "line 2"),
+        (
+            "[[routes]]\nname = \"r\"\nsources = [{ feed = \"nobody\" }]\n",
+            "nobody",
+        ),
+    ] {
+        let data = folder();
+        let path = file(&data, "papertape.toml", config);
+        let output = papertape()
+            .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+            .arg(&path)
+            .arg("--data-dir")
+            .arg(data.path())
+            .output()
+            .expect("the binary runs");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{config}: {said}");
+        assert!(
+            said.contains(wanted) && said.trim().lines().count() == 1,
+            "{config}: {said}"
+        );
+    }
+}
