@@ -1,9 +1,10 @@
 //! One module a venue, and by which name each is found.
 
+mod alpaca;
 mod binance;
+#[cfg(test)]
+mod fixture;
 mod papertape;
-// Its first users are the venues that come next.
-#[allow(dead_code)]
 mod reading;
 
 use crate::venue::{FeedError, Venue, VenueConfig};
@@ -14,6 +15,7 @@ type Open = fn(VenueConfig) -> Result<Arc<dyn Venue>, FeedError>;
 
 /// Every venue by the name that configurations use.
 const VENUES: &[(&str, Open)] = &[
+    (alpaca::NAME, alpaca::open),
     ("binance", binance::open),
     ("binance_us", binance::open_us),
     ("papertape", papertape::open),

@@ -1,7 +1,7 @@
 //! What the readers of every venue need: numbers that make sense, answers that are the venue's, and who is subscribed.
 
 use crate::{
-    rest::Answer,
+    rest::{Answer, host_of},
     venue::{Channels, FeedError, Secret, Slot, VenueConfig},
 };
 use papertape::{
@@ -123,7 +123,7 @@ impl Answers {
     pub(crate) fn new(venue: &'static str, host: &str, config: &VenueConfig) -> Self {
         Self {
             venue,
-            host: host.to_owned(),
+            host: host_of(host).to_owned(),
             secrets: [&config.key, &config.secret]
                 .into_iter()
                 .flatten()
@@ -197,6 +197,15 @@ impl Answers {
     pub(crate) fn refused(&self, words: &str) -> FeedError {
         FeedError::Refused {
             venue: self.venue.to_owned(),
+            detail: self.words(words),
+        }
+    }
+
+    /// That the venue cannot be used for a while, in its words.
+    pub(crate) fn unreachable(&self, words: &str) -> FeedError {
+        FeedError::Unreachable {
+            venue: self.venue.to_owned(),
+            host: self.host.clone(),
             detail: self.words(words),
         }
     }
@@ -323,6 +332,10 @@ impl<T> Subscriptions<T> {
         self.by_slot.get_mut(&slot).map(|entry| (slot, entry))
     }
 
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Subscription<T>> {
+        self.by_slot.get_mut(&slot)
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Slot, &mut Subscription<T>)> {
         self.by_slot.iter_mut().map(|(slot, entry)| (*slot, entry))
     }
@@ -432,7 +445,7 @@ mod tests {
             .map_err(|error| error.to_string());
         assert_eq!(
             html,
-            Err("what answers at http://host is not venue: it sent HTML, not JSON".to_owned())
+            Err("what answers at host is not venue: it sent HTML, not JSON".to_owned())
         );
     }
 }
