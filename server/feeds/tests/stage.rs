@@ -4,7 +4,8 @@ use futures::{SinkExt, StreamExt};
 use papertape_feeds::{
     Channels, Frame,
     testkit::{
-        Act, Conversation, Fault, Faults, Mock, Reply, Request, Server, Stage, Truth, TruthEvent, What,
+        Act, Conversation, Fault, Faults, Mock, Reply, Request, Server, Stage, TrueMarket, Truth, TruthEvent,
+        What,
     },
 };
 use serde_json::json;
@@ -59,7 +60,7 @@ impl Conversation for PlainSocket {
         vec![Frame::Text("bye".to_owned())]
     }
 
-    fn listens(&self, _symbol: usize) -> Channels {
+    fn listens(&self, _market: &TrueMarket) -> Channels {
         Channels::TICKS
     }
 }

@@ -1,6 +1,6 @@
 //! A venue on a stage: its market, its protocol and what goes wrong, without sockets.
 
-use super::{Fault, Faults, Injected, Truth, TruthEvent};
+use super::{Fault, Faults, Injected, TrueMarket, Truth, TruthEvent};
 use crate::venue::{Channels, Frame};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
@@ -179,8 +179,8 @@ pub trait Conversation: Debug + Send {
         Vec::new()
     }
 
-    /// What this socket listens to of a symbol, by its place in [`Truth::markets`].
-    fn listens(&self, symbol: usize) -> Channels;
+    /// What this socket listens to of a symbol.
+    fn listens(&self, market: &TrueMarket) -> Channels;
 }
 
 /// One socket as it stands.
@@ -240,7 +240,7 @@ impl Stage {
         self.lines
             .values()
             .filter(|line| !line.is_over)
-            .map(|line| line.conversation.listens(symbol))
+            .map(|line| line.conversation.listens(&self.truth.markets[symbol]))
             .fold(Channels::default(), Channels::or)
     }
 

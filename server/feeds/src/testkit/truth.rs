@@ -90,6 +90,29 @@ impl TrueMarket {
         self.making.current()
     }
 
+    /// Bars of a length that minutes add up to, oldest first; the last one may still be open.
+    #[must_use]
+    pub fn bars_of(&self, timeframe: Timeframe) -> Vec<Bar> {
+        let mut longer = BarAggregator::new(timeframe);
+        let mut bars = Vec::new();
+        for bar in self.bars.iter().chain(self.making.current()) {
+            let made = longer.push_bar(bar, Timeframe::MINUTE);
+            bars.extend(made.earlier.into_iter().chain(made.completed));
+        }
+        bars.extend(longer.current());
+        bars.into_iter().map(|bar| self.exact(bar)).collect()
+    }
+
+    /// A bar with its volume in whole lots: sums of floats are a little beside it.
+    fn exact(&self, bar: Bar) -> Bar {
+        let half_a_lot = 0.5 * self.grid.size_f64(1);
+        let lots = self.grid.lots(bar.volume + half_a_lot).unwrap_or_default();
+        Bar {
+            volume: self.grid.size_f64(lots),
+            ..bar
+        }
+    }
+
     /// The `depth` best levels of both sides as a snapshot.
     #[must_use]
     pub fn snapshot(&self, depth: usize) -> DepthSnapshot {
@@ -221,12 +244,10 @@ impl Truth {
         };
         let time = next.first()?.time;
         for (symbol, market) in self.markets.iter_mut().enumerate() {
-            self.waiting
-                .extend(market.making.advance(time).map(|bar| TruthEvent {
-                    symbol,
-                    time,
-                    what: What::Bar(bar),
-                }));
+            if let Some(bar) = market.making.advance(time) {
+                let what = What::Bar(market.exact(bar));
+                self.waiting.push_back(TruthEvent { symbol, time, what });
+            }
         }
         self.waiting.extend(next);
         Some(())

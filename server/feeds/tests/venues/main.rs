@@ -1,0 +1,292 @@
+//! Each venue's reader and its local server agree: what is asked for over HTTP, and what is told on the stream, is the truth.
+
+mod place;
+
+use futures::{SinkExt, StreamExt};
+use papertape::{
+    market::{DepthJoin, OrderBook},
+    model::{Side, Symbol, Timeframe, Timestamp},
+};
+use papertape_feeds::{
+    BookStart, Channels, FeedError, Listing, Secret, Slot, Told, VenueConfig,
+    testkit::{Fault, Mock, Stage, binance},
+};
+use place::{message, open, place, read};
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
+
+const BTC: &str = "BTC/USD";
+const ETH: &str = "ETH/USD";
+
+/// Everything that can be asked for over HTTP. `span` is how many minutes of bars the venue has.
+async fn asks(name: &str, mock: impl Mock, span: i64) {
+    let place = place(name, mock).await;
+    let (venue, rest) = (&place.venue, &place.rest);
+    let all = venue.listings(rest, None).await.expect("listings");
+    assert_eq!(all.len(), 2, "{name}");
+    let listing = place.listing(BTC).await;
+    let market = place.server.with(|stage| stage.truth.markets[0].clone());
+    assert_eq!(
+        (listing.instrument.tick(), listing.instrument.lot()),
+        (market.instrument.tick(), market.instrument.lot()),
+        "{name}"
+    );
+
+    // Bars, page by page, are the truth's.
+    let to = Timeframe::MINUTE.floor(place.now());
+    let from = to.plus_nanos(-span * 60_000_000_000);
+    for timeframe in [Timeframe::MINUTE, "5m".parse().expect("a timeframe")] {
+        let mut bars = Vec::new();
+        let mut next = from;
+        loop {
+            let page = venue
+                .bars(rest, &listing, timeframe, next, to)
+                .await
+                .expect("bars");
+            let Some(last) = page.last() else { break };
+            next = timeframe.close_of(last.open_time);
+            bars.extend(page);
+        }
+        let is_inside =
+            |bar: &papertape::market::Bar| bar.open_time >= from && timeframe.close_of(bar.open_time) <= to;
+        let expected: Vec<_> = market.bars_of(timeframe).into_iter().filter(is_inside).collect();
+        assert!(expected.len() > 100 && bars == expected, "{name} {timeframe}");
+    }
+    let nothing = venue.bars(rest, &listing, Timeframe::MINUTE, to, to).await;
+    assert_eq!(nothing, Ok(Vec::new()), "{name}");
+    let seven = Timeframe::from_secs(7).expect("seconds");
+    let odd = venue.bars(rest, &listing, seven, from, to).await;
+    assert!(
+        matches!(odd, Err(FeedError::UnsupportedTimeframe { .. })),
+        "{name}"
+    );
+
+    // What is known now.
+    let polled = venue.poll(rest, &listing).await.expect("an answer");
+    let quote = market.quote.expect("a quote");
+    let is_it = |told: &Told| matches!(told, Told::Quote { quote: told, .. } if (told.bid, told.ask) == (quote.bid, quote.ask));
+    assert!(polled.iter().any(is_it), "{name}: {polled:?}");
+    let newest = market.trades.back().copied().expect("a trade");
+    let is_it =
+        |told: &Told| matches!(told, Told::Trade { id: Some(id), trade, .. } if (*id, *trade) == newest);
+    assert!(polled.iter().any(is_it), "{name}: {polled:?}");
+
+    if venue.traits().book == BookStart::Rest {
+        let book = venue.book(rest, &listing).await.expect("a book");
+        let expected = market.snapshot(usize::MAX);
+        assert_eq!(
+            (book.last_id, &book.update.bids),
+            (expected.last_id, &expected.update.bids),
+            "{name}"
+        );
+    }
+    if venue.traits().has_trade_backfill {
+        let from = newest.0 - 20;
+        let past = venue.trades_from(rest, &listing, from).await.expect("trades");
+        let expected: Vec<_> = market
+            .trades
+            .iter()
+            .filter(|(id, _)| *id >= from)
+            .copied()
+            .collect();
+        assert_eq!(past, expected, "{name}");
+    }
+    let time = venue.time(rest).await.expect("an answer").expect("a time");
+    assert!(place.now().since(time).abs() < 1_000_000_000, "{name}");
+
+    // Whom it does not list.
+    let nobody: Symbol = "NOBODY/USD".parse().expect("a symbol");
+    let is_unknown = match venue.listings(rest, Some(&nobody)).await {
+        Ok(listings) => listings
+            .iter()
+            .all(|listing| *listing.instrument.symbol() != nobody),
+        Err(error) => matches!(error, FeedError::UnknownSymbol { .. }),
+    };
+    assert!(is_unknown, "{name}");
+    let unlisted = Listing {
+        venue_symbol: "NOBODY".into(),
+        ..listing.clone()
+    };
+    let error = venue
+        .bars(rest, &unlisted, Timeframe::MINUTE, from, to)
+        .await
+        .expect_err("nobody");
+    assert!(
+        matches!(error, FeedError::UnknownSymbol { .. }),
+        "{name}: {error}"
+    );
+
+    // Something else answers.
+    place.server.with(|stage| stage.faults.force(Fault::Html));
+    let error = venue.time(rest).await.expect_err("a web page");
+    assert!(matches!(error, FeedError::NotTheVenue { .. }), "{name}: {error}");
+    place.server.with(|stage| stage.faults.force(Fault::Trouble));
+    let error = venue.time(rest).await.expect_err("trouble");
+    assert!(matches!(error, FeedError::Trouble { .. }), "{name}: {error}");
+}
+
+/// Everything that the stream tells.
+async fn tells(name: &str, mock: impl Mock) {
+    let place = place(name, mock).await;
+    let traits = place.venue.traits();
+    let listings = [place.listing(BTC).await, place.listing(ETH).await];
+    let (mut socket, mut codec) = place.connect().await;
+    while !codec.is_ready() {
+        read(&mut socket, &mut *codec).await;
+    }
+    let wanted: Vec<(Slot, &Listing, Channels)> = listings
+        .iter()
+        .enumerate()
+        .map(|(slot, listing)| (Slot(slot), listing, traits.stream))
+        .collect();
+    for frame in codec.subscribe_all(&wanted) {
+        socket.send(message(frame)).await.expect("it is open");
+        tokio::time::sleep(codec.pace()).await;
+    }
+    let mut told = Vec::new();
+    let is_confirmed = |told: &[Told], slot| told.iter().any(|told| *told == Told::Subscribed { slot });
+    while !(is_confirmed(&told, Slot(0)) && is_confirmed(&told, Slot(1))) {
+        told.extend(read(&mut socket, &mut *codec).await);
+    }
+    let listened = |symbol| place.server.with(|stage| stage.listened(symbol));
+    assert_eq!([listened(0), listened(1)], [traits.stream; 2], "{name}");
+
+    // What is told from now on, joined with the books as they are, is the truth.
+    let mut joins = [DepthJoin::default(), DepthJoin::default()];
+    let mut books = [OrderBook::default(), OrderBook::default()];
+    if traits.book == BookStart::Rest {
+        for (slot, listing) in listings.iter().enumerate() {
+            let book = place.venue.book(&place.rest, listing).await.expect("a book");
+            for update in joins[slot].snapshot(book).expect("nothing waits") {
+                books[slot].apply(&update);
+            }
+        }
+    }
+    let known = place.markets().map(|market| market.trades.len());
+    place.server.advance(4_000);
+    let markets = place.markets();
+    let mut trades = [Vec::new(), Vec::new()];
+    let mut quotes = [None, None];
+    loop {
+        for told in told.drain(..) {
+            match told {
+                Told::Trade { slot, id, trade } => trades[slot.0].push((id.expect("a number"), trade)),
+                Told::Quote { slot, quote, .. } => quotes[slot.0] = Some((quote.bid, quote.ask)),
+                Told::Depth { slot, diff } => {
+                    if let Some(update) = joins[slot.0].diff(diff).expect("no gap") {
+                        books[slot.0].apply(&update);
+                    }
+                }
+                Told::Book { slot, snapshot } => {
+                    joins[slot.0].restart();
+                    for update in joins[slot.0].snapshot(snapshot).expect("a first snapshot") {
+                        books[slot.0].apply(&update);
+                    }
+                }
+                Told::Lost { .. } | Told::KeptOff { .. } | Told::Refused { .. } => panic!("{name}: {told:?}"),
+                _ => {}
+            }
+        }
+        let is_all = markets.iter().enumerate().all(|(slot, market)| {
+            // A book may be cut to ten levels.
+            let tops = |book: &OrderBook| {
+                [Side::Buy, Side::Sell].map(|side| book.levels(side).take(10).collect::<Vec<_>>())
+            };
+            trades[slot].last() == market.trades.back()
+                && (!traits.stream.depth || tops(&books[slot]) == tops(&market.book))
+                && quotes[slot] == market.quote.map(|quote| (quote.bid, quote.ask))
+        });
+        if is_all {
+            break;
+        }
+        let next = tokio::time::timeout(Duration::from_secs(20), read(&mut socket, &mut *codec));
+        told.extend(next.await.expect("more to come"));
+    }
+    for (slot, market) in markets.iter().enumerate() {
+        let after: Vec<_> = market.trades.iter().skip(known[slot]).copied().collect();
+        let told: Vec<_> = trades[slot]
+            .iter()
+            .filter(|(id, _)| *id >= after[0].0)
+            .copied()
+            .collect();
+        assert!(after.len() > 100 && told == after, "{name}");
+    }
+
+    // Nobody listens any more.
+    for slot in [Slot(0), Slot(1)] {
+        for frame in codec.unsubscribe(slot) {
+            socket.send(message(frame)).await.expect("it is open");
+            tokio::time::sleep(codec.pace()).await;
+        }
+    }
+    let is_silent = |stage: &Stage| (0..2).all(|symbol| stage.listened(symbol).is_empty());
+    tokio::time::timeout(Duration::from_secs(20), place.server.until(is_silent))
+        .await
+        .expect("it unsubscribes");
+}
+
+#[tokio::test]
+async fn binance_answers() {
+    asks("binance", binance::Binance::new(), 700).await;
+}
+
+#[tokio::test]
+async fn binance_tells() {
+    tells("binance", binance::Binance::new()).await;
+}
+
+#[tokio::test]
+async fn binance_us_answers() {
+    asks("binance_us", binance::Binance::us(), 700).await;
+}
+
+#[tokio::test]
+async fn binance_us_gives_past_trades_to_those_with_a_key() {
+    let place = place("binance_us", binance::Binance::us()).await;
+    let listing = place.listing(BTC).await;
+    let without = place.venue.trades_from(&place.rest, &listing, 1).await;
+    assert!(matches!(without, Err(FeedError::MissingKey { .. })));
+    let config = VenueConfig {
+        key: Some(Secret::new("k".to_owned())),
+        ..place.server.config()
+    };
+    let with = open("binance_us", config);
+    let past = with.trades_from(&place.rest, &listing, 1).await.expect("trades");
+    assert!(with.traits().has_trade_backfill && past.len() > 100);
+}
+
+#[tokio::test]
+async fn binance_ends_a_connection_that_sends_too_fast() {
+    let place = place("binance", binance::Binance::new()).await;
+    let listing = place.listing(BTC).await;
+    let (mut socket, mut codec) = place.connect().await;
+    for _ in 0..8 {
+        for frame in codec.subscribe(Slot(0), &listing, Channels::TICKS) {
+            socket.send(message(frame)).await.expect("it is open");
+        }
+    }
+    let closed = loop {
+        match socket.next().await {
+            Some(Ok(Message::Close(frame))) => break frame.map(|frame| u16::from(frame.code)),
+            Some(Ok(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(closed, Some(1008));
+}
+
+#[tokio::test]
+async fn what_was_used_of_the_weight_is_what_the_venue_says() {
+    let place = place("binance", binance::Binance::new()).await;
+    let listing = place.listing(BTC).await;
+    place.venue.book(&place.rest, &listing).await.expect("a book");
+    // Its own count of 20 and 50, as its answers told it.
+    assert_eq!(place.rest.budget_status()[0].used, 70);
+    let time = Timestamp::EPOCH;
+    let bars = place
+        .venue
+        .bars(&place.rest, &listing, Timeframe::MINUTE, time, place.now())
+        .await;
+    assert_eq!(bars.expect("bars").len(), place.markets()[0].bars.len());
+    assert_eq!(place.rest.budget_status()[0].used, 72);
+}
