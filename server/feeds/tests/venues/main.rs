@@ -144,7 +144,7 @@ async fn tells(name: &str, mock: impl Mock) {
         tokio::time::sleep(codec.pace()).await;
     }
     let mut told = Vec::new();
-    let is_confirmed = |told: &[Told], slot| told.iter().any(|told| *told == Told::Subscribed { slot });
+    let is_confirmed = |told: &[Told], slot| told.contains(&Told::Subscribed { slot });
     while !(is_confirmed(&told, Slot(0)) && is_confirmed(&told, Slot(1))) {
         told.extend(read(&mut socket, &mut *codec).await);
     }
