@@ -201,6 +201,19 @@ impl FeedHub {
         self.inner.config.names().map(str::to_owned).collect()
     }
 
+    /// Asks a feed of one venue what time it is there: whether it can be reached. `None` when it answers and does not tell.
+    ///
+    /// # Errors
+    /// [`FeedError`] when it cannot be reached, or is not the venue.
+    pub async fn time(&self, feed: &str) -> Result<Option<Timestamp>, FeedError> {
+        let entry = self
+            .inner
+            .venues
+            .get(feed)
+            .ok_or_else(|| self.unknown_feed(feed))?;
+        entry.venue.time(&entry.rest).await
+    }
+
     /// What a feed lists. Kept for an hour, and asked for once however many ask.
     ///
     /// # Errors

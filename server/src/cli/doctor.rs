@@ -1,18 +1,28 @@
 //! `papertape doctor`.
 
+use super::config::ConfigFile;
 use super::{CliError, StoreArguments, backtest::print, store::library};
 use crate::services::wall_clock;
 use crate::storage::Sqlite;
 use crate::tape::SIMULATED_SYMBOLS;
 use clap::Args;
 use papertape::model::Timestamp;
-use std::{fmt::Display, sync::Arc, time::Instant};
+use papertape_feeds::{FeedHub, MemoryRecorder, SystemClock};
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct DoctorArguments {
     #[command(flatten)]
     store: StoreArguments,
+    /// The configuration that `serve` is given: the live feeds that it names are asked for the time
+    #[arg(long, value_name = "FILE", env = "PAPERTAPE_CONFIG")]
+    config: Option<PathBuf>,
 }
 
 /// The lines so far.
@@ -47,11 +57,53 @@ pub(super) async fn run(arguments: DoctorArguments) -> Result<(), CliError> {
         Err(error) => report.wrong("data directory", error.sentence().unwrap_or_default()),
     }
     check_clock(&mut report);
+    if arguments.config.is_some() {
+        check_feeds(arguments.config.as_deref(), &mut report).await;
+    }
     print(&report.text)?;
     if report.failed {
         Err(CliError::Reported)
     } else {
         Ok(())
+    }
+}
+
+/// Asks each live feed that the configuration names. Those that are there without being named nobody may want to be asked.
+async fn check_feeds(path: Option<&Path>, report: &mut Report) {
+    let config = match ConfigFile::read(path) {
+        Ok(config) => config,
+        Err(error) => return report.wrong("configuration", error.sentence().unwrap_or_default()),
+    };
+    let named: Vec<String> = config.feeds.keys().cloned().collect();
+    let hub = config.live_feeds().and_then(|live| {
+        FeedHub::new(
+            live.venues,
+            Arc::new(MemoryRecorder::default()),
+            Arc::new(SystemClock),
+        )
+        .map_err(|error| CliError::problem(error.to_string()))
+    });
+    let hub = match hub {
+        Ok(hub) => hub,
+        Err(error) => return report.wrong("live feeds", error.sentence().unwrap_or_default()),
+    };
+    let venues = hub.names();
+    for name in named.iter().filter(|name| venues.contains(name)) {
+        let began = Instant::now();
+        let answer = hub.time(name).await;
+        let took = began.elapsed().as_millis();
+        let what = format!("feed {name}");
+        match answer {
+            Ok(Some(time)) => {
+                let ahead = time.since(wall_clock()) as f64 / 1e9;
+                report.fine(
+                    &what,
+                    format!("answers in {took} ms, its clock is {ahead:+.3} s from ours"),
+                );
+            }
+            Ok(None) => report.fine(&what, format!("answers in {took} ms")),
+            Err(error) => report.wrong(&what, error),
+        }
     }
 }
 

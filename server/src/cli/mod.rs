@@ -7,6 +7,7 @@ mod backtest;
 mod bars;
 mod calibrate;
 mod check;
+mod config;
 mod doctor;
 mod error;
 mod import;

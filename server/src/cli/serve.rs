@@ -1,16 +1,13 @@
 //! `papertape serve`.
 
+use super::config::ConfigFile;
 use super::{CliError, StoreArguments};
-use crate::feeds::{Feeds, REPLAY, ReplayConfig};
+use crate::feeds::Feeds;
 use crate::http::{Api, router};
-use crate::services::{Services, Settings, wall_clock};
+use crate::services::{Services, wall_clock};
 use crate::storage::{Sqlite, Storage};
 use clap::Args;
-use papertape_feeds::FeedsConfig;
-use papertape_feeds::config::{FeedEntry, FeedsFile, Route, Thresholds};
-use serde::Deserialize;
 use std::{
-    collections::BTreeMap,
     fs::{File, TryLockError},
     io::Write,
     net::SocketAddr,
@@ -40,30 +37,12 @@ pub(super) struct ServeArguments {
     config: Option<PathBuf>,
 }
 
-/// The configuration file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ConfigFile {
-    listen: Option<SocketAddr>,
-    data_dir: Option<PathBuf>,
-    database_url: Option<String>,
-    settings: Settings,
-    /// Live feeds of one venue each, by name.
-    feeds: BTreeMap<String, FeedEntry>,
-    /// Live feeds made of others.
-    routes: Vec<Route>,
-    /// What counts as trouble with a feed.
-    quality: Thresholds,
-    /// A TOML file with the feeds' keys.
-    secrets_file: Option<PathBuf>,
-}
-
 pub(super) async fn run(arguments: ServeArguments) -> Result<(), CliError> {
-    let config = read_config(arguments.config.as_deref())?;
+    let mut config = ConfigFile::read(arguments.config.as_deref())?;
     let listen = arguments.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
     let store = StoreArguments {
-        data_dir: arguments.store.data_dir.or(config.data_dir),
-        database_url: arguments.store.database_url.or(config.database_url),
+        data_dir: arguments.store.data_dir.or(config.data_dir.take()),
+        database_url: arguments.store.database_url.or(config.database_url.take()),
     };
     log_to_stderr();
     let folder = store.writable_folder()?;
@@ -78,29 +57,19 @@ pub(super) async fn run(arguments: ServeArguments) -> Result<(), CliError> {
             _ => CliError::problem(format!("cannot listen on {listen}: {error}")),
         })?;
     let storage = Arc::new(Sqlite::open(&store.database(&folder)?).await?);
-    let wrong = |error: &dyn std::fmt::Display| {
-        CliError::problem(format!("the configuration of the feeds is wrong: {error}"))
-    };
-    let is_replay = |entry: &FeedEntry| entry.venue.as_deref() == Some(REPLAY);
-    let (replays, venues) = config.feeds.into_iter().partition(|(_, entry)| is_replay(entry));
-    let replays: BTreeMap<String, FeedEntry> = replays;
-    let replays = replays
-        .iter()
-        .map(|(name, entry)| Ok((name.clone(), ReplayConfig::of(entry)?)))
-        .collect::<Result<_, String>>()
-        .map_err(|error| wrong(&error))?;
-    let file = FeedsFile {
-        feeds: venues,
-        routes: config.routes,
-        quality: config.quality,
-        secrets_file: config.secrets_file,
-    };
-    let feeds = FeedsConfig::of(file, &|name| std::env::var(name).ok()).map_err(|error| wrong(&error))?;
+    let settings = config.settings.clone();
+    let live = config.live_feeds()?;
     let storage: Arc<dyn Storage> = storage;
-    let feeds = Feeds::open(&folder.join("tape"), feeds, replays, &storage, wall_clock())
-        .map_err(|error| CliError::problem(error.to_string()))?;
+    let feeds = Feeds::open(
+        &folder.join("tape"),
+        live.venues,
+        live.replays,
+        &storage,
+        wall_clock(),
+    )
+    .map_err(|error| CliError::problem(error.to_string()))?;
     let strategies = Some(folder.join("strategies"));
-    let services = Services::open(storage, &config.settings, strategies, None, feeds).await?;
+    let services = Services::open(storage, &settings, strategies, None, feeds).await?;
     let running = serve_on(listener, Arc::new(services))?;
     // Before the announcement: who reads it may want the server to end at once.
     let stop = StopSignal::install()?;
@@ -164,24 +133,6 @@ impl Running {
         }
         self.services.close().await;
     }
-}
-
-fn read_config(path: Option<&Path>) -> Result<ConfigFile, CliError> {
-    let Some(path) = path else {
-        return Ok(ConfigFile::default());
-    };
-    let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| CliError::problem(format!("the configuration {shown} cannot be read: {error}")))?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error
-            .span()
-            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-        CliError::problem(format!(
-            "the configuration {shown} is wrong in line {line}: {}",
-            error.message()
-        ))
-    })
 }
 
 /// Holds the data directory for this process. Two servers would run every session twice.

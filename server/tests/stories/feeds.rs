@@ -271,3 +271,44 @@ fn a_wrong_configuration_of_feeds_ends_the_start_in_one_sentence() {
         );
     }
 }
+
+#[test]
+fn the_doctor_asks_the_feeds_that_a_configuration_names() {
+    let data = with_rerun("0");
+    let venue = serve(data.path());
+    let other = folder();
+    let config = |address: &str| {
+        format!(
+            "[feeds.house]\nvenue = \"papertape\"\nrest_url = \"http://{address}\"\n{}",
+            silent_venues()
+        )
+    };
+    let doctor = |config: &str| {
+        let path = file(&other, "papertape.toml", config);
+        let output = papertape()
+            .args(["doctor", "--config"])
+            .arg(&path)
+            .arg("--data-dir")
+            .arg(other.path())
+            .output()
+            .expect("the binary runs");
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, said) = doctor(&config(venue.address()));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.lines()
+            .any(|line| line.starts_with("ok") && line.contains("feed house")),
+        "{said}"
+    );
+    let (code, said) = doctor(&config("127.0.0.1:1"));
+    assert_eq!(code, Some(1), "{said}");
+    let line = said
+        .lines()
+        .find(|line| line.contains("feed house"))
+        .unwrap_or_default();
+    assert!(
+        line.starts_with("FAIL") && line.contains("cannot be reached"),
+        "{said}"
+    );
+}
