@@ -30,7 +30,7 @@ fn with_rerun(speed: &str) -> TempDir {
 }
 
 /// No venue of the wide world takes part in a story.
-fn silent_venues() -> String {
+pub(crate) fn silent_venues() -> String {
     let venues = [
         "binance",
         "binance_us",

@@ -18,3 +18,4 @@ mod scripts;
 mod several;
 mod strategies;
 mod support;
+mod venues;

@@ -21,7 +21,7 @@ const SYMBOLS: [(&str, Step, Step, i64); 6] = [
 ];
 
 /// 2024-08-08 12:00:00 UTC.
-const BEGINNING: Timestamp = Timestamp::from_secs(1_723_118_400);
+pub(super) const BEGINNING: Timestamp = Timestamp::from_secs(1_723_118_400);
 const MINUTES_BEFORE: i64 = 720;
 const LEVELS: i64 = 30;
 const FEWEST_LEVELS: usize = 15;
@@ -36,7 +36,7 @@ pub(super) struct Generator {
 
 impl Generator {
     /// The generator with the markets and the time that it begins with.
-    pub(super) fn begin(seed: u64, symbols: usize) -> (Self, Vec<TrueMarket>, Timestamp) {
+    pub(super) fn begin(seed: u64, symbols: usize, at: Timestamp) -> (Self, Vec<TrueMarket>) {
         let mut random = Random::new(seed);
         let markets: Vec<TrueMarket> = SYMBOLS[..symbols.clamp(1, SYMBOLS.len())]
             .iter()
@@ -49,13 +49,13 @@ impl Generator {
                     Decimal::ONE,
                 )
                 .unwrap_or_else(|error| unreachable!("{error}"));
-                market(&mut random, instrument, *price)
+                market(&mut random, instrument, *price, at)
             })
             .collect();
         let next_trade = (1..=markets.len() as u64)
             .map(|place| place * 1_000_000)
             .collect();
-        (Self { random, next_trade }, markets, BEGINNING)
+        (Self { random, next_trade }, markets)
     }
 
     /// What happens next, all of one moment and symbol.
@@ -219,7 +219,7 @@ const fn side_of(update: &mut DepthUpdate, side: Side) -> &mut Vec<Level> {
 }
 
 /// A market at a price, with bars that lead to it.
-fn market(random: &mut Random, instrument: Instrument, price: i64) -> TrueMarket {
+fn market(random: &mut Random, instrument: Instrument, price: i64, at: Timestamp) -> TrueMarket {
     let mut side = |side: Side| -> Vec<Level> {
         (0..LEVELS)
             .map(|place| Level {
@@ -231,7 +231,7 @@ fn market(random: &mut Random, instrument: Instrument, price: i64) -> TrueMarket
     let snapshot = DepthSnapshot {
         last_id: 50_000_000,
         update: DepthUpdate {
-            time: BEGINNING,
+            time: at,
             kind: DepthKind::Snapshot,
             bids: side(Side::Buy),
             asks: side(Side::Sell),
@@ -245,7 +245,7 @@ fn market(random: &mut Random, instrument: Instrument, price: i64) -> TrueMarket
         let low = open.min(close) - random.below(12) as i64;
         let grid = market.grid;
         market.bars.push_front(Bar {
-            open_time: BEGINNING.plus_nanos(-minute * 60_000_000_000),
+            open_time: at.plus_nanos(-minute * 60_000_000_000),
             open: grid.price_f64(open),
             high: grid.price_f64(high),
             low: grid.price_f64(low),

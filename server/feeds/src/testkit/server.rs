@@ -1,6 +1,7 @@
 //! A stage on a loopback port.
 
 use super::{Act, Reply, Request, SocketId, Stage};
+use crate::record::{Clock as _, SystemClock};
 use crate::venue::{Frame, VenueConfig};
 use axum::{
     Router,
@@ -159,6 +160,24 @@ impl Server {
                 if !(0..events).all(|_| shared.advance()) {
                     return;
                 }
+                shared.tell_of_change();
+            }
+        });
+    }
+
+    /// Lets things happen when they are due by this machine's clock, until the server is dropped.
+    pub fn live(&self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = until_stopped(shared.stopped.clone()) => return,
+                }
+                let now = SystemClock.now();
+                let is_due = || shared.stage().truth.now < now;
+                while is_due() && shared.advance() {}
                 shared.tell_of_change();
             }
         });

@@ -1,6 +1,6 @@
 //! The market as it truly is.
 
-use super::generate::Generator;
+use super::generate::{BEGINNING, Generator};
 use papertape::{
     market::{
         Bar, BarAggregator, DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Grid, OrderBook, Quote,
@@ -181,8 +181,14 @@ impl Truth {
     /// second and symbol. The same seed gives the same market.
     #[must_use]
     pub fn seeded(seed: u64, symbols: usize) -> Self {
-        let (generator, markets, now) = Generator::begin(seed, symbols);
-        Self::of(markets, now, Source::Generated(Box::new(generator)))
+        Self::seeded_at(seed, symbols, BEGINNING)
+    }
+
+    /// The same market, begun at another time: on a whole minute.
+    #[must_use]
+    pub fn seeded_at(seed: u64, symbols: usize, at: Timestamp) -> Self {
+        let (generator, markets) = Generator::begin(seed, symbols, at);
+        Self::of(markets, at, Source::Generated(Box::new(generator)))
     }
 
     /// A market in which exactly `events` happen, in their order.

@@ -1,0 +1,151 @@
+//! Sessions on venues that fail: what they tell stops, another takes over, and the record says so.
+
+use crate::feeds::silent_venues;
+use crate::support::{Server, file, folder, papertape, text};
+use papertape::model::{Timeframe, Timestamp};
+use papertape_feeds::testkit::{self, Faults, Stage, Truth, binance::Binance};
+use papertape_feeds::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+const IDLE: &str = "name: Idle\nsymbols: [BTC/USD]\ntimeframe: 1m\nentry: {long: false}\n";
+
+/// A Binance on loopback that lives in the present: all of one seed tell of the same market.
+fn venue(runtime: &Runtime, at: Option<SocketAddr>, beginning: Timestamp) -> testkit::Server {
+    let stage = Stage::new(Truth::seeded_at(7, 1, beginning), Binance::new(), Faults::none());
+    runtime.block_on(async {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = testkit::Server::start_at(at.unwrap_or(free), stage).await;
+        let server = server.expect("the port is free");
+        server.live();
+        server
+    })
+}
+
+fn feed(name: &str, server: &testkit::Server) -> String {
+    let config = server.config();
+    format!(
+        "[feeds.{name}]\nvenue = \"binance\"\nrest_url = \"{}\"\nstream_url = \"{}\"\n",
+        config.rest_url.expect("an address"),
+        config.stream_url.expect("an address")
+    )
+}
+
+fn fills(server: &Server, id: &str) -> Vec<Value> {
+    server.all(&format!("/sessions/{id}/fills"))
+}
+
+/// Buys at the market, waits for the fill, and gives its price.
+fn buy(server: &Server, id: &str) -> f64 {
+    let before = fills(server, id).len();
+    let order = json!({"symbol": "BTC/USD", "side": "buy", "type": "market", "quantity": "0.01"});
+    let placed = server.post(&format!("/accounts/{id}/orders"), &order);
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    server.wait_for(&format!("/sessions/{id}/fills"), |page| {
+        page["items"].as_array().is_some_and(|items| items.len() > before)
+    });
+    let fills = fills(server, id);
+    assert_eq!(fills.len(), before + 1, "once");
+    fills[before]["price"]
+        .as_str()
+        .expect("a price")
+        .parse()
+        .expect("a number")
+}
+
+fn has_incident(quality: &Value, kind: &str, is_over: bool) -> bool {
+    let all = quality["incidents"].as_array().cloned().unwrap_or_default();
+    all.iter()
+        .any(|incident| incident["kind"] == kind && incident["to"].is_null() != is_over)
+}
+
+#[test]
+fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
+    let runtime = Runtime::new().expect("threads");
+    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
+    let first = venue(&runtime, None, beginning);
+    let second = venue(&runtime, None, beginning);
+    let data = folder();
+    let config = format!(
+        "{}{}{}[[routes]]\nname = \"pair\"\nsources = [{{ feed = \"first\" }}, {{ feed = \"second\" }}]\n\
+         [quality]\nfailover_ms = 300\nreturn_s = 2\n",
+        feed("first", &first),
+        feed("second", &second),
+        silent_venues()
+    );
+    let config = file(&data, "papertape.toml", &config);
+    let server = Server::start_with(data.path(), &["--config", &config.display().to_string()]);
+    let id = server.start_session(&json!({"strategy": IDLE, "feed": "pair", "symbols": ["BTC/USD"]}));
+    let one = format!("/sessions/{id}");
+    let session = server.get(&one).json();
+    assert_eq!(session["summary"]["feed"]["kind"], "live");
+    assert!(
+        session["history_bars"].as_u64().is_some_and(|bars| bars > 100),
+        "it knows what was: {}",
+        session["history_bars"]
+    );
+    server.wait_for(&one, |session| !session["quote"].is_null());
+    let price = buy(&server, &id);
+    let near = |other: f64| assert!((other / price - 1.0).abs() < 0.02, "{other} is near {price}");
+
+    // The first falls silent, and nobody answers any more.
+    let address = first.address();
+    drop(first);
+    let quality = format!("{one}/data-quality");
+    server.wait_for(&quality, |quality| {
+        has_incident(quality, "failover", false) || has_incident(quality, "failover", true)
+    });
+    server.wait_for("/feeds/pair", |feed| {
+        feed["symbols"][0]["source"] == "second" && feed["symbols"][0]["freshness"] == "fresh"
+    });
+    near(buy(&server, &id));
+
+    // It comes back, and after a while it is relied on again.
+    let first = venue(&runtime, Some(address), beginning);
+    server.wait_for("/feeds/pair", |feed| {
+        feed["symbols"][0]["source"] == "first" && feed["symbols"][0]["freshness"] == "fresh"
+    });
+    near(buy(&server, &id));
+    assert_eq!(fills(&server, &id).len(), 3, "each order once");
+    let record = server.get(&quality).json();
+    assert!(
+        record["tainted_seconds"]
+            .as_f64()
+            .is_some_and(|seconds| seconds > 0.0),
+        "{record}"
+    );
+    assert!(!record["tainted"].as_array().expect("spans").is_empty());
+    let untainted = server.get(&format!("{one}/metrics?without=tainted"));
+    assert_eq!(untainted.status, 200, "{}", untainted.body);
+
+    // Both away: nothing fills, and the order says why; then it fills.
+    let other = second.address();
+    drop((first, second));
+    server.wait_for("/feeds/pair", |feed| feed["symbols"][0]["freshness"] == "gap");
+    let order = json!({"symbol": "BTC/USD", "side": "sell", "type": "market", "quantity": "0.01"});
+    let placed = server.post(&format!("/accounts/{id}/orders"), &order);
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    let placed = placed.json();
+    let order = placed["id"].as_str().expect("an id");
+    let why = server.wait_for(&format!("/orders/{order}/explain"), |why| {
+        why.to_string().contains("gap")
+    });
+    assert_eq!(fills(&server, &id).len(), 3, "{why}");
+    let _second = venue(&runtime, Some(other), beginning);
+    server.wait_for(&format!("{one}/fills"), |page| {
+        page["items"].as_array().is_some_and(|items| items.len() == 4)
+    });
+    server.stop();
+    let verified = papertape()
+        .args(["verify", "--session", &id, "--data-dir"])
+        .arg(data.path())
+        .output()
+        .expect("the binary runs");
+    assert!(
+        text(&verified.stdout).starts_with("identical "),
+        "{}",
+        text(&verified.stdout)
+    );
+}
