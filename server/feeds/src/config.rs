@@ -17,7 +17,7 @@
 //! sources = [{ feed = "binance" }, { feed = "coinbase", symbols = { "BTC/USDT" = "BTC/USD" } }]
 //!
 //! [quality]
-//! outlier_factor = 10
+//! outlier_factor = 5
 //! ```
 //!
 //! Every known venue with a public address that needs no key is there without being named; `enabled = false` takes it away. Keys come from
@@ -126,7 +126,7 @@ pub struct Thresholds {
 impl Default for Thresholds {
     fn default() -> Self {
         Self {
-            outlier_factor: 10.0,
+            outlier_factor: 5.0,
             divergence: 0.01,
             reorder_ms: 150,
             backfill_ms: 8_000,

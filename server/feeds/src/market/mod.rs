@@ -3,6 +3,8 @@
 
 mod choice;
 mod pace;
+#[cfg(all(test, feature = "testkit"))]
+mod simulation;
 
 use crate::config::Thresholds;
 use crate::quality::{IncidentKind, IncidentLog};

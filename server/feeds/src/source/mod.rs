@@ -144,12 +144,16 @@ pub(crate) struct Source {
     last_trade: Option<TradeTick>,
     last_bar: Option<Bar>,
     status: TradingStatus,
+    /// The venue's time of the last thing that had one.
+    last_stamp: Option<Timestamp>,
     /// When anything came.
     last_flow: Option<Timestamp>,
     /// When something of this symbol came.
     last_heard: Option<Timestamp>,
     up_since: Option<Timestamp>,
     gap: TradeGap,
+    /// What is asked for next while trades are missing.
+    backfill_next: u64,
     /// Whether [`Source::fault`] or a price may have changed since it was last asked.
     pub(crate) is_changed: bool,
 }
@@ -212,10 +216,12 @@ impl Source {
             last_trade: None,
             last_bar: None,
             status: TradingStatus::Trading,
+            last_stamp: None,
             last_flow: None,
             last_heard: None,
             up_since: None,
             gap: TradeGap::None,
+            backfill_next: 0,
             is_changed: false,
         }
     }
@@ -370,7 +376,7 @@ impl Source {
             Told::Depth { diff, .. } => {
                 self.speaks(received, heard, wants);
                 if self.traits.channels.depth {
-                    self.skew.observe(diff.update.time, received);
+                    self.observe(diff.update.time, received);
                     let took = self.book.diff(diff.clone(), received);
                     self.took_book(took, received, heard, wants);
                 }
@@ -468,7 +474,7 @@ impl Source {
                 heard.push(begin(IncidentKind::Gap, "refused", received, error.to_string()));
                 (self.refused, self.is_changed) = (Some(error.clone()), true);
             }
-            Told::Time(time) => self.skew.observe(*time, received),
+            Told::Time(time) => self.observe(*time, received),
             // Signs of life: `last_flow` has them.
             _ => {}
         }
@@ -491,7 +497,7 @@ impl Source {
         let TradeGap::Asked { since, .. } = self.gap else {
             return;
         };
-        let before = self.trades.last();
+        let first_held = self.trades.first_held();
         let trades = match answer {
             Ok(trades) => trades,
             Err(error) => {
@@ -502,15 +508,18 @@ impl Source {
         };
         let mut came = 0;
         let (mut first, mut last) = (received, Timestamp::EPOCH);
+        let is_joined = first_held.is_some_and(|held| trades.iter().any(|(id, _)| *id >= held));
         for (id, trade) in trades {
+            self.backfill_next = self.backfill_next.max(id.saturating_add(1));
             let checked = self.sane_trade(&trade, received, heard);
             if self.trades.take(id, checked, &mut self.released) != Taken::Duplicate {
                 came += 1;
                 (first, last) = (first.min(trade.time), last.max(trade.time));
             }
         }
-        let is_more = self.trades.last() != before && self.trades.missing() > 0;
-        if self.trades.missing() == 0 {
+        // The venue gives so many at once: all have come when those that wait are reached, or nothing new comes.
+        let is_all = self.trades.missing() == 0 && (is_joined || came == 0);
+        if is_all {
             self.trades.answered(&mut self.released);
         }
         self.counters.backfilled += came;
@@ -519,12 +528,12 @@ impl Source {
             let detail = "missing trades were asked for and came".to_owned();
             heard.push(count(IncidentKind::Backfill, "trades", first, last, came, detail));
         }
-        if self.trades.is_waiting() {
-            // The venue gives so many at once, or does not have the last ones yet.
-            self.ask_again(since, received, if is_more { 0 } else { 500 });
-            self.tick_trades(received, heard, wants);
-        } else {
+        if is_all {
             self.trades_whole(received, 0, heard);
+        } else {
+            // Or it does not have the last ones yet.
+            self.ask_again(since, received, if came > 0 { 0 } else { 500 });
+            self.tick_trades(received, heard, wants);
         }
     }
 
@@ -602,7 +611,7 @@ impl Source {
             // What was traded before we listened, or is asked for afterwards, says nothing of the way.
             Taken::Next if !is_first && self.link == Link::Speaking => {
                 if checked.is_some() {
-                    self.skew.observe(trade.time, received);
+                    self.observe(trade.time, received);
                 }
             }
             Taken::Next => {}
@@ -645,6 +654,17 @@ impl Source {
                 None
             }
         }
+    }
+
+    #[inline]
+    fn observe(&mut self, told: Timestamp, received: Timestamp) {
+        self.last_stamp = self.last_stamp.max(Some(told));
+        self.skew.observe(told, received);
+    }
+
+    /// Since when something may be missing that was told at `received`: what was stamped before has come.
+    fn since(&self, received: Timestamp) -> Timestamp {
+        self.last_stamp.map_or(received, |stamp| stamp.min(received))
     }
 
     /// A time far ahead of the venue's own would drag the market's clock along.
@@ -699,7 +719,7 @@ impl Source {
                 return;
             }
             if self.link == Link::Speaking {
-                self.skew.observe(quote.time, received);
+                self.observe(quote.time, received);
             }
         }
         self.last_quote_id = id.or(self.last_quote_id);
@@ -808,17 +828,19 @@ impl Source {
         // Where trades have no numbers nothing else would tell.
         if !(self.traits.channels.trades && self.traits.has_consecutive_trades) {
             let why = why.to_owned();
-            heard.push(count(IncidentKind::Gap, "messages", received, received, 1, why));
+            let from = self.since(received);
+            heard.push(count(IncidentKind::Gap, "messages", from, received, 1, why));
         }
     }
 
     #[cold]
     fn kept_off(&mut self, why: String, received: Timestamp, heard: &mut Vec<Heard>) {
         self.counters.quarantined += 1;
+        let from = self.since(received);
         heard.push(count(
             IncidentKind::Quarantine,
             "quarantine",
-            received,
+            from,
             received,
             1,
             why,
@@ -827,6 +849,7 @@ impl Source {
 
     fn ask_for_trades(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
         let from = self.trades.last().map_or(0, |last| last.saturating_add(1));
+        self.backfill_next = from;
         self.gap = TradeGap::Asked {
             since: now,
             is_under_way: true,
@@ -888,13 +911,13 @@ impl Source {
                     self.release(heard);
                     self.trades_whole(now, missing, heard);
                 } else if !is_under_way && now >= next && self.link != Link::Down {
-                    let from = self.trades.last().map_or(0, |last| last.saturating_add(1));
+                    let next_id = self.trades.last().map_or(0, |last| last.saturating_add(1));
                     self.gap = TradeGap::Asked {
                         since,
                         is_under_way: true,
                         next,
                     };
-                    wants.push(Want::Trades(from));
+                    wants.push(Want::Trades(self.backfill_next.max(next_id)));
                 }
             }
         }

@@ -56,6 +56,11 @@ impl TradeOrder {
         self.is_resuming || !self.held.is_empty()
     }
 
+    /// The first that waits.
+    pub(super) fn first_held(&self) -> Option<u64> {
+        self.held.first_key_value().map(|(id, _)| *id)
+    }
+
     /// How many are known to be missing before the first that waits.
     pub(super) fn missing(&self) -> u64 {
         match (self.held.first_key_value(), self.last) {

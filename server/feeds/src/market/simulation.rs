@@ -1,0 +1,602 @@
+//! A seeded simulation of everything between a venue's truth and what is published, without sockets: two sources that tell of
+//! one market through lines on which things go wrong. After each run what was published is the truth, or what it lacks is on
+//! record.
+//!
+//! `PAPERTAPE_FEED_SCENARIOS=5000 cargo test -p papertape-feeds --release simulation` runs more seeds, and
+//! `PAPERTAPE_FEED_SEED=17` only that one.
+
+use super::{Market, MarketConfig, PlaceConfig};
+use crate::config::Thresholds;
+use crate::quality::Incident;
+use crate::record::Published;
+use crate::source::{SourceTraits, Want};
+use crate::testkit::{Truth, TruthEvent, What};
+use crate::venue::{BookStart, Channels, FeedError, Slot, Told};
+use papertape::exchange::TradingStatus;
+use papertape::market::{
+    Bar, BarAggregator, BookCondition, DepthSnapshot, MarketEvent, OrderBook, Random, TradeTick,
+};
+use papertape::model::{Side, Timeframe, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+const SECOND: i64 = 1_000_000_000;
+const MILLI: i64 = 1_000_000;
+
+/// Something on its way to us.
+#[derive(Clone, Debug)]
+enum Arrival {
+    Told(Told),
+    Undecodable,
+    Connected,
+    Disconnected,
+    Trades(Result<Vec<(u64, TradeTick)>, FeedError>),
+    Book(Result<DepthSnapshot, FeedError>),
+}
+
+/// The way from a venue to us.
+#[derive(Debug)]
+struct Line {
+    traits: SourceTraits,
+    /// Whether quotes have the venue's time.
+    has_timed_quotes: bool,
+    /// What of a frame can go wrong, one in so many.
+    odds: Odds,
+    latency: i64,
+    is_up: bool,
+    /// Nothing arrives before: a stall.
+    stalled_until: Timestamp,
+    /// What is sent is lost: the socket is half open.
+    is_half_open: bool,
+    /// The last arrival on the socket, which keeps its order.
+    last: Timestamp,
+    overtaken: Option<Told>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Odds {
+    drop: f64,
+    duplicate: f64,
+    reorder: f64,
+    garble: f64,
+    absurd: f64,
+    lost: f64,
+    stall: f64,
+    cut: f64,
+    half_open: f64,
+    refuse: f64,
+}
+
+struct World {
+    random: Random,
+    truth: Truth,
+    lines: Vec<Line>,
+    market: Market,
+    agenda: BTreeMap<(Timestamp, u64), (usize, Arrival)>,
+    ordinal: u64,
+    /// How far our clock is ahead of the venue's.
+    skew: i64,
+    now: Timestamp,
+    is_peaceful: bool,
+    published: Vec<Published>,
+    incidents: BTreeMap<u64, Incident>,
+    trades: Vec<TradeTick>,
+    bars: Vec<Bar>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0x0fee_d5ee_d000);
+        let truth = Truth::seeded(seed, 1);
+        let skew = if random.chance(0.5) {
+            0
+        } else {
+            random.below(8_000) as i64 * MILLI - 4 * SECOND
+        };
+        let now = truth.now.plus_nanos(skew);
+        let instrument = truth.markets[0].instrument.clone();
+        let count = 1 + random.below(2) as usize;
+        let lines: Vec<Line> = (0..count).map(|_| line(&mut random, now)).collect();
+        let place = |(index, line): (usize, &Line)| PlaceConfig {
+            name: ["first", "second"][index].into(),
+            traits: line.traits,
+            instrument: instrument.clone(),
+        };
+        let config = MarketConfig {
+            instrument: instrument.clone(),
+            places: lines.iter().enumerate().map(place).collect(),
+            thresholds: Thresholds {
+                return_s: 10,
+                ..Thresholds::default()
+            },
+            hold_on_divergence: random.chance(0.5),
+            recorded_until: None,
+            first_incident: 1,
+        };
+        Self {
+            market: Market::new(config, now),
+            random,
+            truth,
+            lines,
+            agenda: BTreeMap::new(),
+            ordinal: 0,
+            skew,
+            now,
+            is_peaceful: false,
+            published: Vec::new(),
+            incidents: BTreeMap::new(),
+            trades: Vec::new(),
+            bars: Vec::new(),
+        }
+    }
+
+    /// Five minutes in which things go wrong, and two in peace; then everything that is on its way arrives.
+    fn run(&mut self) {
+        let begin = self.now;
+        for place in 0..self.lines.len() {
+            self.schedule(place, begin.plus_nanos(50 * MILLI), Arrival::Connected);
+        }
+        let (war, peace) = (begin.plus_nanos(300 * SECOND), begin.plus_nanos(420 * SECOND));
+        let mut tick = begin;
+        while self.now < peace {
+            self.is_peaceful = self.now >= war;
+            let event = self.truth.advance().expect("it has no end");
+            let happens = event.time.plus_nanos(self.skew);
+            while tick < happens {
+                self.arrive(tick);
+                self.now = tick;
+                self.market.tick(tick);
+                self.collect();
+                tick = tick.plus_nanos(100 * MILLI);
+            }
+            self.arrive(happens);
+            self.now = happens;
+            self.happened(&event);
+        }
+        for _ in 0..100 {
+            self.arrive(tick);
+            self.now = tick;
+            self.market.tick(tick);
+            self.collect();
+            tick = tick.plus_nanos(100 * MILLI);
+        }
+    }
+
+    fn happened(&mut self, event: &TruthEvent) {
+        match &event.what {
+            What::Trade { trade, .. } => self.trades.push(*trade),
+            What::Bar(bar) => self.bars.push(*bar),
+            _ => {}
+        }
+        for place in 0..self.lines.len() {
+            let told = match &event.what {
+                What::Trade { id, trade } => Told::Trade {
+                    slot: Slot(0),
+                    id: Some(*id),
+                    trade: *trade,
+                },
+                What::Quote { id, quote } => Told::Quote {
+                    slot: Slot(0),
+                    id: Some(*id),
+                    is_timed: self.lines[place].has_timed_quotes,
+                    quote: *quote,
+                },
+                What::Depth(diff) => Told::Depth {
+                    slot: Slot(0),
+                    diff: diff.clone(),
+                },
+                What::Bar(_) => continue,
+            };
+            self.send(place, told);
+        }
+    }
+
+    /// One frame goes onto a line, and perhaps something goes wrong.
+    fn send(&mut self, place: usize, told: Told) {
+        if !self.lines[place].is_up {
+            return;
+        }
+        let odds = if self.is_peaceful {
+            Odds::default()
+        } else {
+            self.lines[place].odds
+        };
+        let mut roll = self.random.unit();
+        let mut is_this = |chance: f64| {
+            roll -= chance;
+            roll < 0.0
+        };
+        if self.lines[place].is_half_open {
+            return;
+        }
+        if let Some(overtaken) = self.lines[place].overtaken.take() {
+            self.deliver(place, Arrival::Told(told));
+            self.deliver(place, Arrival::Told(overtaken));
+        } else if is_this(odds.drop) {
+        } else if is_this(odds.duplicate) {
+            self.deliver(place, Arrival::Told(told.clone()));
+            self.deliver(place, Arrival::Told(told));
+        } else if is_this(odds.reorder) {
+            self.lines[place].overtaken = Some(told);
+        } else if is_this(odds.garble) {
+            self.deliver(place, Arrival::Undecodable);
+        } else if is_this(odds.absurd) {
+            let told = absurd(told, &mut self.random);
+            self.deliver(place, Arrival::Told(told));
+        } else if is_this(odds.lost) {
+            let why = "sequence 12 comes next, and 14 came".to_owned();
+            self.deliver(place, Arrival::Told(Told::Lost { slot: None, why }));
+        } else if is_this(odds.stall) {
+            let stall = 100 + self.random.below(9_000) as i64;
+            self.lines[place].stalled_until = self.now.plus_nanos(stall * MILLI);
+            self.deliver(place, Arrival::Told(told));
+        } else if is_this(odds.cut) {
+            self.cut(place, 0);
+        } else if is_this(odds.half_open) {
+            let found_out = 5 * SECOND + self.random.below(20) as i64 * SECOND;
+            self.lines[place].is_half_open = true;
+            self.cut(place, found_out);
+        } else {
+            self.deliver(place, Arrival::Told(told));
+        }
+    }
+
+    /// The connection ends, and stands again after a while.
+    fn cut(&mut self, place: usize, found_out: i64) {
+        let after = self.now.plus_nanos(found_out);
+        self.lines[place].is_up = found_out > 0;
+        let at = after.max(self.lines[place].last);
+        self.schedule(place, at, Arrival::Disconnected);
+        let wait = 500 * MILLI + self.random.below(20_000) as i64 * MILLI;
+        self.schedule(place, at.plus_nanos(wait), Arrival::Connected);
+    }
+
+    /// On the socket nothing overtakes.
+    fn deliver(&mut self, place: usize, arrival: Arrival) {
+        let line = &mut self.lines[place];
+        let way = line.latency + self.random.below(30) as i64 * MILLI;
+        let at = self.now.plus_nanos(way).max(line.last).max(line.stalled_until);
+        line.last = at;
+        self.schedule(place, at, arrival);
+    }
+
+    fn schedule(&mut self, place: usize, at: Timestamp, arrival: Arrival) {
+        self.ordinal += 1;
+        self.agenda.insert((at, self.ordinal), (place, arrival));
+    }
+
+    fn arrive(&mut self, until: Timestamp) {
+        while let Some(entry) = self.agenda.first_entry() {
+            let (at, _) = *entry.key();
+            if at > until {
+                return;
+            }
+            let (place, arrival) = entry.remove();
+            self.now = at;
+            let market = &mut self.market;
+            match arrival {
+                // What was under way when the connection fell never comes.
+                Arrival::Told(_) | Arrival::Undecodable if !self.lines[place].is_up => {}
+                Arrival::Told(told) => market.told(place, &told, at),
+                Arrival::Undecodable => market.undecodable(place, "nonsense", at),
+                Arrival::Trades(answer) => market.trades_came(place, answer, at),
+                Arrival::Book(answer) => market.book_came(place, answer, at),
+                Arrival::Disconnected => {
+                    let line = &mut self.lines[place];
+                    (line.is_up, line.is_half_open, line.overtaken) = (false, false, None);
+                    market.disconnected(place, at, "it broke");
+                }
+                Arrival::Connected => {
+                    self.lines[place].is_up = true;
+                    market.connected(place, at);
+                    self.subscribed(place);
+                }
+            }
+            self.collect();
+        }
+    }
+
+    fn subscribed(&mut self, place: usize) {
+        self.deliver(place, Arrival::Told(Told::Subscribed { slot: Slot(0) }));
+        if self.lines[place].traits.book == BookStart::Stream {
+            self.tell_book(place);
+        }
+    }
+
+    fn tell_book(&mut self, place: usize) {
+        let snapshot = self.truth.markets[0].snapshot(usize::MAX);
+        let slot = Slot(0);
+        self.deliver(place, Arrival::Told(Told::Book { slot, snapshot }));
+    }
+
+    /// Takes what was published, and answers what is wanted.
+    fn collect(&mut self) {
+        self.published.append(self.market.out());
+        self.incidents.extend(self.market.log.take_changed());
+        let wants: Vec<_> = self.market.wants().collect();
+        for (place, want) in wants {
+            let refuse = if self.is_peaceful {
+                0.0
+            } else {
+                self.lines[place].odds.refuse
+            };
+            let is_refused = self.random.chance(refuse);
+            let is_slow = !self.is_peaceful && self.random.chance(0.1);
+            let most = if is_slow { 12_000 } else { 300 };
+            let at = self.now.plus_nanos((30 + self.random.below(most) as i64) * MILLI);
+            let trouble = FeedError::Trouble {
+                venue: "test".to_owned(),
+                status: 503,
+            };
+            let arrival = match want {
+                Want::Trades(_) if is_refused => Arrival::Trades(Err(trouble)),
+                Want::Trades(from) => {
+                    let trades = self.truth.markets[0].trades.iter();
+                    let page = trades.filter(|(id, _)| *id >= from).take(20).copied();
+                    Arrival::Trades(Ok(page.collect()))
+                }
+                Want::Book if is_refused => Arrival::Book(Err(trouble)),
+                Want::Book => Arrival::Book(Ok(self.truth.markets[0].snapshot(usize::MAX))),
+                Want::Resync if self.lines[place].is_up && !self.lines[place].is_half_open => {
+                    self.tell_book(place);
+                    continue;
+                }
+                Want::Resync => continue,
+            };
+            self.schedule(place, at, arrival);
+        }
+    }
+}
+
+fn line(random: &mut Random, now: Timestamp) -> Line {
+    let has_consecutive_trades = random.chance(0.75);
+    let has_trade_backfill = random.chance(0.75);
+    let mut some = |most: f64| {
+        if random.chance(0.4) {
+            most * random.unit()
+        } else {
+            0.0
+        }
+    };
+    let mut odds = Odds {
+        drop: some(0.02),
+        duplicate: some(0.03),
+        reorder: some(0.02),
+        garble: some(0.01),
+        absurd: some(0.01),
+        lost: some(0.002),
+        stall: some(0.003),
+        cut: some(0.002),
+        half_open: some(0.001),
+        refuse: some(0.6),
+    };
+    if !has_consecutive_trades {
+        // Nobody could know: TCP neither loses nor reorders, and a venue without numbers is taken at its word.
+        (odds.drop, odds.reorder) = (0.0, 0.0);
+    }
+    Line {
+        traits: SourceTraits {
+            channels: Channels {
+                trades: true,
+                quotes: true,
+                depth: true,
+                bars: false,
+            },
+            book: if random.chance(0.5) {
+                BookStart::Rest
+            } else {
+                BookStart::Stream
+            },
+            has_trade_backfill,
+            has_consecutive_trades,
+            is_relay: false,
+            delay: Duration::ZERO,
+            stale_after: Duration::from_secs(15),
+            bar_lag: Duration::from_secs(10),
+        },
+        has_timed_quotes: random.chance(0.5),
+        odds,
+        latency: random.below(120) as i64 * MILLI,
+        is_up: false,
+        stalled_until: now,
+        is_half_open: false,
+        last: now,
+        overtaken: None,
+    }
+}
+
+/// A price that cannot be.
+fn absurd(mut told: Told, random: &mut Random) -> Told {
+    let factor = [0.0, -1.0, 10.0, 0.1, 1e300, f64::NAN][random.below(6) as usize];
+    match &mut told {
+        Told::Trade { trade, .. } => trade.price *= factor,
+        Told::Quote { quote, .. } => (quote.bid, quote.ask) = (quote.bid * factor, quote.ask * factor),
+        Told::Depth { diff, .. } => {
+            for level in diff.update.bids.iter_mut().chain(&mut diff.update.asks) {
+                level.size = -1;
+            }
+        }
+        _ => {}
+    }
+    told
+}
+
+/// Everything of a run that two runs must have in common.
+fn digest(world: &World) -> String {
+    format!("{:?} {:?}", world.published, world.incidents)
+}
+
+fn check(seed: u64, world: &World) {
+    let events: Vec<&MarketEvent> = world.published.iter().map(|published| &published.event).collect();
+    assert!(events.len() > 1_000, "seed {seed}: {} events", events.len());
+    for pair in events.windows(2) {
+        let (before, after) = (pair[0].time(), pair[1].time());
+        assert!(
+            before <= after,
+            "seed {seed}: time goes back from {before} to {after}"
+        );
+    }
+    check_books(seed, world, &events);
+    check_trades(seed, world, &events);
+    check_bars(seed, world, &events);
+    for incident in world.incidents.values() {
+        assert!(incident.to.is_some(), "seed {seed}: still open: {incident:?}");
+    }
+    assert_eq!(
+        world.market.status(),
+        TradingStatus::Trading,
+        "seed {seed}: {:?}",
+        world.market.why()
+    );
+}
+
+/// Whenever it trades, the book is possible; in the end, it is the truth's.
+fn check_books(seed: u64, world: &World, events: &[&MarketEvent]) {
+    let mut book = OrderBook::default();
+    let mut status = TradingStatus::Trading;
+    for event in events {
+        match event {
+            MarketEvent::Depth(update) => {
+                book.apply(update);
+                assert_ne!(
+                    book.condition(),
+                    BookCondition::Crossed,
+                    "seed {seed} at {}",
+                    update.time
+                );
+            }
+            MarketEvent::Status(time, to) => {
+                assert_ne!(status, *to, "seed {seed}: told twice at {time}");
+                status = *to;
+                if status == TradingStatus::Gap {
+                    book = OrderBook::default();
+                }
+            }
+            _ => {}
+        }
+    }
+    let truth = &world.truth.markets[0].book;
+    for side in [Side::Buy, Side::Sell] {
+        let (ours, theirs): (Vec<_>, Vec<_>) = (book.levels(side).collect(), truth.levels(side).collect());
+        assert_eq!(ours, theirs, "seed {seed}: {side:?}");
+    }
+}
+
+/// What was published of trades is what happened, in its order and once, without those that are on record as missing.
+fn check_trades(seed: u64, world: &World, events: &[&MarketEvent]) {
+    let mut ours: VecDeque<TradeTick> = events
+        .iter()
+        .filter_map(|event| match event {
+            MarketEvent::Trade(trade) => Some(*trade),
+            _ => None,
+        })
+        .collect();
+    let first = ours.front().map_or(Timestamp::EPOCH, |trade| trade.time);
+    for truth in &world.trades {
+        let is_told = ours.front().is_some_and(|ours| {
+            (ours.price, ours.size, ours.aggressor) == (truth.price, truth.size, truth.aggressor)
+        });
+        if is_told {
+            ours.pop_front();
+        } else if ours
+            .front()
+            .is_some_and(|ours| ours.time.since(truth.time) < -60 * SECOND)
+        {
+            panic!("seed {seed}: never happened, or not then: {:?}", ours.front());
+        } else if truth.time > first {
+            assert!(
+                is_on_record(world, truth.time, truth.time),
+                "seed {seed}: the trade of {} is missing, and nothing says so{}",
+                truth.time,
+                around(world, truth.time)
+            );
+        }
+    }
+    assert!(
+        ours.is_empty(),
+        "seed {seed}: never happened, or not then: {:?}",
+        ours.front()
+    );
+}
+
+/// Bars made from what was published are the truth's, or what they lack is on record.
+fn check_bars(seed: u64, world: &World, events: &[&MarketEvent]) {
+    let mut aggregator = BarAggregator::new(Timeframe::MINUTE);
+    let mut bars = BTreeMap::new();
+    for event in events {
+        let ended = match event {
+            MarketEvent::Trade(trade) => aggregator.push_trade(trade.time, trade.price, trade.size),
+            other => aggregator.advance(other.time()),
+        };
+        bars.extend(ended.map(|bar| (bar.open_time, bar)));
+    }
+    assert!(bars.len() >= 5, "seed {seed}: {} bars", bars.len());
+    for truth in world.bars.iter().skip(1) {
+        let close = Timeframe::MINUTE.close_of(truth.open_time);
+        let is_right = bars.get(&truth.open_time) == Some(truth);
+        assert!(
+            is_right || is_on_record(world, truth.open_time, close),
+            "seed {seed}: {truth:?} was {:?}{}",
+            bars.get(&truth.open_time),
+            around(world, close)
+        );
+    }
+}
+
+/// Whether an incident touches a span of the venue's time. Some are told in ours.
+fn is_on_record(world: &World, from: Timestamp, to: Timestamp) -> bool {
+    let slack = world.skew.abs() + SECOND;
+    world.incidents.values().any(|incident| {
+        incident.from <= to.plus_nanos(slack)
+            && incident.to.is_none_or(|until| until >= from.plus_nanos(-slack))
+    })
+}
+
+/// What a failure is understood from.
+fn around(world: &World, time: Timestamp) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!(" (skew {} ms)\n", world.skew / MILLI);
+    for line in &world.lines {
+        let _ = writeln!(text, "{:?} {:?}", line.traits, line.odds);
+    }
+    for incident in world.incidents.values() {
+        let _ = writeln!(text, "{incident:?}");
+    }
+    for published in &world.published {
+        if published.received.since(time).abs() < 4 * SECOND
+            && !matches!(published.event, MarketEvent::Depth(_))
+        {
+            let _ = writeln!(text, "{published:?}");
+        }
+    }
+    text
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn what_is_published_is_the_truth_or_its_lack_is_on_record() {
+    let seeds = match variable("PAPERTAPE_FEED_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..variable("PAPERTAPE_FEED_SCENARIOS").unwrap_or(200),
+    };
+    let (mut perfect, mut trades, mut incidents) = (0, 0, 0);
+    let count = seeds.end - seeds.start;
+    for seed in seeds {
+        let mut world = World::new(seed);
+        world.run();
+        check(seed, &world);
+        let mut again = World::new(seed);
+        again.run();
+        assert!(
+            digest(&world) == digest(&again),
+            "seed {seed} is not the same again"
+        );
+        perfect += u64::from(world.incidents.is_empty());
+        trades += world.trades.len();
+        incidents += world.incidents.len();
+    }
+    println!("{count} scenarios, {perfect} of them without incident; {trades} trades, {incidents} incidents");
+}
