@@ -13,6 +13,7 @@
 pub mod binance;
 mod faults;
 mod generate;
+pub mod kraken;
 mod server;
 mod stage;
 mod truth;

@@ -4,6 +4,7 @@ mod alpaca;
 mod binance;
 #[cfg(test)]
 mod fixture;
+mod kraken;
 mod papertape;
 mod reading;
 
@@ -18,6 +19,7 @@ const VENUES: &[(&str, Open)] = &[
     (alpaca::NAME, alpaca::open),
     ("binance", binance::open),
     ("binance_us", binance::open_us),
+    ("kraken", kraken::open),
     ("papertape", papertape::open),
 ];
 

@@ -9,7 +9,7 @@ use papertape::{
 };
 use papertape_feeds::{
     BookStart, Channels, FeedError, Listing, Secret, Slot, Told, VenueConfig,
-    testkit::{Fault, Mock, Stage, binance},
+    testkit::{Fault, Mock, Stage, binance, kraken},
 };
 use place::{message, open, place, read};
 use std::time::Duration;
@@ -289,4 +289,14 @@ async fn what_was_used_of_the_weight_is_what_the_venue_says() {
         .await;
     assert_eq!(bars.expect("bars").len(), place.markets()[0].bars.len());
     assert_eq!(place.rest.budget_status()[0].used, 72);
+}
+
+#[tokio::test]
+async fn kraken_answers() {
+    asks("kraken", kraken::Kraken::new(), 700).await;
+}
+
+#[tokio::test]
+async fn kraken_tells() {
+    tells("kraken", kraken::Kraken::new()).await;
 }

@@ -1,0 +1,451 @@
+//! Kraken, spot: <https://docs.kraken.com/api/>. WebSocket v2 and REST version 0.
+//!
+//! Books begin with a snapshot on the stream and carry a checksum of their ten best levels, which is checked after each message.
+//! Option `depth`: levels of a book, `10` unless it is `25`, `100`, `500` or `1000`. Only ten are checked in full: a mistake
+//! farther out shows when it has come near.
+//!
+//! REST knows the last 720 bars of each length and the last thousand trades.
+
+mod book;
+mod codec;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    rest::{Ask, Rest},
+    venue::{BookStart, Channels, Codec, FeedError, Limit, Listing, Slot, Told, Traits, Venue, VenueConfig},
+    venues::reading::{self, Answers},
+};
+use codec::KrakenCodec;
+use futures::future::BoxFuture;
+use papertape::{
+    exchange::TradingStatus,
+    market::{Bar, DepthSnapshot, TradeTick},
+    model::{Instrument, OrderLimits, Side, Symbol, Timeframe, Timestamp},
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+const NAME: &str = "kraken";
+
+/// Weeks begin on Thursday there, and are left out.
+const TIMEFRAMES: [(&str, u32); 7] = [
+    ("1m", 1),
+    ("5m", 5),
+    ("15m", 15),
+    ("30m", 30),
+    ("1h", 60),
+    ("4h", 240),
+    ("1d", 1_440),
+];
+
+/// Opens Kraken.
+///
+/// # Errors
+/// [`FeedError::Unsupported`] for a depth that it does not have.
+pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
+    let url =
+        |set: &Option<String>, usual: &str| set.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned();
+    let rest_url = url(&config.rest_url, "https://api.kraken.com");
+    let answers = Answers::new(NAME, &rest_url, &config);
+    let depth = answers.option(&config, "depth", &["10", "25", "100", "500", "1000"])?;
+    let traits = Traits {
+        limits: vec![Limit {
+            weight: 10,
+            every: Duration::from_secs(10),
+            is_aligned: false,
+        }],
+        used_weight_header: None,
+        stream: Channels {
+            trades: true,
+            quotes: true,
+            depth: true,
+            bars: true,
+        },
+        polled: Channels::TICKS,
+        book: BookStart::Stream,
+        timeframes: TIMEFRAMES
+            .iter()
+            .filter_map(|(name, _)| name.parse().ok())
+            .collect(),
+        has_trade_backfill: true,
+        has_consecutive_trades: true,
+        is_relay: false,
+        needs_key: false,
+        poll_every: Duration::from_secs(5),
+        stale_after: Duration::from_secs(60),
+        delay: Duration::ZERO,
+    };
+    Ok(Arc::new(Kraken {
+        stream_url: url(&config.stream_url, "wss://ws.kraken.com"),
+        depth: depth.parse().unwrap_or(10),
+        rest_url,
+        traits,
+        answers,
+        precisions: Precisions::default(),
+    }))
+}
+
+/// Digits after the point of prices as checksums write them, by the venue's symbol: more than the tick has, for some.
+#[derive(Clone, Debug, Default)]
+struct Precisions(Arc<Mutex<BTreeMap<Arc<str>, u32>>>);
+
+impl Precisions {
+    fn of(&self, symbol: &str) -> Option<u32> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(symbol).copied()
+    }
+
+    fn note(&self, symbol: &Arc<str>, digits: u32) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(Arc::clone(symbol), digits);
+    }
+}
+
+/// How many last digits a tick and a lot have, with `digits` after the point of a price, or as many as the tick has.
+fn units(instrument: &Instrument, digits: Option<u32>) -> (i64, i64) {
+    let of = |step: Decimal, digits: u32| {
+        let more = digits.saturating_sub(step.scale());
+        let mantissa = i64::try_from(step.mantissa()).unwrap_or(1);
+        10_i64
+            .checked_pow(more)
+            .map_or(mantissa, |power| mantissa.saturating_mul(power))
+    };
+    let (tick, lot) = (instrument.tick(), instrument.lot());
+    (
+        of(tick, digits.unwrap_or_else(|| tick.scale())),
+        of(lot, lot.scale()),
+    )
+}
+
+#[derive(Debug)]
+struct Kraken {
+    traits: Traits,
+    rest_url: String,
+    stream_url: String,
+    depth: usize,
+    answers: Answers,
+    precisions: Precisions,
+}
+
+/// Every answer.
+#[derive(Debug, Deserialize)]
+struct Wrapped<T> {
+    #[serde(default)]
+    error: Vec<String>,
+    result: Option<T>,
+}
+
+/// One of `/AssetPairs`.
+#[derive(Debug, Deserialize)]
+struct Pair {
+    altname: String,
+    wsname: Option<String>,
+    pair_decimals: u32,
+    lot_decimals: u32,
+    tick_size: Option<Decimal>,
+    ordermin: Option<Decimal>,
+    costmin: Option<Decimal>,
+    status: Option<String>,
+}
+
+/// A row of `/OHLC`: time, open, high, low, close, average, volume, count.
+type Row = (i64, Text, Text, Text, Text, Text, Text, u64);
+/// A row of `/Trades`: price, quantity, time, side, type, remark, number.
+type PastTrade = (Text, Text, f64, String, String, String, u64);
+
+/// A number that is written as text.
+#[derive(Clone, Debug, Deserialize)]
+struct Text(String);
+
+impl Text {
+    /// Not a number when it is none, which is no price and no size either.
+    fn number(&self) -> f64 {
+        self.0.parse().unwrap_or(f64::NAN)
+    }
+}
+
+/// `/Ticker`.
+#[derive(Debug, Deserialize)]
+struct Ticker {
+    a: [Text; 3],
+    b: [Text; 3],
+}
+
+/// `/Time`.
+#[derive(Debug, Deserialize)]
+struct Time {
+    unixtime: i64,
+}
+
+/// The usual name of a coin for the one that only this venue uses, and the other way round.
+fn renamed(code: &str, names: [(&'static str, &'static str); 2]) -> String {
+    let found = names.iter().find(|(from, _)| *from == code);
+    found.map_or(code, |(_, to)| to).to_owned()
+}
+
+/// `XBT/USD` as `BTC/USD`.
+fn usual(name: &str) -> String {
+    let names = [("XBT", "BTC"), ("XDG", "DOGE")];
+    let parts: Vec<String> = name.split('/').map(|code| renamed(code, names)).collect();
+    parts.join("/")
+}
+
+/// `BTC/USD` as `XBTUSD`.
+fn theirs(symbol: &Symbol) -> String {
+    let names = [("BTC", "XBT"), ("DOGE", "XDG")];
+    symbol
+        .as_str()
+        .split('/')
+        .map(|code| renamed(code, names))
+        .collect()
+}
+
+impl Kraken {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        rest: &Rest,
+        ask: Ask,
+        symbol: Option<&str>,
+    ) -> Result<T, FeedError> {
+        let answer = rest.raw(ask).await?;
+        if answer.status != 200 {
+            return Err(match self.answers.json::<serde_json::Value>(&answer.body) {
+                Err(error) => error,
+                Ok(_) => self.answers.refusal(&answer, None),
+            });
+        }
+        let Wrapped { error, result } = self.answers.json::<Wrapped<T>>(&answer.body)?;
+        // Those that begin with W are warnings.
+        if let Some(words) = error.iter().find(|words| words.starts_with('E')) {
+            return Err(self.refusal(words, symbol));
+        }
+        result.ok_or_else(|| self.nonsense("an answer with neither an error nor a result"))
+    }
+
+    fn refusal(&self, words: &str, symbol: Option<&str>) -> FeedError {
+        let venue = NAME.to_owned();
+        if words.starts_with("EQuery:Unknown asset pair") {
+            self.answers.unknown(symbol.unwrap_or("the pair"))
+        } else if words.contains("Rate limit") || words.contains("Too many requests") {
+            let retry_after = Duration::from_secs(15);
+            FeedError::RateLimited {
+                venue,
+                retry_after,
+                is_ban: false,
+            }
+        } else if words.starts_with("EService") {
+            FeedError::Trouble { venue, status: 503 }
+        } else if words.starts_with("EAPI:Invalid") || words.starts_with("EGeneral:Permission") {
+            self.answers.unauthorized(words)
+        } else {
+            self.answers.refused(words)
+        }
+    }
+
+    fn nonsense(&self, problem: impl Into<String>) -> FeedError {
+        FeedError::NotTheVenue {
+            venue: NAME.to_owned(),
+            host: self.rest_url.clone(),
+            detail: problem.into(),
+        }
+    }
+
+    /// The rows of an answer: under the one key that is not `last`, whatever the pair is called there.
+    async fn rows<T: DeserializeOwned>(
+        &self,
+        rest: &Rest,
+        ask: Ask,
+        listing: &Listing,
+    ) -> Result<T, FeedError> {
+        let symbol = listing.instrument.symbol().as_str();
+        let ask = ask.with("pair", &listing.venue_symbol);
+        let result: BTreeMap<String, serde_json::Value> = self.ask(rest, ask, Some(symbol)).await?;
+        let found = result.into_iter().find(|(name, _)| name != "last");
+        let (_, rows) = found.ok_or_else(|| self.nonsense("an answer without a pair"))?;
+        serde_json::from_value(rows).map_err(|error| self.nonsense(error.to_string()))
+    }
+
+    async fn trades(&self, rest: &Rest, listing: &Listing) -> Result<Vec<(u64, TradeTick)>, FeedError> {
+        let ask = Ask::get("/0/public/Trades").with("count", 1_000);
+        let rows: Vec<PastTrade> = self.rows(rest, ask, listing).await?;
+        let mut trades = Vec::with_capacity(rows.len());
+        for (price, quantity, time, side, _, _, id) in rows {
+            // Microseconds are what a float of today's seconds holds.
+            let time = Timestamp::from_nanos((time * 1e6).round() as i64)
+                .nanos()
+                .saturating_mul(1_000);
+            let side = if side == "s" { Side::Sell } else { Side::Buy };
+            let trade = reading::trade(
+                Timestamp::from_nanos(time),
+                price.number(),
+                quantity.number(),
+                side,
+            )
+            .map_err(|problem| self.nonsense(problem))?;
+            trades.push((id, trade));
+        }
+        trades.sort_by_key(|(id, _)| *id);
+        Ok(trades)
+    }
+
+    async fn polled(&self, rest: &Rest, listing: &Listing) -> Result<Vec<Told>, FeedError> {
+        let slot = Slot(0);
+        let trades = self.trades(rest, listing).await?;
+        let mut told: Vec<Told> = trades
+            .into_iter()
+            .map(|(id, trade)| Told::Trade {
+                slot,
+                id: Some(id),
+                trade,
+            })
+            .collect();
+        let ticker: Ticker = self.rows(rest, Ask::get("/0/public/Ticker"), listing).await?;
+        let side = |[price, _, size]: &[Text; 3]| (price.number(), size.number());
+        let quote = reading::quote(Timestamp::EPOCH, side(&ticker.b), side(&ticker.a))
+            .map_err(|problem| self.nonsense(problem))?;
+        told.push(Told::Quote {
+            slot,
+            id: None,
+            is_timed: false,
+            quote,
+        });
+        Ok(told)
+    }
+
+    fn listing(&self, pair: &Pair) -> Option<Listing> {
+        let symbol = usual(pair.wsname.as_deref()?).parse().ok()?;
+        let tick = pair
+            .tick_size
+            .unwrap_or_else(|| Decimal::new(1, pair.pair_decimals.min(28)));
+        let lot = Decimal::new(1, pair.lot_decimals.min(28));
+        let least = pair.costmin.unwrap_or_default();
+        let limits = OrderLimits {
+            minimum_quantity: pair.ordermin.filter(|least| *least > Decimal::ZERO),
+            ..OrderLimits::default()
+        };
+        let instrument = Instrument::new(symbol, tick, lot, least, Decimal::ONE).ok()?;
+        let venue_symbol: Arc<str> = pair.altname.as_str().into();
+        self.precisions.note(&venue_symbol, pair.pair_decimals);
+        Some(Listing {
+            instrument: instrument.with_limits(limits),
+            venue_symbol,
+            status: match pair.status.as_deref() {
+                Some("online") | None => TradingStatus::Trading,
+                Some("delisted") => TradingStatus::Ended,
+                Some(_) => TradingStatus::Halted,
+            },
+        })
+    }
+}
+
+impl Venue for Kraken {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn rest_url(&self) -> String {
+        self.rest_url.clone()
+    }
+
+    fn codec(&self) -> Result<Option<Box<dyn Codec>>, FeedError> {
+        let codec = KrakenCodec::new(&self.stream_url, self.depth, self.precisions.clone());
+        Ok(Some(Box::new(codec)))
+    }
+
+    fn listings<'a>(
+        &'a self,
+        rest: &'a Rest,
+        only: Option<&'a Symbol>,
+    ) -> BoxFuture<'a, Result<Vec<Listing>, FeedError>> {
+        Box::pin(async move {
+            let mut ask = Ask::get("/0/public/AssetPairs");
+            if let Some(symbol) = only {
+                ask = ask.with("pair", theirs(symbol));
+            }
+            let pairs: BTreeMap<String, Pair> = self.ask(rest, ask, only.map(Symbol::as_str)).await?;
+            Ok(pairs.values().filter_map(|pair| self.listing(pair)).collect())
+        })
+    }
+
+    fn bars<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        timeframe: Timeframe,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+        Box::pin(async move {
+            self.answers.timeframe(timeframe, &self.traits.timeframes)?;
+            let ask = Ask::get("/0/public/OHLC")
+                .with("interval", timeframe.secs() / 60)
+                // Bars after it.
+                .with("since", from.secs() - 1);
+            let rows: Vec<Row> = self.rows(rest, ask, listing).await?;
+            let bar = |(time, open, high, low, close, _, volume, _): Row| {
+                reading::bar(Bar {
+                    open_time: Timestamp::from_secs(time),
+                    open: open.number(),
+                    high: high.number(),
+                    low: low.number(),
+                    close: close.number(),
+                    volume: volume.number(),
+                })
+            };
+            let bars: Result<Vec<Bar>, String> = rows.into_iter().map(bar).collect();
+            let bars = bars.map_err(|problem| self.nonsense(problem))?;
+            Ok(reading::closed_within(bars, timeframe, from, to))
+        })
+    }
+
+    fn poll<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
+        Box::pin(self.polled(rest, listing))
+    }
+
+    fn book<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
+        Box::pin(async {
+            Err(self
+                .answers
+                .unsupported("book that joins with its stream, but on the stream"))
+        })
+    }
+
+    /// Of the last thousand trades.
+    fn trades_from<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        from_id: u64,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        Box::pin(async move {
+            let mut trades = self.trades(rest, listing).await?;
+            trades.retain(|(id, _)| *id >= from_id);
+            Ok(trades)
+        })
+    }
+
+    fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async move {
+            let time: Time = self.ask(rest, Ask::get("/0/public/Time"), None).await?;
+            Ok(Some(Timestamp::from_secs(time.unixtime)))
+        })
+    }
+}
