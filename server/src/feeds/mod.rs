@@ -21,6 +21,7 @@ pub(crate) use recorder::lock;
 use replay::ReplayFeed;
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -265,6 +266,67 @@ impl Feeds {
             None => now,
         };
         Ok((time, last + 1))
+    }
+
+    /// The numbers of what a feed told within a span of market time, and when the first of it happened; `None` when it told
+    /// nothing then.
+    ///
+    /// # Errors
+    /// [`TapeError`] when there is no tape of it, or it cannot be read.
+    pub async fn told_within(
+        &self,
+        feed: &str,
+        symbol: &Symbol,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Option<(RangeInclusive<u64>, Timestamp)>, TapeError> {
+        let mut stream = self.recorded(feed, symbol)?;
+        let first = match from {
+            Some(from) => stream.number_at(from).await?,
+            None => stream.first_number(),
+        };
+        let mut last = match to {
+            Some(to) => stream.number_at(to.plus_nanos(1)).await? - 1,
+            None => stream.last_number(),
+        };
+        // A bar has the place of its opening, and is told when it closes.
+        let is_later = |record: &papertape_tape::Record| {
+            to.is_some_and(|to| record.event().is_some_and(|event| event.time() > to))
+        };
+        while last >= first && stream.read(last)?.as_ref().is_some_and(is_later) {
+            last -= 1;
+        }
+        // What is not durable yet has not been told.
+        let Some(record) = stream.read(first)?.filter(|_| first <= last) else {
+            return Ok(None);
+        };
+        Ok(Some((first..=last, record.entry.time())))
+    }
+
+    /// The instrument in whose steps a feed last told of a symbol.
+    ///
+    /// # Errors
+    /// [`TapeError`] when there is no tape of it.
+    pub fn instrument_on_tape(&self, feed: &str, symbol: &Symbol) -> Result<Instrument, TapeError> {
+        Ok(self.recorded(feed, symbol)?.instrument())
+    }
+
+    /// The feeds that a tape is there of, running or not.
+    ///
+    /// # Errors
+    /// [`TapeError`] when the tape's folder cannot be read.
+    pub fn on_tape(&self) -> Result<Vec<String>, TapeError> {
+        let Some(store) = &self.store else {
+            return Ok(Vec::new());
+        };
+        let mut names: Vec<String> = store
+            .channels()?
+            .iter()
+            .map(|name| name.feed.to_string())
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// Whether a feed tells of another time than now: what happened earlier, once more.

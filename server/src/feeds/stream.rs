@@ -1,5 +1,6 @@
 //! What a feed told of a symbol, record by record.
 
+use papertape::model::{Instrument, Timestamp};
 use papertape_tape::{Channel, Record, TapeError};
 use std::collections::VecDeque;
 use tokio::sync::watch;
@@ -45,6 +46,20 @@ impl RecordedStream {
             }
         }
         Ok(self.ahead.front().cloned())
+    }
+
+    /// The first number whose market time is not before `time`; one more than the last durable one when there is none.
+    ///
+    /// # Errors
+    /// [`TapeError`] when the tape cannot be read.
+    pub async fn number_at(&self, time: Timestamp) -> Result<u64, TapeError> {
+        self.channel.seek_time(time).await
+    }
+
+    /// The instrument in whose steps the newest records count.
+    #[must_use]
+    pub fn instrument(&self) -> Instrument {
+        self.channel.instrument()
     }
 
     /// The number of the oldest record that is kept; one more than the last when there is none.

@@ -7,7 +7,8 @@ use crate::storage::{DatasetId, DatasetRecord, NewDataset};
 use crate::tape::TapeSpec;
 use papertape::api::{
     BreakerState, ConnectionState, DataIncident, FeedHealth, FeedInfo, FeedKind, FieldErrors, Freshness,
-    IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth, SymbolHealth, TaintedSpan, Ticker,
+    IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth, StartRequest, SymbolHealth,
+    TaintedSpan, Ticker,
 };
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, Bars};
@@ -59,11 +60,77 @@ impl Services {
                 history_from: wanted,
                 start,
                 first,
+                last: None,
             },
             feed: FeedInfo {
                 name: feed.to_owned(),
                 kind: FeedKind::Live,
                 label: format!("{feed}, live"),
+            },
+        })
+    }
+
+    /// What a feed told within the request's span, once more, at any speed; warmed up on the minute bars that are kept from
+    /// before it.
+    pub(super) async fn recorded_feed(
+        &self,
+        request: &StartRequest,
+        feed: &str,
+        symbol: &Symbol,
+        strategy: &Strategy,
+    ) -> Result<Chosen, ServiceError> {
+        let mut errors = FieldErrors::default();
+        errors.timeframe(strategy.timeframe, Timeframe::MINUTE);
+        errors.finish()?;
+        let lacking = |message: String| ServiceError::NoSuch {
+            code: "unknown_feed",
+            path: "feed",
+            message,
+        };
+        let names = self.feeds.on_tape().unwrap_or_default();
+        if !names.iter().any(|name| name == feed) {
+            let known = match names.is_empty() {
+                true => "nothing is yet".to_owned(),
+                false => format!("there are: {}", names.join(", ")),
+            };
+            return Err(lacking(format!(
+                "nothing that a feed '{feed}' told is on tape; {known}"
+            )));
+        }
+        let told = self
+            .feeds
+            .told_within(feed, symbol, request.from, request.to)
+            .await;
+        let told = told.map_err(|error| lacking(error.to_string()))?;
+        let Some((numbers, start)) = told else {
+            return Err(lacking(format!("{feed} told nothing of {symbol} in that span")));
+        };
+        let instrument = self.feeds.instrument_on_tape(feed, symbol);
+        let instrument = instrument.map_err(|error| lacking(error.to_string()))?;
+        let known = self.storage.datasets().await?.into_iter().find(|record| {
+            record.feed == feed
+                && record.instrument.symbol() == symbol
+                && record.timeframe == Timeframe::MINUTE
+        });
+        let earliest = start.plus_nanos(-MOST_HISTORY * Timeframe::MINUTE.nanos());
+        Ok(Chosen {
+            instrument,
+            peers: Vec::new(),
+            others: Vec::new(),
+            base_timeframe: Timeframe::MINUTE,
+            tape: TapeSpec::Live {
+                feed: feed.to_owned(),
+                symbol: symbol.clone(),
+                dataset: known.map(|record| record.id),
+                history_from: history_from(start, earliest, strategy),
+                start,
+                first: *numbers.start(),
+                last: Some(*numbers.end()),
+            },
+            feed: FeedInfo {
+                name: format!("recorded:{feed}"),
+                kind: FeedKind::Replay,
+                label: format!("Replay of what {feed} told of {symbol}"),
             },
         })
     }
@@ -243,8 +310,16 @@ impl Services {
         for tape in spec.tape.each() {
             match tape {
                 TapeSpec::Live {
-                    feed, symbol, start, ..
+                    feed,
+                    symbol,
+                    start,
+                    last,
+                    ..
                 } => {
+                    let end = match (last, summary.market_time) {
+                        (Some(_), Some(reached)) => reached,
+                        _ => end,
+                    };
                     let found = self.storage.incidents(feed, Some(symbol), (*start, end)).await?;
                     incidents.extend(found.into_iter().map(|incident| DataIncident {
                         from: incident.from.max(*start),

@@ -64,6 +64,11 @@ impl Services {
             }
         };
         let mut errors = FieldErrors::default();
+        errors.check(
+            chosen.feed.kind != FeedKind::Live || request.speed.is_none_or(|speed| speed == 1.0),
+            "speed",
+            "a live feed has the speed of its market: leave it out",
+        );
         let instruments = std::iter::once(&chosen.instrument);
         let instruments: Vec<&Instrument> = instruments.chain(&chosen.peers).chain(&chosen.others).collect();
         errors.together(&strategy, &instruments, 1 + chosen.peers.len());
@@ -149,6 +154,11 @@ impl Services {
                 let dataset = self.dataset(dataset, symbols).await?;
                 self.replay_feed(request, strategy, dataset)
             }
+            // What a live feed told: `recorded:binance`.
+            Some(("recorded", told)) => {
+                let symbol = symbols.first().cloned().unwrap_or_else(default_symbol);
+                self.recorded_feed(request, told, &symbol, strategy).await
+            }
             None if self.feeds.has(feed) => {
                 let symbol = symbols.first().cloned().unwrap_or_else(default_symbol);
                 self.live_feed(feed, &symbol, strategy, wall_clock()).await
@@ -157,7 +167,7 @@ impl Services {
                 code: "unknown_feed",
                 path: "feed",
                 message: format!(
-                    "there is no feed '{feed}'; there are: simulated, replay, replay:DATASET such as replay:BTC/USDT@1m{}",
+                    "there is no feed '{feed}'; there are: simulated, replay, replay:DATASET such as replay:BTC/USDT@1m, recorded:FEED{}",
                     self.feeds
                         .names()
                         .iter()
@@ -198,6 +208,11 @@ impl Services {
                     .await?;
                 all = self.replay_feeds(request, strategy, datasets).await?;
             }
+            Some(("recorded", told)) => {
+                for symbol in symbols {
+                    all.push(self.recorded_feed(request, told, symbol, strategy).await?);
+                }
+            }
             None if self.feeds.has(feed) => {
                 let start = wall_clock();
                 for symbol in symbols {
@@ -221,7 +236,7 @@ impl Services {
             }
         }
         first.tape = TapeSpec::Together { tapes };
-        if first.feed.kind == FeedKind::Replay {
+        if first.feed.name == "replay" {
             let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
             first.feed.label = format!("Replay of {} {}", names.join(", "), first.base_timeframe);
         }
@@ -401,7 +416,7 @@ fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
     errors.account(request.account.as_ref());
     errors.params(request.params.values());
     let feed = request.feed.as_deref().unwrap_or("simulated");
-    let is_replay = feed == "replay" || feed.starts_with("replay:");
+    let is_replay = feed == "replay" || feed.starts_with("replay:") || feed.starts_with("recorded:");
     for (path, time) in [("from", request.from), ("to", request.to)] {
         errors.check(
             is_replay || time.is_none(),

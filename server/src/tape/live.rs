@@ -23,6 +23,8 @@ pub struct LiveSpan {
     pub start: Timestamp,
     /// The number of the first record.
     pub first: u64,
+    /// The number of the last, when it is what was told once, replayed; otherwise it goes on as the feed does.
+    pub last: Option<u64>,
 }
 
 /// A tape of a live feed.
@@ -82,9 +84,16 @@ impl LiveTape {
         Ok(())
     }
 
+    fn is_over(&self) -> bool {
+        self.span.last.is_some_and(|last| self.at.number > last)
+    }
+
     /// The next event on record; what is no event only counts.
     fn read(&mut self) -> Option<TapeItem> {
         loop {
+            if self.is_over() {
+                return None;
+            }
             let record = match self.stream.read(self.at.number) {
                 Ok(record) => record?,
                 Err(error) => {
@@ -96,7 +105,7 @@ impl LiveTape {
             match record.event() {
                 Some(event) => {
                     return Some(TapeItem {
-                        due: None,
+                        due: self.span.last.map(|_| event.time()),
                         received: Some(record.received),
                         input: Input::market(event.clone()),
                     });
@@ -119,7 +128,11 @@ impl Tape for LiveTape {
         if self.next.is_none() {
             self.next = self.read();
         }
-        self.next.clone().map_or(Ahead::Later, Ahead::Item)
+        match self.next.clone() {
+            Some(item) => Ahead::Item(item),
+            None if self.is_over() => Ahead::End,
+            None => Ahead::Later,
+        }
     }
 
     fn next(&mut self) -> Option<TapeItem> {
@@ -147,7 +160,7 @@ impl Tape for LiveTape {
 
     fn more(&mut self) -> BoxFuture<'_, ()> {
         async move {
-            if self.heard.is_none() {
+            if self.heard.is_none() && self.span.last.is_none() {
                 let LiveSpan { feed, symbol, .. } = &self.span;
                 match self.feeds.hear(feed, symbol).await {
                     Ok(heard) => self.heard = Some(heard),
@@ -164,7 +177,7 @@ impl Tape for LiveTape {
     }
 
     fn is_behind(&self) -> bool {
-        self.next.is_none() && self.stream.last_number() >= self.at.number
+        self.next.is_none() && !self.is_over() && self.stream.last_number() >= self.at.number
     }
 }
 

@@ -77,6 +77,9 @@ pub enum TapeSpec {
         start: Timestamp,
         /// The number of its first record.
         first: u64,
+        /// The number of its last, when it is what was told once, replayed.
+        #[serde(default)]
+        last: Option<u64>,
     },
     /// Those of several instruments, in the order of their places in the session.
     Together {
@@ -278,6 +281,7 @@ impl Library {
                 history_from,
                 start,
                 first,
+                last,
             } => {
                 let kept = match dataset {
                     Some(dataset) => self.storage.bars(*dataset).await?,
@@ -289,6 +293,7 @@ impl Library {
                     symbol: symbol.clone(),
                     start: *start,
                     first: *first,
+                    last: *last,
                 };
                 let mut tape = LiveTape::new(live, history.iter().collect(), &self.feeds)?;
                 if let Some(checkpoint) = checkpoint {

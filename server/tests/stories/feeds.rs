@@ -110,6 +110,18 @@ fn a_session_on_a_recorded_feed_trades_what_a_backtest_trades() {
         session["summary"]["state"] == "finished"
     });
     let fills = |id: &str| server.all(&format!("/sessions/{id}/fills"));
+    // What the feed told is on its tape, and can be replayed too.
+    let again = server.start_session(&json!({"strategy": BUSY, "feed": "recorded:rerun", "speed": 0}));
+    server.wait_for(&format!("/sessions/{again}"), |session| {
+        session["summary"]["state"] == "finished"
+    });
+    assert_eq!(essence(&fills(&again)), essence(&fills(&id)));
+    let half = json!({"strategy": BUSY, "feed": "recorded:rerun", "speed": 0, "to": "2025-01-07T01:00:00Z"});
+    let half = server.start_session(&half);
+    server.wait_for(&format!("/sessions/{half}"), |session| {
+        session["summary"]["market_time"] == "2025-01-07T01:00:00Z"
+            && session["summary"]["state"] == "finished"
+    });
     let (live, replayed) = (fills(&id), fills(&replay));
     assert!(live.len() > 20, "worth comparing: {}", live.len());
     assert_eq!(essence(&live), essence(&replayed));
@@ -208,6 +220,28 @@ fn what_a_feed_does_not_have_is_named() {
         (symbol.status, &symbol.json()["code"]),
         (422, &json!("unknown_symbol"))
     );
+    for (request, code) in [
+        (
+            json!({"strategy": BUSY, "feed": "recorded:nobody"}),
+            "unknown_feed",
+        ),
+        (
+            json!({"strategy": BUSY, "feed": "rerun", "speed": 10}),
+            "invalid_request",
+        ),
+        (
+            json!({"strategy": BUSY, "feed": "rerun", "from": "2025-01-07T00:00:00Z"}),
+            "invalid_request",
+        ),
+    ] {
+        let answer = server.post("/sessions", &request);
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (422, &json!(code)),
+            "{request}: {}",
+            answer.body
+        );
+    }
     // Nobody is there: it says so, and the server goes on.
     let away = server.post("/sessions", &json!({"strategy": BUSY, "feed": "away"}));
     assert_eq!(

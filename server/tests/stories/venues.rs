@@ -7,7 +7,6 @@ use papertape_feeds::testkit::{self, Faults, Stage, Truth, binance::Binance};
 use papertape_feeds::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::runtime::Runtime;
 
 const IDLE: &str = "name: Idle\nsymbols: [BTC/USD]\ntimeframe: 1m\nentry: {long: false}\n";
