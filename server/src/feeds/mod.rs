@@ -13,7 +13,7 @@ use crate::storage::Storage;
 use papertape::market::{Bar, MarketEvent};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape_feeds::{
-    Channels, FeedError, FeedHub, FeedStatus, FeedsConfig, Indicative, Subscription, SystemClock,
+    Channels, Clock as _, FeedError, FeedHub, FeedStatus, FeedsConfig, Indicative, Subscription, SystemClock,
 };
 use papertape_tape::{TapeError, TapeStore};
 use recorder::TapeRecorder;
@@ -87,6 +87,7 @@ impl Feeds {
     ) -> Result<Self, OpenError> {
         let store = TapeStore::open(folder)?;
         let recorder = Arc::new(TapeRecorder::new(store.clone(), Arc::clone(storage), now));
+        tokio::spawn(end_days(store.clone()));
         let replays = replays.into_iter().map(|(name, config)| {
             let feed = ReplayFeed::new(
                 name.clone(),
@@ -356,5 +357,16 @@ impl Feeds {
             what: "connection here: the server has it".to_owned(),
         })?;
         Ok(&running.hub)
+    }
+}
+
+/// Ends the segments of days that are over: for a quiet symbol nothing else does.
+async fn end_days(store: TapeStore) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        minutes.tick().await;
+        let store = store.clone();
+        let _ = tokio::task::spawn_blocking(move || store.end_days(SystemClock.now())).await;
     }
 }

@@ -1,12 +1,14 @@
 //! Live feeds: how they are, and what they last told.
 
 use super::Api;
-use super::extract::{Path, Query};
+use super::extract::{Json, Path, Query};
 use super::problem::{Failure, details, field};
 use super::sessions::session_id;
 use crate::services::ServiceError;
 use axum::{extract::State, http::StatusCode};
-use papertape::api::{DataIncident, FeedHealth, FieldError, OrderBookView, Page, SessionDataQuality, Ticker};
+use papertape::api::{
+    DataIncident, DatasetInfo, FeedHealth, FieldError, OrderBookView, Page, SessionDataQuality, Ticker,
+};
 use papertape::market::Bar;
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use serde::Deserialize;
@@ -113,6 +115,30 @@ pub(super) async fn bars(
     let feeds = api.services.feeds();
     let bars = feeds.bars(&feed, &symbol, timeframe, (from, to)).await;
     Ok(axum::Json(whole(bars.map_err(ServiceError::Feed)?)))
+}
+
+/// `POST /feeds/{feed}/history`: which minute bars to keep.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct History {
+    symbol: Symbol,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+/// `POST /feeds/{feed}/history`: keeps the venue's minute bars of a span, and answers with the dataset that they are in, for
+/// backtests and charts.
+pub(super) async fn history(
+    State(api): State<Api>,
+    Path(feed): Path<String>,
+    Json(History { symbol, from, to }): Json<History>,
+) -> Result<axum::Json<DatasetInfo>, Failure> {
+    if !api.services.has_feed(&feed) {
+        return Err(no_feed(&api, &feed));
+    }
+    Ok(axum::Json(
+        api.services.fetch_history(&feed, &symbol, (from, to)).await?,
+    ))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -130,6 +130,7 @@ fn api_routes() -> Router<Api> {
         .route("/feeds/{feed}/incidents", get(feeds::incidents))
         .route("/feeds/{feed}/instruments", get(feeds::instruments))
         .route("/feeds/{feed}/bars", get(feeds::bars))
+        .route("/feeds/{feed}/history", post(feeds::history))
         .route("/feeds/{feed}/stream", get(feed_stream::upgrade))
         .route("/strategies", get(strategies::list))
         .route("/strategies/validate", post(strategies::validate))

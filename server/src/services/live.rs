@@ -5,14 +5,15 @@ use super::{ServiceError, Services, quality, wall_clock};
 use crate::feeds::{Latest, lock};
 use crate::storage::{DatasetId, DatasetRecord, NewDataset};
 use crate::tape::TapeSpec;
+use papertape::alert::{Alert, AlertKind, Severity};
 use papertape::api::{
-    BreakerState, ConnectionState, DataIncident, FeedHealth, FeedInfo, FeedKind, FieldErrors, Freshness,
-    IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth, StartRequest, SymbolHealth,
+    BreakerState, ConnectionState, DataIncident, DatasetInfo, FeedHealth, FeedInfo, FeedKind, FieldErrors,
+    Freshness, IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth, StartRequest, SymbolHealth,
     TaintedSpan, Ticker,
 };
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, Bars};
-use papertape::model::{Instrument, SessionId, Side, Symbol, Timeframe, Timestamp};
+use papertape::model::{AlertId, Instrument, SessionId, Side, Symbol, Timeframe, Timestamp};
 use papertape::strategy::Strategy;
 use papertape_feeds::{FeedError, FeedStatus};
 use std::{
@@ -22,6 +23,10 @@ use std::{
 
 /// Bars of history that are asked of a venue for a new session at most.
 const MOST_HISTORY: i64 = 50_000;
+/// Minutes that are fetched at once at most.
+const MOST_FETCHED: i64 = 366 * 1_440;
+/// Numbers of alerts about data begin here: no session raises so many itself.
+const DATA_ALERTS: std::ops::RangeFrom<u64> = 1 << 32..;
 /// How far back incidents are told of a feed that nobody asks a span of.
 const DAY: i64 = 86_400_000_000_000;
 
@@ -293,6 +298,62 @@ impl Services {
             .await?)
     }
 
+    /// What of a session's data-quality record is worth an alert: data that is missing or stale, another source, sources that
+    /// differ. They are numbered after all that the session raises itself.
+    pub(super) async fn data_alerts(&self, id: &SessionId) -> Result<Vec<Alert>, ServiceError> {
+        let incidents = self.data_quality(id).await?.incidents;
+        let worth = incidents.into_iter().filter(|incident| is_doubtful(incident));
+        Ok(worth
+            .zip(DATA_ALERTS)
+            .map(|(incident, number)| Alert {
+                id: AlertId(number),
+                time: incident.from,
+                severity: Severity::Warning,
+                kind: AlertKind::System,
+                code: format!("data_{}", incident.kind),
+                message: incident.detail,
+            })
+            .collect())
+    }
+
+    /// Keeps a feed's minute bars of a span, as far as they are not kept yet, and gives the dataset that they are in.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when the feed does not have them.
+    pub async fn fetch_history(
+        &self,
+        feed: &str,
+        symbol: &Symbol,
+        span: (Timestamp, Timestamp),
+    ) -> Result<DatasetInfo, ServiceError> {
+        let mut errors = FieldErrors::default();
+        errors.order(Some(span.0), Some(span.1));
+        let minutes = span.1.since(span.0) / Timeframe::MINUTE.nanos();
+        errors.check(
+            minutes <= MOST_FETCHED,
+            "from",
+            "a year of minutes is fetched at once at most: ask for the rest afterwards",
+        );
+        errors.finish()?;
+        let instrument = self.feeds.instrument(feed, symbol).await.map_err(refused)?;
+        let now = wall_clock();
+        let span = (span.0, span.1.min(now));
+        // Asked for by a person: what cannot be had is told.
+        if self.keep_history(feed, &instrument, span).await?.is_none() {
+            self.feeds
+                .bars(feed, symbol, Timeframe::MINUTE, span)
+                .await
+                .map_err(refused)?;
+            return Err(ServiceError::NoSuch {
+                code: "no_bars",
+                path: "from",
+                message: format!("{feed} has no minute bars of {symbol} in that span"),
+            });
+        }
+        let id = format!("{feed}:{symbol}@{}", Timeframe::MINUTE);
+        Ok(self.dataset(&id, &[]).await?.info)
+    }
+
     /// What a session's data was like while it listened.
     ///
     /// # Errors
@@ -387,15 +448,16 @@ fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -
     holes.take(10_000).collect()
 }
 
+/// Whether data was missing, stale or in doubt. Backfilled data is whole again, and what was kept off was replaced by nothing
+/// that fills.
+fn is_doubtful(incident: &DataIncident) -> bool {
+    ["gap", "stale", "failover", "divergence"].contains(&incident.kind.as_str())
+}
+
 /// The spans in which data was missing, stale or in doubt, apart from each other and in order.
 fn tainted(incidents: &[DataIncident]) -> Vec<TaintedSpan> {
     let mut all: Vec<TaintedSpan> = Vec::new();
-    // Backfilled data is whole again, and what was kept off was replaced by nothing that fills.
-    let doubtful = ["gap", "stale", "failover", "divergence"];
-    for incident in incidents
-        .iter()
-        .filter(|incident| doubtful.contains(&incident.kind.as_str()))
-    {
+    for incident in incidents.iter().filter(|incident| is_doubtful(incident)) {
         let span = TaintedSpan {
             from: incident.from,
             to: incident.to,

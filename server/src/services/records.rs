@@ -4,7 +4,7 @@ use super::{ServiceError, Services};
 use crate::storage::ListQuery;
 use papertape::alert::Alert;
 use papertape::analytics::Metrics;
-use papertape::api::{EquityPoint, Page, TradeReport};
+use papertape::api::{EquityPoint, FeedKind, Page, TradeReport};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::model::{InstrumentId, SessionId, Symbol};
@@ -164,7 +164,11 @@ impl Services {
                 ..ListQuery::default()
             };
             let page = self.storage.alerts(&session.id, &query).await?;
-            all.extend(page.items.into_iter().map(|alert| SessionAlert {
+            let data = match session.feed.kind {
+                FeedKind::Live => self.data_alerts(&session.id).await?,
+                FeedKind::Simulated | FeedKind::Replay => Vec::new(),
+            };
+            all.extend(page.items.into_iter().chain(data).map(|alert| SessionAlert {
                 session: session.id.clone(),
                 session_name: session.name.clone(),
                 alert,

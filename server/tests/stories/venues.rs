@@ -119,6 +119,36 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
     let untainted = server.get(&format!("{one}/metrics?without=tainted"));
     assert_eq!(untainted.status, 200, "{}", untainted.body);
 
+    let alerts = server.get("/alerts").json();
+    let codes: Vec<&str> = alerts["items"]
+        .as_array()
+        .expect("alerts")
+        .iter()
+        .filter_map(|alert| alert["code"].as_str())
+        .collect();
+    assert!(codes.contains(&"data_failover"), "{codes:?}");
+    // What the venue has can be kept, for backtests.
+    let hour = |hours: i64| beginning.plus_nanos(-3_600_000_000_000 * hours).to_string();
+    let span = json!({"symbol": "BTC/USD", "from": hour(5), "to": hour(1)});
+    let kept = server.post("/feeds/first/history", &span);
+    assert_eq!(
+        (kept.status, &kept.json()["bars"]),
+        (200, &json!(240)),
+        "{}",
+        kept.body
+    );
+    assert_eq!(kept.json()["id"], "first:BTC/USD@1m");
+    let cross = IDLE.replace("false", "close > open");
+    let backtest = server.post(
+        "/backtests",
+        &json!({"strategy": cross, "dataset": "first:BTC/USD@1m"}),
+    );
+    assert_eq!(backtest.status, 202, "{}", backtest.body);
+    let id_of = backtest.json()["id"].as_str().expect("an id").to_owned();
+    server.wait_for(&format!("/backtests/{id_of}"), |status| {
+        status["state"] == "finished"
+    });
+
     // Both away: nothing fills, and the order says why; then it fills.
     let other = second.address();
     drop((first, second));
