@@ -302,7 +302,7 @@ impl Services {
     /// differ. They are numbered after all that the session raises itself.
     pub(super) async fn data_alerts(&self, id: &SessionId) -> Result<Vec<Alert>, ServiceError> {
         let incidents = self.data_quality(id).await?.incidents;
-        let worth = incidents.into_iter().filter(|incident| is_doubtful(incident));
+        let worth = incidents.into_iter().filter(is_doubtful);
         Ok(worth
             .zip(DATA_ALERTS)
             .map(|(incident, number)| Alert {
