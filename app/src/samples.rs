@@ -186,6 +186,7 @@ pub(crate) fn summary() -> SessionSummary {
         total_return: 0.0,
         max_drawdown: 0.0,
         peers: Vec::new(),
+        others: Vec::new(),
         position: None,
         other_positions: Vec::new(),
         open_orders: 0,

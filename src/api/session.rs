@@ -5,7 +5,7 @@ use crate::analytics::Metrics;
 use crate::engine::{ExecutionConfig, SessionState};
 use crate::exchange::Fill;
 use crate::market::{Bar, Quote};
-use crate::model::{BacktestId, Instrument, Money, SessionId, Symbol, Timeframe, Timestamp};
+use crate::model::{BacktestId, Instrument, InstrumentId, Money, SessionId, Symbol, Timeframe, Timestamp};
 use crate::order::Order;
 use crate::portfolio::{AccountConfig, Position, Trade};
 use rust_decimal::Decimal;
@@ -121,6 +121,9 @@ pub struct SessionSummary {
     /// What it trades besides, on the same account.
     #[serde(default)]
     pub peers: Vec<Instrument>,
+    /// What else it knows: what its rules only read, and options that an order has named.
+    #[serde(default)]
+    pub others: Vec<Instrument>,
     /// What it holds of the first instrument.
     pub position: Option<Position>,
     /// What it holds of the others.
@@ -152,6 +155,21 @@ pub struct SessionSummary {
     pub backtest: Option<BacktestId>,
     /// How often it was brought back after the server ended without warning.
     pub recoveries: u32,
+}
+
+impl SessionSummary {
+    /// Everything that the session knows, in the order of the places that orders and fills name.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        std::iter::once(&self.instrument)
+            .chain(&self.peers)
+            .chain(&self.others)
+    }
+
+    /// The instrument at a place.
+    #[must_use]
+    pub fn instrument_at(&self, at: InstrumentId) -> Option<&Instrument> {
+        self.instruments().nth(at.index())
+    }
 }
 
 /// The last thing of note that happened in a session.

@@ -303,6 +303,7 @@ impl Machine {
             total_return: engine.total_return(),
             max_drawdown: engine.max_drawdown(),
             peers: spec.peers.clone(),
+            others: engine.config().others.clone(),
             position: engine.position(),
             other_positions: engine
                 .positions()

@@ -197,6 +197,9 @@ impl View {
             | EventKind::PositionChanged { .. }
             | EventKind::OrderRequestRefused { .. }
             | EventKind::ComboPlaced { .. }
+            | EventKind::InstrumentListed { .. }
+            | EventKind::OptionExercised { .. }
+            | EventKind::ExerciseRefused { .. }
             | EventKind::MarketStatusChanged { .. }
             | EventKind::DataTierChanged { .. }
             | EventKind::CorporateAction { .. }

@@ -39,9 +39,16 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
         EventKind::OrderRequestRefused { reason, .. } => {
             format!("A request about an order was refused: {reason}")
         }
+        EventKind::OptionExercised {
+            quantity, expiry, ..
+        } => format!("Exercised {quantity} at {}", expiry.at),
+        EventKind::ExerciseRefused { symbol, reason, .. } => {
+            format!("{symbol} was not exercised: {reason}")
+        }
         EventKind::OrderSubmitted { .. }
         | EventKind::OrderAttached { .. }
         | EventKind::ComboPlaced { .. }
+        | EventKind::InstrumentListed { .. }
         | EventKind::MarketStatusChanged { .. }
         | EventKind::CorporateAction { .. }
         | EventKind::OrderAccepted { .. }
@@ -65,6 +72,9 @@ pub(crate) const fn kind_name(kind: &EventKind) -> &'static str {
         EventKind::OrderDenied { .. } => "order_denied",
         EventKind::OrderAttached { .. } => "order_attached",
         EventKind::ComboPlaced { .. } => "combo_placed",
+        EventKind::InstrumentListed { .. } => "instrument_listed",
+        EventKind::OptionExercised { .. } => "option_exercised",
+        EventKind::ExerciseRefused { .. } => "exercise_refused",
         EventKind::OrderRequestRefused { .. } => "order_request_refused",
         EventKind::MarketStatusChanged { .. } => "market_status_changed",
         EventKind::DataTierChanged { .. } => "data_tier_changed",

@@ -310,6 +310,7 @@ impl Columns {
 /// |---|---|---|---|
 /// | `AAPL`, `BRK.B` | shares | NYSE and Nasdaq | all of its value |
 /// | `ESZ3`, `CLF24` | a future that ends by its exchange's rule; a single digit is the first such year in which it trades | CME Globex | an amount a contract |
+/// | `AAPL261218C00150000` | an American option on 100 shares | NYSE and Nasdaq | its premium; sold, what its seller must cover |
 /// | `EUR/USD`, `EURUSD` | currencies | foreign exchange | 3.33 % |
 /// | `BTCUSDPERP`, `BTC/USDT-PERP` | a perpetual | always | 5 %, 2.5 % to keep |
 /// | `BTC/USDT` and all else | spot | always | all of its value |
@@ -331,6 +332,7 @@ pub fn infer_instrument(symbol: &Symbol, price_digits: u32, bars: &Bars) -> Inst
             steps(tick, known.lot(), known.minimum_notional, known.multiplier)
         }
         None if class == Class::Perpetual => steps(observed(price_digits), Decimal::new(1, 3), 0, 1),
+        None if matches!(class, Class::Option(_)) => steps(observed(price_digits.max(2)), Decimal::ONE, 0, 100),
         None if listing::is_pair(symbol) => steps(observed(price_digits), Decimal::new(1, 5), 0, 1),
         None => steps(observed(price_digits.max(2)), Decimal::ONE, 0, 1),
     };
