@@ -101,10 +101,7 @@ impl Desk {
     }
 
     fn fills(&self) -> Vec<&Fill> {
-        let fill = |event: &'_ Event| match &event.kind {
-            EventKind::OrderFilled { .. } => true,
-            _ => false,
-        };
+        let fill = |event: &'_ Event| matches!(event.kind, EventKind::OrderFilled { .. });
         let filled = self.events.iter().filter(|event| fill(event));
         filled
             .map(|event| match &event.kind {
@@ -144,7 +141,11 @@ fn an_option_is_listed_by_the_first_order_that_names_it_and_filled_at_the_model_
     assert_eq!(fills.len(), 1);
     assert_eq!(fills[0].explanation.tier, DataTier::Model);
     assert_eq!(fills[0].instrument, InstrumentId(1));
-    assert!((3.0..3.2).contains(&fills[0].price.to_f64()), "{}", fills[0].price);
+    assert!(
+        (3.0..3.2).contains(&fills[0].price.to_f64()),
+        "{}",
+        fills[0].price
+    );
     // In whatever spelling it is named again, it is the same.
     desk.trade("AAPL 2024-12-20 100 C", Side::Buy, 1);
     let listed = |event: &&Event| matches!(event.kind, EventKind::InstrumentListed { .. });
@@ -245,7 +246,10 @@ fn a_vertical_spread_is_one_order_whose_largest_loss_is_what_it_cost() {
     };
     desk.command(Command::PlaceCombo(Box::new(request)));
     desk.shares_at(103.0);
-    assert_eq!((desk.held(CALL), desk.held(HIGHER_CALL)), (decimal("2"), decimal("2")));
+    assert_eq!(
+        (desk.held(CALL), desk.held(HIGHER_CALL)),
+        (decimal("2"), decimal("2"))
+    );
     let cost: Decimal = desk
         .fills()
         .iter()
@@ -265,8 +269,14 @@ fn a_holder_exercises_early_what_is_held_and_not_for_sale() {
     let paid = desk.fills()[0].price.0 * decimal("300");
     desk.exercise(CALL, 2);
     assert_eq!(desk.refusals(), [""; 0]);
-    assert_eq!((desk.held(CALL), desk.held("AAPL")), (Decimal::ONE, decimal("200")));
-    assert_eq!(desk.engine.cash().amount, decimal("100000") - paid - decimal("20000"));
+    assert_eq!(
+        (desk.held(CALL), desk.held("AAPL")),
+        (Decimal::ONE, decimal("200"))
+    );
+    assert_eq!(
+        desk.engine.cash().amount,
+        decimal("100000") - paid - decimal("20000")
+    );
     assert_eq!(desk.engine.check(), Ok(()));
     // More than is left.
     desk.exercise(CALL, 2);
@@ -304,7 +314,10 @@ fn a_holder_exercises_early_what_is_held_and_not_for_sale() {
     desk.close();
     assert_eq!(same.event_hash(), desk.engine.event_hash());
     // The last one is exercised at expiry.
-    assert_eq!((desk.held(CALL), desk.held("AAPL")), (Decimal::ZERO, decimal("300")));
+    assert_eq!(
+        (desk.held(CALL), desk.held("AAPL")),
+        (Decimal::ZERO, decimal("300"))
+    );
 }
 
 #[test]

@@ -150,6 +150,7 @@ pub(crate) fn position() -> Position {
         unrealized_pnl: usdt("0"),
         stop_price: Some(Price(exact("94000"))),
         target_price: None,
+        greeks: None,
     }
 }
 

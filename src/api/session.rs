@@ -1,5 +1,6 @@
 //! Sessions.
 
+use super::OptionSettings;
 use crate::alert::Alert;
 use crate::analytics::Metrics;
 use crate::engine::{ExecutionConfig, SessionState};
@@ -32,6 +33,8 @@ pub struct StartRequest {
     /// How the account is covered, and what borrowing costs it. When absent, that of the
     /// backtest which the session follows, else one that borrows for nothing.
     pub account: Option<AccountConfig>,
+    /// How options on its shares are quoted; when absent it trades none.
+    pub options: Option<OptionSettings>,
     /// Market seconds per second of the wall clock; 0 is as fast as possible; 1 when absent.
     pub speed: Option<f64>,
     /// What to call the session; the strategy's name when absent.

@@ -132,9 +132,14 @@ impl Engine {
             sink,
         );
         let instrument = self.markets[at.index()].instrument();
-        let settlement =
-            self.account
-                .settle_part(at, instrument, quantity, expiry.option_at, time, "exercised".into());
+        let settlement = self.account.settle_part(
+            at,
+            instrument,
+            quantity,
+            expiry.option_at,
+            time,
+            "exercised".into(),
+        );
         self.tell_settlement(at, settlement, time, sink);
         self.deliver_exercised(at, &expiry, "exercised", time, sink);
         self.refresh_cover();

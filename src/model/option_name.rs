@@ -92,7 +92,7 @@ impl OptionName {
     /// `AAPL 2026-12-18 150 C`, with the right before or after the strike, beside it or apart, as a letter or a word.
     fn parse_words(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
-        let (root, day) = (words.next()?, words.next()?.parse().ok()?);
+        let (root, day) = (words.next()?, Self::parse_day(words.next()?)?);
         let rest: String = words.collect();
         let [call, put] = [["CALL", "C"], ["PUT", "P"]];
         let strip = |names: [&str; 2]| {
@@ -107,6 +107,12 @@ impl OptionName {
             _ => return None,
         };
         Self::new(root, day, right, Price(strike))
+    }
+
+    fn parse_day(text: &str) -> Option<NaiveDate> {
+        let mut numbers = text.splitn(3, '-').map(|digits| digits.parse().ok());
+        let (year, month, day) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
     }
 
     /// The shares that it is on, without their punctuation: `BRKB` of `BRK.B`.
@@ -158,10 +164,13 @@ impl OptionName {
     #[must_use]
     pub fn symbol(&self) -> Symbol {
         let thousandths = (self.strike.0 * Decimal::ONE_THOUSAND).normalize();
+        // By hand: chrono's patterns would weigh more in the browser than all the rest of this file.
         format!(
-            "{}{}{}{:0>8}",
+            "{}{:02}{:02}{:02}{}{:0>8}",
             self.root,
-            self.day.format("%y%m%d"),
+            self.day.year() % 100,
+            self.day.month(),
+            self.day.day(),
             self.letter(),
             thousandths.to_string()
         )

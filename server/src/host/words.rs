@@ -39,9 +39,9 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
         EventKind::OrderRequestRefused { reason, .. } => {
             format!("A request about an order was refused: {reason}")
         }
-        EventKind::OptionExercised {
-            quantity, expiry, ..
-        } => format!("Exercised {quantity} at {}", expiry.at),
+        EventKind::OptionExercised { quantity, expiry, .. } => {
+            format!("Exercised {quantity} at {}", expiry.at)
+        }
         EventKind::ExerciseRefused { symbol, reason, .. } => {
             format!("{symbol} was not exercised: {reason}")
         }

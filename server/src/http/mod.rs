@@ -6,6 +6,7 @@ mod csv;
 mod extract;
 mod live;
 mod markets;
+mod options;
 mod orders;
 mod problem;
 mod query;
@@ -108,6 +109,7 @@ fn api_routes() -> Router<Api> {
             get(orders::list).post(orders::place).delete(orders::cancel_all),
         )
         .route("/accounts/{id}/orders/cancel", post(orders::cancel_all))
+        .route("/accounts/{id}/exercise", post(options::exercise))
         .route("/accounts/{id}/fills", get(sessions::fills))
         .route("/accounts/{id}/positions", get(sessions::positions))
         .route("/accounts/{id}/metrics", get(sessions::metrics))
@@ -120,6 +122,7 @@ fn api_routes() -> Router<Api> {
         .route("/alerts", get(system::alerts))
         .route("/datasets", get(system::datasets))
         .route("/markets/{symbol}/bars", get(markets::bars))
+        .route("/markets/{symbol}/options", get(options::board))
         .route("/strategies", get(strategies::list))
         .route("/strategies/validate", post(strategies::validate))
         .route(

@@ -6,6 +6,7 @@ mod backtests;
 mod datasets;
 mod drawer;
 mod error;
+mod options;
 mod orders;
 mod records;
 mod sessions;

@@ -69,6 +69,7 @@ impl Services {
         errors.together(&strategy, &instruments, 1 + chosen.peers.len());
         errors.finish()?;
         let account = self.account_of(&request).await?;
+        let options = self.option_model(&request, &chosen).await?;
         let spec = SessionSpec {
             name: name_of(&request, &strategy),
             source,
@@ -84,6 +85,7 @@ impl Services {
             base_timeframe: chosen.base_timeframe,
             execution: request.execution.unwrap_or_default(),
             account,
+            options,
             alerts: AlertRules::default(),
             tape: chosen.tape,
             feed: chosen.feed,
@@ -311,9 +313,9 @@ impl Services {
 }
 
 /// A feed with what it means for a session.
-struct Chosen {
-    instrument: Instrument,
-    peers: Vec<Instrument>,
+pub(super) struct Chosen {
+    pub(super) instrument: Instrument,
+    pub(super) peers: Vec<Instrument>,
     others: Vec<Instrument>,
     base_timeframe: Timeframe,
     tape: TapeSpec,
@@ -384,6 +386,9 @@ fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
     check_speed(request.speed, &mut errors);
     errors.execution(request.execution.as_ref());
     errors.account(request.account.as_ref());
+    if let Some(options) = &request.options {
+        options.check(&mut errors);
+    }
     errors.params(request.params.values());
     let simulated = request.feed.as_deref().unwrap_or("simulated") == "simulated";
     for (path, time) in [("from", request.from), ("to", request.to)] {

@@ -7,7 +7,7 @@ use papertape::api::{BacktestStatus, BacktestSummary, EquityPoint, SessionSummar
 use papertape::engine::{Command, Event, SessionState};
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{Instrument, OrderId, SessionId, Timeframe, Timestamp, TradeId};
+use papertape::model::{Instrument, OrderId, SessionId, Symbol, Timeframe, Timestamp, TradeId};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,15 @@ pub enum Write {
     Delete(SessionId),
     /// A backtest ended.
     Backtest(Box<BacktestRecord>),
+    /// The option chain of an underlying, in the place of an older one.
+    Chain {
+        /// The underlying.
+        symbol: Symbol,
+        /// The chain as it was imported.
+        csv: String,
+        /// When.
+        imported_at: Timestamp,
+    },
     /// A setting of the installation, unless it is set already.
     Setting(&'static str, String),
 }

@@ -6,6 +6,7 @@ mod actions;
 mod command_line;
 mod lifecycle;
 mod live;
+mod options;
 mod orders;
 mod own_accounts;
 mod problems;

@@ -332,7 +332,9 @@ pub fn infer_instrument(symbol: &Symbol, price_digits: u32, bars: &Bars) -> Inst
             steps(tick, known.lot(), known.minimum_notional, known.multiplier)
         }
         None if class == Class::Perpetual => steps(observed(price_digits), Decimal::new(1, 3), 0, 1),
-        None if matches!(class, Class::Option(_)) => steps(observed(price_digits.max(2)), Decimal::ONE, 0, 100),
+        None if matches!(class, Class::Option(_)) => {
+            steps(observed(price_digits.max(2)), Decimal::ONE, 0, 100)
+        }
         None if listing::is_pair(symbol) => steps(observed(price_digits), Decimal::new(1, 5), 0, 1),
         None => steps(observed(price_digits.max(2)), Decimal::ONE, 0, 1),
     };

@@ -1,8 +1,8 @@
 //! What kind of thing a symbol names, and what follows from that: kind, hours, margin, limits.
 
 use super::future::Contract;
-use crate::market::CalendarId;
 use super::option;
+use crate::market::CalendarId;
 use crate::model::{Instrument, InstrumentKind, MarginRule, OptionName, OrderLimits, Symbol, Timestamp};
 use rust_decimal::Decimal;
 

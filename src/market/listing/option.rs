@@ -27,9 +27,7 @@ const STRIKES: i64 = 10;
 pub fn option_expiry(name: &OptionName) -> Option<Timestamp> {
     let calendar = Calendar::of(CalendarId::UsEquities);
     let days = (0..7).filter_map(|back| name.day().checked_sub_days(Days::new(back)));
-    let session = days
-        .into_iter()
-        .find_map(|day| calendar.session_on(day))?;
+    let session = days.into_iter().find_map(|day| calendar.session_on(day))?;
     Some(session.close)
 }
 
@@ -89,15 +87,20 @@ pub fn listed_options(shares: &Symbol, price: f64, now: Timestamp) -> Vec<Option
 fn expiries(now: Timestamp) -> Vec<NaiveDate> {
     let calendar = Calendar::of(CalendarId::UsEquities);
     let today = now.to_datetime().date_naive();
-    let to_friday = u64::from((7 + Weekday::Fri.num_days_from_monday() - today.weekday().num_days_from_monday()) % 7);
+    let to_friday =
+        u64::from((7 + Weekday::Fri.num_days_from_monday() - today.weekday().num_days_from_monday()) % 7);
     let weekly = (0..WEEKS).filter_map(|week| today.checked_add_days(Days::new(to_friday + 7 * week)));
     let monthly = (0..=MONTHS).filter_map(|month| {
         let month = today.checked_add_months(Months::new(month))?;
         NaiveDate::from_weekday_of_month_opt(month.year(), month.month(), Weekday::Fri, 3)
     });
     let trades = |day: NaiveDate| {
-        let session = calendar.session_on(day).or_else(|| calendar.session_on(day.pred_opt()?));
-        session.filter(|session| session.close > now).map(|session| session.day)
+        let session = calendar
+            .session_on(day)
+            .or_else(|| calendar.session_on(day.pred_opt()?));
+        session
+            .filter(|session| session.close > now)
+            .map(|session| session.day)
     };
     let mut days: Vec<NaiveDate> = weekly.chain(monthly).filter_map(trades).collect();
     days.sort();
@@ -141,7 +144,11 @@ mod tests {
             ("AAPL 2019-04-19 150 C", "2019-04-18T20:00:00Z"),
             ("AAPL 2014-01-18 150 P", "2014-01-17T21:00:00Z"),
         ] {
-            assert_eq!(option_expiry(&name(option)).expect("an end").to_string(), ends, "{option}");
+            assert_eq!(
+                option_expiry(&name(option)).expect("an end").to_string(),
+                ends,
+                "{option}"
+            );
         }
     }
 
@@ -172,10 +179,17 @@ mod tests {
         assert_eq!(options[41].to_string(), "AAPL 2024-03-28 220 P");
         // At the close of its last day an option is gone.
         let close = Timestamp::parse("2024-03-28T20:00:00Z").expect("a time");
-        assert_eq!(listed_options(&shares, 171.3, close)[0].day().to_string(), "2024-04-05");
+        assert_eq!(
+            listed_options(&shares, 171.3, close)[0].day().to_string(),
+            "2024-04-05"
+        );
         for (price, first, second) in [(3.2, "1", "2"), (24.0, "2.5", "5"), (731.0, "630", "640")] {
             let strikes = strikes(price);
-            assert_eq!([strikes[0].to_string(), strikes[1].to_string()], [first, second], "{price}");
+            assert_eq!(
+                [strikes[0].to_string(), strikes[1].to_string()],
+                [first, second],
+                "{price}"
+            );
         }
         for nonsense in [f64::NAN, f64::INFINITY, -1.0] {
             assert!(listed_options(&shares, nonsense, now).is_empty(), "{nonsense}");
@@ -194,7 +208,11 @@ mod tests {
         assert_eq!(call.calendar(), shares("AAPL").calendar());
         assert!(matches!(call.kind(), InstrumentKind::Option(terms) if terms.underlying.as_str() == "AAPL"));
         for other in ["MSFT", "BTC/USDT", "ESZ6"] {
-            assert_eq!(listed_option(&name("AAPL 2026-12-18 150 C"), &shares(other)), None, "{other}");
+            assert_eq!(
+                listed_option(&name("AAPL 2026-12-18 150 C"), &shares(other)),
+                None,
+                "{other}"
+            );
         }
     }
 }

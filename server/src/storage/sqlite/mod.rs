@@ -18,7 +18,7 @@ use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{BacktestId, OrderId, SessionId};
+use papertape::model::{BacktestId, OrderId, SessionId, Symbol};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use sqlx::SqlitePool;
@@ -125,6 +125,10 @@ impl Storage for Sqlite {
 
     fn actions(&self, id: DatasetId) -> Stored<'_, Vec<DatedAction>> {
         read::actions(&self.readers, id).boxed()
+    }
+
+    fn chain<'a>(&'a self, symbol: &'a Symbol) -> Stored<'a, Option<String>> {
+        read::chain(&self.readers, symbol).boxed()
     }
 
     fn backtest<'a>(&'a self, id: &'a BacktestId) -> Stored<'a, Option<BacktestRecord>> {
