@@ -235,6 +235,18 @@ impl Engine {
             option::ExpiryOutcome::Exercised => "exercised",
             option::ExpiryOutcome::Assigned => "assigned",
         };
+        if expiry.outcome != option::ExpiryOutcome::Worthless {
+            let (instrument, quantity) = (at, held);
+            self.emit(
+                time,
+                EventKind::OptionExercised {
+                    instrument,
+                    quantity,
+                    expiry,
+                },
+                sink,
+            );
+        }
         self.settle(at, expiry.option_at, reason, time, sink);
         if let Some(to) = self.instrument_id(&terms.underlying) {
             let market = self.market_mut(to);
@@ -406,7 +418,7 @@ impl Engine {
         }
     }
 
-    fn tell_flow<S: Sink>(&mut self, flow: Option<CashFlow>, sink: &mut S) {
+    pub(super) fn tell_flow<S: Sink>(&mut self, flow: Option<CashFlow>, sink: &mut S) {
         let Some(flow) = flow else { return };
         self.refresh_cache();
         self.tell_account(sink);

@@ -156,11 +156,12 @@ pub enum EventKind, "EventKind" as EventForm {
         /// What it is.
         listed: Instrument,
     },
-    /// Options were exercised by their holder before they expired; what they brought follows as a cash flow and a position.
+    /// Options were exercised, by their holder or at expiry, or assigned: the option's part follows as a cash flow; what is
+    /// delivered comes or goes at [`Expiry::underlying_at`], where the session has a market for it.
     OptionExercised {
         /// Which option.
         instrument: InstrumentId,
-        /// How many contracts.
+        /// How many contracts; negative when they were sold, and so assigned.
         quantity: Quantity,
         /// What they turned into.
         expiry: Expiry,

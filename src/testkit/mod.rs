@@ -301,9 +301,10 @@ fn line(kind: &EventKind) -> String {
             format!("#{order_id} request refused: {}", reason.code())
         }
         EventKind::InstrumentListed { listed, .. } => format!("{} listed", listed.symbol()),
-        EventKind::OptionExercised {
-            instrument, quantity, ..
-        } => format!("exercised {} of {}", quantity.0.normalize(), instrument.0),
+        EventKind::OptionExercised { quantity, expiry, .. } => {
+            let deed = format!("{:?}", expiry.outcome).to_lowercase();
+            format!("{deed} {}", quantity.0.abs().normalize())
+        }
         EventKind::ExerciseRefused { reason, .. } => format!("exercise refused: {}", reason.code()),
         EventKind::CorporateAction { instrument, action } => {
             format!("corporate action {} {action:?}", instrument.0)

@@ -126,6 +126,7 @@ fn instrument(draw: &mut Draw, place: usize) -> Instrument {
 fn execution(draw: &mut Draw) -> ExecutionConfig {
     let config = ExecutionConfig {
         fees: fees(draw),
+        liquidation_fee: draw.maybe(0.5, decimal("0.0125")),
         slippage: match draw.below(5) {
             0 => SlippageModel::FixedBps { bps: Decimal::ZERO },
             1 => SlippageModel::FixedBps { bps: decimal("2.5") },

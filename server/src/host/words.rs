@@ -2,6 +2,7 @@
 
 use papertape::engine::EventKind;
 use papertape::model::{Instrument, Side};
+use papertape::option::ExpiryOutcome;
 
 /// An event in one sentence; `None` for what is of no note in a list.
 pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<String> {
@@ -40,7 +41,11 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
             format!("A request about an order was refused: {reason}")
         }
         EventKind::OptionExercised { quantity, expiry, .. } => {
-            format!("Exercised {quantity} at {}", expiry.at)
+            let deed = match expiry.outcome {
+                ExpiryOutcome::Assigned => "Assigned",
+                ExpiryOutcome::Exercised | ExpiryOutcome::Worthless => "Exercised",
+            };
+            format!("{deed} {} at {}", quantity.0.abs().normalize(), expiry.at)
         }
         EventKind::ExerciseRefused { symbol, reason, .. } => {
             format!("{symbol} was not exercised: {reason}")
