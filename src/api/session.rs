@@ -136,6 +136,9 @@ pub struct SessionSummary {
     pub open_orders: usize,
     /// Closed trades.
     pub trades: u64,
+    /// What makes its result less than it seems, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The last thing of note.
     pub last_event: Option<LastEvent>,
     /// Its newest alert of severity warning or critical.

@@ -152,6 +152,7 @@ pub fn session_summary() -> SessionSummary {
         max_drawdown: 0.0,
         peers: Vec::new(),
         others: Vec::new(),
+        warnings: Vec::new(),
         position: None,
         other_positions: Vec::new(),
         open_orders: 0,

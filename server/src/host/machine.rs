@@ -312,6 +312,7 @@ impl Machine {
                 .collect(),
             open_orders: engine.open_orders().count(),
             trades: engine.closed_trades(),
+            warnings: self.warnings(),
             last_event: self.view.last_event.clone(),
             attention: self.view.attention.clone(),
             market_time: engine.market_time(),
@@ -322,6 +323,17 @@ impl Machine {
             account: spec.account.clone(),
             backtest: spec.backtest.clone(),
             recoveries: around.recoveries,
+        }
+    }
+
+    /// What the volume of its bars makes of its fills; nothing before there are bars.
+    fn warnings(&self) -> Vec<String> {
+        match self.view.carries_volumes() {
+            Some(carries) => {
+                let beyond = self.engine.fills_beyond_volume();
+                papertape::backtest::volume_warnings(self.engine.config(), carries, beyond)
+            }
+            None => Vec::new(),
         }
     }
 

@@ -242,6 +242,11 @@ impl View {
         }
     }
 
+    /// Whether some bar of the chart has a volume; `None` without bars.
+    pub(super) fn carries_volumes(&self) -> Option<bool> {
+        (!self.bars.is_empty()).then(|| self.bars.iter().any(|bar| bar.volume > 0.0))
+    }
+
     fn push_bar(&mut self, bar: Bar, history: bool) {
         self.bars.push_back(bar);
         if history {
