@@ -137,7 +137,12 @@ fn options_are_traded_by_name_exercised_early_and_expire() {
     // The explanation speaks of the option, not of the shares.
     let path = format!("/orders/{}/explain", put["id"].as_str().expect("an id"));
     let story = server.wait_for(&path, |story| story["status"] == "filled");
-    assert!(story.to_string().contains("model"), "{story}");
+    let headline = story["headline"].as_str().unwrap_or_default();
+    assert!(
+        headline.starts_with("Buy 2 AAPL241220P00095000 market"),
+        "{story}"
+    );
+    assert_eq!(story["fills"][0]["tier"], "model");
 
     // Exercised early, 100 shares come at 90; what cannot be is refused, by its reason.
     let exercise = |symbol: &str, quantity: &str| {

@@ -16,7 +16,7 @@ use rust_decimal::Decimal;
 const SHARES: u32 = 100;
 /// Weeks for which each Friday is listed.
 const WEEKS: u64 = 4;
-/// Months for which each third Friday is listed.
+/// Months after this one of which the third Friday is listed.
 const MONTHS: u32 = 6;
 /// Strikes listed on either side of the price.
 const STRIKES: i64 = 10;
@@ -61,8 +61,8 @@ pub fn listed_option(name: &OptionName, shares: &Instrument) -> Option<Instrumen
         .ok()
 }
 
-/// The options that exchanges would have listed on shares at a price, at a moment: Fridays of four weeks and third Fridays of
-/// six months, the day before where that is a holiday; ten strikes on either side. Nearest expiry first, then by strike, the
+/// The options that exchanges would have listed on shares at a price, at a moment: Fridays of four weeks, third Fridays of
+/// this month and the next six, the day before where that is a holiday; ten strikes on either side. Nearest expiry first, then by strike, the
 /// call before the put.
 ///
 /// Strikes are apart as Cboe's specifications say: 2.50 below 25, 5 up to 200, 10 above; below 10 they are 1 apart.
