@@ -366,6 +366,7 @@ fn an_option_in_the_money_delivers_its_underlying() {
             "112",
             vec![
                 "market 0 Ended",
+                "exercised 1",
                 "cash flow OptionSettlement: 1200",
                 "long closed: 900",
                 "flat",

@@ -26,7 +26,12 @@ fn perpetual(symbol: &str) -> Instrument {
 /// Two perpetuals on one account of 250, ten of the second at 100 bought by hand: at 5 % maintenance they are covered down to
 /// (1,000 − 250) ÷ (10 × 0.95) = 78.947… The first of them is there and stands still.
 fn second_of_two(peers: bool, capital: i64) -> Bench {
+    second_with_fee(peers, capital, None)
+}
+
+fn second_with_fee(peers: bool, capital: i64, liquidation_fee: Option<Decimal>) -> Bench {
     let mut config = config(BY_HAND);
+    config.execution.liquidation_fee = liquidation_fee;
     config.instrument = perpetual("BTC/USD");
     config.initial_capital = Money::new(capital.into(), config.instrument.quote());
     let second = perpetual("ETH/USD");
@@ -141,4 +146,32 @@ fn a_low_inside_one_bar_can_take_the_position_in_another_instrument() {
     );
     bench.flat(1, 50.0);
     assert_eq!(liquidations(&bench)[2], "#3 filled 100 @ 50.00");
+}
+
+#[test]
+fn the_insurance_fund_takes_its_share_of_what_is_liquidated_and_of_nothing_else() {
+    let cash_after = |rate: Option<&str>, low: f64| {
+        let mut bench = second_with_fee(false, 250, rate.map(decimal));
+        bench.flat(1, 50.0);
+        bar_of_second(&mut bench, [100.0, 101.0, low, 100.0]);
+        let flows: Vec<String> = bench
+            .journal()
+            .into_iter()
+            .filter(|line| line.contains("LiquidationFee"))
+            .collect();
+        assert_eq!(bench.engine.check(), Ok(()));
+        (bench.engine.cash().amount, flows)
+    };
+    let (without, none) = cash_after(None, 70.0);
+    assert_eq!(none, [""; 0]);
+    let (with, told) = cash_after(Some("0.0125"), 70.0);
+    // Ten at 78.94.
+    assert_eq!(told, ["cash flow LiquidationFee: -9.8675"]);
+    assert_eq!(without - with, decimal("9.8675"));
+    let (unharmed, none) = cash_after(Some("0.0125"), 90.0);
+    assert_eq!((unharmed, none), (decimal("250"), Vec::new()));
+    // A preset brings its venue's.
+    let preset: papertape::engine::ExecutionConfig =
+        serde_json::from_str(r#"{"fees": "binance_futures"}"#).expect("an execution");
+    assert_eq!(preset.liquidation_rate(), decimal("0.0125"));
 }

@@ -196,6 +196,7 @@ fn an_option_that_nobody_quotes_is_met_at_the_model_s_price() {
             assumptions,
             half_spread: 0.02,
             size: 5.0,
+            chain: None,
         }),
         ..config(NOTHING)
     };

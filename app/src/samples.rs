@@ -150,6 +150,7 @@ pub(crate) fn position() -> Position {
         unrealized_pnl: usdt("0"),
         stop_price: Some(Price(exact("94000"))),
         target_price: None,
+        greeks: None,
     }
 }
 
@@ -186,6 +187,8 @@ pub(crate) fn summary() -> SessionSummary {
         total_return: 0.0,
         max_drawdown: 0.0,
         peers: Vec::new(),
+        others: Vec::new(),
+        warnings: Vec::new(),
         position: None,
         other_positions: Vec::new(),
         open_orders: 0,

@@ -1,6 +1,6 @@
 //! Accounts of persons and programs.
 
-use super::StartRequest;
+use super::{OptionSettings, StartRequest};
 use crate::engine::ExecutionConfig;
 use crate::model::{Symbol, Timeframe, Timestamp};
 use crate::portfolio::AccountConfig;
@@ -24,6 +24,8 @@ pub struct AccountRequest {
     pub execution: Option<ExecutionConfig>,
     /// How it is covered, and what borrowing costs it.
     pub account: Option<AccountConfig>,
+    /// How options on its shares are quoted; when absent it trades none.
+    pub options: Option<OptionSettings>,
     /// Market seconds per second of the wall clock; 1 when absent.
     pub speed: Option<f64>,
     /// The bars of its chart; a minute when absent. No shorter than those of the dataset that it replays.
@@ -49,6 +51,7 @@ impl From<AccountRequest> for StartRequest {
             initial_capital: request.initial_capital,
             execution: request.execution,
             account: request.account,
+            options: request.options,
             speed: request.speed,
             name: request.name,
             timeframe: request.timeframe,

@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod feed;
 mod live;
+mod option;
 mod order;
 mod outline;
 mod problem;
@@ -27,6 +28,10 @@ pub use feed::{
     SymbolHealth, TaintedSpan, Ticker,
 };
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
+pub use option::{
+    BoardExpiry, BoardGreeks, BoardOption, ComboBody, ExerciseBody, LegOfComboBody, OptionBoard,
+    OptionSettings,
+};
 pub use order::{
     AmendBody, AttachedBody, GroupWord, LegBody, Number, OrderBody, OrderChange, OrderListBody, OrderReport,
     PostOnlyBody, PublicOrderId, PublicOrderIdError, TrailBody,

@@ -368,6 +368,8 @@ pub struct OrderReport {
     pub account: SessionId,
     /// Its number in the account; `id` of the session's lists.
     pub number: OrderId,
+    /// What it trades.
+    pub symbol: Symbol,
     /// Its owner's name for it.
     pub client_order_id: Option<ClientOrderId>,
     /// Buy or sell.
@@ -429,9 +431,9 @@ pub struct OrderReport {
 }
 
 impl OrderReport {
-    /// The report of an order of a session.
+    /// The report of an order of a session, in the instrument of this symbol.
     #[must_use]
-    pub fn of(session: &SessionId, order: &Order) -> Self {
+    pub fn of(session: &SessionId, symbol: Symbol, order: &Order) -> Self {
         let id = |number| PublicOrderId {
             session: session.clone(),
             number,
@@ -457,6 +459,7 @@ impl OrderReport {
             id: id(order.id),
             account: session.clone(),
             number: order.id,
+            symbol,
             client_order_id: order.client_order_id.clone(),
             side: order.side,
             kind: order.kind.name().to_owned(),

@@ -1,11 +1,12 @@
 //! Sessions.
 
+use super::OptionSettings;
 use crate::alert::Alert;
 use crate::analytics::Metrics;
 use crate::engine::{ExecutionConfig, SessionState};
 use crate::exchange::Fill;
 use crate::market::{Bar, Quote};
-use crate::model::{BacktestId, Instrument, Money, SessionId, Symbol, Timeframe, Timestamp};
+use crate::model::{BacktestId, Instrument, InstrumentId, Money, SessionId, Symbol, Timeframe, Timestamp};
 use crate::order::Order;
 use crate::portfolio::{AccountConfig, Position, Trade};
 use rust_decimal::Decimal;
@@ -32,6 +33,8 @@ pub struct StartRequest {
     /// How the account is covered, and what borrowing costs it. When absent, that of the
     /// backtest which the session follows, else one that borrows for nothing.
     pub account: Option<AccountConfig>,
+    /// How options on its shares are quoted; when absent it trades none.
+    pub options: Option<OptionSettings>,
     /// Market seconds per second of the wall clock; 0 is as fast as possible; 1 when absent.
     pub speed: Option<f64>,
     /// What to call the session; the strategy's name when absent.
@@ -121,6 +124,9 @@ pub struct SessionSummary {
     /// What it trades besides, on the same account.
     #[serde(default)]
     pub peers: Vec<Instrument>,
+    /// What else it knows: what its rules only read, and options that an order has named.
+    #[serde(default)]
+    pub others: Vec<Instrument>,
     /// What it holds of the first instrument.
     pub position: Option<Position>,
     /// What it holds of the others.
@@ -130,6 +136,9 @@ pub struct SessionSummary {
     pub open_orders: usize,
     /// Closed trades.
     pub trades: u64,
+    /// What makes its result less than it seems, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// The last thing of note.
     pub last_event: Option<LastEvent>,
     /// Its newest alert of severity warning or critical.
@@ -152,6 +161,21 @@ pub struct SessionSummary {
     pub backtest: Option<BacktestId>,
     /// How often it was brought back after the server ended without warning.
     pub recoveries: u32,
+}
+
+impl SessionSummary {
+    /// Everything that the session knows, in the order of the places that orders and fills name.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        std::iter::once(&self.instrument)
+            .chain(&self.peers)
+            .chain(&self.others)
+    }
+
+    /// The instrument at a place.
+    #[must_use]
+    pub fn instrument_at(&self, at: InstrumentId) -> Option<&Instrument> {
+        self.instruments().nth(at.index())
+    }
 }
 
 /// The last thing of note that happened in a session.

@@ -29,15 +29,32 @@ pub(super) fn of(config: &EngineConfig, bars: &[Bars], trades: u64, beyond_volum
             "{trades} trades are few for {parameters} parameters: results below {wanted} say little about them."
         ));
     }
-    // Data that carries no volumes says nothing of sizes.
     let carries_volumes = bars
         .iter()
         .any(|bars| bars.volume.iter().any(|volume| *volume > 0.0));
-    if beyond_volume > 0 && carries_volumes {
-        warnings.push(format!(
+    warnings.extend(of_volume(config, carries_volumes, beyond_volume));
+    warnings
+}
+
+/// What the volume of the bars makes of fills, a sentence each: of backtests and of sessions alike. `beyond_volume` fills took
+/// more of a bar than was traded in it ([`Engine::fills_beyond_volume`](crate::engine::Engine::fills_beyond_volume)).
+#[must_use]
+pub fn of_volume(config: &EngineConfig, carries_volumes: bool, beyond_volume: u64) -> Vec<String> {
+    let limits_by_volume = config.execution.fill.volume_share.is_some();
+    // Data that carries no volumes says nothing of sizes.
+    if !carries_volumes {
+        let silent = limits_by_volume.then(|| {
+            "The bars carry no volume, and fills are limited to a share of it: no order fills on them. Leave \
+             execution.fill.volume_share out, or import bars with volumes."
+                .to_owned()
+        });
+        return silent.into_iter().collect();
+    }
+    let beyond = (beyond_volume > 0).then(|| {
+        format!(
             "{beyond_volume} fills took more of a bar than was traded in it: nobody could have had them. Limit the share of \
              the volume (execution.fill.volume_share) or order less."
-        ));
-    }
-    warnings
+        )
+    });
+    beyond.into_iter().collect()
 }

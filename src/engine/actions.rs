@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::option;
 use crate::order::{CancelReason, Order, OrderKind, OrderPurpose, Trail};
-use crate::portfolio::{CashFlow, FillEffect, Liquidation, WayOut};
+use crate::portfolio::{CashFlow, FillEffect, Liquidation, Settlement, WayOut};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
@@ -198,12 +198,21 @@ impl Engine {
     ) {
         self.market_mut(at).last_price = Some(price.to_f64());
         let instrument = self.markets[at.index()].instrument();
-        let Some(settlement) = self
+        if let Some(settlement) = self
             .account
             .settle(at, instrument, price, time, Cow::Borrowed(reason))
-        else {
-            return;
-        };
+        {
+            self.tell_settlement(at, settlement, time, sink);
+        }
+    }
+
+    pub(super) fn tell_settlement<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        settlement: Settlement,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
         self.tell_flow(Some(settlement.flow), sink);
         self.tell_effect(at, settlement.effect, time, sink);
     }
@@ -226,13 +235,42 @@ impl Engine {
             option::ExpiryOutcome::Exercised => "exercised",
             option::ExpiryOutcome::Assigned => "assigned",
         };
+        if expiry.outcome != option::ExpiryOutcome::Worthless {
+            let (instrument, quantity) = (at, held);
+            self.emit(
+                time,
+                EventKind::OptionExercised {
+                    instrument,
+                    quantity,
+                    expiry,
+                },
+                sink,
+            );
+        }
         self.settle(at, expiry.option_at, reason, time, sink);
+        if let Some(to) = self.instrument_id(&terms.underlying) {
+            let market = self.market_mut(to);
+            market.last_price = market.last_price.or(Some(underlying.to_f64()));
+        }
+        self.deliver_exercised(at, &expiry, reason, time, sink);
+    }
+
+    /// The underlying of an option comes or goes, where the session has a market for it.
+    pub(super) fn deliver_exercised<S: Sink>(
+        &mut self,
+        option: InstrumentId,
+        expiry: &option::Expiry,
+        reason: &'static str,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        let InstrumentKind::Option(terms) = self.instrument(option).kind() else {
+            return;
+        };
         let (Some(to), Some(delivery)) = (self.instrument_id(&terms.underlying), expiry.delivery(time))
         else {
             return;
         };
-        let market = self.market_mut(to);
-        market.last_price = market.last_price.or(Some(underlying.to_f64()));
         let instrument = self.markets[to.index()].instrument();
         for effect in self.account.deliver(to, instrument, &delivery, reason) {
             self.tell_effect(to, effect, time, sink);
@@ -380,7 +418,7 @@ impl Engine {
         }
     }
 
-    fn tell_flow<S: Sink>(&mut self, flow: Option<CashFlow>, sink: &mut S) {
+    pub(super) fn tell_flow<S: Sink>(&mut self, flow: Option<CashFlow>, sink: &mut S) {
         let Some(flow) = flow else { return };
         self.refresh_cache();
         self.tell_account(sink);

@@ -73,6 +73,9 @@ struct Slipped {
 impl Engine {
     /// Places a multi-leg order: every leg passes the risk check, or none is sent.
     pub(super) fn place_combo<S: Sink>(&mut self, request: &ComboRequest, time: Timestamp, sink: &mut S) {
+        for leg in &request.legs {
+            self.look_up(&leg.symbol, time, sink);
+        }
         let id = GroupId(self.counters.orders + 1);
         let read = match self.too_many(request.legs.len()) {
             Some(reason) => Err(reason),

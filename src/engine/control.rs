@@ -49,6 +49,7 @@ impl Engine {
             }
             (Command::Place(list), _) => self.place_list(list, time, sink),
             (Command::PlaceCombo(request), _) => self.place_combo(request, time, sink),
+            (Command::Exercise(request), _) => self.exercise(request, time, sink),
             (Command::Cancel(id), _) => self.request(Change::Cancel(*id), time, sink),
             (Command::Amend(amendment), _) => self.request(Change::Amend(*amendment), time, sink),
             (Command::CancelAll(only), _) => self.cancel_requested(*only, time, sink),

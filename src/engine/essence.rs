@@ -245,6 +245,17 @@ impl EventKind {
             Self::CashFlow { .. } => bytes.tag(19).whole(self),
             Self::AlertRaised { alert } => bytes.tag(20).number(alert.id.0).text(&alert.code),
             Self::DataTierChanged { .. } => bytes.tag(22).whole(self),
+            Self::InstrumentListed { listed, .. } => bytes.tag(23).text(listed.symbol().as_str()),
+            Self::OptionExercised { .. } => bytes.tag(24).whole(self),
+            Self::ExerciseRefused {
+                symbol,
+                quantity,
+                reason,
+            } => bytes
+                .tag(25)
+                .text(symbol.as_str())
+                .decimal(quantity.0)
+                .text(reason.code()),
             // Not of the journal: marks are folded in by themselves.
             Self::Bar { .. } | Self::Mark { .. } | Self::Quote { .. } => bytes.tag(21),
         };

@@ -4,8 +4,8 @@ use crate::alert::Alert;
 use crate::exchange::{Fill, TierChange, TradingStatus};
 use crate::market::{Bar, CorporateAction, Quote};
 use crate::model::json::tagged;
-use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Timestamp};
-use crate::option::Combo;
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Symbol, Timestamp};
+use crate::option::{Combo, Expiry};
 use crate::order::{CancelReason, DenyReason, GroupId, Order, OrderKind, Refusal, RejectReason};
 use crate::portfolio::{CashFlow, Position, Trade};
 use rust_decimal::Decimal;
@@ -148,6 +148,32 @@ pub enum EventKind, "EventKind" as EventForm {
         instrument: InstrumentId,
         /// The position now.
         position: Option<Position>,
+    },
+    /// An option became an instrument of the session, with the first order that names it.
+    InstrumentListed {
+        /// Its place.
+        instrument: InstrumentId,
+        /// What it is.
+        listed: Instrument,
+    },
+    /// Options were exercised, by their holder or at expiry, or assigned: the option's part follows as a cash flow; what is
+    /// delivered comes or goes at [`Expiry::underlying_at`], where the session has a market for it.
+    OptionExercised {
+        /// Which option.
+        instrument: InstrumentId,
+        /// How many contracts; negative when they were sold, and so assigned.
+        quantity: Quantity,
+        /// What they turned into.
+        expiry: Expiry,
+    },
+    /// Options were not exercised.
+    ExerciseRefused {
+        /// Which.
+        symbol: Symbol,
+        /// How many were to be.
+        quantity: Quantity,
+        /// Why not.
+        reason: Refusal,
     },
     /// An instrument is halted, trades again, lost its book to a gap, or ended.
     MarketStatusChanged {

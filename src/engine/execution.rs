@@ -21,6 +21,7 @@ use std::fmt;
 /// |---|---|
 /// | `fee`, or `maker_fee_rate` and `taker_fee_rate` | shares of a fill's value |
 /// | `fees`, instead of them | the name of a [preset](crate::exchange::FeePreset), or a [schedule](FeeSchedule) |
+/// | `liquidation_fee` | share of the value of what is liquidated, 0 to 0.5 |
 /// | `slippage_bps`, or `slippage` as a number | basis points of the price |
 /// | `slippage`, `impact`, `liquidity` | `{"model": NAME, …}` of [`SlippageModel`], [`ImpactModel`], [`LiquidityCurve`] |
 /// | `latency_ms` | milliseconds each way; or `{"entry", "response", "jitter", "seed"}`; or `{"series": [{"time", "entry", "response"}]}` |
@@ -30,6 +31,9 @@ use std::fmt;
 pub struct ExecutionConfig {
     /// What venue, broker and regulator charge.
     pub fees: Fees,
+    /// Share of the value of a liquidated perpetual, currency or future that the venue's insurance fund takes, beside the fee;
+    /// `None` is that of the preset, if it has one.
+    pub liquidation_fee: Option<Decimal>,
     /// By how much takers (market orders, stops, limits that arrive beyond the market) fill worse than the price they
     /// meet.
     pub slippage: SlippageModel,
@@ -80,6 +84,12 @@ impl ExecutionConfig {
                 "rates are shares up to 0.5, tiers begin at a volume of 0 and rise, amounts are not negative",
             );
         }
+        check(
+            self.liquidation_fee
+                .is_none_or(|rate| (Decimal::ZERO..=Decimal::new(5, 1)).contains(&rate)),
+            "liquidation_fee",
+            "a liquidation fee is a share from 0 to 0.5 (0.0125 is 1.25 %)",
+        );
         if self.slippage.bps().is_some() {
             check(
                 self.slippage.is_sound(),
@@ -114,6 +124,16 @@ impl ExecutionConfig {
             "shares are above 0 and at most 1, the power of a queue above 0 and at most 10",
         );
         problems
+    }
+
+    /// The share of the value of what is liquidated that the venue's insurance fund takes.
+    #[must_use]
+    pub fn liquidation_rate(&self) -> Decimal {
+        let of_preset = || match &self.fees {
+            Fees::Preset(name) => name.preset().liquidation_fee,
+            Fees::Rates { .. } | Fees::Schedule(_) => None,
+        };
+        self.liquidation_fee.or_else(of_preset).unwrap_or_default()
     }
 
     /// Without fees and slippage.

@@ -171,6 +171,13 @@ impl Engine {
             let (order, cash) = (order.clone(), self.account.cash());
             self.emit(time, EventKind::OrderFilled { fill, order, cash }, sink);
         }
+        if order.purpose == OrderPurpose::Liquidation {
+            let rate = self.models.liquidation_fee;
+            let flow = self
+                .account
+                .liquidation_fee(at, quantity, terms.price, rate, time);
+            self.tell_flow(flow, sink);
+        }
         self.follow_fill(at, &order, quantity, effect, (terms.price, time), sink);
     }
 

@@ -1,6 +1,6 @@
 //! What goes in.
 
-use super::ComboRequest;
+use super::{ComboRequest, ExerciseRequest};
 use crate::market::{Bar, MarketEvent};
 use crate::model::{InstrumentId, OrderId, Timestamp};
 use crate::order::{Amendment, OrderList};
@@ -38,6 +38,8 @@ pub enum Command {
     Place(Box<OrderList>),
     /// Place a multi-leg order.
     PlaceCombo(Box<ComboRequest>),
+    /// Make use of options that are held, before they expire.
+    Exercise(ExerciseRequest),
     /// Change an order's terms.
     Amend(Amendment),
     /// Withdraw an order, and with it the others of its group.

@@ -100,7 +100,7 @@ impl Engine {
     }
 
     fn tell_quote<S: Sink>(&mut self, at: InstrumentId, quote: &Quote, sink: &mut S) {
-        self.quote_options_on(at, quote.time, sink);
+        self.quote_options_on(at, super::model_quotes::Looked::Ordered, quote.time, sink);
         self.watch_price(at, quote.mid(), quote.time, sink);
         if !self.is_traded(at) {
             return;

@@ -22,9 +22,11 @@ mod entries;
 mod essence;
 mod event;
 mod execution;
+mod exercise;
 mod explain;
 mod fills;
 mod input;
+mod listings;
 mod many_bars;
 mod meet_bars;
 mod meet_levels;
@@ -51,9 +53,11 @@ pub use combos::{ComboRequest, LegRequest};
 pub use config::EngineConfig;
 pub use event::{Event, EventKind, SessionState};
 pub use execution::{ExecutionConfig, ExecutionProblem, Fees, FillPreset};
+pub use exercise::ExerciseRequest;
 pub use explain::{Auction, Wait};
 pub use input::{Command, Input};
-pub use model_quotes::OptionModel;
+pub use listings::OptionDesk;
+pub use model_quotes::{OptionModel, PositionGreeks};
 pub use names::Familiar;
 pub use sink::{Mark, Sink};
 pub use snapshot::SnapshotError;
@@ -70,6 +74,7 @@ use crate::strategy::Program;
 use chain::Chain;
 use combos::WorkingCombo;
 use desk::Desk;
+use model_quotes::Looked;
 use requests::OnItsWay;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -329,7 +334,7 @@ impl Engine {
         }
         self.reach(time);
         self.accrue(time, sink);
-        self.quote_options_on(at, time, sink);
+        self.quote_options_on(at, Looked::Held, time, sink);
         if at != InstrumentId::PRIMARY {
             return self.price_moved(at, time, sink);
         }

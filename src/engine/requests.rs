@@ -40,6 +40,9 @@ impl Engine {
                 client_order_id: name.to_string(),
             }),
         };
+        for symbol in list.orders.iter().filter_map(|order| order.symbol.as_ref()) {
+            self.look_up(symbol, time, sink);
+        }
         let first = self.counters.orders + 1;
         let group = GroupId(first);
         let mut orders = Vec::new();

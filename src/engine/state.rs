@@ -224,6 +224,7 @@ impl Engine {
         let market = self.market(at);
         let holding = self.account.holding(at);
         let mut position = holding.position(market.instrument(), market.last_price()?)?;
+        position.greeks = self.greeks_of(at);
         for order in market.orders.as_slice() {
             match protects(order) {
                 Some(Protects::Stop) => {

@@ -4,6 +4,7 @@
 //! Bars of one time come in one after the other. Nothing is decided before the last of them is in, or before something
 //! later shows that no more will come; so no rule knows less of another instrument than was known at its close, nor more.
 
+use super::model_quotes::Looked;
 use super::rebalance::Rebalance;
 use super::returns::Closes;
 use super::state::Valuation;
@@ -103,7 +104,7 @@ impl Engine {
         self.reach(time);
         self.accrue(time, sink);
         for (at, _) in &gathered {
-            self.quote_options_on(*at, time, sink);
+            self.quote_options_on(*at, Looked::Held, time, sink);
         }
         self.mark_together(&gathered, time, sink);
         self.close_strategy_bars(&mut gathered, time, sink);

@@ -38,11 +38,13 @@ pub enum LedgerAccount {
     BorrowFees,
     /// Interest paid on borrowed cash, less received.
     Interest,
+    /// What insurance funds took of liquidations.
+    LiquidationFees,
 }
 
 impl LedgerAccount {
     /// All accounts.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Available,
         Self::Held,
         Self::PositionCost,
@@ -53,6 +55,7 @@ impl LedgerAccount {
         Self::Dividends,
         Self::BorrowFees,
         Self::Interest,
+        Self::LiquidationFees,
     ];
 }
 

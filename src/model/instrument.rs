@@ -1,13 +1,16 @@
 //! What is traded, and in which steps.
 
-use super::{Currency, InstrumentKind, MarginRule, Money, OrderLimits, Price, Quantity, decimal, float};
+use super::{
+    Currency, InstrumentKind, MarginRule, Money, OptionName, OrderLimits, Price, Quantity, decimal, float,
+};
 use crate::market::CalendarId;
 use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr, sync::Arc};
 
-/// An instrument's name: `BTC/USDT`, `AAPL`, `ESZ3`. At most 32 upper-case letters, digits and `/ . - _ :`. Clones share
-/// the text: every trade and position carries one.
+/// An instrument's name: `BTC/USDT`, `AAPL`, `ESZ3`, `AAPL261218C00150000`. At most 32 upper-case letters, digits and
+/// `/ . - _ :`; an option is read in any spelling of [`OptionName`]. Clones share the text: every trade and position carries
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Symbol(Arc<str>);
@@ -34,7 +37,12 @@ impl FromStr for Symbol {
     type Err = SymbolError;
 
     fn from_str(text: &str) -> Result<Self, SymbolError> {
-        let text = text.trim().to_ascii_uppercase();
+        let mut text = text.trim().to_ascii_uppercase();
+        if text.contains(' ')
+            && let Ok(option) = text.parse::<OptionName>()
+        {
+            text = option.symbol().as_str().to_owned();
+        }
         let allowed =
             |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"/.-_:".contains(&byte);
         let shape = (1..=32).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('/');

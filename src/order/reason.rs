@@ -237,6 +237,12 @@ pub enum RejectReason {
     /// Another order of its list was refused.
     #[error("another order of its list was refused")]
     ListRefused,
+    /// An option that cannot be exercised, or not now.
+    #[error("{why}")]
+    NotExercisable {
+        /// Why, in a sentence without its full stop.
+        why: String,
+    },
     /// The session does not trade.
     #[error("the session is {state}: it takes no orders")]
     SessionNotOpen {
@@ -282,6 +288,7 @@ impl RejectReason {
             Self::NotYetThere => "not_yet_there",
             Self::TooManyRequests => "too_many_requests",
             Self::ListRefused => "list_refused",
+            Self::NotExercisable { .. } => "not_exercisable",
             Self::SessionNotOpen { .. } => "session_not_open",
             Self::ClientOrderIdInUse { .. } => "client_order_id_in_use",
         }

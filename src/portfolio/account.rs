@@ -64,6 +64,16 @@ impl ValueModel {
 }
 
 impl Slot {
+    fn new(instrument: &Instrument, config: &AccountConfig) -> Self {
+        Self {
+            holding: Holding::default(),
+            terms: Terms::new(instrument, config),
+            mark: None,
+            underlying: None,
+            drawn: Decimal::ZERO,
+        }
+    }
+
     pub(super) const fn side(&self) -> Side {
         if self.holding.quantity().is_sign_negative() {
             Side::Sell
@@ -132,13 +142,9 @@ impl Account {
     /// Opens an account with capital paid in, for a session of these instruments.
     #[must_use]
     pub fn open(capital: Money, instruments: &[Instrument], config: AccountConfig) -> Self {
-        let slots = instruments.iter().map(|instrument| Slot {
-            holding: Holding::default(),
-            terms: Terms::new(instrument, &config),
-            mark: None,
-            underlying: None,
-            drawn: Decimal::ZERO,
-        });
+        let slots = instruments
+            .iter()
+            .map(|instrument| Slot::new(instrument, &config));
         Self {
             ledger: Ledger::open(capital),
             slots: slots.collect(),
@@ -147,6 +153,11 @@ impl Account {
             trades: 0,
             accrued: None,
         }
+    }
+
+    /// Takes another instrument in, after those that are there.
+    pub fn add(&mut self, instrument: &Instrument) {
+        self.slots.push(Slot::new(instrument, &self.config));
     }
 
     /// The books.

@@ -5,6 +5,7 @@
 //! | funding | quantity × mark × multiplier × rate | longs pay a positive rate, shorts a negative one |
 //! | dividend | quantity × dividend a share, on the ex-date | shorts pay, longs receive |
 //! | borrow fee | value of shares sold short × yearly rate × days ÷ 360 | shorts |
+//! | liquidation fee | value of what was liquidated × rate, to the venue's insurance fund | who was liquidated |
 //! | interest | cash without the proceeds of short sales × yearly rate × days ÷ 360 | who owes |
 //!
 //! Days are UTC calendar days, so that a weekend costs three; the count is ACT/360, by which US brokers charge both. The
@@ -60,6 +61,8 @@ pub enum CashFlowKind {
     CashInLieu,
     /// An option at its expiry or exercise, settled at what it is worth.
     OptionSettlement,
+    /// What the venue's insurance fund takes of a liquidation.
+    LiquidationFee,
 }
 
 impl fmt::Display for CashFlow {
@@ -85,6 +88,7 @@ impl fmt::Display for CashFlowKind {
             Self::Settlement => "settlement",
             Self::CashInLieu => "cash in lieu of a fraction",
             Self::OptionSettlement => "settlement of an option",
+            Self::LiquidationFee => "liquidation fee",
         })
     }
 }
@@ -121,6 +125,35 @@ impl Account {
         }
         Some(CashFlow {
             kind: CashFlowKind::Funding,
+            instrument: Some(id),
+            amount: self.money(amount),
+            quantity,
+            rate,
+            time,
+        })
+    }
+
+    /// Pays the venue's insurance fund `rate` of the value of `quantity` that was liquidated at a price. `None` of what is not
+    /// margined: there no venue steps in.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    pub fn liquidation_fee(
+        &mut self,
+        id: InstrumentId,
+        quantity: Quantity,
+        price: Price,
+        rate: Decimal,
+        time: Timestamp,
+    ) -> Option<CashFlow> {
+        let terms = &self.slots[id.index()].terms;
+        if !terms.is_margined() || rate.is_zero() {
+            return None;
+        }
+        let amount = -rounded(quantity.0 * price.0 * terms.multiplier() * rate);
+        self.ledger.post_flow(LedgerAccount::LiquidationFees, amount);
+        Some(CashFlow {
+            kind: CashFlowKind::LiquidationFee,
             instrument: Some(id),
             amount: self.money(amount),
             quantity,

@@ -153,6 +153,7 @@ impl Holding {
             unrealized_pnl: market_value - Money::new(self.cost, instrument.quote()),
             stop_price: None,
             target_price: None,
+            greeks: None,
         })
     }
 

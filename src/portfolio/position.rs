@@ -1,6 +1,7 @@
 //! What is held.
 
 use super::TradeSide;
+use crate::engine::PositionGreeks;
 use crate::model::{Money, Price, Quantity, Symbol, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -27,4 +28,7 @@ pub struct Position {
     pub stop_price: Option<Price>,
     /// The price of its resting take profit, if there is one.
     pub target_price: Option<Price>,
+    /// How its value changes, where it is an option that a model quotes.
+    #[serde(default)]
+    pub greeks: Option<PositionGreeks>,
 }

@@ -103,15 +103,29 @@ impl Account {
         reason: Cow<'static, str>,
     ) -> Option<Settlement> {
         self.mark(id, price);
-        let held = self.holding(id).quantity();
-        if held.is_zero() {
-            return None;
-        }
+        let held = Quantity(self.holding(id).quantity());
+        (held != Quantity::ZERO).then(|| self.settle_part(id, instrument, held, price, time, reason))
+    }
+
+    /// Ends a part of a position in the same way: options that their holder exercises. The part has the position's sign.
+    ///
+    /// # Panics
+    /// When the session has no such instrument, or less of it is held.
+    pub fn settle_part(
+        &mut self,
+        id: InstrumentId,
+        instrument: &Instrument,
+        part: Quantity,
+        price: Price,
+        time: Timestamp,
+        reason: Cow<'static, str>,
+    ) -> Settlement {
+        self.mark(id, price);
         let kind = match instrument.kind() {
             InstrumentKind::Option(_) => CashFlowKind::OptionSettlement,
             _ => CashFlowKind::Settlement,
         };
-        Some(self.close(id, instrument, held, kind, time, reason))
+        self.close(id, instrument, part.0, kind, time, reason)
     }
 
     /// Takes or gives units without an order or a fee. What turns a position around closes it first, so there may be two

@@ -151,6 +151,8 @@ pub fn session_summary() -> SessionSummary {
         total_return: 0.0,
         max_drawdown: 0.0,
         peers: Vec::new(),
+        others: Vec::new(),
+        warnings: Vec::new(),
         position: None,
         other_positions: Vec::new(),
         open_orders: 0,
@@ -299,6 +301,12 @@ fn line(kind: &EventKind) -> String {
         EventKind::OrderRequestRefused { order_id, reason } => {
             format!("#{order_id} request refused: {}", reason.code())
         }
+        EventKind::InstrumentListed { listed, .. } => format!("{} listed", listed.symbol()),
+        EventKind::OptionExercised { quantity, expiry, .. } => {
+            let deed = format!("{:?}", expiry.outcome).to_lowercase();
+            format!("{deed} {}", quantity.0.abs().normalize())
+        }
+        EventKind::ExerciseRefused { reason, .. } => format!("exercise refused: {}", reason.code()),
         EventKind::CorporateAction { instrument, action } => {
             format!("corporate action {} {action:?}", instrument.0)
         }

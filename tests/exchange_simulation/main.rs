@@ -17,6 +17,7 @@
 mod checks;
 mod draw;
 mod market;
+mod options;
 mod orders;
 mod quiet;
 mod run;
@@ -73,7 +74,7 @@ fn shrunk(scenario: &Scenario, violation: &Violation, planted: Planted) -> Vec<I
 }
 
 /// What a run of a few thousand sessions is expected to have reached.
-const REACHED: [&str; 38] = [
+const REACHED: [&str; 53] = [
     "filled market",
     "filled limit",
     "filled stop",
@@ -112,6 +113,21 @@ const REACHED: [&str; 38] = [
     "data depth → quotes",
     "data trades → depth",
     "expired",
+    "listed",
+    "combo",
+    "filled combo",
+    "filled as Taker on model",
+    "filled as Maker on model",
+    "Exercised",
+    "Assigned",
+    "exercise refused not_exercisable",
+    "split",
+    "filled liquidation",
+    "flow Funding",
+    "flow Dividend",
+    "flow CashInLieu",
+    "flow OptionSettlement",
+    "flow LiquidationFee",
 ];
 
 #[test]

@@ -2,8 +2,12 @@
 
 use crate::draw::Draw;
 use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, DepthKind, DepthUpdate, Level, MarketEvent, Quote, TradeTick};
-use papertape::model::{Instrument, InstrumentId, Price, Quantity, Side, Timestamp};
+use papertape::market::{
+    Bar, CorporateAction, DepthKind, DepthUpdate, Level, MarketAction, MarketEvent, Quote, TradeTick,
+};
+use papertape::model::{Instrument, InstrumentId, InstrumentKind, Price, Quantity, Side, Timestamp};
+use papertape::testkit::decimal;
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// What a feed delivers.
@@ -27,6 +31,7 @@ impl Finest {
 #[derive(Clone, Debug)]
 pub(crate) struct Feed {
     at: InstrumentId,
+    kind: InstrumentKind,
     tick: f64,
     lot: f64,
     finest: Finest,
@@ -47,6 +52,7 @@ impl Feed {
     pub(crate) fn new(at: InstrumentId, instrument: &Instrument, finest: Finest) -> Self {
         Self {
             at,
+            kind: instrument.kind().clone(),
             tick: Price(instrument.tick()).to_f64(),
             lot: Quantity(instrument.lot()).to_f64(),
             finest,
@@ -78,6 +84,11 @@ impl Feed {
     pub(crate) fn next(&mut self, draw: &mut Draw, now: Timestamp) -> Option<(InstrumentId, MarketEvent)> {
         if draw.chance(0.015) {
             return Some((self.at, self.change_status(draw, now)));
+        }
+        if draw.chance(0.02)
+            && let Some(action) = self.action(draw)
+        {
+            return Some((self.at, MarketEvent::Action(now, action)));
         }
         if self.silent.0 == 0 && draw.chance(0.01) {
             self.silent = (draw.pick(&[5, 12, 70]), draw.chance(0.5));
@@ -130,6 +141,60 @@ impl Feed {
     pub(crate) fn resume(&mut self, now: Timestamp) -> (InstrumentId, MarketEvent) {
         self.status = TradingStatus::Trading;
         (self.at, MarketEvent::Status(now, TradingStatus::Trading))
+    }
+
+    /// Something that happens beside the trading, sense and nonsense.
+    fn action(&mut self, draw: &mut Draw) -> Option<MarketAction> {
+        let nonsense = draw.chance(0.05);
+        let near = Price(decimal(&self.price_of(self.price).to_string()));
+        match self.kind {
+            InstrumentKind::Perpetual if draw.chance(0.5) => Some(MarketAction::Funding {
+                rate: decimal(if nonsense {
+                    "1"
+                } else {
+                    draw.pick(&["0.0001", "-0.0003", "0.01"])
+                }),
+                mark: draw.maybe(0.5, near),
+            }),
+            InstrumentKind::Perpetual => Some(MarketAction::MarkPrice(if nonsense {
+                Price(Decimal::ZERO)
+            } else {
+                near
+            })),
+            InstrumentKind::Equity => Some(MarketAction::Corporate(
+                self.corporate_action(draw, nonsense, near),
+            )),
+            InstrumentKind::Future { .. } if draw.chance(0.1) => {
+                Some(MarketAction::Settlement { price: near })
+            }
+            _ => None,
+        }
+    }
+
+    fn corporate_action(&mut self, draw: &mut Draw, nonsense: bool, near: Price) -> CorporateAction {
+        match draw.weighted(&[60, 38, 2]) {
+            0 => CorporateAction::Dividend {
+                per_share: decimal(if nonsense {
+                    "-1"
+                } else {
+                    draw.pick(&["0.004", "0.5", "2"])
+                }),
+            },
+            1 if nonsense => CorporateAction::Split { ratio: Decimal::ZERO },
+            1 => {
+                let ratios = [("2", 2, 1), ("0.5", 1, 2), ("1.5", 3, 2), ("0.1", 1, 10)];
+                let (ratio, new, old) = draw.pick(&ratios);
+                self.price = (self.price * old / new).clamp(200, 40_000);
+                // What was known of the book is of the shares before.
+                self.is_told = false;
+                CorporateAction::Split {
+                    ratio: decimal(ratio),
+                }
+            }
+            _ => CorporateAction::Delisting {
+                price: draw.maybe(0.5, near),
+            },
+        }
     }
 
     fn wander(&mut self, draw: &mut Draw) {

@@ -1,8 +1,9 @@
 //! What persons and programs ask for, sense and nonsense.
 
 use crate::draw::Draw;
+use crate::options::{combo, exercise, option};
 use papertape::engine::{Command, Engine};
-use papertape::model::{Instrument, InstrumentId, OrderId, Side, Timestamp};
+use papertape::model::{Instrument, InstrumentId, InstrumentKind, OrderId, Side, Timestamp};
 use papertape::order::{
     Amendment, Attached, AttachedLeg, Contingency, Order, OrderList, OrderRequest, OrderType,
     PostOnlyRequest, TimeInForceWord, TrailRequest,
@@ -40,6 +41,8 @@ pub(crate) fn command(draw: &mut Draw, engine: &Engine, views: &[View<'_>], now:
         1,
         1,
         2,
+        8,
+        3,
     ]) {
         0 => Command::Place(Box::new(list(draw, views, now))),
         1 => Command::Cancel(an_order(draw, &open)),
@@ -47,6 +50,8 @@ pub(crate) fn command(draw: &mut Draw, engine: &Engine, views: &[View<'_>], now:
         3 => Command::CancelAll(one_instrument(draw, views)),
         4 => Command::Flatten,
         5 => Command::Pause,
+        7 => Command::PlaceCombo(Box::new(combo(draw, views))),
+        8 => Command::Exercise(exercise(draw, engine, views)),
         _ => Command::Resume,
     }
 }
@@ -68,7 +73,9 @@ fn an_order(draw: &mut Draw, open: &[&Order]) -> OrderId {
 fn amendment(draw: &mut Draw, open: &[&Order], views: &[View<'_>]) -> Amendment {
     let order_id = an_order(draw, open);
     let order = open.iter().find(|order| order.id == order_id);
-    let view = &views[order.map_or(0, |order| order.instrument.index())];
+    // Options have no market of their own.
+    let place = order.map_or(0, |order| order.instrument.index());
+    let view = views.get(place).unwrap_or(&views[0]);
     let knows_price = order.is_none_or(|order| order.kind.limit_price().is_some()) || draw.chance(0.1);
     let knows_stop = order.is_none_or(|order| order.kind.stop_price().is_some()) || draw.chance(0.1);
     Amendment {
@@ -124,6 +131,16 @@ fn request(draw: &mut Draw, view: &View<'_>, place: usize, now: Timestamp) -> Or
     let mut request = OrderRequest::market(side, quantity(draw, view));
     if place > 0 || draw.chance(0.2) {
         request.symbol = Some(view.instrument.symbol().clone());
+    }
+    if *view.instrument.kind() == InstrumentKind::Equity && draw.chance(0.25) {
+        request.symbol = Some(option(draw, view));
+        request.quantity = Some(Decimal::from(draw.between(1, 3)));
+        // The prices of shares are none of options.
+        if draw.chance(0.4) {
+            request.kind = OrderType::Limit;
+            request.price = Some(Decimal::new(draw.between(1, 500), 2));
+        }
+        return request;
     }
     if draw.chance(0.01) {
         request.symbol = Some("NOBODY/USD".parse().expect("a symbol"));

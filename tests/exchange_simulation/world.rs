@@ -2,7 +2,7 @@
 
 use crate::draw::Draw;
 use papertape::alert::AlertRules;
-use papertape::engine::{EngineConfig, ExecutionConfig, Fees, FillPreset};
+use papertape::engine::{EngineConfig, ExecutionConfig, Fees, FillPreset, OptionModel};
 use papertape::exchange::{
     FeePreset, FillRules, ImpactModel, LatencyModel, LatencyPoint, LimitFill, LiquidityCurve, PathRule,
     QueueModel, SlippageModel,
@@ -10,6 +10,7 @@ use papertape::exchange::{
 use papertape::market::CalendarId;
 use papertape::model::{Instrument, InstrumentKind, MarginRule, Money, OrderLimits, Timeframe, Timestamp};
 use papertape::portfolio::{AccountConfig, MarginMode};
+use papertape::pricing::{ModelAssumptions, Volatility};
 use papertape::strategy::Strategy;
 use papertape::testkit::decimal;
 use rust_decimal::Decimal;
@@ -52,7 +53,7 @@ pub(crate) fn draw(draw: &mut Draw) -> EngineConfig {
         instrument: primary,
         peers: Vec::new(),
         others: instruments,
-        option_model: None,
+        option_model: draw.chance(0.7).then(|| option_model(draw)),
         account: AccountConfig {
             mode: draw.pick(&[MarginMode::Cross, MarginMode::Isolated]),
             leverage: draw.maybe(0.3, decimal("3")),
@@ -69,7 +70,21 @@ pub(crate) fn draw(draw: &mut Draw) -> EngineConfig {
     }
 }
 
-/// Spot, shares with their hours, a perpetual, a future.
+/// What quotes the options on shares of a session, where it has some.
+fn option_model(draw: &mut Draw) -> OptionModel {
+    OptionModel {
+        assumptions: ModelAssumptions {
+            volatility: Volatility::new(draw.pick(&[0.2, 1.0])).expect("a volatility"),
+            rate: 0.04,
+            dividend_yield: draw.pick(&[0.0, 0.03]),
+        },
+        half_spread: draw.pick(&[0.01, 0.05]),
+        size: draw.pick(&[1.0, 10.0]),
+        chain: None,
+    }
+}
+
+/// Spot, shares with their hours, a perpetual, currencies, a future.
 fn instrument(draw: &mut Draw, place: usize) -> Instrument {
     let of = |symbol: &str, tick: &str, lot: &str, least: &str, multiplier: &str| {
         Instrument::new(
@@ -88,9 +103,13 @@ fn instrument(draw: &mut Draw, place: usize) -> Instrument {
         maintenance: decimal(maintenance),
     };
     let margined = "margins are positive";
-    let instrument = match draw.weighted(&[4, 2, 2, 1]) {
+    let shares = ["AAPL", "MSFT", "NVDA"][place];
+    let instrument = match draw.weighted(&[4, 3, 2, 1, 1]) {
         0 => of("BTC", "0.01", "0.001", draw.pick(&["0", "5"]), "1"),
         1 => of("AAPL", "0.01", "1", "0", "1")
+            // Options are on what is named as shares are.
+            .with_symbol(shares.parse().expect("a symbol"))
+            .expect("dollars")
             .with_kind(InstrumentKind::Equity)
             .with_calendar(draw.pick(&[CalendarId::UsEquities, CalendarId::UsEquities, CalendarId::Always]))
             .with_margin(draw.pick(&[MarginRule::Full, rate("0.5", "0.25")]))
@@ -98,6 +117,11 @@ fn instrument(draw: &mut Draw, place: usize) -> Instrument {
         2 => of("PERP", "0.01", "0.001", "0", "1")
             .with_kind(InstrumentKind::Perpetual)
             .with_margin(rate("0.1", "0.05"))
+            .expect(margined),
+        3 => of("EUR", "0.0001", "1", "0", "1")
+            .with_kind(InstrumentKind::Forex)
+            .with_calendar(CalendarId::Forex)
+            .with_margin(rate("0.0333", "0.01665"))
             .expect(margined),
         _ => of("FUT", "0.25", "1", "0", "5")
             .with_kind(InstrumentKind::Future {
@@ -126,6 +150,7 @@ fn instrument(draw: &mut Draw, place: usize) -> Instrument {
 fn execution(draw: &mut Draw) -> ExecutionConfig {
     let config = ExecutionConfig {
         fees: fees(draw),
+        liquidation_fee: draw.maybe(0.5, decimal("0.0125")),
         slippage: match draw.below(5) {
             0 => SlippageModel::FixedBps { bps: Decimal::ZERO },
             1 => SlippageModel::FixedBps { bps: decimal("2.5") },

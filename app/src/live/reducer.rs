@@ -150,9 +150,10 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
         EventKind::PositionChanged { instrument, position } => {
             if *instrument == InstrumentId::PRIMARY {
                 detail.summary.position.clone_from(position);
-            } else if let Some(peer) = detail.summary.peers.get(instrument.index() - 1) {
+            } else if let Some(peer) = detail.summary.instrument_at(*instrument) {
+                let symbol = peer.symbol().clone();
                 let others = &mut detail.summary.other_positions;
-                others.retain(|other| other.symbol != *peer.symbol());
+                others.retain(|other| other.symbol != symbol);
                 others.extend(position.clone());
             }
             Parts::SUMMARY
@@ -179,8 +180,17 @@ pub fn apply(detail: &mut SessionDetail, event: &LiveEvent) -> Applied {
             note(detail, event.time, change.to_string());
             Parts::SUMMARY
         }
+        EventKind::ExerciseRefused { reason, .. } => {
+            note(detail, event.time, format!("Exercise refused: {reason}"));
+            Parts::SUMMARY
+        }
+        EventKind::InstrumentListed { listed, .. } => {
+            detail.summary.others.push(listed.clone());
+            Parts::SUMMARY
+        }
         // What these bring about is told by events of its own.
         EventKind::ComboPlaced { .. }
+        | EventKind::OptionExercised { .. }
         | EventKind::MarketStatusChanged { .. }
         | EventKind::CorporateAction { .. } => Parts::default(),
         order @ (EventKind::OrderSubmitted { .. }

@@ -3,16 +3,17 @@
 use super::bars::load;
 use super::{CliError, StoreArguments, backtest::print};
 use crate::services::{quality, wall_clock};
-use crate::storage::{NewDataset, Storage};
+use crate::storage::{NewDataset, Storage, Write};
 use clap::Args;
 use papertape::market::{Bar, Bars, DatedAction, infer_instrument};
 use papertape::model::{Instrument, OrderLimits, Symbol, Timeframe, Timestamp};
+use papertape::pricing::OptionChain;
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// Arguments of `import`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ImportArguments {
-    /// Bar files of one bar length.
+    /// Bar files of one bar length, or one option chain (`expiry,strike,right,close,…`) of the symbol.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What the bars are of.
@@ -36,6 +37,9 @@ pub(super) struct ImportArguments {
 /// Adds the files' bars to the dataset of their symbol and length; where it has bars of the same time, the new ones
 /// count. All or nothing.
 pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
+    if let Some(chain) = chain_in(&arguments.files)? {
+        return import_chain(arguments, chain).await;
+    }
     let loaded = load(&arguments.files, arguments.timeframe)?;
     let timeframe = loaded.timeframe;
     let storage = arguments.store.open().await?;
@@ -84,6 +88,45 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
         "{}@{timeframe}: {count} bars, {gaps}{told}\n",
         arguments.symbol
     ))
+}
+
+/// The option chain that a file holds, when it is one and no bars: its header names a strike.
+fn chain_in(files: &[PathBuf]) -> Result<Option<String>, CliError> {
+    let [file] = files else { return Ok(None) };
+    let Ok(text) = std::fs::read_to_string(file) else {
+        // Bars may be in a form that is no text; that there is no such file is said when they are read.
+        return Ok(None);
+    };
+    let header = text.lines().next().unwrap_or_default();
+    if !header.split(',').any(|name| name.trim() == "strike") {
+        return Ok(None);
+    }
+    OptionChain::parse(&text).map_err(|error| CliError::problem(format!("{}: {error}", file.display())))?;
+    Ok(Some(text))
+}
+
+async fn import_chain(arguments: ImportArguments, csv: String) -> Result<(), CliError> {
+    let chain = OptionChain::parse(&csv).map_err(|error| CliError::problem(error.to_string()))?;
+    let symbol = arguments.symbol;
+    let told = format!(
+        "{symbol}: an option chain of {} options, {}, underlying at {}\n",
+        chain.entries().len(),
+        match chain.expiries().count() {
+            1 => "1 expiry".to_owned(),
+            count => format!("{count} expiries"),
+        },
+        chain.underlying()
+    );
+    let storage = arguments.store.open().await?;
+    storage
+        .commit(Write::Chain {
+            symbol,
+            csv,
+            imported_at: wall_clock(),
+        })
+        .await?;
+    storage.close().await;
+    print(&told)
 }
 
 /// A dataset with new bars in it.

@@ -58,6 +58,9 @@ pub(super) struct SetupArguments {
     /// How the account is covered and what borrowing costs it: JSON as in `POST /backtests`, or a file of it.
     #[arg(long, value_name = "JSON|FILE", value_parser = account)]
     account: Option<AccountConfig>,
+    /// What the venue accepts of orders, as JSON or a file of it, as `import` takes it [default: what its kind of market has]
+    #[arg(long, value_name = "JSON|FILE", value_parser = limits)]
+    pub(super) limits: Option<OrderLimits>,
     /// Leave out bars that open before this time.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub(super) from: Option<Timestamp>,
@@ -171,6 +174,10 @@ impl SetupArguments {
             .or_else(|| strategy.symbols.first().cloned())
             .ok_or_else(|| CliError::usage("neither --symbol nor the strategy says what the bars are of"))?;
         let instrument = instrument_of(&symbol);
+        let instrument = match &self.limits {
+            Some(limits) => instrument.with_limits(limits.clone()),
+            None => instrument,
+        };
         let mut execution = self.execution.clone().unwrap_or_default();
         if let Some(preset) = &self.fees {
             execution.fees = Fees::Preset(preset.clone());

@@ -126,6 +126,10 @@ impl SetupArguments {
         if files.len() == 1 {
             return Ok(None);
         }
+        if self.limits.is_some() {
+            let message = "--limits goes with one symbol: it does not say whose they are";
+            return Err(CliError::usage(message));
+        }
         if !self.actions.is_empty() {
             let message = "--actions goes with one symbol: it does not say whose they are";
             return Err(CliError::usage(message));

@@ -6,8 +6,8 @@ use super::machine::{Due, Machine, Outcome, Surroundings};
 use super::{HostError, Probe};
 use crate::storage::{Progress, SessionBatch, SnapshotRecord, Storage, StorageError, Write};
 use papertape::api::{OrderChange, SessionDetail, SessionSummary};
-use papertape::engine::{Command, Event, Wait};
-use papertape::model::OrderId;
+use papertape::engine::{ComboRequest, Command, Event, ExerciseRequest, OptionDesk, Wait};
+use papertape::model::{OrderId, Symbol};
 use papertape::order::{Order, OrderList, Refusal};
 use std::{
     ops::ControlFlow,
@@ -79,6 +79,12 @@ pub(super) enum Message {
     Command(Command, Reply<SessionSummary>),
     /// Places orders.
     Place(Box<OrderList>, Reply<Placed>),
+    /// Places several options as one order; answers with its legs.
+    PlaceCombo(Box<ComboRequest>, Reply<Vec<Order>>),
+    /// Makes use of options that are held; answers with why not, if not.
+    Exercise(ExerciseRequest, Reply<Result<(), Refusal>>),
+    /// What options are quoted by.
+    Options(Symbol, Reply<Option<Box<OptionDesk>>>),
     /// Changes or withdraws an order.
     Change(OrderChange, Reply<Changed>),
     /// Asks the orders of persons and programs to end; answers with these.
@@ -263,6 +269,18 @@ impl Actor {
                 Ok(()) => drop(reply.send(Ok(self.place(list).await?))),
                 Err(error) => drop(reply.send(Err(error))),
             },
+            Message::PlaceCombo(request, reply) => match self.open() {
+                Ok(()) => drop(reply.send(Ok(self.place_combo(request).await?))),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Message::Exercise(request, reply) => match self.open() {
+                Ok(()) => drop(reply.send(Ok(self.exercise(request).await?))),
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Message::Options(underlying, reply) => {
+                let desk = self.machine.engine().option_desk(&underlying);
+                let _ = reply.send(Ok(desk.map(Box::new)));
+            }
             Message::Change(change, reply) => match self.open() {
                 Ok(()) => drop(reply.send(Ok(self.change(change).await?))),
                 Err(error) => drop(reply.send(Err(error))),

@@ -318,6 +318,7 @@ impl Machine {
             total_return: engine.total_return(),
             max_drawdown: engine.max_drawdown(),
             peers: spec.peers.clone(),
+            others: engine.config().others.clone(),
             position: engine.position(),
             other_positions: engine
                 .positions()
@@ -326,6 +327,7 @@ impl Machine {
                 .collect(),
             open_orders: engine.open_orders().count(),
             trades: engine.closed_trades(),
+            warnings: self.warnings(),
             last_event: self.view.last_event.clone(),
             attention: self.view.attention.clone(),
             market_time: engine.market_time(),
@@ -336,6 +338,17 @@ impl Machine {
             account: spec.account.clone(),
             backtest: spec.backtest.clone(),
             recoveries: around.recoveries,
+        }
+    }
+
+    /// What the volume of its bars makes of its fills; nothing before there are bars.
+    fn warnings(&self) -> Vec<String> {
+        match self.view.carries_volumes() {
+            Some(carries) => {
+                let beyond = self.engine.fills_beyond_volume();
+                papertape::backtest::volume_warnings(self.engine.config(), carries, beyond)
+            }
+            None => Vec::new(),
         }
     }
 

@@ -24,9 +24,9 @@ use actor::{Actor, Fate, Message, Parts, Reply};
 use futures::future::join_all;
 use machine::{Machine, Outcome, Surroundings};
 use papertape::api::{OrderChange, SessionAction, SessionDetail, SessionSummary};
-use papertape::engine::{Command, SessionState, Wait};
-use papertape::model::{OrderId, SessionId, Timestamp};
-use papertape::order::{Order, OrderList};
+use papertape::engine::{ComboRequest, Command, ExerciseRequest, OptionDesk, SessionState, Wait};
+use papertape::model::{OrderId, SessionId, Symbol, Timestamp};
+use papertape::order::{Order, OrderList, Refusal};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -362,6 +362,41 @@ impl Host {
     pub async fn place(&self, id: &SessionId, list: OrderList) -> Result<Placed, HostError> {
         let entry = self.entry(id)?;
         ask(&entry, |reply| Message::Place(Box::new(list), reply)).await
+    }
+
+    /// Places several options as one order; that is recorded when this returns, with the orders of its legs.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no such session, it is over or it is busy.
+    pub async fn place_combo(&self, id: &SessionId, request: ComboRequest) -> Result<Vec<Order>, HostError> {
+        let entry = self.entry(id)?;
+        ask(&entry, |reply| Message::PlaceCombo(Box::new(request), reply)).await
+    }
+
+    /// Makes use of options that are held, which is recorded when this returns, or says why not.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no such session, it is over or it is busy.
+    pub async fn exercise(
+        &self,
+        id: &SessionId,
+        request: ExerciseRequest,
+    ) -> Result<Result<(), Refusal>, HostError> {
+        let entry = self.entry(id)?;
+        ask(&entry, |reply| Message::Exercise(request, reply)).await
+    }
+
+    /// What options on an instrument are quoted by; `None` where the session quotes none.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no such session, it is over or it is busy.
+    pub async fn option_desk(
+        &self,
+        id: &SessionId,
+        underlying: Symbol,
+    ) -> Result<Option<Box<OptionDesk>>, HostError> {
+        let entry = self.entry(id)?;
+        ask(&entry, |reply| Message::Options(underlying, reply)).await
     }
 
     /// Changes or withdraws an order; that is recorded when this returns.

@@ -2,9 +2,9 @@
 
 use super::actor::{Actor, Changed, Placed};
 use papertape::api::OrderChange;
-use papertape::engine::{Command, EventKind, Familiar};
+use papertape::engine::{ComboRequest, Command, EventKind, ExerciseRequest, Familiar};
 use papertape::model::OrderId;
-use papertape::order::{Order, OrderList, OrderPurpose};
+use papertape::order::{Order, OrderList, OrderPurpose, Refusal};
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 impl Actor {
@@ -13,7 +13,34 @@ impl Actor {
         if let Familiar::Repeated(placement) = self.machine.engine().familiar(&list) {
             return ControlFlow::Continue(Placed::Known(placement.orders().collect()));
         }
-        self.machine.command(Command::Place(list), &mut self.outcome);
+        let orders = self.placed(Command::Place(list)).await?;
+        ControlFlow::Continue(Placed::New(orders))
+    }
+
+    /// Places several options as one order.
+    pub(super) async fn place_combo(&mut self, request: Box<ComboRequest>) -> ControlFlow<(), Vec<Order>> {
+        self.placed(Command::PlaceCombo(request)).await
+    }
+
+    /// Makes use of options that are held; the answer says why not, if not.
+    pub(super) async fn exercise(
+        &mut self,
+        request: ExerciseRequest,
+    ) -> ControlFlow<(), Result<(), Refusal>> {
+        self.machine
+            .command(Command::Exercise(request), &mut self.outcome);
+        let refusal = self.outcome.events.iter().find_map(|event| match &event.kind {
+            EventKind::ExerciseRefused { reason, .. } => Some(reason.clone()),
+            _ => None,
+        });
+        self.settle().await?;
+        self.draw();
+        ControlFlow::Continue(refusal.map_or(Ok(()), Err))
+    }
+
+    /// The orders that a command makes.
+    async fn placed(&mut self, command: Command) -> ControlFlow<(), Vec<Order>> {
+        self.machine.command(command, &mut self.outcome);
         let born: BTreeSet<OrderId> = self
             .outcome
             .events
@@ -28,7 +55,7 @@ impl Actor {
         let orders = self.orders_of(born);
         self.settle().await?;
         self.draw();
-        ControlFlow::Continue(Placed::New(orders))
+        ControlFlow::Continue(orders)
     }
 
     pub(super) async fn change(&mut self, change: OrderChange) -> ControlFlow<(), Changed> {

@@ -3,7 +3,7 @@
 use crate::tape::TapeSpec;
 use papertape::alert::AlertRules;
 use papertape::api::FeedInfo;
-use papertape::engine::{EngineConfig, ExecutionConfig};
+use papertape::engine::{EngineConfig, ExecutionConfig, OptionModel};
 use papertape::model::{BacktestId, Instrument, Money, Timeframe};
 use papertape::portfolio::AccountConfig;
 use papertape::strategy::{Problem, Strategy};
@@ -38,6 +38,9 @@ pub struct SessionSpec {
     /// How the account is covered, and what borrowing costs it.
     #[serde(default)]
     pub account: AccountConfig,
+    /// How options on its shares are quoted; `None` where it trades none.
+    #[serde(default)]
+    pub options: Option<OptionModel>,
     /// What is worth an alert.
     pub alerts: AlertRules,
     /// Its market inputs.
@@ -60,7 +63,7 @@ impl SessionSpec {
             peers: self.peers.clone(),
             others: self.others.clone(),
             account: self.account.clone(),
-            option_model: None,
+            option_model: self.options.clone(),
             base_timeframe: self.base_timeframe,
             initial_capital: self.initial_capital,
             execution: self.execution.clone(),

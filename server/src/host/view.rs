@@ -197,6 +197,9 @@ impl View {
             | EventKind::PositionChanged { .. }
             | EventKind::OrderRequestRefused { .. }
             | EventKind::ComboPlaced { .. }
+            | EventKind::InstrumentListed { .. }
+            | EventKind::OptionExercised { .. }
+            | EventKind::ExerciseRefused { .. }
             | EventKind::MarketStatusChanged { .. }
             | EventKind::DataTierChanged { .. }
             | EventKind::CorporateAction { .. }
@@ -237,6 +240,11 @@ impl View {
             order.end_reason = why.into();
             order.end_code = code.into();
         }
+    }
+
+    /// Whether some bar of the chart has a volume; `None` without bars.
+    pub(super) fn carries_volumes(&self) -> Option<bool> {
+        (!self.bars.is_empty()).then(|| self.bars.iter().any(|bar| bar.volume > 0.0))
     }
 
     fn push_bar(&mut self, bar: Bar, history: bool) {

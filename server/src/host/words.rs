@@ -2,6 +2,7 @@
 
 use papertape::engine::EventKind;
 use papertape::model::{Instrument, Side};
+use papertape::option::ExpiryOutcome;
 
 /// An event in one sentence; `None` for what is of no note in a list.
 pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<String> {
@@ -39,9 +40,20 @@ pub(super) fn sentence(kind: &EventKind, instrument: &Instrument) -> Option<Stri
         EventKind::OrderRequestRefused { reason, .. } => {
             format!("A request about an order was refused: {reason}")
         }
+        EventKind::OptionExercised { quantity, expiry, .. } => {
+            let deed = match expiry.outcome {
+                ExpiryOutcome::Assigned => "Assigned",
+                ExpiryOutcome::Exercised | ExpiryOutcome::Worthless => "Exercised",
+            };
+            format!("{deed} {} at {}", quantity.0.abs().normalize(), expiry.at)
+        }
+        EventKind::ExerciseRefused { symbol, reason, .. } => {
+            format!("{symbol} was not exercised: {reason}")
+        }
         EventKind::OrderSubmitted { .. }
         | EventKind::OrderAttached { .. }
         | EventKind::ComboPlaced { .. }
+        | EventKind::InstrumentListed { .. }
         | EventKind::MarketStatusChanged { .. }
         | EventKind::CorporateAction { .. }
         | EventKind::OrderAccepted { .. }
@@ -65,6 +77,9 @@ pub(crate) const fn kind_name(kind: &EventKind) -> &'static str {
         EventKind::OrderDenied { .. } => "order_denied",
         EventKind::OrderAttached { .. } => "order_attached",
         EventKind::ComboPlaced { .. } => "combo_placed",
+        EventKind::InstrumentListed { .. } => "instrument_listed",
+        EventKind::OptionExercised { .. } => "option_exercised",
+        EventKind::ExerciseRefused { .. } => "exercise_refused",
         EventKind::OrderRequestRefused { .. } => "order_request_refused",
         EventKind::MarketStatusChanged { .. } => "market_status_changed",
         EventKind::DataTierChanged { .. } => "data_tier_changed",

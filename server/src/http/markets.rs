@@ -51,9 +51,7 @@ pub(super) async fn bars(
         Some("packed") => true,
         Some(_) => return Err(invalid("format", "a format is json or packed")),
     };
-    let symbol: Symbol = symbol
-        .parse()
-        .map_err(|error: papertape::model::SymbolError| invalid("symbol", &error.to_string()))?;
+    let symbol = symbol_of(&symbol)?;
     let time = |path: &str, text: &Option<String>| {
         let text = text.as_deref().filter(|text| !text.is_empty());
         text.map(Timestamp::parse)
@@ -81,6 +79,12 @@ pub(super) async fn bars(
         next_cursor: next,
     })
     .into_response())
+}
+
+/// A path's symbol.
+pub(super) fn symbol_of(text: &str) -> Result<Symbol, Failure> {
+    text.parse()
+        .map_err(|error: papertape::model::SymbolError| invalid("symbol", &error.to_string()))
 }
 
 async fn pack(

@@ -8,6 +8,7 @@ mod feed_stream;
 mod feeds;
 mod live;
 mod markets;
+mod options;
 mod orders;
 mod problem;
 mod query;
@@ -111,6 +112,7 @@ fn api_routes() -> Router<Api> {
             get(orders::list).post(orders::place).delete(orders::cancel_all),
         )
         .route("/accounts/{id}/orders/cancel", post(orders::cancel_all))
+        .route("/accounts/{id}/exercise", post(options::exercise))
         .route("/accounts/{id}/fills", get(sessions::fills))
         .route("/accounts/{id}/positions", get(sessions::positions))
         .route("/accounts/{id}/metrics", get(sessions::metrics))
@@ -132,6 +134,7 @@ fn api_routes() -> Router<Api> {
         .route("/feeds/{feed}/bars", get(feeds::bars))
         .route("/feeds/{feed}/history", post(feeds::history))
         .route("/feeds/{feed}/stream", get(feed_stream::upgrade))
+        .route("/markets/{symbol}/options", get(options::board))
         .route("/strategies", get(strategies::list))
         .route("/strategies/validate", post(strategies::validate))
         .route(

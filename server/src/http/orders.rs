@@ -12,13 +12,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use papertape::api::{
-    AmendBody, OrderBody, OrderChange, OrderExplanation, OrderListBody, OrderReport, ProblemDetails,
-    PublicOrderId,
+    AmendBody, ComboBody, OrderBody, OrderChange, OrderExplanation, OrderListBody, OrderReport,
+    ProblemDetails, PublicOrderId,
 };
+use papertape::engine::ComboRequest;
 use papertape::order::OrderList;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-/// `POST /accounts/{id}/orders`: one order, or `{"group", "orders"}`.
+/// `POST /accounts/{id}/orders`: one order, `{"group", "orders"}`, or several options as one order `{"legs"}`.
 ///
 /// 201 with what was placed; 200 with all of it when the same request was made before, as its client order ids tell; 409
 /// when one of them belongs to another request; 422 with the reason's code and the refused orders.
@@ -28,7 +29,16 @@ pub(super) async fn place(
     JsonText(body): JsonText,
 ) -> Result<Response, Failure> {
     let id = session_id(&id)?;
-    let (list, is_list) = read(&body)?;
+    let (list, is_list) = match read(&body)? {
+        Asked::List(list) => (list, true),
+        Asked::One(list) => (list, false),
+        Asked::Combo(request) => {
+            return Ok(match api.services.place_combo(&id, request).await {
+                Ok(orders) => (StatusCode::CREATED, axum::Json(Orders { orders })).into_response(),
+                Err(error) => refused(error),
+            });
+        }
+    };
     let placed = match api.services.place_orders(&id, list).await {
         Ok(placed) => placed,
         Err(error) => return Ok(refused(error)),
@@ -56,19 +66,28 @@ pub(super) async fn place(
     Ok(answer)
 }
 
-/// A list is known by its `orders`, so that what is wrong is said of the form that was meant.
-fn read(body: &[u8]) -> Result<(OrderList, bool), Failure> {
+/// What a request asks for.
+enum Asked {
+    One(OrderList),
+    List(OrderList),
+    Combo(ComboRequest),
+}
+
+/// A list is known by its `orders`, a combination by its `legs`, so that what is wrong is said of the form that was meant.
+fn read(body: &[u8]) -> Result<Asked, Failure> {
     #[derive(Deserialize)]
     struct Form {
         orders: Option<IgnoredAny>,
+        legs: Option<IgnoredAny>,
     }
-    let is_list = parse::<Form>(body)?.orders.is_some();
-    let list = if is_list {
-        parse::<OrderListBody>(body)?.into()
+    let form = parse::<Form>(body)?;
+    Ok(if form.legs.is_some() {
+        Asked::Combo(parse::<ComboBody>(body)?.into())
+    } else if form.orders.is_some() {
+        Asked::List(parse::<OrderListBody>(body)?.into())
     } else {
-        parse::<OrderBody>(body)?.into()
-    };
-    Ok((list, is_list))
+        Asked::One(parse::<OrderBody>(body)?.into())
+    })
 }
 
 /// The engine placed nothing and refused nothing.

@@ -7,6 +7,7 @@ mod datasets;
 mod drawer;
 mod error;
 mod live;
+mod options;
 mod orders;
 mod records;
 mod sessions;

@@ -64,7 +64,7 @@ impl Services {
                 (known, false)
             }
         };
-        let reports = orders.iter().map(|order| OrderReport::of(id, order)).collect();
+        let reports = self.reports(id, &orders)?;
         match refusal(&orders) {
             Some(order) => Err(ServiceError::RefusedOrders(Box::new(RefusedOrders {
                 code: order.end_code.to_string(),
@@ -93,14 +93,14 @@ impl Services {
             );
             errors.finish()?;
         }
-        let report = |order: &Order| OrderReport::of(id, order);
+        let report = |order: &Order| self.report(id, order);
         match self.host.change_order(id, change).await? {
-            Changed::Done(order) => Ok(Change::Done(report(&order))),
-            Changed::OnItsWay(order) => Ok(Change::OnItsWay(report(&order))),
+            Changed::Done(order) => Ok(Change::Done(report(&order)?)),
+            Changed::OnItsWay(order) => Ok(Change::OnItsWay(report(&order)?)),
             Changed::Refused(reason, order) => Err(ServiceError::RefusedOrders(Box::new(RefusedOrders {
                 code: reason.code().to_owned(),
                 reason: reason.to_string(),
-                orders: vec![report(&order)],
+                orders: vec![report(&order)?],
             }))),
             Changed::NotOpen => {
                 let order = self.find_order(id, change.order_id()).await?;
@@ -117,7 +117,7 @@ impl Services {
     pub async fn cancel_orders(&self, id: &SessionId) -> Result<Page<OrderReport>, ServiceError> {
         let orders = self.host.cancel_all(id).await?;
         Ok(Page {
-            items: orders.iter().map(|order| OrderReport::of(id, order)).collect(),
+            items: self.reports(id, &orders)?,
             next_cursor: None,
         })
     }
@@ -127,7 +127,7 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] when there is none.
     pub async fn order(&self, id: &SessionId, order: OrderId) -> Result<OrderReport, ServiceError> {
-        Ok(OrderReport::of(id, &self.find_order(id, order).await?))
+        self.report(id, &self.find_order(id, order).await?)
     }
 
     /// The orders of an account, oldest first.
@@ -141,11 +141,7 @@ impl Services {
     ) -> Result<Page<OrderReport>, ServiceError> {
         let page = self.orders(id, query).await?;
         Ok(Page {
-            items: page
-                .items
-                .iter()
-                .map(|order| OrderReport::of(id, order))
-                .collect(),
+            items: self.reports(id, &page.items)?,
             next_cursor: page.next_cursor,
         })
     }
@@ -159,14 +155,28 @@ impl Services {
         id: &SessionId,
         order: OrderId,
     ) -> Result<OrderExplanation, ServiceError> {
-        let instrument = self.host.summary(id)?.instrument.clone();
         let open = self.host.open_order(id, order).await?;
         let (order, waits) = match open {
             Some((order, waits)) => (*order, waits),
             None => (self.find_order(id, order).await?, Vec::new()),
         };
         let fills = self.storage.fills_of(id, &order).await?;
-        Ok(OrderExplanation::of(&order, &instrument, &fills, waits))
+        let summary = self.host.summary(id)?;
+        let instrument = summary.instrument_at(order.instrument);
+        let instrument = instrument.unwrap_or(&summary.instrument);
+        Ok(OrderExplanation::of(&order, instrument, &fills, waits))
+    }
+
+    /// Orders as programs see them.
+    pub(super) fn reports(&self, id: &SessionId, orders: &[Order]) -> Result<Vec<OrderReport>, ServiceError> {
+        orders.iter().map(|order| self.report(id, order)).collect()
+    }
+
+    fn report(&self, id: &SessionId, order: &Order) -> Result<OrderReport, ServiceError> {
+        let summary = self.host.summary(id)?;
+        let instrument = summary.instrument_at(order.instrument);
+        let symbol = instrument.unwrap_or(&summary.instrument).symbol().clone();
+        Ok(OrderReport::of(id, symbol, order))
     }
 
     async fn find_order(&self, id: &SessionId, order: OrderId) -> Result<Order, ServiceError> {
@@ -216,7 +226,7 @@ fn check_numbers(
 }
 
 /// The order that is at fault when a request was refused: not one that was refused for the sake of another.
-fn refusal(orders: &[Order]) -> Option<&Order> {
+pub(super) fn refusal(orders: &[Order]) -> Option<&Order> {
     let is_refused = |order: &&Order| matches!(order.status, OrderStatus::Denied | OrderStatus::Rejected);
     let own = |order: &&Order| order.end_code != "list_refused";
     let mut refused = orders.iter().filter(is_refused);

@@ -190,9 +190,9 @@ impl Services {
     /// items than its limit for it.
     fn place(&self, id: &SessionId, query: &RecordQuery) -> Result<Option<InstrumentId>, ServiceError> {
         let summary = self.host.summary(id)?;
-        let mut traded = std::iter::once(&summary.instrument).chain(&summary.peers);
+        let mut known = summary.instruments();
         let wanted = query.symbol.as_ref();
-        let place = wanted.and_then(|symbol| traded.position(|instrument| instrument.symbol() == symbol));
+        let place = wanted.and_then(|symbol| known.position(|instrument| instrument.symbol() == symbol));
         Ok(place
             .and_then(|place| u16::try_from(place).ok())
             .map(InstrumentId))

@@ -74,6 +74,7 @@ impl Services {
         errors.together(&strategy, &instruments, 1 + chosen.peers.len());
         errors.finish()?;
         let account = self.account_of(&request).await?;
+        let options = self.option_model(&request, &chosen).await?;
         let spec = SessionSpec {
             name: name_of(&request, &strategy),
             source,
@@ -89,6 +90,7 @@ impl Services {
             base_timeframe: chosen.base_timeframe,
             execution: request.execution.unwrap_or_default(),
             account,
+            options,
             alerts: AlertRules::default(),
             tape: chosen.tape,
             feed: chosen.feed,
@@ -414,6 +416,9 @@ fn check_start(request: &StartRequest) -> Result<(), ServiceError> {
     check_speed(request.speed, &mut errors);
     errors.execution(request.execution.as_ref());
     errors.account(request.account.as_ref());
+    if let Some(options) = &request.options {
+        options.check(&mut errors);
+    }
     errors.params(request.params.values());
     let feed = request.feed.as_deref().unwrap_or("simulated");
     let is_replay = feed == "replay" || feed.starts_with("replay:") || feed.starts_with("recorded:");

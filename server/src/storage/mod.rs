@@ -93,6 +93,9 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// What happened beside the trading of a version of a dataset, in order of time.
     fn actions(&self, id: DatasetId) -> Stored<'_, Vec<DatedAction>>;
 
+    /// The option chain that was last imported of an underlying, as CSV.
+    fn chain<'a>(&'a self, symbol: &'a Symbol) -> Stored<'a, Option<String>>;
+
     /// A backtest that has ended.
     fn backtest<'a>(&'a self, id: &'a BacktestId) -> Stored<'a, Option<BacktestRecord>>;
 

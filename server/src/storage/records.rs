@@ -36,6 +36,15 @@ pub enum Write {
     Delete(SessionId),
     /// A backtest ended.
     Backtest(Box<BacktestRecord>),
+    /// The option chain of an underlying, in the place of an older one.
+    Chain {
+        /// The underlying.
+        symbol: Symbol,
+        /// The chain as it was imported.
+        csv: String,
+        /// When.
+        imported_at: Timestamp,
+    },
     /// A setting of the installation, unless it is set already.
     Setting(&'static str, String),
     /// Something was not as it should be with a feed's data, or stands otherwise now.

@@ -170,3 +170,82 @@ fn what_the_venue_accepts_is_said_on_import_and_kept_through_the_next() {
     let (_, trades) = session(&server, &request(None));
     assert_eq!(trades, Vec::<Value>::new(), "fifty are more than ten");
 }
+
+#[test]
+fn a_session_warns_of_volumes_as_a_backtest_does() {
+    let warnings = |hours: &str, execution: Value| {
+        let data = folder();
+        let bars = file(&data, "hours.csv", hours);
+        let folder = data.path().to_str().expect("a plain path");
+        let bars = bars.to_str().expect("a plain path");
+        let output = run(&["import", bars, "--symbol", "BTC/USDT-PERP", "--data-dir", folder]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let server = Server::start(data.path());
+        let mut request = request(None);
+        request["execution"] = execution;
+        let (ended, _) = session(&server, &request);
+        request["dataset"] = json!("BTC/USDT-PERP@1h");
+        let answer = server.post("/backtests", &request);
+        let one = format!("/backtests/{}", answer.json()["id"].as_str().expect("an id"));
+        let status = server.wait_for(&one, |status| status["state"] == "finished");
+        assert_eq!(ended["summary"]["warnings"], status["report"]["warnings"]);
+        ended["summary"]["warnings"].clone()
+    };
+    let free: Value = serde_json::from_str(FREE).expect("JSON");
+    assert_eq!(warnings(HOURS, free.clone()), json!([]));
+    let thin = warnings(&HOURS.replace(",9000", ",9"), free.clone());
+    assert!(
+        thin[0]
+            .as_str()
+            .is_some_and(|it| it.starts_with("1 fills took more")),
+        "{thin}"
+    );
+    // Bars without volumes say nothing of sizes, unless sizes are to follow from them.
+    let silent = HOURS.replace(",9000", ",0");
+    assert_eq!(warnings(&silent, free), json!([]));
+    let share = json!({"fee": 0, "slippage_bps": 0, "fill": {"volume_share": 0.1}});
+    let none = warnings(&silent, share);
+    assert!(
+        none[0].as_str().is_some_and(|it| it.contains("no volume")),
+        "{none}"
+    );
+}
+
+#[test]
+fn a_backtest_takes_a_venue_s_limits() {
+    let data = folder();
+    let (strategy, bars) = (file(&data, "hold.yaml", HOLD), file(&data, "hours.csv", HOURS));
+    let [strategy, bars] = [&strategy, &bars].map(|path| path.to_str().expect("a plain path"));
+    let trades = |more: &[&str]| {
+        let all = [
+            "backtest",
+            "--strategy",
+            strategy,
+            "--bars",
+            bars,
+            "--capital",
+            "1000",
+            "--json",
+        ];
+        let output = run(&[&all[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        report["trades"].as_array().map(Vec::len)
+    };
+    assert_eq!(trades(&[]), Some(1));
+    assert_eq!(
+        trades(&["--limits", r#"{"maximum_quantity": 10}"#]),
+        Some(0),
+        "fifty are more than ten"
+    );
+    let wrong = run(&[
+        "backtest",
+        "--strategy",
+        strategy,
+        "--bars",
+        bars,
+        "--limits",
+        r#"{"price_band": 2}"#,
+    ]);
+    assert_eq!(wrong.status.code(), Some(2));
+}

@@ -7,6 +7,7 @@ mod command_line;
 mod feeds;
 mod lifecycle;
 mod live;
+mod options;
 mod orders;
 mod own_accounts;
 mod problems;

@@ -188,3 +188,25 @@ fn what_several_symbols_cannot_do_is_said() {
     let study = json!({"backtest": {"strategy": swept}, "study": {"sweep": {"search": {"params": {"fast": "3..5"}}}}});
     refused(server.post("/studies", &study), "backtest.symbols");
 }
+
+#[test]
+fn an_order_is_explained_in_its_own_instrument() {
+    let data = folder();
+    let server = Server::start(data.path());
+    let by_hand = "name: by hand\nsymbols: [BTC/USDT, DOGE/USDT]\ntimeframe: 1m\nentry: {long: false}\n\
+                   risk: {size: {method: fixed_quantity, value: 1}}\n";
+    let id = server.start_session(&json!({"strategy": by_hand, "speed": 60}));
+    let account = format!("/accounts/{id}");
+    let order = json!({"symbol": "DOGE/USDT", "side": "buy", "quantity": "1000"});
+    // There is a price as soon as history is taken in and the market has spoken.
+    let placed = server.wait_for(&account, |account| account["state"] == "running");
+    assert_eq!(placed["peers"][0]["symbol"], "DOGE/USDT");
+    let placed = server.post(&format!("{account}/orders"), &order);
+    assert_eq!(placed.status, 201, "{}", placed.body);
+    let placed = placed.json();
+    assert_eq!(placed["symbol"], "DOGE/USDT");
+    let path = format!("/orders/{}/explain", placed["id"].as_str().expect("an id"));
+    let story = server.wait_for(&path, |story| story["status"] == "filled");
+    let headline = story["headline"].as_str().unwrap_or_default();
+    assert!(headline.starts_with("Buy 1000 DOGE/USDT market"), "{story}");
+}

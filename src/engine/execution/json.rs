@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Serialize, Deserialize)]
 struct Plain {
     fees: Fees,
+    #[serde(with = "crate::model::decimal::option")]
+    liquidation_fee: Option<Decimal>,
     slippage: SlippageModel,
     impact: ImpactModel,
     liquidity: LiquidityCurve,
@@ -26,6 +28,7 @@ impl Serialize for ExecutionConfig {
         } else {
             let Self {
                 fees,
+                liquidation_fee,
                 slippage,
                 impact,
                 liquidity,
@@ -34,6 +37,7 @@ impl Serialize for ExecutionConfig {
             } = self.clone();
             let plain = Plain {
                 fees,
+                liquidation_fee,
                 slippage,
                 impact,
                 liquidity,
@@ -54,6 +58,7 @@ impl<'de> Deserialize<'de> for ExecutionConfig {
         } else {
             let Plain {
                 fees,
+                liquidation_fee,
                 slippage,
                 impact,
                 liquidity,
@@ -62,6 +67,7 @@ impl<'de> Deserialize<'de> for ExecutionConfig {
             } = Plain::deserialize(deserializer)?;
             Ok(Self {
                 fees,
+                liquidation_fee,
                 slippage,
                 impact,
                 liquidity,
@@ -90,6 +96,11 @@ struct Spelled {
     fee: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fees: Option<SpelledFees>,
+    #[serde(
+        with = "crate::model::decimal::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    liquidation_fee: Option<Decimal>,
     #[serde(
         with = "crate::model::decimal::option",
         skip_serializing_if = "Option::is_none"
@@ -140,6 +151,7 @@ impl Spelled {
             (None, Some(bps)) => config.slippage = SlippageModel::FixedBps { bps },
             (None, None) => {}
         }
+        config.liquidation_fee = self.liquidation_fee;
         config.impact = self.impact.map_or(config.impact, |it| it.0);
         config.liquidity = self.liquidity.map_or(config.liquidity, |it| it.0);
         config.latency = self.latency_ms.map_or(config.latency, |it| it.0);
@@ -157,6 +169,7 @@ impl From<&ExecutionConfig> for Spelled {
             maker_fee_rate,
             taker_fee_rate,
             fees: maker_fee_rate.is_none().then(|| SpelledFees(config.fees.clone())),
+            liquidation_fee: config.liquidation_fee,
             slippage_bps,
             slippage: slippage_bps
                 .is_none()
@@ -217,6 +230,14 @@ mod tests {
                         Decimal::new(-1, 4),
                         Decimal::new(4, 4),
                     )),
+                    ..usual()
+                },
+            ),
+            (
+                r#"{"fees": "binance_futures", "liquidation_fee": "0.005"}"#,
+                ExecutionConfig {
+                    fees: Fees::Preset("binance_futures".parse().expect("a preset")),
+                    liquidation_fee: Some(Decimal::new(5, 3)),
                     ..usual()
                 },
             ),
@@ -397,6 +418,7 @@ mod tests {
             (r#"{"taker_fee_rate": 2}"#, "taker_fee_rate"),
             (r#"{"maker_fee_rate": -0.1}"#, "maker_fee_rate"),
             (r#"{"fees": {"percent": {"tiers": []}}}"#, "fees"),
+            (r#"{"liquidation_fee": 0.6}"#, "liquidation_fee"),
             (r#"{"slippage_bps": -1}"#, "slippage_bps"),
             (
                 r#"{"slippage": {"model": "volume_share", "volume_limit": 2}}"#,

@@ -2,6 +2,7 @@
 
 use super::FeeSchedule;
 use crate::model::{json, spelling};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -23,6 +24,9 @@ pub struct FeePreset {
     pub checked: Checked,
     /// What is left out or simplified; may be empty.
     pub note: String,
+    /// Share of the value of what is liquidated that the venue's insurance fund takes; `None` where there is none.
+    #[serde(default, with = "crate::model::decimal::option")]
+    pub liquidation_fee: Option<Decimal>,
     /// The fees.
     pub schedule: FeeSchedule,
 }

@@ -47,6 +47,9 @@ const MOST_SLIPPAGE: f64 = 0.5;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Models {
     fees: FeeSchedule,
+    /// Share of the value of what is liquidated that the venue's insurance fund takes.
+    #[serde(with = "crate::model::decimal")]
+    pub liquidation_fee: Decimal,
     volume: TrailingVolume,
     slippage: SlippageModel,
     impact: ImpactModel,
@@ -145,6 +148,7 @@ impl From<&ExecutionConfig> for Models {
     fn from(config: &ExecutionConfig) -> Self {
         Self {
             fees: config.fees.schedule(),
+            liquidation_fee: config.liquidation_rate(),
             volume: TrailingVolume::default(),
             slippage: config.slippage.clone(),
             impact: config.impact.clone(),

@@ -302,7 +302,8 @@ impl Columns {
 ///
 /// A well-known symbol has its venue's steps, unless the prices are finer than its tick (as adjusted prices of shares
 /// are): then the tick is that of the prices. For others the tick is that of the prices, at most 0.01 for symbols
-/// without a slash; the lot is 0.00001 for pairs, 0.001 for perpetuals and 1 otherwise; there is no smallest order.
+/// without a slash; the lot is 0.00001 for pairs of coins, 0.001 for perpetuals and 1 otherwise; currencies are quoted in tenths
+/// of a pip (0.00001, and 0.001 in yen and forint); there is no smallest order.
 ///
 /// Kind, trading hours, margin and limits follow from the symbol's form:
 ///
@@ -310,6 +311,7 @@ impl Columns {
 /// |---|---|---|---|
 /// | `AAPL`, `BRK.B` | shares | NYSE and Nasdaq | all of its value |
 /// | `ESZ3`, `CLF24` | a future that ends by its exchange's rule; a single digit is the first such year in which it trades | CME Globex | an amount a contract |
+/// | `AAPL261218C00150000` | an American option on 100 shares | NYSE and Nasdaq | its premium; sold, what its seller must cover |
 /// | `EUR/USD`, `EURUSD` | currencies | foreign exchange | 3.33 % |
 /// | `BTCUSDPERP`, `BTC/USDT-PERP` | a perpetual | always | 5 %, 2.5 % to keep |
 /// | `BTC/USDT` and all else | spot | always | all of its value |
@@ -331,6 +333,15 @@ pub fn infer_instrument(symbol: &Symbol, price_digits: u32, bars: &Bars) -> Inst
             steps(tick, known.lot(), known.minimum_notional, known.multiplier)
         }
         None if class == Class::Perpetual => steps(observed(price_digits), Decimal::new(1, 3), 0, 1),
+        // Spot rates are quoted in pipettes, tenths of a pip: of the yen and the forint of 0.01, else of 0.0001.
+        None if class == Class::Forex => {
+            let is_small = ["JPY", "HUF"].iter().any(|unit| symbol.as_str().ends_with(unit));
+            let pipette = if is_small { 3 } else { 5 };
+            steps(observed(price_digits.max(pipette)), Decimal::ONE, 0, 1)
+        }
+        None if matches!(class, Class::Option(_)) => {
+            steps(observed(price_digits.max(2)), Decimal::ONE, 0, 100)
+        }
         None if listing::is_pair(symbol) => steps(observed(price_digits), Decimal::new(1, 5), 0, 1),
         None => steps(observed(price_digits.max(2)), Decimal::ONE, 0, 1),
     };

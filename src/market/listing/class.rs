@@ -1,12 +1,13 @@
 //! What kind of thing a symbol names, and what follows from that: kind, hours, margin, limits.
 
 use super::future::Contract;
+use super::option;
 use crate::market::CalendarId;
-use crate::model::{Instrument, InstrumentKind, MarginRule, OrderLimits, Symbol, Timestamp};
+use crate::model::{Instrument, InstrumentKind, MarginRule, OptionName, OrderLimits, Symbol, Timestamp};
 use rust_decimal::Decimal;
 
 /// What kind of thing a symbol names, as far as its letters say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::market) enum Class {
     /// A pair of coins, and whatever else has no form of its own: `BTC/USDT`, `BTCUSDT`.
     Spot,
@@ -18,6 +19,8 @@ pub(in crate::market) enum Class {
     Share,
     /// Root, month and year: `ESZ3`.
     Future(Contract),
+    /// Shares, day, right and strike: `AAPL261218C00150000`.
+    Option(OptionName),
 }
 
 /// Whose hours an instrument keeps.
@@ -47,6 +50,8 @@ impl Class {
         let name = symbol.as_str();
         if let Some(contract) = Contract::parse(name) {
             Self::Future(contract)
+        } else if let Some(option) = OptionName::of(symbol) {
+            Self::Option(option)
         } else if name.strip_suffix("PERP").is_some_and(|stem| stem.len() > 2) {
             Self::Perpetual
         } else if is_currencies(name) {
@@ -64,7 +69,7 @@ impl Class {
         match self {
             Self::Spot | Self::Perpetual => CalendarId::Always,
             Self::Forex => CalendarId::Forex,
-            Self::Share => CalendarId::UsEquities,
+            Self::Share | Self::Option(_) => CalendarId::UsEquities,
             Self::Future(_) => CalendarId::CmeGlobex,
         }
     }
@@ -75,6 +80,12 @@ impl Class {
             Self::Perpetual => InstrumentKind::Perpetual,
             Self::Forex => InstrumentKind::Forex,
             Self::Share => InstrumentKind::Equity,
+            Self::Option(name) => {
+                let underlying = name.root().parse().ok();
+                let terms = underlying.and_then(|underlying| option::terms(name, underlying));
+                // A year in which shares do not trade for a week is not known to the calendar.
+                terms.map_or(InstrumentKind::Spot, InstrumentKind::Option)
+            }
             Self::Future(contract) => {
                 let ends = match hours {
                     Hours::Exchange { as_of } => contract.expiry(as_of),
@@ -96,7 +107,7 @@ impl Class {
     fn margin(&self) -> MarginRule {
         let rate = |initial, maintenance| MarginRule::Rate { initial, maintenance };
         match self {
-            Self::Spot | Self::Share => MarginRule::Full,
+            Self::Spot | Self::Share | Self::Option(_) => MarginRule::Full,
             Self::Forex => rate(Decimal::new(333, 4), Decimal::new(1_665, 5)),
             Self::Perpetual => rate(Decimal::new(5, 2), Decimal::new(25, 3)),
             Self::Future(contract) => contract.margin(),
@@ -176,5 +187,6 @@ mod tests {
         }
         assert!(matches!(class("ESZ3"), Class::Future(contract) if contract.root() == "ES"));
         assert!(matches!(class("MESZ23"), Class::Future(contract) if contract.root() == "MES"));
+        assert!(matches!(class("GOOG  151231C00450000"), Class::Option(option) if option.root() == "GOOG"));
     }
 }

@@ -2,8 +2,10 @@
 
 mod class;
 mod future;
+mod option;
 
 pub(super) use class::{Class, Hours};
+pub use option::{listed_option, listed_options, option_expiry};
 
 use future::Contract;
 

@@ -3,8 +3,10 @@
 use super::{Verdict, ensure};
 use papertape::engine::{Engine, EngineConfig};
 use papertape::exchange::Fill;
-use papertape::model::{Instrument, InstrumentId, Money, Quantity};
+use papertape::model::{Instrument, InstrumentId, InstrumentKind, Quantity};
+use papertape::option::Expiry;
 use papertape::order::{Order, OrderStatus};
+use papertape::portfolio::{CashFlow, CashFlowKind};
 use rust_decimal::Decimal;
 
 /// What the books may round.
@@ -66,9 +68,54 @@ impl AccountModel {
         Ok(())
     }
 
-    /// Cash that came or went without a trade.
-    pub(super) fn receive(&mut self, amount: Money) {
-        self.cash += amount.amount;
+    pub(super) fn list(&mut self, instrument: &Instrument) {
+        self.held.push(Held {
+            instrument: instrument.clone(),
+            quantity: Decimal::ZERO,
+            cost: Decimal::ZERO,
+        });
+    }
+
+    /// Cash that came or went without a trade; some of it takes a part of a position along.
+    pub(super) fn receive(&mut self, flow: &CashFlow) {
+        use CashFlowKind::{CashInLieu, OptionSettlement, Settlement};
+        self.cash += flow.amount.amount;
+        if let (CashInLieu | OptionSettlement | Settlement, Some(at)) = (flow.kind, flow.instrument) {
+            let held = &mut self.held[at.index()];
+            let rest = held.quantity - flow.quantity.0;
+            held.cost = if held.quantity.is_zero() {
+                Decimal::ZERO
+            } else {
+                held.cost * rest / held.quantity
+            };
+            held.quantity = rest;
+        }
+    }
+
+    pub(super) fn split(&mut self, at: InstrumentId, ratio: Decimal) {
+        self.held[at.index()].quantity *= ratio;
+    }
+
+    /// The shares of an option come or go, at their own price.
+    pub(super) fn deliver(&mut self, option: InstrumentId, expiry: &Expiry) {
+        let InstrumentKind::Option(terms) = self.held[option.index()].instrument.kind().clone() else {
+            return;
+        };
+        let is_it = |held: &&mut Held| *held.instrument.symbol() == terms.underlying;
+        let Some(shares) = self.held.iter_mut().find(is_it) else {
+            return;
+        };
+        let (signed, price) = (expiry.underlying_quantity, expiry.underlying_at);
+        let after = shares.quantity + signed;
+        self.cash -= price.0 * signed;
+        shares.cost = if shares.quantity * signed >= Decimal::ZERO {
+            shares.cost + price.0 * signed
+        } else if after * signed > Decimal::ZERO {
+            price.0 * after
+        } else {
+            shares.cost * after / shares.quantity
+        };
+        shares.quantity = after;
     }
 
     pub(super) fn judge(&self, engine: &Engine) -> Verdict {

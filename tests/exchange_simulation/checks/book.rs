@@ -6,7 +6,7 @@ use papertape::exchange::{DataTier, Fill, Liquidity, Met, TierChange, TradingSta
 use papertape::market::{
     Bar, Calendar, DepthKind, DepthUpdate, Grid, Level, MarketEvent, Phase, Quote, TradeTick,
 };
-use papertape::model::{Instrument, Price, Quantity, Side, Timeframe, Timestamp};
+use papertape::model::{Instrument, InstrumentKind, Price, Quantity, Side, Timeframe, Timestamp};
 use papertape::order::{Order, TimeInForce};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -47,6 +47,8 @@ pub(super) struct MarketModel {
     taken: Decimal,
     /// Whether this input's bar told something new.
     is_bar_news: bool,
+    /// Of an option: what our orders took of the model's quotes, by their time and our side.
+    model_taken: BTreeMap<(Timestamp, Side), Decimal>,
 }
 
 impl MarketModel {
@@ -67,6 +69,7 @@ impl MarketModel {
             last_trade: None,
             taken: Decimal::ZERO,
             is_bar_news: false,
+            model_taken: BTreeMap::new(),
         }
     }
 
@@ -208,14 +211,47 @@ impl MarketModel {
     pub(super) fn set_status(&mut self, status: TradingStatus) {
         self.status = status;
         if matches!(status, TradingStatus::Gap | TradingStatus::Ended) {
-            self.bids.clear();
-            self.asks.clear();
-            self.tier = None;
-            self.last_trade = None;
-            self.beside.clear();
-            self.aside.clear();
-            self.due = None;
+            self.forget();
         }
+    }
+
+    /// Nothing is known of the market any more.
+    pub(super) fn forget(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+        self.tier = None;
+        self.last_trade = None;
+        self.beside.clear();
+        self.aside.clear();
+        self.due = None;
+    }
+
+    pub(super) const fn is_option(&self) -> bool {
+        matches!(self.instrument.kind(), InstrumentKind::Option(_))
+    }
+
+    /// A fill at a price of the model: no more at one quote than it shows, at no better price.
+    pub(super) fn judge_model_fill(&mut self, fill: &Fill, order: &Order, size: f64) -> Verdict {
+        let told = || format!("{fill:?}\n{order:?}");
+        const LIVES: &str = "an option fills at the model's quotes while it lives";
+        let is_alive = self.status == TradingStatus::Trading && fill.explanation.tier == DataTier::Model;
+        ensure(is_alive, LIVES, told)?;
+        self.judge_hours(fill, order)?;
+        let Met::Quote { time, bid, ask } = fill.explanation.met else {
+            return ensure(false, LIVES, told);
+        };
+        let taken = self.model_taken.entry((time, fill.side)).or_default();
+        *taken += fill.quantity.0;
+        ensure(
+            Quantity(*taken).to_f64() <= size,
+            "no more of a level fills than it shows",
+            told,
+        )?;
+        let shown = if fill.side == Side::Buy { ask } else { bid };
+        let half_tick = 0.5 * Price(self.instrument.tick()).to_f64();
+        let against = (fill.price.to_f64() - shown) * Price(fill.side.sign()).to_f64();
+        let is_fair = fill.liquidity == Liquidity::Maker || against >= -half_tick;
+        ensure(is_fair, "no taker fills better than the best price shown", told)
     }
 
     /// A quote's prices, if it is one and news.

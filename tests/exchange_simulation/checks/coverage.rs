@@ -2,7 +2,8 @@
 
 use papertape::engine::EventKind;
 use papertape::exchange::Fill;
-use papertape::order::Order;
+use papertape::market::CorporateAction;
+use papertape::order::{Order, OrderPurpose};
 use std::collections::BTreeMap;
 
 /// How often things happened.
@@ -27,6 +28,19 @@ impl Coverage {
             EventKind::OrderAmended { .. } => self.count("amended".to_owned()),
             EventKind::OrderAttached { .. } => self.count("attached".to_owned()),
             EventKind::MarketStatusChanged { status, .. } => self.count(format!("market {status:?}")),
+            EventKind::InstrumentListed { .. } => self.count("listed".to_owned()),
+            EventKind::ComboPlaced { .. } => self.count("combo".to_owned()),
+            EventKind::CashFlow { flow, .. } => self.count(format!("flow {:?}", flow.kind)),
+            EventKind::CorporateAction { action, .. } => self.count(match action {
+                CorporateAction::Split { .. } => "split".to_owned(),
+                CorporateAction::Dividend { .. } => "dividend".to_owned(),
+                CorporateAction::Delisting { .. } => "delisting".to_owned(),
+                CorporateAction::SymbolChange { .. } => "new symbol".to_owned(),
+            }),
+            EventKind::OptionExercised { expiry, .. } => self.count(format!("{:?}", expiry.outcome)),
+            EventKind::ExerciseRefused { reason, .. } => {
+                self.count(format!("exercise refused {}", reason.code()));
+            }
             EventKind::DataTierChanged { change, .. } => {
                 self.count(format!("data {} → {}", change.from, change.to));
             }
@@ -50,6 +64,8 @@ impl Coverage {
             ("attached", order.parent.is_some()),
             ("grouped", order.group.is_some()),
             ("latency", order.arrives_at > order.submitted_at),
+            ("combo", order.combo.is_some()),
+            ("liquidation", order.purpose == OrderPurpose::Liquidation),
         ] {
             if is_so {
                 self.count(format!("filled {what}"));

@@ -2,7 +2,7 @@
 
 use super::{Verdict, ensure};
 use papertape::engine::{Engine, Event, EventKind};
-use papertape::model::{OrderId, Quantity};
+use papertape::model::{InstrumentId, Money, OrderId, Quantity};
 use papertape::order::{CancelReason, GroupId, Order, OrderEvent, OrderStatus, TimeInForce};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -33,6 +33,21 @@ impl Lifecycle {
     /// An order that is open, as the events tell it so far.
     pub(super) fn order(&self, id: OrderId) -> Option<&Order> {
         self.open.get(&id)
+    }
+
+    /// What has filled of the orders of an instrument counts in the units after a split.
+    pub(super) fn split(&mut self, at: InstrumentId, ratio: Decimal) {
+        for order in self.open.values_mut().filter(|order| order.instrument == at) {
+            let after = (order.filled.0 * ratio).round_dp(Money::SCALE).normalize();
+            order.filled = Quantity(after);
+            if let Some(filled) = self.filled.get_mut(&order.id) {
+                *filled = after;
+            }
+            if let Some(group) = order.group.and_then(|group| self.groups.get_mut(&group)) {
+                // Its quantities are rounded one by one from now on.
+                group.follows_position = true;
+            }
+        }
     }
 
     pub(super) fn follow(&mut self, event: &Event) -> Verdict {

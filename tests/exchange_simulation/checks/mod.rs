@@ -13,7 +13,7 @@ use book::MarketModel;
 use lifecycle::Lifecycle;
 use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, SessionState};
 use papertape::exchange::{Fill, Liquidity, Met};
-use papertape::market::MarketEvent;
+use papertape::market::{CorporateAction, MarketEvent};
 use papertape::model::{InstrumentId, Side, Timeframe, Timestamp};
 use papertape::order::{CancelReason, Order, OrderKind};
 
@@ -53,6 +53,7 @@ pub(crate) struct Observer {
     inputs: u64,
     seq: u64,
     time: Option<Timestamp>,
+    config: EngineConfig,
     markets: Vec<MarketModel>,
     account: AccountModel,
     lifecycle: Lifecycle,
@@ -66,6 +67,7 @@ impl Observer {
             inputs: 0,
             seq: 0,
             time: None,
+            config: config.clone(),
             markets: config
                 .instruments()
                 .map(|instrument| MarketModel::new(instrument, &config.execution))
@@ -121,9 +123,7 @@ impl Observer {
         if let EventKind::DataTierChanged { instrument, change } = event.kind {
             self.markets[instrument.index()].change_tier(change)?;
         }
-        if let EventKind::CashFlow { flow, .. } = &event.kind {
-            self.account.receive(flow.amount);
-        }
+        self.follow_instruments(&event.kind)?;
         if let EventKind::OrderFilled { fill, order, .. } = &event.kind {
             self.judge_fill(input, fill, order)?;
             self.coverage.note_fill(fill, order);
@@ -137,6 +137,36 @@ impl Observer {
             self.markets[order.instrument.index()].judge_kill(input, order)?;
         }
         self.lifecycle.follow(event)
+    }
+
+    /// What becomes of instruments and of what is held of them without a trade.
+    fn follow_instruments(&mut self, kind: &EventKind) -> Verdict {
+        match kind {
+            EventKind::InstrumentListed { instrument, listed } => {
+                ensure(
+                    instrument.index() == self.markets.len(),
+                    "an option is listed after what is there",
+                    || format!("{listed:?}"),
+                )?;
+                self.markets
+                    .push(MarketModel::new(listed, &self.config.execution));
+                self.account.list(listed);
+            }
+            EventKind::CashFlow { flow, .. } => self.account.receive(flow),
+            EventKind::OptionExercised {
+                instrument, expiry, ..
+            } => self.account.deliver(*instrument, expiry),
+            EventKind::CorporateAction {
+                instrument,
+                action: CorporateAction::Split { ratio },
+            } => {
+                self.markets[instrument.index()].forget();
+                self.account.split(*instrument, *ratio);
+                self.lifecycle.split(*instrument, *ratio);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn judge_fill(&mut self, input: &Input, fill: &Fill, order: &Order) -> Verdict {
@@ -164,7 +194,12 @@ impl Observer {
             "planted: no stop order ever fills",
             || format!("{fill:?}"),
         )?;
-        self.markets[at.index()].judge_fill(input, fill, order)?;
+        match &self.config.option_model {
+            Some(model) if self.markets[at.index()].is_option() => {
+                self.markets[at.index()].judge_model_fill(fill, order, model.size)?;
+            }
+            _ => self.markets[at.index()].judge_fill(input, fill, order)?,
+        }
         self.account.take(at, fill, order)
     }
 

@@ -17,9 +17,14 @@ pub(super) fn judge(input: &Input, engine: &Engine, markets: &[MarketModel]) -> 
     if market.status() != TradingStatus::Trading || engine.state().is_final() {
         return Ok(());
     }
+    // What follows a fill in an option, which is quoted when its shares' orders have met this data, meets the next.
+    let has_options = engine.config().option_model.is_some();
+    let follows_option = |order: &Order| {
+        has_options && order.parent.is_some() && Some(order.submitted_at) == market.tick_time()
+    };
     let orders = engine
         .open_orders()
-        .filter(|order| order.instrument == *at && !order.is_for_auction());
+        .filter(|order| order.instrument == *at && !order.is_for_auction() && !follows_option(order));
     for order in orders {
         let verdict = match event {
             MarketEvent::Quote(quote) if market.tick_time() == Some(quote.time) => {

@@ -96,6 +96,7 @@ fn Body(detail: SessionDetail) -> impl IntoView {
         <div class="page session" data-session=id.to_string()>
             <Head view />
             <StateNote view />
+            <Warnings view />
             <Figures view />
             <Charts view />
             <section class="frame details">
@@ -272,6 +273,22 @@ pub(crate) fn StateNote(view: SessionView) -> impl IntoView {
                         {what}
                         {(!because.is_empty()).then(|| view! { " Reason: " <strong>{because}</strong> "." })}
                     </p>
+                </div>
+            }
+        })
+    }
+}
+
+/// What makes its result less than it seems.
+#[component]
+pub(crate) fn Warnings(view: SessionView) -> impl IntoView {
+    let warnings = Memo::new(move |_| view.summary.with(|it| it.warnings.clone()));
+    move || {
+        let all = warnings.get();
+        (!all.is_empty()).then(|| {
+            view! {
+                <div class="note" role="status" data-testid="session-warnings">
+                    {all.into_iter().map(|it| view! { <p>{it}</p> }).collect_view()}
                 </div>
             }
         })

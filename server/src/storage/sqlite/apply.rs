@@ -6,7 +6,7 @@ use crate::storage::{
     StorageError, Write,
 };
 use papertape::market::Bars;
-use papertape::model::SessionId;
+use papertape::model::{SessionId, Symbol, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
@@ -24,6 +24,11 @@ pub(super) async fn write(connection: &mut SqliteConnection, write: &Write) -> R
         Write::Resumed { id, recovered } => resumed(connection, id, *recovered).await,
         Write::Delete(id) => delete(connection, id).await,
         Write::Backtest(record) => backtest(connection, record).await,
+        Write::Chain {
+            symbol,
+            csv,
+            imported_at,
+        } => chain(connection, symbol, csv, *imported_at).await,
         Write::Setting(key, value) => setting(connection, key, value).await,
         Write::Incident(record) => incidents::write(connection, record).await,
         Write::IncidentsEnded { feed, symbol, run } => incidents::end(connection, feed, symbol, *run).await,
@@ -305,6 +310,22 @@ async fn backtest(connection: &mut SqliteConnection, record: &BacktestRecord) ->
     .execute(connection)
     .await
     .map_err(StorageError::while_doing("write the backtest"))?;
+    Ok(())
+}
+
+async fn chain(
+    connection: &mut SqliteConnection,
+    symbol: &Symbol,
+    csv: &str,
+    imported_at: Timestamp,
+) -> Result<(), StorageError> {
+    sqlx::query("INSERT OR REPLACE INTO option_chains (symbol, csv, imported_at) VALUES (?1, ?2, ?3)")
+        .bind(symbol.as_str())
+        .bind(csv)
+        .bind(imported_at.nanos())
+        .execute(connection)
+        .await
+        .map_err(StorageError::while_doing("write an option chain"))?;
     Ok(())
 }
 

@@ -137,6 +137,10 @@ impl Storage for Sqlite {
         read::actions(&self.readers, id).boxed()
     }
 
+    fn chain<'a>(&'a self, symbol: &'a Symbol) -> Stored<'a, Option<String>> {
+        read::chain(&self.readers, symbol).boxed()
+    }
+
     fn backtest<'a>(&'a self, id: &'a BacktestId) -> Stored<'a, Option<BacktestRecord>> {
         read::backtest(&self.readers, id).boxed()
     }

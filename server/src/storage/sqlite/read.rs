@@ -7,7 +7,7 @@ use crate::storage::{
 use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{BacktestId, OrderId, SessionId, Timestamp};
+use papertape::model::{BacktestId, OrderId, SessionId, Symbol, Timestamp};
 use papertape::{alert::Alert, exchange::Fill, order::Order, portfolio::Trade};
 use serde::de::DeserializeOwned;
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
@@ -20,6 +20,14 @@ pub(super) async fn setting(pool: &SqlitePool, key: &str) -> Result<Option<Strin
         .fetch_optional(pool)
         .await
         .map_err(StorageError::while_doing("read a setting"))
+}
+
+pub(super) async fn chain(pool: &SqlitePool, symbol: &Symbol) -> Result<Option<String>> {
+    sqlx::query_scalar("SELECT csv FROM option_chains WHERE symbol = ?1")
+        .bind(symbol.as_str())
+        .fetch_optional(pool)
+        .await
+        .map_err(StorageError::while_doing("read an option chain"))
 }
 
 pub(super) async fn sessions(
