@@ -10,26 +10,34 @@
 //!
 //! Nothing is read before it is durable, so that nobody acts on what a crash could take back.
 
+mod archive;
 mod background;
 mod channel;
 mod disk;
 mod error;
+mod export;
 mod names;
 mod reader;
 mod record;
 mod recover;
+mod retention;
 mod seal;
 mod segment;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod wal;
 
+pub use archive::{ZIP, read_archive};
 pub use channel::Channel;
 pub use error::{Result, TapeError};
+pub use export::{ExportKind, export};
 pub use names::ChannelName;
 pub use reader::{Reader, Scan};
 pub use record::{Entry, Record, Source};
+pub use retention::{Retained, Retention};
 pub use store::{Settings, TapeStore};
+pub use table::{Cell, ColumnKind, TableFormat, TableWriter};
 pub use verify::Verification;

@@ -4,7 +4,7 @@ use crate::channel::{Channel, Shared, off_the_async_threads};
 use crate::error::{Result, TapeError};
 use crate::names::{SegmentName, wal_file};
 use crate::record::{Record, Source};
-use crate::segment::{SegmentInfo, SegmentReader};
+use crate::segment::{Group, SegmentInfo, SegmentReader};
 use crate::wal::WalReader;
 use papertape::model::Timestamp;
 use std::collections::VecDeque;
@@ -153,16 +153,23 @@ impl Shared {
         Ok(info)
     }
 
-    /// The first number whose market time is not before `time`.
-    pub(crate) fn seek_time(&self, time: Timestamp) -> Result<u64> {
+    /// Drops what is known of a segment that is removed.
+    pub(crate) fn forget_info(&self, name: SegmentName) {
+        let mut infos = self.infos.lock().unwrap_or_else(PoisonError::into_inner);
+        infos.remove(&name.first);
+    }
+
+    /// Spans of durable records outside of which none has a market time from `from` on and before `to`.
+    pub(crate) fn spans(&self, from: Timestamp, to: Option<Timestamp>) -> Result<Vec<RangeInclusive<u64>>> {
         let durable = self.progress.borrow().durable;
         let state = self.lock();
         let segments = state.segments.clone();
-        let wals: Vec<_> = state
+        let open = state
             .wals
             .iter()
-            .filter(|wal| wal.count > 0)
-            .map(|wal| (wal.first, wal.first + wal.count - 1, wal.latest))
+            .filter(|wal| wal.count > 0 && wal.latest >= from);
+        let open: Vec<_> = open
+            .map(|wal| wal.first..=durable.min(wal.first + wal.count - 1))
             .collect();
         drop(state);
         let mut spans = Vec::new();
@@ -172,19 +179,26 @@ impl Shared {
                 Err(error) if error.is_missing_file() => continue,
                 info => info?,
             };
-            let reaching = info.groups.iter().find(|group| group.latest >= time);
-            if let Some(group) = reaching {
-                spans.push(group.first..=group.last);
-                break;
-            }
+            let reaches = |group: &&Group| group.latest >= from && to.is_none_or(|to| group.earliest < to);
+            spans.extend(
+                info.groups
+                    .iter()
+                    .filter(reaches)
+                    .map(|group| group.first..=group.last),
+            );
         }
-        let reaching = wals.into_iter().filter(|(_, _, latest)| *latest >= time);
-        spans.extend(reaching.map(|(first, last, _)| first..=last.min(durable)));
+        spans.extend(open.into_iter().filter(|span| !span.is_empty()));
+        Ok(spans)
+    }
+
+    /// The first number whose market time is not before `time`.
+    pub(crate) fn seek_time(&self, time: Timestamp) -> Result<u64> {
+        let durable = self.progress.borrow().durable;
         let mut cursor = Cursor::default();
-        for span in spans {
-            let mut next = *span.start();
-            while next <= *span.end() {
-                let records = self.load(&mut cursor, next, *span.end())?;
+        for span in self.spans(time, None)? {
+            let (mut next, last) = span.into_inner();
+            while next <= last {
+                let records = self.load(&mut cursor, next, last)?;
                 if let Some(found) = records.iter().find(|record| record.entry.time() >= time) {
                     return Ok(found.number);
                 }

@@ -99,6 +99,12 @@ impl Found {
         }
         let (mut reader, header) = WalReader::open(&path)?;
         let Some(header) = header else {
+            if reader.has_frames_after()? {
+                return Err(TapeError::damaged(
+                    &path,
+                    "its header cannot be read, and records follow",
+                ));
+            }
             // The crash came before its header was durable, and so before any of its records was.
             if let Some(disk) = disk {
                 disk.remove(&path).map_err(TapeError::io("remove", &path))?;

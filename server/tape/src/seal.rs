@@ -1,6 +1,7 @@
 //! A write-ahead file becomes a segment.
 
 use crate::channel::{Shared, Wal};
+use crate::disk::DiskFile;
 use crate::error::{Result, TapeError};
 use crate::names::{SegmentName, UNFINISHED, wal_file};
 use crate::record::Record;
@@ -8,9 +9,9 @@ use crate::segment::{Scales, SegmentWriter};
 use crate::wal::WalReader;
 use papertape::model::Instrument;
 use parquet::errors::ParquetError;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl Shared {
     /// Seals the write-ahead files that are not written to any more.
@@ -61,12 +62,19 @@ impl Shared {
             Ok(())
         })?;
         let failed = || TapeError::io("write", &unfinished);
-        let refused = |error| parquet_failed(&unfinished, error);
-        let file = self.disk.create(&unfinished).map_err(failed())?;
+        let file = Remembering::new(self.disk.create(&unfinished).map_err(failed())?);
+        let remembered = Arc::clone(&file.error);
+        let refused = |error: ParquetError| {
+            let remembered = remembered.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match remembered {
+                Some(error) => failed()(error),
+                None => TapeError::Encode(error.to_string()),
+            }
+        };
         let scales = (scales.price(), scales.size());
         let mut writer = SegmentWriter::new(file, &self.name.feed, &instrument, scales).map_err(refused)?;
         each_record(&path, name, |record| writer.push(record).map_err(refused))?;
-        let mut file = writer.finish().map_err(refused)?;
+        let mut file = writer.finish().map_err(refused)?.file;
         file.sync().map_err(failed())?;
         drop(file);
         self.disk.rename(&unfinished, &finished).map_err(failed())?;
@@ -102,15 +110,38 @@ fn each_record(path: &Path, name: SegmentName, mut see: impl FnMut(&Record) -> R
     Ok(())
 }
 
-fn parquet_failed(path: &Path, error: ParquetError) -> TapeError {
-    match error {
-        ParquetError::External(error) => {
-            let error = match error.downcast::<io::Error>() {
-                Ok(error) => *error,
-                Err(error) => io::Error::other(error),
-            };
-            TapeError::io("write", path)(error)
+/// Remembers what the system said: the library does not pass it on everywhere.
+#[derive(Debug)]
+struct Remembering {
+    file: Box<dyn DiskFile>,
+    error: Arc<Mutex<Option<io::Error>>>,
+}
+
+impl Remembering {
+    fn new(file: Box<dyn DiskFile>) -> Self {
+        Self {
+            file,
+            error: Arc::default(),
         }
-        error => TapeError::Encode(error.to_string()),
+    }
+
+    fn remember<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let kind = error.kind();
+            *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            kind.into()
+        })
+    }
+}
+
+impl Write for Remembering {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        self.remember(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.file.flush();
+        self.remember(flushed)
     }
 }

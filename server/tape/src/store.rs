@@ -234,6 +234,19 @@ impl TapeStore {
         }
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0.folder
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.0.disk
+    }
+
+    /// The channel of this name, if it is open.
+    pub(crate) fn open_already(&self, name: &ChannelName) -> Option<Channel> {
+        self.0.channels().get(name).cloned()
+    }
+
     /// Refuses appends from now on, writes what waits, and ends the threads. Waits for the disk.
     pub fn close(&self) {
         self.0.close();

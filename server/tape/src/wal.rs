@@ -148,8 +148,13 @@ impl WalReader {
             .read_exact(&mut magic)
             .map_err(TapeError::io("read", path))?;
         if magic != MAGIC {
-            // A file that was made, and of which nothing was written before the power went.
-            if magic == [0; MAGIC.len()] {
+            // Of a file that was begun when the power went there may be the first bytes, and zeros.
+            let known = magic
+                .iter()
+                .zip(MAGIC)
+                .take_while(|(byte, wanted)| **byte == *wanted)
+                .count();
+            if magic[known..].iter().all(|byte| *byte == 0) {
                 return Ok((reader, None));
             }
             return Err(TapeError::damaged(

@@ -10,6 +10,7 @@
 //! A test starts a stage, lets the code under test talk to it, tells some thousands of events, and compares: what was published
 //! equals [`Truth`], or what is missing is on the data-quality record and in [`Faults::injected`].
 
+mod audit;
 pub mod binance;
 mod faults;
 mod generate;
@@ -18,6 +19,7 @@ mod server;
 mod stage;
 mod truth;
 
+pub use audit::Audit;
 pub use faults::{Fault, Faults, Injected};
 pub use server::Server;
 pub use stage::{Act, Conversation, Mock, Reply, Request, SocketId, Spoil, Stage};

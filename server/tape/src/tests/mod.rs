@@ -1,5 +1,8 @@
 //! The whole of it, on a real disk and on one that fails.
 
+mod crash;
+mod faulty;
+mod keeping;
 mod store;
 
 use crate::record::{Entry, Source};

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
-fn settings(records_per_segment: u64) -> Settings {
+pub(super) fn settings(records_per_segment: u64) -> Settings {
     Settings {
         linger: Duration::ZERO,
         records_per_segment,
@@ -19,7 +19,7 @@ fn settings(records_per_segment: u64) -> Settings {
     }
 }
 
-fn open(folder: &Path, records_per_segment: u64) -> (TapeStore, Channel) {
+pub(super) fn instrument_channel(folder: &Path, records_per_segment: u64) -> (TapeStore, Channel) {
     let store = TapeStore::open_with(folder, settings(records_per_segment)).expect("a store");
     let channel = store
         .channel_blocking("binance", &instrument())
@@ -27,19 +27,19 @@ fn open(folder: &Path, records_per_segment: u64) -> (TapeStore, Channel) {
     (store, channel)
 }
 
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
 /// Waits until every full write-ahead file is a segment.
-fn wait_until_sealed(channel: &Channel) {
+pub(super) fn wait_until_sealed(channel: &Channel) {
     while channel.0.lock().wals.len() > 1 {
         assert!(channel.0.lock().seal_failed.is_none());
         std::thread::yield_now();
     }
 }
 
-fn wait_until_durable(channel: &Channel) {
+pub(super) fn wait_until_durable(channel: &Channel) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
@@ -48,7 +48,7 @@ fn wait_until_durable(channel: &Channel) {
         .expect("durable");
 }
 
-fn read(channel: &Channel) -> Vec<Record> {
+pub(super) fn read(channel: &Channel) -> Vec<Record> {
     channel
         .scan(1..=u64::MAX)
         .map(|record| record.expect("a record"))
@@ -62,12 +62,12 @@ proptest! {
     #[test]
     fn everything_comes_back_as_it_was(entries in entries(), per_segment in 1..40_u64, restarts in 0..3_usize) {
         let folder = folder();
-        let (mut store, mut channel) = open(folder.path(), per_segment);
+        let (mut store, mut channel) = instrument_channel(folder.path(), per_segment);
         let each = entries.len().div_ceil(restarts + 1);
         for (index, (received, source, entry)) in entries.iter().enumerate() {
             if index > 0 && index % each == 0 {
                 drop((store, channel));
-                (store, channel) = open(folder.path(), per_segment);
+                (store, channel) = instrument_channel(folder.path(), per_segment);
                 prop_assert_eq!(channel.repairs(), &[] as &[String]);
             }
             let number = channel.append_batch(*received, source, [entry.clone()]);
@@ -94,7 +94,7 @@ proptest! {
     #[test]
     fn a_time_is_found_at_the_first_record_that_reaches_it(entries in entries(), per_segment in 1..40_u64, wanted: i64) {
         let folder = folder();
-        let (_store, channel) = open(folder.path(), per_segment);
+        let (_store, channel) = instrument_channel(folder.path(), per_segment);
         for (received, source, entry) in &entries {
             channel.append_batch(*received, source, [entry.clone()]).expect("appended");
         }
@@ -111,7 +111,7 @@ proptest! {
 #[tokio::test]
 async fn readers_follow_the_live_end_and_see_nothing_before_it_is_durable() {
     let folder = folder();
-    let (_store, channel) = open(folder.path(), 100);
+    let (_store, channel) = instrument_channel(folder.path(), 100);
     let readers: Vec<_> = [1, 150, 999]
         .into_iter()
         .map(|first| {
@@ -152,7 +152,7 @@ async fn readers_follow_the_live_end_and_see_nothing_before_it_is_durable() {
 #[test]
 fn a_day_that_ends_ends_its_segment_also_when_nothing_comes_any_more() {
     let folder = folder();
-    let (store, channel) = open(folder.path(), 1_000);
+    let (store, channel) = instrument_channel(folder.path(), 1_000);
     let day = |day: i64| Timestamp::from_secs(day * 86_400 + 80_000);
     for (number, received) in [(1, day(10)), (2, day(10)), (3, day(11))] {
         channel
@@ -176,7 +176,7 @@ fn a_day_that_ends_ends_its_segment_also_when_nothing_comes_any_more() {
     wait_until_sealed(&channel);
     assert_eq!(days(&channel), [(1, 2, 10), (3, 3, 11)]);
     drop((store, channel));
-    let (_store, channel) = open(folder.path(), 1_000);
+    let (_store, channel) = instrument_channel(folder.path(), 1_000);
     assert_eq!(channel.append(day(12), &source(), trade(4)).expect("appended"), 4);
     wait_until_durable(&channel);
     assert_eq!(read(&channel).len(), 4);
@@ -187,7 +187,7 @@ fn steps_may_change_and_books_keep_theirs() {
     use papertape::market::{DepthKind, DepthUpdate, Level, MarketEvent};
 
     let folder = folder();
-    let (store, channel) = open(folder.path(), 1_000);
+    let (store, channel) = instrument_channel(folder.path(), 1_000);
     let book = |size| {
         MarketEvent::Depth(Box::new(DepthUpdate {
             time: Timestamp::from_secs(1),
@@ -226,7 +226,7 @@ fn steps_may_change_and_books_keep_theirs() {
 #[test]
 fn a_store_is_written_by_one_process_and_read_by_any() {
     let folder = folder();
-    let (store, channel) = open(folder.path(), 3);
+    let (store, channel) = instrument_channel(folder.path(), 3);
     assert!(matches!(
         TapeStore::open(folder.path()),
         Err(TapeError::InUse { .. })
