@@ -15,7 +15,7 @@ use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape_feeds::{
     Channels, Clock as _, FeedError, FeedHub, FeedStatus, FeedsConfig, Indicative, Subscription, SystemClock,
 };
-use papertape_tape::{TapeError, TapeStore};
+use papertape_tape::{Retention, TapeError, TapeStore};
 use recorder::TapeRecorder;
 pub(crate) use recorder::lock;
 use replay::ReplayFeed;
@@ -144,6 +144,26 @@ impl Feeds {
     #[must_use]
     pub fn has(&self, feed: &str) -> bool {
         self.names().iter().any(|name| name == feed)
+    }
+
+    /// Removes of the tape what is beyond its limits, but nothing from the numbers on that `needed` names by feed and symbol.
+    pub async fn retain(&self, now: Timestamp, limits: Retention, needed: BTreeMap<(String, String), u64>) {
+        let Some(store) = self.store.clone() else { return };
+        let lowest = move |name: &papertape_tape::ChannelName| {
+            let key = (name.feed.to_string(), name.symbol.to_string());
+            needed.get(&key).copied()
+        };
+        match tokio::task::spawn_blocking(move || store.retain(now, &limits, lowest)).await {
+            Ok(Ok(done)) if done.removed > 0 => {
+                tracing::info!(
+                    segments = done.removed,
+                    bytes = done.removed_bytes,
+                    "old segments of the tape were removed"
+                );
+            }
+            Ok(Ok(_)) | Err(_) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "old segments of the tape could not be removed"),
+        }
     }
 
     /// Makes durable what was told, and closes the tape.

@@ -3,7 +3,7 @@
 use super::sessions::{Chosen, history_from};
 use super::{ServiceError, Services, quality, wall_clock};
 use crate::feeds::{Latest, lock};
-use crate::storage::{DatasetId, DatasetRecord, NewDataset};
+use crate::storage::{DatasetId, NewDataset};
 use crate::tape::TapeSpec;
 use papertape::alert::{Alert, AlertKind, Severity};
 use papertape::api::{
@@ -27,6 +27,8 @@ const MOST_HISTORY: i64 = 50_000;
 const MOST_FETCHED: i64 = 366 * 1_440;
 /// Numbers of alerts about data begin here: no session raises so many itself.
 const DATA_ALERTS: std::ops::RangeFrom<u64> = 1 << 32..;
+/// The longest that a market with a calendar rests: a long weekend.
+const LONGEST_REST: i64 = 4 * DAY;
 /// How far back incidents are told of a feed that nobody asks a span of.
 const DAY: i64 = 86_400_000_000_000;
 
@@ -162,7 +164,7 @@ impl Services {
             None => BTreeMap::new(),
         };
         let before = all.len();
-        for span in lacking(known.as_ref(), (from, to)) {
+        for span in lacking(&all, (from, to)) {
             match self.feeds.bars(feed, symbol, Timeframe::MINUTE, span).await {
                 Ok(bars) => all.extend(bars.into_iter().map(|bar| (bar.open_time, bar))),
                 // A session needs what comes more than what was.
@@ -413,19 +415,24 @@ impl Services {
     }
 }
 
-/// The spans of a span that a dataset lacks: before its first bar and after its last.
-fn lacking(known: Option<&DatasetRecord>, (from, to): (Timestamp, Timestamp)) -> Vec<(Timestamp, Timestamp)> {
-    let Some(known) = known else {
-        return vec![(from, to)];
-    };
-    let next = Timeframe::MINUTE.close_of(known.last_open);
-    // A hole of months between would be asked for whole: the newer part is what the session needs.
-    let after = (next.max(from), to);
-    let before = (from, known.first_open.min(to));
-    [before, after]
-        .into_iter()
-        .filter(|(from, to)| from < to)
-        .collect()
+/// The spans of a span that kept bars lack: before the first, after the last, and between two that are more than
+/// [`LONGEST_REST`] apart, which no market rests for.
+fn lacking(
+    kept: &BTreeMap<Timestamp, Bar>,
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<(Timestamp, Timestamp)> {
+    let minute = Timeframe::MINUTE;
+    let mut all = Vec::new();
+    let (mut reached, mut is_edge) = (from, true);
+    for open in kept.range(from..to).map(|(open, _)| *open) {
+        if is_edge || open.since(reached) > LONGEST_REST {
+            all.push((reached, open));
+        }
+        (reached, is_edge) = (minute.close_of(open), false);
+    }
+    all.push((reached, to));
+    all.retain(|(from, to)| minute.close_of(*from) <= *to);
+    all
 }
 
 /// The holes between bars, up to `until`.
@@ -552,6 +559,38 @@ mod tests {
             count: 1,
             detail: String::new(),
         }
+    }
+
+    #[test]
+    fn what_is_lacking_is_asked_for_and_what_a_market_rests_is_not() {
+        let minute = |number: i64| Timestamp::from_secs(60 * number);
+        let bar = |number: i64| Bar {
+            open_time: minute(number),
+            open: 1.0,
+            high: 1.0,
+            low: 1.0,
+            close: 1.0,
+            volume: 1.0,
+        };
+        let lacks = |kept: &[i64], from: i64, to: i64| -> Vec<(i64, i64)> {
+            let kept = kept
+                .iter()
+                .map(|number| (minute(*number), bar(*number)))
+                .collect();
+            let spans = lacking(&kept, (minute(from), minute(to)));
+            spans
+                .iter()
+                .map(|(from, to)| (from.secs() / 60, to.secs() / 60))
+                .collect()
+        };
+        assert_eq!(lacks(&[], 5, 9), [(5, 9)]);
+        assert_eq!(lacks(&[5, 6, 7, 8], 5, 9), []);
+        assert_eq!(lacks(&[6, 7], 5, 9), [(5, 6), (8, 9)]);
+        // Two days without a trade are a weekend, a month is a hole.
+        let (weekend, month) = (2 * 1_440, 30 * 1_440);
+        assert_eq!(lacks(&[5, weekend], 5, weekend + 1), []);
+        assert_eq!(lacks(&[5, month], 5, month + 1), [(6, month)]);
+        assert_eq!(lacks(&[5], month, month + 9), [(month, month + 9)]);
     }
 
     #[test]

@@ -29,14 +29,21 @@ pub use settings::Settings;
 use crate::feeds::Feeds;
 use crate::host::{Host, HostError, Probe};
 use crate::storage::{Storage, StorageError, Write};
-use crate::tape::{Library, Worlds};
+use crate::tape::{Library, TapeSpec, Worlds};
 use backtests::Backtests;
 use papertape::api::{FeedInfo, FeedKind, SystemStatus};
 use papertape::engine::SessionState;
 use papertape::model::{Money, Timestamp};
+use papertape_tape::Retention;
 use shelf::Shelf;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use studies::Studies;
+use tokio::time::MissedTickBehavior;
 
 /// The setting that holds the beginning of the simulated markets.
 const ORIGIN: &str = "simulated_market_origin";
@@ -106,6 +113,14 @@ impl Services {
         };
         let host = Arc::new(Host::new(Arc::clone(&storage), library, probe));
         host.recover().await?;
+        tokio::spawn(retire(
+            Arc::clone(&storage),
+            Arc::clone(&feeds),
+            Retention {
+                days: settings.tape_keep_days,
+                bytes: settings.tape_keep_bytes,
+            },
+        ));
         // The first session should not have to wait for ninety days to pass.
         let warm = Arc::clone(&worlds);
         tokio::task::spawn_blocking(move || warm.world(&warm.config(&datasets::default_symbol())));
@@ -196,5 +211,41 @@ impl Services {
         self.host.rest().await;
         self.feeds.close().await;
         self.storage.close().await;
+    }
+}
+
+/// Now and then removes of the tape what is beyond its limits and no session has taken in.
+async fn retire(storage: Arc<dyn Storage>, feeds: Arc<Feeds>, limits: Retention) {
+    if limits == Retention::default() {
+        return;
+    }
+    let mut hours = tokio::time::interval(Duration::from_secs(3_600));
+    hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        hours.tick().await;
+        let sessions = match storage.sessions().await {
+            Ok(sessions) => sessions,
+            Err(StorageError::Closed) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the tape is kept: it is not known what sessions need of it");
+                continue;
+            }
+        };
+        // One that cannot be read may need anything.
+        let Ok(sessions) = sessions.into_iter().collect::<Result<Vec<_>, _>>() else {
+            tracing::warn!("the tape is kept: a session that cannot be read may need it");
+            continue;
+        };
+        let mut needed: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for tape in sessions.iter().flat_map(|session| session.spec.tape.each()) {
+            if let TapeSpec::Live {
+                feed, symbol, first, ..
+            } = tape
+            {
+                let lowest = needed.entry((feed.clone(), symbol.to_string())).or_insert(*first);
+                *lowest = (*lowest).min(*first);
+            }
+        }
+        feeds.retain(wall_clock(), limits, needed).await;
     }
 }
