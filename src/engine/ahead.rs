@@ -16,16 +16,18 @@ pub(super) struct Ahead {
     bars: Bars,
     /// For each base bar how many of them have closed by then; empty where each base bar is one.
     closed: Vec<usize>,
-    /// For each row whether a condition holds.
-    holds: Vec<bool>,
-    /// For each base bar whether its rules have something to do; empty where each base bar is a row of its own.
-    stirs: Vec<bool>,
+    /// The rows at which a condition holds, in order.
+    holding: Vec<usize>,
+    /// The base bars whose rules have something to do, in order.
+    stirring: Vec<usize>,
     /// What the program showed before the block.
     before: Vec<f64>,
     /// How many rows the block has, how many of them are passed, and up to which one the program shows them.
     rows: usize,
     next: usize,
     shown: usize,
+    /// Whether the block's bars come in the order of their time.
+    is_in_order: bool,
 }
 
 impl Ahead {
@@ -37,12 +39,13 @@ impl Ahead {
             columns,
             bars: Bars::with_capacity(rows),
             closed: Vec::with_capacity(rows),
-            holds: Vec::with_capacity(rows),
-            stirs: Vec::with_capacity(rows),
+            holding: Vec::with_capacity(rows),
+            stirring: Vec::with_capacity(rows),
             before: Vec::new(),
             rows: 0,
             next: 0,
             shown: 0,
+            is_in_order: false,
         })
     }
 
@@ -70,17 +73,20 @@ impl Ahead {
         mut aggregator: BarAggregator,
         (base, block): (Timeframe, BarSlice<'_>),
     ) {
+        self.is_in_order = block.open_time.is_sorted();
         self.bars.clear();
         self.closed.clear();
-        self.stirs.clear();
+        self.stirring.clear();
         let is_same = aggregator.timeframe() == base && aggregator.current().is_none();
         let bars = if is_same {
             block
         } else {
-            for bar in block.iter() {
+            for (index, bar) in block.iter().enumerate() {
                 let closed = aggregator.push_bar(&bar, base);
-                // One that had waited for its end closes before this bar meets anything.
-                self.stirs.push(closed.earlier.is_some());
+                if closed.earlier.is_some() {
+                    // One that had waited for its end closes before this bar meets anything.
+                    self.stirring.push(index);
+                }
                 let closed = [closed.earlier, closed.completed].into_iter().flatten();
                 closed.for_each(|bar| self.bars.push(bar));
                 self.closed.push(self.bars.len());
@@ -96,12 +102,14 @@ impl Ahead {
         self.next = 0;
         self.shown = 0;
         self.columns
-            .any_holds(rules.conditions(), self.rows, &mut self.holds);
-        let mut row = 0;
-        for (stirs, closed) in self.stirs.iter_mut().zip(&self.closed) {
-            *stirs |= self.holds[row..*closed].contains(&true);
-            row = *closed;
+            .rows_that_hold(rules.conditions(), self.rows, &mut self.holding);
+        if self.is_bar_by_bar() {
+            std::mem::swap(&mut self.stirring, &mut self.holding);
+            return;
         }
+        let bar_of = |row: &usize| self.closed.partition_point(|closed| closed <= row);
+        self.stirring.extend(self.holding.iter().map(bar_of));
+        self.stirring.sort_unstable();
     }
 
     /// The rows that close with the base bar at `index` of the block.
@@ -117,13 +125,14 @@ impl Ahead {
     /// How many of `most` base bars from `index` on bring the rules nothing to do: no condition holds, for an account that
     /// holds nothing.
     pub(super) fn quiet(&self, index: usize, most: usize) -> usize {
-        let stirs = if self.is_bar_by_bar() {
-            &self.holds
-        } else {
-            &self.stirs
-        };
-        let some = &stirs[index..index + most];
-        some.iter().position(|stirs| *stirs).unwrap_or(most)
+        let passed = self.stirring.partition_point(|stirs| *stirs < index);
+        let next = self.stirring.get(passed);
+        next.map_or(most, |next| most.min(next - index))
+    }
+
+    /// Whether the bars come in the order of their time.
+    pub(super) const fn is_in_order(&self) -> bool {
+        self.is_in_order
     }
 
     /// How many of the strategy's bars close with quiet base bars from `from` up to `to`.
@@ -154,6 +163,9 @@ impl Ahead {
 
     /// The first base bar below `to` after the last that completes a bar of the strategy.
     pub(super) fn begun(&self, from: usize, to: usize) -> usize {
+        if self.is_bar_by_bar() {
+            return to;
+        }
         let is_open = |index: &usize| self.rows_of(*index).is_empty();
         to - (from..to).rev().take_while(is_open).count()
     }
