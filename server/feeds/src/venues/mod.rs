@@ -2,11 +2,15 @@
 
 mod alpaca;
 mod binance;
+mod coingecko;
+mod cryptocompare;
 #[cfg(test)]
 mod fixture;
 mod kraken;
 mod papertape;
+mod polygon;
 mod reading;
+mod yahoo;
 
 use crate::venue::{FeedError, Venue, VenueConfig};
 use std::sync::Arc;
@@ -19,8 +23,12 @@ const VENUES: &[(&str, Open)] = &[
     (alpaca::NAME, alpaca::open),
     ("binance", binance::open),
     ("binance_us", binance::open_us),
+    (coingecko::NAME, coingecko::open),
+    (cryptocompare::NAME, cryptocompare::open),
     ("kraken", kraken::open),
     ("papertape", papertape::open),
+    (polygon::NAME, polygon::open),
+    (yahoo::NAME, yahoo::open),
 ];
 
 /// The names of the venues.
