@@ -36,6 +36,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     VENUES.iter().map(|(name, _)| *name)
 }
 
+/// Whether the venue of this name tells nothing at all without a key.
+pub(crate) fn needs_key(name: &str) -> bool {
+    let venue = open(name, VenueConfig::default());
+    venue.is_some_and(|venue| venue.is_ok_and(|venue| venue.traits().needs_key))
+}
+
 /// The venue of this name; `None` when there is none.
 #[must_use]
 pub fn open(name: &str, config: VenueConfig) -> Option<Result<Arc<dyn Venue>, FeedError>> {

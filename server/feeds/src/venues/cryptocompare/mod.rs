@@ -64,7 +64,7 @@ impl CryptoCompare {
             return Err(answers.unsupported(format!("exchange '{exchange}'")));
         }
         Ok(Self {
-            traits: traits(),
+            traits: traits(config.key.is_some()),
             config,
             exchange,
             answers,
@@ -147,7 +147,8 @@ impl CryptoCompare {
     }
 }
 
-fn traits() -> Traits {
+/// Without a key there is no stream.
+fn traits(has_key: bool) -> Traits {
     Traits {
         limits: vec![
             Limit {
@@ -163,8 +164,8 @@ fn traits() -> Traits {
         ],
         used_weight_header: None,
         stream: Channels {
-            trades: true,
-            bars: true,
+            trades: has_key,
+            bars: has_key,
             ..Channels::default()
         },
         polled: Channels {
@@ -203,8 +204,9 @@ impl Venue for CryptoCompare {
     }
 
     fn codec(&self) -> Result<Option<Box<dyn Codec>>, FeedError> {
-        let key = self.config.key.as_ref();
-        let key = key.ok_or_else(|| self.answers.missing_key("PAPERTAPE_CRYPTOCOMPARE_KEY"))?;
+        let Some(key) = &self.config.key else {
+            return Ok(None);
+        };
         let base = self
             .config
             .stream_url
