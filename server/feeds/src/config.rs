@@ -20,8 +20,8 @@
 //! outlier_factor = 5
 //! ```
 //!
-//! Every known venue with a public address that needs no key is there without being named; `enabled = false` takes it away. Keys come from
-//! `PAPERTAPE_<NAME>_KEY` and `PAPERTAPE_<NAME>_SECRET`, the feed's name in capitals with `_` for `-`.
+//! Every known venue with a public address that needs no key, or whose key is there, is a feed without being named; `enabled =
+//! false` takes it away. Keys come from `PAPERTAPE_<NAME>_KEY` and `PAPERTAPE_<NAME>_SECRET`, the feed's name in capitals with `_` for `-`.
 
 use crate::venue::{Secret, VenueConfig};
 use papertape::model::Symbol;
@@ -210,11 +210,19 @@ impl FeedsConfig {
     fn among(venues: &[&str], file: FeedsFile, environment: Environment<'_>) -> Result<Self, ConfigError> {
         file.quality.check()?;
         let mut entries = file.feeds;
-        // Another Papertape has no public address.
-        for venue in venues.iter().filter(|venue| **venue != "papertape") {
+        let mut secrets = read_secrets(file.secrets_file)?;
+        // Another Papertape has no public address, and without a key some venues tell nothing.
+        let is_open = |venue: &str| {
+            !crate::venues::needs_key(venue)
+                || secrets.contains_key(venue)
+                || environment(&variable(venue, "KEY")).is_some()
+        };
+        for venue in venues
+            .iter()
+            .filter(|venue| **venue != "papertape" && is_open(venue))
+        {
             entries.entry((*venue).to_owned()).or_default();
         }
-        let mut secrets = read_secrets(file.secrets_file)?;
         let mut feeds = BTreeMap::new();
         for (name, entry) in entries {
             check_name(&name)?;
@@ -592,6 +600,18 @@ mod tests {
         assert_eq!(config.feeds.len(), VENUES.len());
         let without = parse("[feeds.binance]\nenabled = false", NOTHING).expect("fine");
         assert!(!without.names().any(|name| name == "binance"));
+    }
+
+    #[test]
+    fn a_venue_that_needs_a_key_is_there_when_it_has_one_or_is_named() {
+        let names = |toml: &str, environment: Environment<'_>| -> Vec<String> {
+            let config = FeedsConfig::among(&["alpaca", "binance"], read(toml).expect(toml), environment);
+            config.expect(toml).names().map(str::to_owned).collect()
+        };
+        assert_eq!(names("", NOTHING), ["binance"]);
+        let key = |name: &str| (name == "PAPERTAPE_ALPACA_KEY").then(|| "k".to_owned());
+        assert_eq!(names("", &key), ["alpaca", "binance"]);
+        assert_eq!(names("[feeds.alpaca]", NOTHING), ["alpaca", "binance"]);
     }
 
     #[test]

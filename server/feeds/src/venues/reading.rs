@@ -6,7 +6,7 @@ use crate::{
 };
 use papertape::{
     market::{Bar, Quote, TradeTick},
-    model::{Side, Timeframe, Timestamp},
+    model::{Instrument, Quantity, Side, Timeframe, Timestamp},
 };
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -64,6 +64,21 @@ pub(crate) fn trade(
     } else {
         Err("a trade of nothing".to_owned())
     }
+}
+
+/// How many digits after the point say a price of this size well, where the venue tells no step: six or so that count.
+pub(crate) fn digits_of(price: f64) -> u32 {
+    match price {
+        _ if price >= 1_000.0 => 2,
+        _ if price >= 1.0 => 4,
+        _ if price >= 0.01 => 6,
+        _ => 8,
+    }
+}
+
+/// One lot: the size of a price that nobody gives a size for.
+pub(crate) fn smallest(instrument: &Instrument) -> f64 {
+    Quantity(instrument.lot()).to_f64()
 }
 
 /// A quote that can have been one.
@@ -190,6 +205,15 @@ impl Answers {
         FeedError::Unsupported {
             venue: self.venue.to_owned(),
             what: what.into(),
+        }
+    }
+
+    /// That the venue is asked too often, in an answer that looks like a success.
+    pub(crate) fn limited(&self, retry_after: Duration) -> FeedError {
+        FeedError::RateLimited {
+            venue: self.venue.to_owned(),
+            retry_after,
+            is_ban: false,
         }
     }
 

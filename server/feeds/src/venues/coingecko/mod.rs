@@ -1,0 +1,219 @@
+//! CoinGecko: prices of coins over all exchanges, asked for, about a minute old. A fallback, no market.
+//!
+//! Options: `plan` (`demo`, also without a key; `pro`, another host), `id.BTC = "bitcoin"` (which coin a ticker means).
+
+mod answers;
+#[cfg(test)]
+mod tests;
+
+use super::reading::{self, Answers};
+use crate::{
+    rest::{Ask, Rest},
+    venue::{BookStart, Channels, Codec, FeedError, Limit, Listing, Told, Traits, Venue, VenueConfig},
+};
+use futures::future::BoxFuture;
+use papertape::{
+    exchange::TradingStatus,
+    market::{Bar, Bars, DepthSnapshot, TradeTick, infer_instrument},
+    model::{Symbol, Timeframe, Timestamp},
+};
+use std::{sync::Arc, time::Duration};
+
+/// Its name in configurations.
+pub(super) const NAME: &str = "coingecko";
+
+/// The venue.
+#[derive(Debug)]
+pub(super) struct CoinGecko {
+    config: VenueConfig,
+    is_pro: bool,
+    traits: Traits,
+    answers: Answers,
+}
+
+impl CoinGecko {
+    /// CoinGecko as configured.
+    ///
+    /// # Errors
+    /// [`FeedError::Unsupported`] when an option has a value that there is not.
+    pub(super) fn new(config: VenueConfig) -> Result<Self, FeedError> {
+        let is_pro = config.options.get("plan").is_some_and(|plan| plan == "pro");
+        let rest_url = config.rest_url.as_deref().unwrap_or_else(|| public_url(is_pro));
+        let answers = Answers::new(NAME, rest_url, &config);
+        answers.option(&config, "plan", &["demo", "pro"])?;
+        Ok(Self {
+            traits: traits(is_pro, config.key.is_some()),
+            config,
+            is_pro,
+            answers,
+        })
+    }
+
+    /// A request, with the key if there is one.
+    fn ask(&self, path: &str) -> Ask {
+        let header = if self.is_pro {
+            "x-cg-pro-api-key"
+        } else {
+            "x-cg-demo-api-key"
+        };
+        match &self.config.key {
+            Some(key) => Ask::get(path).header(header, key.clone()),
+            None => Ask::get(path),
+        }
+    }
+
+    fn ask_price(&self, id: &str, symbol: &Symbol) -> Ask {
+        self.ask("/simple/price")
+            .with("ids", id)
+            .with("vs_currencies", symbol.quote().as_str().to_ascii_lowercase())
+            .with("include_last_updated_at", true)
+            .with("precision", "full")
+    }
+
+    async fn listing(&self, rest: &Rest, only: Option<&Symbol>) -> Result<Vec<Listing>, FeedError> {
+        let symbol = only.ok_or_else(|| self.answers.unsupported("list of pairs: name one"))?;
+        let (ticker, _) = symbol
+            .as_str()
+            .split_once('/')
+            .ok_or_else(|| self.answers.unknown(symbol))?;
+        let id = match self.config.options.get(&format!("id.{ticker}")) {
+            Some(id) => id.clone(),
+            None => {
+                let answer = rest.raw(self.ask("/coins/list")).await?;
+                answers::coin_id(&self.answers, symbol, ticker, &answer)?
+            }
+        };
+        let answer = rest.raw(self.ask_price(&id, symbol)).await?;
+        let price = answers::price(&self.answers, symbol, &id, &answer)?;
+        Ok(vec![Listing {
+            instrument: infer_instrument(symbol, reading::digits_of(price), &Bars::default()),
+            venue_symbol: id.into(),
+            status: TradingStatus::Trading,
+        }])
+    }
+}
+
+const fn public_url(is_pro: bool) -> &'static str {
+    if is_pro {
+        "https://pro-api.coingecko.com/api/v3"
+    } else {
+        "https://api.coingecko.com/api/v3"
+    }
+}
+
+fn traits(is_pro: bool, has_key: bool) -> Traits {
+    let hours = |count: u64| Timeframe::from_secs(count * 1_800).unwrap_or(Timeframe::HOUR);
+    let (a_minute, refresh) = match (is_pro, has_key) {
+        (true, _) => (500, 20),
+        (false, true) => (30, 60),
+        (false, false) => (5, 60),
+    };
+    Traits {
+        limits: vec![Limit {
+            weight: a_minute,
+            every: Duration::from_secs(60),
+            is_aligned: false,
+        }],
+        used_weight_header: None,
+        stream: Channels::default(),
+        polled: Channels {
+            trades: true,
+            ..Channels::default()
+        },
+        book: BookStart::None,
+        // Half an hour over the last day, four hours over the last month; other lengths are not to be had.
+        timeframes: vec![hours(1), hours(8)],
+        has_trade_backfill: false,
+        has_consecutive_trades: false,
+        is_relay: false,
+        needs_key: is_pro,
+        poll_every: Duration::from_secs(refresh),
+        stale_after: Duration::from_secs(5 * refresh),
+        delay: Duration::from_secs(refresh),
+    }
+}
+
+/// For the table of venues.
+pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
+    Ok(Arc::new(CoinGecko::new(config)?))
+}
+
+impl Venue for CoinGecko {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn rest_url(&self) -> String {
+        let url = self.config.rest_url.as_deref();
+        url.unwrap_or_else(|| public_url(self.is_pro)).to_owned()
+    }
+
+    fn codec(&self) -> Result<Option<Box<dyn Codec>>, FeedError> {
+        Ok(None)
+    }
+
+    fn listings<'a>(
+        &'a self,
+        rest: &'a Rest,
+        only: Option<&'a Symbol>,
+    ) -> BoxFuture<'a, Result<Vec<Listing>, FeedError>> {
+        Box::pin(self.listing(rest, only))
+    }
+
+    fn bars<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        timeframe: Timeframe,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+        Box::pin(async move {
+            self.answers.timeframe(timeframe, &self.traits.timeframes)?;
+            let symbol = listing.instrument.symbol();
+            let days = if timeframe.secs() == 1_800 { 1 } else { 30 };
+            let ask = self
+                .ask(&format!("/coins/{}/ohlc", listing.venue_symbol))
+                .with("vs_currency", symbol.quote().as_str().to_ascii_lowercase())
+                .with("days", days);
+            let answer = rest.raw(ask).await?;
+            answers::bars(&self.answers, symbol, timeframe, (from, to), &answer)
+        })
+    }
+
+    fn poll<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
+        Box::pin(async move {
+            let ask = self.ask_price(&listing.venue_symbol, listing.instrument.symbol());
+            answers::newest(&self.answers, listing, &rest.raw(ask).await?)
+        })
+    }
+
+    fn book<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
+        Box::pin(async { Err(self.answers.unsupported("order book")) })
+    }
+
+    fn trades_from<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+        _from_id: u64,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        Box::pin(async { Err(self.answers.unsupported("past trades")) })
+    }
+
+    fn time<'a>(&'a self, _rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async { Ok(None) })
+    }
+}

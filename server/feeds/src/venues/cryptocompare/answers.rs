@@ -1,0 +1,151 @@
+//! CryptoCompare's answers over REST. Errors come with status 200.
+
+use super::super::reading::{self, Answers};
+use crate::{
+    rest::Answer,
+    venue::{FeedError, Listing, Slot, Told},
+};
+use papertape::{
+    market::Bar,
+    model::{Side, Symbol, Timeframe, Timestamp},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{collections::BTreeMap, time::Duration};
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Envelope {
+    response: String,
+    message: String,
+    #[serde(rename = "Type")]
+    kind: i64,
+    param_with_error: String,
+}
+
+/// The answer, unless it is an error. `None` when there is no data for what was asked (type 1).
+fn success<T: DeserializeOwned>(
+    answers: &Answers,
+    answer: &Answer,
+    symbol: &Symbol,
+) -> Result<Option<T>, FeedError> {
+    if !(200..300).contains(&answer.status) {
+        let words = String::from_utf8_lossy(&answer.body);
+        return Err(answers.refusal(answer, Some(&words)));
+    }
+    let value: Value = answers.json(&answer.body)?;
+    let envelope = Envelope::deserialize(&value).unwrap_or_default();
+    if envelope.response == "Error" {
+        let words = format!("{} (type {})", envelope.message, envelope.kind);
+        let names_symbol = ["fsym", "tsym", "fsyms", "tsyms", "e"].contains(&&*envelope.param_with_error);
+        return match envelope.kind {
+            99 if envelope.message.contains("api key") || envelope.message.contains("auth") => {
+                Err(answers.unauthorized(&words))
+            }
+            99 => Err(answers.limited(Duration::from_secs(60))),
+            1 if !names_symbol => Ok(None),
+            _ if names_symbol || envelope.message.contains("market does not exist") => {
+                Err(answers.unknown(symbol))
+            }
+            _ => Err(answers.refused(&words)),
+        };
+    }
+    answers.json(&answer.body).map(Some)
+}
+
+#[derive(Deserialize)]
+struct Row {
+    time: i64,
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    volumefrom: f64,
+}
+
+#[derive(Deserialize)]
+struct Rows {
+    #[serde(rename = "Data")]
+    data: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct History {
+    #[serde(rename = "Data")]
+    data: Rows,
+}
+
+/// Closed bars. Rows of zeros are history that is missing; the last row is open still.
+pub(super) fn bars(
+    answers: &Answers,
+    symbol: &Symbol,
+    timeframe: Timeframe,
+    (from, to): (Timestamp, Timestamp),
+    answer: &Answer,
+) -> Result<Vec<Bar>, FeedError> {
+    let history: Option<History> = success(answers, answer, symbol)?;
+    let rows = history.map_or(Vec::new(), |history| history.data.data);
+    let bars = rows.into_iter().filter_map(|row| {
+        let read = reading::bar(Bar {
+            open_time: Timestamp::from_secs(row.time),
+            open: row.open,
+            high: row.high,
+            low: row.low,
+            close: row.close,
+            volume: row.volumefrom,
+        });
+        read.ok()
+            .filter(|bar| timeframe.floor(bar.open_time) == bar.open_time)
+    });
+    Ok(reading::closed_within(bars.collect(), timeframe, from, to))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+struct Ticker {
+    price: f64,
+    lastupdate: i64,
+    #[serde(default)]
+    lastvolume: f64,
+}
+
+#[derive(Deserialize)]
+struct Tickers {
+    #[serde(rename = "RAW", default)]
+    raw: BTreeMap<String, BTreeMap<String, Ticker>>,
+}
+
+/// The newest price as a trade, of the size that traded last, numbered by its second so that the same is not told twice.
+pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> Result<Told, FeedError> {
+    let symbol = listing.instrument.symbol();
+    let tickers: Option<Tickers> = success(answers, answer, symbol)?;
+    let (base, quote) = listing.venue_symbol.split_once('/').unwrap_or_default();
+    let ticker = tickers.and_then(|mut all| all.raw.remove(base)?.remove(quote));
+    let ticker = ticker.ok_or_else(|| answers.unknown(symbol))?;
+    let time = Timestamp::from_secs(ticker.lastupdate);
+    let size = if ticker.lastvolume > 0.0 {
+        ticker.lastvolume
+    } else {
+        reading::smallest(&listing.instrument)
+    };
+    Ok(match reading::trade(time, ticker.price, size, Side::Buy) {
+        Ok(trade) => Told::Trade {
+            slot: Slot(0),
+            id: u64::try_from(ticker.lastupdate).ok(),
+            trade,
+        },
+        Err(why) => Told::KeptOff {
+            slot: Some(Slot(0)),
+            why,
+        },
+    })
+}
+
+/// The price of a pair: that there is one says that it is listed.
+pub(super) fn price(answers: &Answers, symbol: &Symbol, answer: &Answer) -> Result<f64, FeedError> {
+    let prices: Option<BTreeMap<String, f64>> = success(answers, answer, symbol)?;
+    let price = prices.and_then(|prices| prices.get(symbol.quote().as_str()).copied());
+    price
+        .filter(|price| reading::price("price", *price).is_ok())
+        .ok_or_else(|| answers.unknown(symbol))
+}

@@ -1,0 +1,279 @@
+//! CryptoCompare, which calls itself CoinDesk Data: an index of coins over many exchanges, or one exchange of them.
+//!
+//! Option: `exchange` (`CCCAGG`, the index, or an exchange's name as it spells it: `Coinbase`, `Kraken`). The index is no
+//! market: nobody trades there, its changes of price are told as trades.
+
+mod answers;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use super::reading::{self, Answers};
+use crate::{
+    rest::{Ask, Rest},
+    venue::{
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, Traits, Venue, VenueConfig,
+    },
+};
+use futures::future::BoxFuture;
+use papertape::{
+    exchange::TradingStatus,
+    market::{Bar, Bars, DepthSnapshot, TradeTick, infer_instrument},
+    model::{Symbol, Timeframe, Timestamp},
+};
+use std::{sync::Arc, time::Duration};
+use stream::Stream;
+
+/// Its name in configurations.
+pub(super) const NAME: &str = "cryptocompare";
+/// The index over all exchanges.
+const INDEX: &str = "CCCAGG";
+/// Rows of one answer, but for the one that comes besides.
+const MOST_ROWS: i64 = 2_000;
+/// How far back bars of a minute are kept.
+const MINUTES_KEPT: i64 = 7 * 86_400;
+/// How many answers without rows are gone through: hours of ten years.
+const MOST_EMPTY: usize = 50;
+
+/// The venue.
+#[derive(Debug)]
+pub(super) struct CryptoCompare {
+    config: VenueConfig,
+    exchange: String,
+    traits: Traits,
+    answers: Answers,
+}
+
+impl CryptoCompare {
+    /// CryptoCompare as configured.
+    ///
+    /// # Errors
+    /// [`FeedError::Unsupported`] when the exchange's name cannot be one.
+    pub(super) fn new(config: VenueConfig) -> Result<Self, FeedError> {
+        let rest_url = config
+            .rest_url
+            .as_deref()
+            .unwrap_or("https://min-api.cryptocompare.com");
+        let answers = Answers::new(NAME, rest_url, &config);
+        let exchange = config
+            .options
+            .get("exchange")
+            .map_or(INDEX, String::as_str)
+            .to_owned();
+        if exchange.is_empty() || !exchange.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(answers.unsupported(format!("exchange '{exchange}'")));
+        }
+        Ok(Self {
+            traits: traits(config.key.is_some()),
+            config,
+            exchange,
+            answers,
+        })
+    }
+
+    /// A request, with the key if there is one.
+    fn ask(&self, path: &str) -> Ask {
+        let ask = Ask::get(path);
+        match &self.config.key {
+            Some(key) => ask.header("Authorization", Secret::new(format!("Apikey {}", key.reveal()))),
+            None => ask,
+        }
+        .with("e", &self.exchange)
+    }
+
+    fn ask_pair(&self, path: &str, symbol: &Symbol) -> Result<Ask, FeedError> {
+        let (base, quote) = self.pair(symbol)?;
+        Ok(self.ask(path).with("fsym", base).with("tsym", quote))
+    }
+
+    fn pair<'a>(&self, symbol: &'a Symbol) -> Result<(&'a str, &'a str), FeedError> {
+        symbol
+            .as_str()
+            .split_once('/')
+            .ok_or_else(|| self.answers.unknown(symbol))
+    }
+
+    async fn listing(&self, rest: &Rest, only: Option<&Symbol>) -> Result<Vec<Listing>, FeedError> {
+        let symbol = only.ok_or_else(|| self.answers.unsupported("list of pairs: name one"))?;
+        let (base, quote) = self.pair(symbol)?;
+        let ask = self.ask("/data/price").with("fsym", base).with("tsyms", quote);
+        let price = answers::price(&self.answers, symbol, &rest.raw(ask).await?)?;
+        Ok(vec![Listing {
+            instrument: infer_instrument(symbol, reading::digits_of(price), &Bars::default()),
+            venue_symbol: symbol.as_str().into(),
+            status: TradingStatus::Trading,
+        }])
+    }
+
+    async fn closed_bars(
+        &self,
+        rest: &Rest,
+        listing: &Listing,
+        timeframe: Timeframe,
+        (mut from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<Bar>, FeedError> {
+        self.answers.timeframe(timeframe, &self.traits.timeframes)?;
+        let path = match timeframe.secs() {
+            60 => "/data/v2/histominute",
+            3_600 => "/data/v2/histohour",
+            _ => "/data/v2/histoday",
+        };
+        let symbol = listing.instrument.symbol();
+        if timeframe == Timeframe::MINUTE {
+            // `to` is not later than now: what is older is gone.
+            from = from.max(to.plus_nanos(-MINUTES_KEPT * 1_000_000_000));
+        }
+        for _ in 0..MOST_EMPTY {
+            let last = timeframe
+                .floor(to)
+                .min(from.plus_nanos(MOST_ROWS * timeframe.nanos()));
+            if last <= from {
+                break;
+            }
+            let rows = (last.since(from) / timeframe.nanos()).clamp(1, MOST_ROWS);
+            let ask = self
+                .ask_pair(path, symbol)?
+                .with("limit", rows)
+                .with("toTs", last.secs())
+                .with("aggregate", 1);
+            let answer = rest.raw(ask).await?;
+            let bars = answers::bars(&self.answers, symbol, timeframe, (from, to), &answer)?;
+            if !bars.is_empty() {
+                return Ok(bars);
+            }
+            from = last;
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Without a key there is no stream.
+fn traits(has_key: bool) -> Traits {
+    Traits {
+        limits: vec![
+            Limit {
+                weight: 20,
+                every: Duration::from_secs(1),
+                is_aligned: false,
+            },
+            Limit {
+                weight: 300,
+                every: Duration::from_secs(60),
+                is_aligned: false,
+            },
+        ],
+        used_weight_header: None,
+        stream: Channels {
+            trades: has_key,
+            bars: has_key,
+            ..Channels::default()
+        },
+        polled: Channels {
+            trades: true,
+            ..Channels::default()
+        },
+        book: BookStart::None,
+        timeframes: vec![Timeframe::MINUTE, Timeframe::HOUR, Timeframe::DAY],
+        has_trade_backfill: false,
+        has_consecutive_trades: false,
+        is_relay: false,
+        needs_key: false,
+        poll_every: Duration::from_secs(10),
+        stale_after: Duration::from_secs(120),
+        delay: Duration::ZERO,
+    }
+}
+
+/// For the table of venues.
+pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
+    Ok(Arc::new(CryptoCompare::new(config)?))
+}
+
+impl Venue for CryptoCompare {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn rest_url(&self) -> String {
+        let url = self.config.rest_url.as_deref();
+        url.unwrap_or("https://min-api.cryptocompare.com").to_owned()
+    }
+
+    fn codec(&self) -> Result<Option<Box<dyn Codec>>, FeedError> {
+        let Some(key) = &self.config.key else {
+            return Ok(None);
+        };
+        let base = self
+            .config
+            .stream_url
+            .as_deref()
+            .unwrap_or("wss://streamer.cryptocompare.com");
+        // The stream takes its key here and nowhere else; addresses of streams are never shown.
+        let address = format!("{base}/v2?api_key={}", key.reveal());
+        Ok(Some(Box::new(Stream::new(
+            address,
+            self.exchange.clone(),
+            self.answers.clone(),
+        ))))
+    }
+
+    fn listings<'a>(
+        &'a self,
+        rest: &'a Rest,
+        only: Option<&'a Symbol>,
+    ) -> BoxFuture<'a, Result<Vec<Listing>, FeedError>> {
+        Box::pin(self.listing(rest, only))
+    }
+
+    fn bars<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        timeframe: Timeframe,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+        Box::pin(self.closed_bars(rest, listing, timeframe, (from, to)))
+    }
+
+    fn poll<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
+        Box::pin(async move {
+            let (base, quote) = self.pair(listing.instrument.symbol())?;
+            let ask = self
+                .ask("/data/pricemultifull")
+                .with("fsyms", base)
+                .with("tsyms", quote);
+            let answer = rest.raw(ask).await?;
+            answers::newest(&self.answers, listing, &answer).map(|told| vec![told])
+        })
+    }
+
+    fn book<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
+        Box::pin(async { Err(self.answers.unsupported("order book")) })
+    }
+
+    fn trades_from<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+        _from_id: u64,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        Box::pin(async { Err(self.answers.unsupported("past trades")) })
+    }
+
+    fn time<'a>(&'a self, _rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async { Ok(None) })
+    }
+}

@@ -1,0 +1,233 @@
+//! Yahoo Finance's chart: shares, funds, coins and currencies in bars, asked for. Nobody promises its form or its limits, and
+//! its data must not be passed on: a last fallback.
+//!
+//! Prices are as after later splits. Half-hour bars have been wrong at times and are not offered.
+
+mod answers;
+#[cfg(test)]
+mod tests;
+
+use super::reading::Answers;
+use crate::{
+    rest::{Ask, Rest},
+    venue::{
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, Traits, Venue, VenueConfig,
+    },
+};
+use futures::future::BoxFuture;
+use papertape::{
+    market::{Bar, Bars, DepthSnapshot, TradeTick, infer_instrument},
+    model::{InstrumentKind, Symbol, Timeframe, Timestamp},
+};
+use std::{sync::Arc, time::Duration};
+
+/// Its name in configurations.
+pub(super) const NAME: &str = "yahoo";
+/// What is not a browser is refused.
+const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+const DAY: i64 = 86_400;
+/// How many empty answers are gone through.
+const MOST_EMPTY: usize = 8;
+
+/// A length of bars: seconds, its name, days that one request gives, days that are kept.
+type Interval = (u64, &'static str, i64, i64);
+
+/// Lengths that can be relied on.
+const INTERVALS: [Interval; 5] = [
+    (60, "1m", 7, 29),
+    (300, "5m", 59, 59),
+    (900, "15m", 59, 59),
+    (3_600, "1h", 729, 729),
+    (86_400, "1d", 36_500, 36_500),
+];
+
+/// The venue.
+#[derive(Debug)]
+pub(super) struct Yahoo {
+    config: VenueConfig,
+    traits: Traits,
+    answers: Answers,
+}
+
+impl Yahoo {
+    pub(super) fn new(config: VenueConfig) -> Self {
+        let rest_url = config
+            .rest_url
+            .as_deref()
+            .unwrap_or("https://query1.finance.yahoo.com");
+        Self {
+            traits: traits(),
+            answers: Answers::new(NAME, rest_url, &config),
+            config,
+        }
+    }
+
+    fn ask(name: &str, interval: &str) -> Ask {
+        Ask::get(format!("/v8/finance/chart/{name}"))
+            .header("User-Agent", Secret::new(USER_AGENT.to_owned()))
+            .with("interval", interval)
+            .with("includePrePost", false)
+    }
+
+    async fn closed_bars(
+        &self,
+        rest: &Rest,
+        listing: &Listing,
+        timeframe: Timeframe,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<Bar>, FeedError> {
+        self.answers.timeframe(timeframe, &self.traits.timeframes)?;
+        let known = INTERVALS.iter().find(|(secs, ..)| *secs == timeframe.secs());
+        let (_, interval, at_once, kept) = known.copied().unwrap_or(INTERVALS[0]);
+        // `to` is not later than now: what is older is gone, and asking for it is an error there.
+        let mut from = from.max(to.plus_nanos(-kept * DAY * 1_000_000_000));
+        for _ in 0..MOST_EMPTY {
+            let until = to.min(from.plus_nanos(at_once * DAY * 1_000_000_000));
+            if until <= from {
+                break;
+            }
+            let ask = Self::ask(&listing.venue_symbol, interval)
+                .with("period1", from.secs())
+                .with("period2", until.secs());
+            let symbol = listing.instrument.symbol();
+            let bars = answers::bars(
+                &self.answers,
+                symbol,
+                timeframe,
+                (from, to),
+                &rest.raw(ask).await?,
+            )?;
+            if !bars.is_empty() {
+                return Ok(bars);
+            }
+            from = until;
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Yahoo's name of a symbol: `BTC-USD`, `EURUSD=X`, `BRK-B`.
+fn name_of(symbol: &Symbol) -> String {
+    let name = symbol.as_str();
+    match name.split_once('/') {
+        Some((base, quote)) => match infer_instrument(symbol, 2, &Bars::default()).kind() {
+            InstrumentKind::Forex => format!("{base}{quote}=X"),
+            _ => format!("{base}-{quote}"),
+        },
+        // The dot of a class of shares; of another exchange's it is kept: `7203.T`.
+        None => match name.split_once('.') {
+            Some((root, "A" | "B" | "C")) => format!("{root}-{}", &name[root.len() + 1..]),
+            _ => name.to_owned(),
+        },
+    }
+}
+
+fn traits() -> Traits {
+    let nothing = Channels::default();
+    Traits {
+        limits: vec![Limit {
+            weight: 60,
+            every: Duration::from_secs(600),
+            is_aligned: false,
+        }],
+        used_weight_header: None,
+        stream: nothing,
+        polled: Channels {
+            bars: true,
+            ..nothing
+        },
+        book: BookStart::None,
+        timeframes: INTERVALS
+            .iter()
+            .filter_map(|(secs, ..)| Timeframe::from_secs(*secs).ok())
+            .collect(),
+        has_trade_backfill: false,
+        has_consecutive_trades: false,
+        is_relay: false,
+        needs_key: false,
+        poll_every: Duration::from_secs(60),
+        stale_after: Duration::from_secs(300),
+        // Which exchanges are late, and by how much, it does not tell.
+        delay: Duration::from_secs(60),
+    }
+}
+
+/// For the table of venues.
+pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
+    Ok(Arc::new(Yahoo::new(config)))
+}
+
+impl Venue for Yahoo {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    fn rest_url(&self) -> String {
+        let url = self.config.rest_url.as_deref();
+        url.unwrap_or("https://query1.finance.yahoo.com").to_owned()
+    }
+
+    fn codec(&self) -> Result<Option<Box<dyn Codec>>, FeedError> {
+        Ok(None)
+    }
+
+    fn listings<'a>(
+        &'a self,
+        rest: &'a Rest,
+        only: Option<&'a Symbol>,
+    ) -> BoxFuture<'a, Result<Vec<Listing>, FeedError>> {
+        Box::pin(async move {
+            let symbol = only.ok_or_else(|| self.answers.unsupported("list of symbols: name one"))?;
+            let name = name_of(symbol);
+            let answer = rest.raw(Self::ask(&name, "1d").with("range", "1d")).await?;
+            answers::listing(&self.answers, symbol, &name, &answer).map(|listing| vec![listing])
+        })
+    }
+
+    fn bars<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        timeframe: Timeframe,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+        Box::pin(self.closed_bars(rest, listing, timeframe, (from, to)))
+    }
+
+    fn poll<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
+        Box::pin(async move {
+            let ask = Self::ask(&listing.venue_symbol, "1m").with("range", "1d");
+            answers::newest(&self.answers, listing, &rest.raw(ask).await?)
+        })
+    }
+
+    fn book<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
+        Box::pin(async { Err(self.answers.unsupported("order book")) })
+    }
+
+    fn trades_from<'a>(
+        &'a self,
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+        _from_id: u64,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        Box::pin(async { Err(self.answers.unsupported("trades")) })
+    }
+
+    fn time<'a>(&'a self, _rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async { Ok(None) })
+    }
+}
