@@ -6,7 +6,7 @@
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
     OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest,
-    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, StudySummary, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -64,6 +64,8 @@ pub trait Backend: Send + Sync + 'static {
     fn backtest(&self, id: BacktestId) -> Answer<'_, BacktestStatus>;
     /// Ends a backtest that is under way; one that has ended stays as it is.
     fn cancel_backtest(&self, id: BacktestId) -> Answer<'_, ()>;
+    /// The studies of a strategy that are kept, newest first.
+    fn studies(&self, slug: String) -> Answer<'_, Vec<StudySummary>>;
     /// Starts a study.
     fn start_study(&self, request: StudyRequest) -> Answer<'_, StudyStatus>;
     /// How far a study is, with its result once it is there.

@@ -14,7 +14,7 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
     OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest,
-    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, StudySummary, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -166,6 +166,8 @@ read_and_do! {
     fn backtest as Backtest(id: BacktestId) -> BacktestStatus;
     /// Ends a backtest that is under way.
     fn cancel_backtest as CancelBacktest(id: BacktestId) -> ();
+    /// The studies of a strategy that are kept, newest first.
+    fn studies as Studies(slug: String) -> Vec<StudySummary>;
     /// Starts a study.
     fn start_study as StartStudy(request: StudyRequest) -> StudyStatus;
     /// How far a study is.

@@ -47,8 +47,8 @@ pub use session::{
 };
 pub use strategy::{BacktestSummary, DatasetInfo, ParamInfo, StrategyCard, StrategyDetail};
 pub use study::{
-    MonteCarloReport, RunFacts, StudyReport, StudyRequest, StudySpec, StudyStatus, SweepContext, SweepReport,
-    SweepRow, SweepTiming, UnrunRow, WalkForwardReport, WalkForwardWindow,
+    MonteCarloReport, RunFacts, StudyReport, StudyRequest, StudySpec, StudyStatus, StudySummary,
+    SweepContext, SweepReport, SweepRow, SweepTiming, UnrunRow, WalkForwardReport, WalkForwardWindow,
 };
 pub use worker::{
     BacktestPreview, BarsHeader, CheckedStrategy, NEEDS_SERVER, WorkerAnswer, WorkerAsk, WorkerReply,

@@ -4,7 +4,7 @@ use super::{Base, Change, Placement, ServiceError, Services};
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
     OrderReport, Outline, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard,
-    StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    StrategyDetail, StudyRequest, StudyStatus, StudySummary, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -129,6 +129,10 @@ impl Backend for Services {
 
     fn cancel_backtest(&self, id: BacktestId) -> Answer<'_, ()> {
         answer!(Self::cancel_backtest(self, &id))
+    }
+
+    fn studies(&self, slug: String) -> Answer<'_, Vec<StudySummary>> {
+        Box::pin(async move { Ok(Self::studies(self, Some(&slug))) })
     }
 
     fn start_study(&self, request: StudyRequest) -> Answer<'_, StudyStatus> {

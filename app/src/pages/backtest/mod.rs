@@ -67,7 +67,7 @@ fn Body(status: BacktestStatus) -> impl IntoView {
     let runner = Runner::new(Callback::new(move |status| shown.set(status)));
     if under_way {
         runner.progress.set(Progress {
-            bars: shown.with_untracked(|it| it.progress),
+            steps: shown.with_untracked(|it| it.progress),
             rate: None,
         });
         Effect::new(move || runner.attach(id.clone()));
