@@ -26,6 +26,7 @@
 //   research, study-KIND, study-start, study-size, axis-NAME-changes, -from, -to, -step, -value; study-progress, study-best,
 //   study-cancel, study-note, study-result, study-judgement, study-open, study-row, sweep-row, window-row, walk-strip, fan,
 //   heat-map, heat-axes, heat-words
+//   warnings, caveats, version-row, version-changes, version-diff, version-restore
 //   live, live-note, live-hash      the backtest in the browser; `data-run` counts its results
 //   builder, builder-text, builder-problems, undo, redo, save, save-state, save-name, save-submit, delete-strategy
 //   draft, draft-discard, catalogue-expression, catalogue-use, preview-state, preview-NAME, preview-trade, preview-chart

@@ -143,6 +143,8 @@ fn api_routes() -> Router<Api> {
                 .put(strategies::save)
                 .delete(strategies::delete),
         )
+        .route("/strategies/{slug}/versions", get(strategies::versions))
+        .route("/strategies/{slug}/versions/{version}", get(strategies::version))
         .route("/backtests", post(backtests::start))
         .route("/backtests/{id}", get(backtests::one).delete(backtests::cancel))
         .route("/studies", get(studies::list).post(studies::start))

@@ -4,7 +4,8 @@ use super::{Base, Change, Placement, ServiceError, Services};
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
     OrderReport, Outline, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard,
-    StrategyDetail, StudyRequest, StudyStatus, StudySummary, SystemStatus, Word,
+    StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary, SystemStatus, VersionDetail,
+    Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -109,6 +110,14 @@ impl Backend for Services {
             let base = version.map_or(Base::Nothing, Base::Version);
             Ok(self.save_strategy(&slug, &yaml, base).await?.0)
         })
+    }
+
+    fn versions(&self, slug: String) -> Answer<'_, Vec<StrategyVersion>> {
+        answer!(async move { self.strategy_versions(&slug) })
+    }
+
+    fn version(&self, slug: String, version: String) -> Answer<'_, VersionDetail> {
+        answer!(async move { self.strategy_version(&slug, &version) })
     }
 
     fn delete_strategy(&self, slug: String, version: String) -> Answer<'_, ()> {

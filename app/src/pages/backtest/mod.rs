@@ -17,6 +17,7 @@ use leptos_router::hooks::use_params_map;
 use papertape::api::{BacktestState, BacktestStatus, ProblemDetails};
 use papertape::model::BacktestId;
 use result::Result;
+pub(crate) use result::caveats;
 
 /// The page.
 #[component]

@@ -133,10 +133,7 @@ fn number(text: &str) -> Result<rust_decimal::Decimal, String> {
 type Before<'a> = (&'a BTreeMap<String, Axis>, &'a BTreeMap<String, f64>);
 
 /// The parameters of a strategy, as a study before had them, or as proposed.
-pub(super) fn drafts(
-    params: &[ParamInfo],
-    before: Option<Before<'_>>,
-) -> Vec<AxisDraft> {
+pub(super) fn drafts(params: &[ParamInfo], before: Option<Before<'_>>) -> Vec<AxisDraft> {
     let drafts: Vec<_> = (0..)
         .zip(params)
         .map(|(place, param)| AxisDraft::proposed(place, param))

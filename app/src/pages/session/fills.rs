@@ -1,10 +1,9 @@
 //! Fills, and why each is what it is.
 
-use super::orders::fold;
 use super::traded::Traded;
 use super::why::fill_story;
 use crate::components::table::{self, cell, figure, head, number, silent, text, words};
-use crate::components::{Held, Limit, More, Time};
+use crate::components::{Held, Limit, More, Time, fold};
 use crate::format::{self, TimeStyle};
 use crate::live::SessionView;
 use leptos::prelude::*;

@@ -4,7 +4,7 @@ use super::change_order::ChangeForm;
 use super::traded::Traded;
 use super::why::OrderWhy;
 use crate::components::table::{self, cell, figure, figure_of, head, number, silent, text, words};
-use crate::components::{Deed, Held, Limit, More, ProblemNote, Time};
+use crate::components::{Deed, Held, Limit, More, ProblemNote, Time, fold};
 use crate::format::{self, NONE, TimeStyle};
 use crate::functions;
 use crate::live::{Live, SessionView};
@@ -73,31 +73,6 @@ fn working_first(orders: &[Order]) -> Vec<Order> {
     let (working, ended): (Vec<_>, Vec<_>) =
         orders.iter().cloned().partition(|order| !order.status.is_final());
     [working, ended].concat()
-}
-
-/// A button that unfolds something below its row.
-pub(super) fn fold(
-    testid: &'static str,
-    word: &'static str,
-    label: String,
-    panel: String,
-    open: Signal<bool>,
-    press: Callback<()>,
-) -> AnyView {
-    view! {
-        <button
-            type="button"
-            class="button small"
-            data-testid=testid
-            aria-label=label
-            aria-expanded=move || if open.get() { "true" } else { "false" }
-            aria-controls=panel
-            on:click=move |_| press.run(())
-        >
-            {word}
-        </button>
-    }
-    .into_any()
 }
 
 #[component]

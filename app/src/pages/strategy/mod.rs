@@ -1,6 +1,7 @@
 //! One strategy: its source, its parameters, its backtests, and Start.
 
 mod live;
+mod versions;
 
 use super::Missing;
 use crate::components::table::{self, figure, figure_of, number, silent, text};
@@ -16,8 +17,9 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use live::{Live, Wanted};
-use papertape::api::{BacktestRequest, BacktestSummary, DatasetInfo, StrategyDetail};
+use papertape::api::{BacktestRequest, BacktestSummary, DatasetInfo, StrategyDetail, StrategyVersion};
 use papertape::model::Symbol;
+use versions::Versions;
 
 /// The page.
 #[component]
@@ -25,11 +27,17 @@ pub(crate) fn Strategy() -> impl IntoView {
     let params = use_params_map();
     let slug = Memo::new(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
     let strategy = wire::resource(move || slug.get(), functions::strategy);
+    let versions = wire::resource(move || slug.get(), functions::versions);
+    let restored = Callback::new(move |()| {
+        strategy.refetch();
+        versions.refetch();
+    });
     view! {
         <Suspense fallback=|| view! { <Skeleton blocks=&[14, 100] /> }>
             {move || Suspend::new(async move {
+                let versions = versions.await.unwrap_or_default();
                 match strategy.await {
-                    Ok(detail) => view! { <Sheet detail /> }.into_any(),
+                    Ok(detail) => view! { <Sheet detail versions restored /> }.into_any(),
                     Err(Problem(problem)) => {
                         view! { <Missing problem instead=("/strategies", "All strategies") /> }.into_any()
                     }
@@ -41,7 +49,7 @@ pub(crate) fn Strategy() -> impl IntoView {
 }
 
 #[component]
-fn Sheet(detail: StrategyDetail) -> impl IntoView {
+fn Sheet(detail: StrategyDetail, versions: Vec<StrategyVersion>, restored: Callback<()>) -> impl IntoView {
     let card = detail.card;
     let last = detail.backtests.first().or(card.last_backtest.as_ref());
     let changed = last.map(|last| last.params.clone()).unwrap_or_default();
@@ -59,6 +67,7 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
         .iter()
         .map(|problem| view! { <li><code>{problem.clone()}</code></li> })
         .collect();
+    let warnings = warning_list(detail.warnings);
     let start = (!broken).then(|| {
         view! { <Start slug=card.slug.clone() params=card.params.clone() values backtest /> }
     });
@@ -109,6 +118,7 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
                         </div>
                     }
                 })}
+            {warnings}
             <div class="two-columns">
                 <div class="column">
                     {(!broken)
@@ -126,6 +136,7 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
                             }
                         })}
                     <History backtests=detail.backtests />
+                    <Versions slug=card.slug.clone() present=detail.version versions restored />
                 </div>
                 <Frame title=format!("{}.yaml", card.slug) class="source">
                     <div data-testid="code">
@@ -136,6 +147,26 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// What is likely a mistake, though it runs.
+fn warning_list(warnings: Vec<String>) -> Option<AnyView> {
+    let lines: Vec<_> = warnings
+        .into_iter()
+        .map(|warning| view! { <li>{warning}</li> })
+        .collect();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <div class="note" data-testid="warnings">
+                <p>
+                    <strong>"It runs, but look at these places "</strong>
+                    "(line, column):"
+                </p>
+                <ul>{lines}</ul>
+            </div>
+        }
+        .into_any()
+    })
 }
 
 /// Parameters, data, costs, and the button.
