@@ -20,7 +20,8 @@ timeframe: 1m
 params:
   fast: {default: 3, min: 1, max: 20, step: 1}
   slow: {default: 8, min: 2, max: 40, step: 2}
-entry: {long: 'cross_above(sma(close, $fast), sma(close, $slow))'}
+  least: {default: 0, min: 0, max: 4, step: 1}
+entry: {long: 'cross_above(sma(close, $fast), sma(close, $slow)) and volume >= $least'}
 exit: {long: 'cross_below(sma(close, $fast), sma(close, $slow))'}
 risk: {size: {method: percent_of_equity, value: 50}}
 ";
@@ -302,10 +303,43 @@ fn a_lonely_peak_is_told_from_a_plateau() {
 }
 
 #[test]
+fn each_two_parameters_have_a_map_with_the_third_as_in_the_best() {
+    let axes = [("fast", "4..8:2"), ("slow", "20,30"), ("least", "0..3:1")];
+    let report = run(&spec(&axes), &bars(), &OneByOne);
+    let best = &report.rows[0].params;
+    let maps: Vec<_> = report
+        .stability
+        .iter()
+        .chain(&report.stability_of_others)
+        .collect();
+    let names: Vec<_> = maps.iter().map(|map| (map.x.as_str(), map.y.as_str())).collect();
+    assert_eq!(names, [("fast", "least"), ("fast", "slow"), ("least", "slow")]);
+    for map in maps {
+        let width = map.x_values.len();
+        assert_eq!(map.cells.len(), width * map.y_values.len());
+        for (place, cell) in map.cells.iter().enumerate() {
+            let mut params = best.clone();
+            params.insert(map.x.clone(), map.x_values[place % width]);
+            params.insert(map.y.clone(), map.y_values[place / width]);
+            let row = report
+                .rows
+                .iter()
+                .find(|row| row.params == params)
+                .expect("a row");
+            assert_eq!(cell.value, row.objective, "{params:?}");
+        }
+        assert_eq!(
+            map.cells[map.peak.expect("a peak")].value,
+            report.rows[0].objective
+        );
+    }
+}
+
+#[test]
 fn bad_searches_say_what_to_change() {
     let refused = |spec: &SweepSpec| prepare(spec, 1_000).expect_err("refused").to_string();
     assert!(refused(&spec(&[])).contains("at least one parameter"));
-    assert!(refused(&spec(&[("fsat", "1..5:1")])).contains("there are fast, slow"));
+    assert!(refused(&spec(&[("fsat", "1..5:1")])).contains("there are fast, slow, least"));
     let wide = spec(&[("fast", "1..1000:1"), ("slow", "1..1000:1")]);
     let message = refused(&wide);
     assert!(

@@ -6,7 +6,8 @@
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
     OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest,
-    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    StrategyCard, StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary, SystemStatus,
+    VersionDetail, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -54,6 +55,10 @@ pub trait Backend: Send + Sync + 'static {
         yaml: String,
         version: Option<String>,
     ) -> Answer<'_, StrategyDetail>;
+    /// The texts of a strategy before its present one, newest first.
+    fn versions(&self, slug: String) -> Answer<'_, Vec<StrategyVersion>>;
+    /// One of them, and what changed since.
+    fn version(&self, slug: String, version: String) -> Answer<'_, VersionDetail>;
     /// Removes this version of a strategy.
     fn delete_strategy(&self, slug: String, version: String) -> Answer<'_, ()>;
     /// Runs a backtest at once and keeps nothing of it.
@@ -64,6 +69,8 @@ pub trait Backend: Send + Sync + 'static {
     fn backtest(&self, id: BacktestId) -> Answer<'_, BacktestStatus>;
     /// Ends a backtest that is under way; one that has ended stays as it is.
     fn cancel_backtest(&self, id: BacktestId) -> Answer<'_, ()>;
+    /// The studies of a strategy that are kept, newest first.
+    fn studies(&self, slug: String) -> Answer<'_, Vec<StudySummary>>;
     /// Starts a study.
     fn start_study(&self, request: StudyRequest) -> Answer<'_, StudyStatus>;
     /// How far a study is, with its result once it is there.

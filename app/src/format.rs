@@ -230,6 +230,17 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// What a session trades: `BTC/USDT, ETH/USDT`; of many the first ones, as long as `most` is not reached.
+#[must_use]
+pub fn symbols<'a>(all: impl IntoIterator<Item = &'a Instrument>, most: usize) -> String {
+    let names: Vec<_> = all.into_iter().map(|it| it.symbol().as_str()).collect();
+    if names.len() <= most {
+        return names.join(", ");
+    }
+    let shown = most.saturating_sub(1).max(1);
+    format!("{} and {} more", names[..shown].join(", "), names.len() - shown)
+}
+
 /// A session's speed: `60×`, or what 0 means.
 #[must_use]
 pub fn speed(speed: f64) -> String {
@@ -364,6 +375,21 @@ mod tests {
         assert_eq!(zone(0), "UTC");
         assert_eq!(zone(330), "UTC+05:30");
         assert_eq!(zone(-300), "UTC−05:00");
+    }
+
+    #[test]
+    fn of_many_symbols_the_first_are_named() {
+        let all: Vec<_> = ["BTC/USDT", "ETH/USDT", "SOL/USDT"]
+            .iter()
+            .map(|symbol| {
+                let symbol = symbol.parse().expect("a symbol");
+                Instrument::new(symbol, exact("0.01"), exact("0.1"), exact("5"), Decimal::ONE)
+                    .expect("an instrument")
+            })
+            .collect();
+        assert_eq!(symbols(&all[..1], 2), "BTC/USDT");
+        assert_eq!(symbols(&all, 3), "BTC/USDT, ETH/USDT, SOL/USDT");
+        assert_eq!(symbols(&all, 2), "BTC/USDT and 2 more");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
     OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest,
-    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    StrategyCard, StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary, SystemStatus,
+    VersionDetail, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -156,6 +157,10 @@ read_and_do! {
     fn words as Words() -> Vec<Word>;
     /// Saves a strategy that was made from a version of it, or, without one, a new one.
     fn save_strategy as SaveStrategy(slug: String, yaml: String, version: Option<String>) -> StrategyDetail;
+    /// The texts of a strategy before its present one, newest first.
+    fn versions as Versions(slug: String) -> Vec<StrategyVersion>;
+    /// One of them, and what changed since.
+    fn version as Version(slug: String, version: String) -> VersionDetail;
     /// Removes this version of a strategy.
     fn delete_strategy as DeleteStrategy(slug: String, version: String) -> ();
     /// Runs a backtest at once and keeps nothing of it.
@@ -166,6 +171,8 @@ read_and_do! {
     fn backtest as Backtest(id: BacktestId) -> BacktestStatus;
     /// Ends a backtest that is under way.
     fn cancel_backtest as CancelBacktest(id: BacktestId) -> ();
+    /// The studies of a strategy that are kept, newest first.
+    fn studies as Studies(slug: String) -> Vec<StudySummary>;
     /// Starts a study.
     fn start_study as StartStudy(request: StudyRequest) -> StudyStatus;
     /// How far a study is.

@@ -23,6 +23,10 @@
 //   tab-NAME, panel-NAME            positions, orders, fills, trades, alerts, metrics, about
 //   order-row, order-why, order-change, order-cancel, order-explanation; ticket, ticket-type, ticket-cost, ticket-submit
 //   fill-row, fill-why, fill-story, newer, trade-row, alert-row, metric-NAME
+//   research, study-KIND, study-start, study-size, axis-NAME-changes, -from, -to, -step, -value; study-progress, study-best,
+//   study-cancel, study-note, study-result, study-judgement, study-open, study-row, sweep-row, window-row, walk-strip, fan,
+//   heat-map, heat-axes, heat-words
+//   warnings, caveats, version-row, version-changes, version-diff, version-restore
 //   live, live-note, live-hash      the backtest in the browser; `data-run` counts its results
 //   builder, builder-text, builder-problems, undo, redo, save, save-state, save-name, save-submit, delete-strategy
 //   draft, draft-discard, catalogue-expression, catalogue-use, preview-state, preview-NAME, preview-trade, preview-chart
@@ -116,6 +120,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/strategies") view=pages::Strategies ssr=ssr.clone() />
                     <Route path=path!("/strategies/new") view=pages::Builder ssr=ssr.clone() />
                     <Route path=path!("/strategies/:slug/edit") view=pages::Builder ssr=ssr.clone() />
+                    <Route path=path!("/strategies/:slug/research") view=pages::Research ssr=ssr.clone() />
                     <Route path=path!("/strategies/:slug") view=pages::Strategy ssr=ssr.clone() />
                     <Route path=path!("/backtests/:id") view=pages::Backtest ssr=ssr.clone() />
                     <Route path=path!("/sessions") view=pages::Sessions ssr=ssr.clone() />

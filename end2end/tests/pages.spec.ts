@@ -2,7 +2,7 @@
 
 import { expect, expectAccessible, expectNoSidewaysScroll, hydrated, open, test } from "./fixtures.ts";
 
-const PLACES = ["/", "/strategies", "/strategies/sma-cross", "/sessions"];
+const PLACES = ["/", "/strategies", "/strategies/sma-cross", "/strategies/sma-cross/research", "/sessions"];
 
 for (const path of PLACES) {
   test(`${path} comes alive without an error`, async ({ page }) => {

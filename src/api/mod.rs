@@ -45,10 +45,13 @@ pub use session::{
     EquityPoint, FeedInfo, FeedKind, LastEvent, Page, SessionAction, SessionDetail, SessionSummary,
     SnapshotMessage, StartRequest, SystemStatus,
 };
-pub use strategy::{BacktestSummary, DatasetInfo, ParamInfo, StrategyCard, StrategyDetail};
+pub use strategy::{
+    BacktestSummary, ChangedLine, DatasetInfo, LineKind, ParamInfo, StrategyCard, StrategyDetail,
+    StrategyVersion, VersionDetail,
+};
 pub use study::{
-    MonteCarloReport, RunFacts, StudyReport, StudyRequest, StudySpec, StudyStatus, SweepContext, SweepReport,
-    SweepRow, SweepTiming, UnrunRow, WalkForwardReport, WalkForwardWindow,
+    MonteCarloReport, RunFacts, StudyReport, StudyRequest, StudySpec, StudyStatus, StudySummary,
+    SweepContext, SweepReport, SweepRow, SweepTiming, UnrunRow, WalkForwardReport, WalkForwardWindow,
 };
 pub use worker::{
     BacktestPreview, BarsHeader, CheckedStrategy, NEEDS_SERVER, WorkerAnswer, WorkerAsk, WorkerReply,

@@ -176,6 +176,11 @@ impl SessionSummary {
     pub fn instrument_at(&self, at: InstrumentId) -> Option<&Instrument> {
         self.instruments().nth(at.index())
     }
+
+    /// What its strategy trades, the instrument of its chart first.
+    pub fn traded(&self) -> impl Iterator<Item = &Instrument> {
+        std::iter::once(&self.instrument).chain(&self.peers)
+    }
 }
 
 /// The last thing of note that happened in a session.

@@ -71,6 +71,9 @@ pub struct StrategyDetail {
     /// Names this very text: a change is made to the version that was read, or not at all.
     #[serde(default)]
     pub version: String,
+    /// What is likely a mistake, though it runs, each `LINE:COLUMN: message`.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Whether it came with Papertape: it is never written over, a changed one gets a name of its own.
     #[serde(default)]
     pub builtin: bool,
@@ -78,6 +81,55 @@ pub struct StrategyDetail {
     pub datasets: Vec<DatasetInfo>,
     /// Its finished backtests, newest first, at most 20.
     pub backtests: Vec<BacktestSummary>,
+}
+
+/// A text of a strategy before its present one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyVersion {
+    /// Names the text.
+    pub version: String,
+    /// Wall-clock time at which another took its place.
+    pub replaced_at: Timestamp,
+    /// Lines of the present text that it lacks.
+    pub added: u64,
+    /// Its lines that the present text lacks.
+    pub removed: u64,
+}
+
+/// An earlier text whole, and what changed since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionDetail {
+    /// Names the text.
+    pub version: String,
+    /// Wall-clock time at which another took its place.
+    pub replaced_at: Timestamp,
+    /// The YAML.
+    pub source: String,
+    /// From it to the present text: the lines that changed, with a few around them.
+    pub changes: Vec<ChangedLine>,
+}
+
+/// A line of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedLine {
+    /// What became of it.
+    pub kind: LineKind,
+    /// Its text.
+    pub text: String,
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineKind {
+    /// It is in both texts.
+    Same,
+    /// Only in the later one.
+    Added,
+    /// Only in the earlier one.
+    Removed,
+    /// Stands for lines that are in both: its text says how many.
+    LeftOut,
 }
 
 /// Bars that a backtest or a replay can run on.

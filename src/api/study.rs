@@ -77,6 +77,68 @@ pub struct StudyStatus {
     pub result: Option<StudyReport>,
 }
 
+/// A study in a line of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StudySummary {
+    /// Its id.
+    pub id: StudyId,
+    /// The strategy's slug in the library; `None` for inline YAML.
+    pub slug: Option<String>,
+    /// `sweep`, `walk_forward` or `monte_carlo`.
+    pub kind: String,
+    /// Where it stands.
+    pub state: BacktestState,
+    /// How many combinations are done, of how many at most.
+    pub progress: BacktestProgress,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// The bars for people.
+    pub dataset_label: String,
+    /// By what combinations are ranked; `None` for a Monte Carlo simulation.
+    pub objective: Option<Objective>,
+    /// A sweep's best combination.
+    pub best: Option<Params>,
+    /// What came of it: the objective of a sweep's best combination; that of a walk-forward's account, out of sample; the
+    /// probability of a loss of a Monte Carlo simulation.
+    pub outcome: Option<f64>,
+}
+
+impl StudyStatus {
+    /// The study in a line.
+    #[must_use]
+    pub fn summary(&self) -> StudySummary {
+        let objective = match &self.request.study {
+            StudySpec::Sweep(spec) => Some(spec.search.objective),
+            StudySpec::WalkForward(spec) => Some(spec.search.objective),
+            StudySpec::MonteCarlo(_) => None,
+        };
+        let (best, outcome) = match &self.result {
+            Some(StudyReport::Sweep(report)) => {
+                let best = report.rows.first();
+                (
+                    best.map(|row| row.params.clone()),
+                    best.and_then(|row| row.objective),
+                )
+            }
+            Some(StudyReport::WalkForward(report)) => (None, report.objective.of(&report.metrics)),
+            Some(StudyReport::MonteCarlo(report)) => (None, Some(report.result.probability_of_loss)),
+            None => (self.best.clone(), None),
+        };
+        StudySummary {
+            id: self.id.clone(),
+            slug: self.slug.clone(),
+            kind: self.request.study.name().to_owned(),
+            state: self.state,
+            progress: self.progress,
+            created_at: self.created_at,
+            dataset_label: self.dataset_label.clone(),
+            objective,
+            best,
+            outcome,
+        }
+    }
+}
+
 /// What came of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,6 +214,9 @@ pub struct SweepReport {
     pub invalid: Vec<UnrunRow>,
     /// The objective over two parameters, of a grid.
     pub stability: Option<StabilityMap>,
+    /// The same over each other two of its parameters, as far as they are not too many.
+    #[serde(default)]
+    pub stability_of_others: Vec<StabilityMap>,
     /// The best row's Sharpe ratio with all tries counted.
     pub deflated_sharpe: Option<DeflatedSharpe>,
     /// How often the best of one half of the days is among the worse in the other.
@@ -246,6 +311,8 @@ impl SweepReport {
         });
         let (deflated_sharpe, overfitting) = judge(trials, objective);
         let is_grid = context.spec.method == Method::Grid;
+        let maps = is_grid.then(|| StabilityMap::all(context.axes, trials, objective));
+        let mut maps = maps.unwrap_or_default().into_iter();
         Self {
             run: context.run,
             method: context.spec.method,
@@ -256,9 +323,8 @@ impl SweepReport {
             canceled: context.canceled,
             rows: (1..).zip(ranking(trials, objective)).filter_map(row).collect(),
             invalid: unrun.collect(),
-            stability: is_grid
-                .then(|| StabilityMap::of(context.axes, trials, objective))
-                .flatten(),
+            stability: maps.next(),
+            stability_of_others: maps.collect(),
             deflated_sharpe,
             overfitting,
             out_of_sample: None,

@@ -140,6 +140,9 @@ pub struct BacktestPreview {
     pub final_equity: Decimal,
     /// How good it was.
     pub metrics: Metrics,
+    /// What makes the result less than it seems.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Head of the event hash chain, hexadecimal.
     pub event_hash: String,
     /// Equity, thinned.

@@ -282,7 +282,7 @@ impl Outcome {
     }
 
     /// What makes the result less than it seems.
-    fn warnings(&self, bars: &[Bars]) -> Vec<String> {
+    pub(super) fn warnings(&self, bars: &[Bars]) -> Vec<String> {
         let stopped = self.engine.script_failure();
         let stopped =
             stopped.map(|failure| format!("The strategy was stopped, its script failed: {failure}."));

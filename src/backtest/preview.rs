@@ -66,6 +66,7 @@ fn run_over(config: EngineConfig, data: MarketData<'_>, points: usize) -> Backte
         initial_capital: outcome.engine().config().initial_capital.amount,
         final_equity: outcome.final_equity.amount.normalize(),
         metrics: outcome.metrics.clone(),
+        warnings: outcome.warnings(std::slice::from_ref(bars)),
         event_hash: outcome.event_hash.clone(),
         equity: outcome.equity_curve(bars, points),
         bars: Vec::new(),

@@ -14,38 +14,40 @@ const POLL_MS: u32 = 250;
 /// How far a run is, and how fast.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Progress {
-    pub(crate) bars: BacktestProgress,
-    /// Bars per second since the page has watched.
+    /// Bars of a backtest, runs of a study.
+    pub(crate) steps: BacktestProgress,
+    /// Steps per second since the page has watched.
     pub(crate) rate: Option<f64>,
 }
 
 impl Progress {
     /// Done, from 0 to 1.
     pub(crate) fn share(&self) -> f64 {
-        if self.bars.total == 0 {
+        if self.steps.total == 0 {
             0.0
         } else {
-            (self.bars.done as f64 / self.bars.total as f64).clamp(0.0, 1.0)
+            (self.steps.done as f64 / self.steps.total as f64).clamp(0.0, 1.0)
         }
     }
 
     /// What stands beside the bar: "120,000 of 129,600 bars, 1.2 M bars/s, 0.1 s left".
-    pub(crate) fn text(&self) -> String {
-        if self.bars.total == 0 {
+    pub(crate) fn text(&self, unit: &str) -> String {
+        if self.steps.total == 0 {
             return "Preparing the bars".to_owned();
         }
         let mut text = format!(
-            "{} of {} bars",
-            format::count(self.bars.done),
-            format::count(self.bars.total)
+            "{} of {} {unit}",
+            format::count(self.steps.done),
+            format::count(self.steps.total)
         );
         if let Some(rate) = self.rate.filter(|rate| *rate > 0.0) {
-            let left = (self.bars.total.saturating_sub(self.bars.done)) as f64 / rate;
-            text.push_str(&format!(
-                ", {} bars/s, {} left",
-                format::compact(rate),
-                format::duration(left)
-            ));
+            let left = (self.steps.total.saturating_sub(self.steps.done)) as f64 / rate;
+            let rate = if rate < 10.0 {
+                format::number(rate, 1)
+            } else {
+                format::compact(rate)
+            };
+            text.push_str(&format!(", {rate} {unit}/s, {} left", format::duration(left)));
         }
         text
     }
@@ -103,7 +105,7 @@ impl Runner {
         }
         self.running.try_set(Some(status.id.clone()));
         self.progress.try_set(Progress {
-            bars: status.progress,
+            steps: status.progress,
             rate: None,
         });
         self.watch(status.id);
@@ -150,7 +152,7 @@ impl Runner {
                         let seconds = (js_sys::Date::now() - began) / 1_000.0;
                         let rate = (seconds > 0.2).then(|| done.saturating_sub(from) as f64 / seconds);
                         self.progress.try_set(Progress {
-                            bars: status.progress,
+                            steps: status.progress,
                             rate,
                         });
                     }
@@ -236,15 +238,20 @@ pub(crate) fn BacktestRun(
 
 /// A bar with rate and time left.
 #[component]
-pub(crate) fn ProgressBar(#[prop(into)] progress: Signal<Progress>) -> impl IntoView {
+pub(crate) fn ProgressBar(
+    #[prop(into)] progress: Signal<Progress>,
+    /// What is counted.
+    #[prop(default = "bars")]
+    unit: &'static str,
+) -> impl IntoView {
     view! {
         <div class="progress" data-testid="backtest-progress">
             <progress
                 max="1"
-                aria-label="Backtest progress"
+                aria-label="Progress"
                 prop:value=move || progress.with(Progress::share)
             ></progress>
-            <p class="hint" aria-live="off">{move || progress.with(Progress::text)}</p>
+            <p class="hint" aria-live="off">{move || progress.with(|it| it.text(unit))}</p>
         </div>
     }
     .into_any()
@@ -257,13 +264,13 @@ mod tests {
     #[test]
     fn progress_says_how_fast_and_how_long() {
         let at = |done, rate| Progress {
-            bars: BacktestProgress { done, total: 129_600 },
+            steps: BacktestProgress { done, total: 129_600 },
             rate,
         };
-        assert_eq!(Progress::default().text(), "Preparing the bars");
-        assert_eq!(at(0, None).text(), "0 of 129,600 bars");
+        assert_eq!(Progress::default().text("bars"), "Preparing the bars");
+        assert_eq!(at(0, None).text("bars"), "0 of 129,600 bars");
         assert_eq!(
-            at(64_800, Some(129_600.0)).text(),
+            at(64_800, Some(129_600.0)).text("bars"),
             "64,800 of 129,600 bars, 130\u{a0}k bars/s, 0.5 s left"
         );
         assert!((at(64_800, None).share() - 0.5).abs() < 1e-12);

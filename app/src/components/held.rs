@@ -7,8 +7,8 @@ use leptos::prelude::*;
 /// what somebody reads or is about to press neither moves nor goes away. Each row shows what is known of it now all the
 /// same.
 pub(crate) struct Held<T: Send + Sync + 'static, P: Send + Sync + 'static> {
-    /// All rows, newest first.
-    items: RwSignal<Vec<T>>,
+    /// All rows, in the order in which they are shown.
+    items: Signal<Vec<T>>,
     /// A row's number; newer rows have greater ones.
     number: fn(&T) -> u64,
     /// The rows that are open, and at what.
@@ -33,9 +33,9 @@ where
     T: Clone + Send + Sync + 'static,
     P: Copy + PartialEq + Send + Sync + 'static,
 {
-    pub(crate) fn new(items: RwSignal<Vec<T>>, number: fn(&T) -> u64, limit: Limit) -> Self {
+    pub(crate) fn new(items: impl Into<Signal<Vec<T>>>, number: fn(&T) -> u64, limit: Limit) -> Self {
         Self {
-            items,
+            items: items.into(),
             number,
             open: RwSignal::new(Vec::new()),
             pointed: RwSignal::new(false),
@@ -109,9 +109,9 @@ where
         let number = self.number;
         self.held.with(|held| {
             let Some(held) = held else { return 0 };
-            let newest = held.first().map_or(0, number);
+            let newest = held.iter().map(number).max().unwrap_or(0);
             self.items
-                .with(|now| now.iter().take_while(|row| number(row) > newest).count())
+                .with(|now| now.iter().filter(|row| number(row) > newest).count())
         })
     }
 
@@ -119,7 +119,7 @@ where
     fn catch_up(self) {
         let number = self.number;
         let mut rows = self.items.get_untracked();
-        let oldest = rows.last().map_or(0, number);
+        let oldest = rows.iter().map(number).min().unwrap_or(0);
         self.held.update(|held| {
             let open = held
                 .iter_mut()
@@ -135,21 +135,27 @@ where
             .with_untracked(|open| open.iter().any(|(number, _)| *number == row))
     }
 
-    /// The list's table, below a line that says what is newer than it.
-    pub(crate) fn around(self, table: AnyView) -> AnyView {
+    /// The list's table, below a line that says in which order it is, or what is newer than it.
+    pub(crate) fn around(self, table: AnyView, order: &'static str) -> AnyView {
         let newer = Memo::new(move |_| self.newer());
         let show = Callback::new(move |()| self.catch_up());
         let point = Callback::new(move |pointed| self.point(pointed));
-        around(table, newer.into(), show, point)
+        around(table, order, newer.into(), show, point)
     }
 }
 
-fn around(table: AnyView, newer: Signal<usize>, show: Callback<()>, point: Callback<bool>) -> AnyView {
+fn around(
+    table: AnyView,
+    order: &'static str,
+    newer: Signal<usize>,
+    show: Callback<()>,
+    point: Callback<bool>,
+) -> AnyView {
     view! {
         <p class="newer-rows">
             <span class="hint">
                 {move || match newer.get() {
-                    0 => "Newest first".to_owned(),
+                    0 => order.to_owned(),
                     1 => "1 newer waits while you read".to_owned(),
                     many => format!("{many} newer wait while you read"),
                 }}
@@ -197,6 +203,20 @@ mod tests {
             );
             assert_eq!(held.newer(), 2);
             held.toggle(1, ());
+            assert_eq!((numbers(held), held.newer()), (vec![4, 3, 2, 1], 0));
+        });
+    }
+
+    #[test]
+    fn a_list_in_another_order_than_by_age_knows_what_is_newer() {
+        Owner::new().with(|| {
+            let items = RwSignal::new(vec![(1, 'w'), (3, 'e'), (2, 'e')]);
+            let held = list(items);
+            held.toggle(1, ());
+            items.set(vec![(4, 'w'), (3, 'e'), (2, 'e'), (1, 'e')]);
+            assert_eq!(held.rows(), [(1, 'e'), (3, 'e'), (2, 'e')], "no row moves");
+            assert_eq!(held.newer(), 1);
+            held.catch_up();
             assert_eq!((numbers(held), held.newer()), (vec![4, 3, 2, 1], 0));
         });
     }

@@ -44,7 +44,12 @@ pub(crate) fn silent(name: impl Into<String>) -> Column {
 
 /// A table inside its box, which scrolls where the page must not.
 pub(crate) fn table(class: &'static str, columns: Vec<Column>, rows: AnyView) -> AnyView {
-    let heads: Vec<_> = columns
+    with_heads(class, heads(columns).into_any(), rows)
+}
+
+/// The headings of columns.
+pub(crate) fn heads(columns: Vec<Column>) -> Vec<AnyView> {
+    columns
         .into_iter()
         .map(|Column { name, kind }| {
             view! {
@@ -52,8 +57,13 @@ pub(crate) fn table(class: &'static str, columns: Vec<Column>, rows: AnyView) ->
                     <span class=(kind == Kind::Silent).then_some("hidden")>{name}</span>
                 </th>
             }
+            .into_any()
         })
-        .collect();
+        .collect()
+}
+
+/// The same for headings that do more than name their columns.
+pub(crate) fn with_heads(class: &'static str, heads: AnyView, rows: AnyView) -> AnyView {
     view! {
         <div class="table-box">
             <table class=class>

@@ -28,6 +28,8 @@ pub(crate) fn trade_columns(currency: &str) -> Vec<Column> {
 pub(crate) struct TradeLine {
     pub(crate) id: u64,
     pub(crate) side: TradeSide,
+    /// What was traded, where that must be said.
+    pub(crate) symbol: Option<String>,
     pub(crate) quantity: String,
     /// When, and why.
     pub(crate) entry: (Timestamp, String),
@@ -50,7 +52,7 @@ pub(crate) fn trade_line(trade: &TradeLine) -> AnyView {
     let pnl = view! { <Change value=Signal::stored(trade.pnl.0) text=Signal::stored(trade.pnl.1.clone()) /> };
     let cells = vec![
         head("Trade", trade.id),
-        words("Side", trade.side.to_string(), None),
+        words("Side", trade.side.to_string(), trade.symbol.clone()),
         figure("Quantity", trade.quantity.clone()),
         cell(
             "Entry",

@@ -102,7 +102,7 @@ fn matches(session: &SessionSummary, words: &str) -> bool {
         "{} {} {} {} {}",
         session.name,
         session.strategy,
-        session.instrument.symbol(),
+        format::symbols(session.traded(), usize::MAX),
         session.state,
         session.feed.name
     )
@@ -218,7 +218,7 @@ fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
             </td>
             <td data-label="Market">
                 <span class="market">
-                    {first.instrument.symbol().to_string()} " " {first.timeframe.to_string()} " "
+                    {format::symbols(first.traded(), 2)} " " {first.timeframe.to_string()} " "
                     <FeedMark feed=first.feed.clone() />
                 </span>
             </td>

@@ -143,9 +143,11 @@ fn api_routes() -> Router<Api> {
                 .put(strategies::save)
                 .delete(strategies::delete),
         )
+        .route("/strategies/{slug}/versions", get(strategies::versions))
+        .route("/strategies/{slug}/versions/{version}", get(strategies::version))
         .route("/backtests", post(backtests::start))
         .route("/backtests/{id}", get(backtests::one).delete(backtests::cancel))
-        .route("/studies", post(studies::start))
+        .route("/studies", get(studies::list).post(studies::start))
         .route("/studies/{id}", get(studies::one).delete(studies::cancel))
         .route("/ws", get(live::upgrade))
         // A route and not a fallback: the pages answer every path that has none.

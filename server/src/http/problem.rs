@@ -143,6 +143,7 @@ pub fn problem(error: &ServiceError) -> ProblemDetails {
                 Vec::new(),
             )
         }
+        ServiceError::UnknownVersion(..) => not_found("unknown_version", "No such version", error),
         ServiceError::UnknownBacktest(_) => not_found("unknown_backtest", "No such backtest", error),
         ServiceError::UnknownStudy(_) => not_found("unknown_study", "No such study", error),
         ServiceError::TooManyBacktests(_) => details(

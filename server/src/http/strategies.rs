@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use papertape::api::{FieldError, Page, StrategyCard, StrategyDetail};
+use papertape::api::{FieldError, Page, StrategyCard, StrategyDetail, StrategyVersion, VersionDetail};
 use serde::{Deserialize, Serialize};
 
 pub(super) async fn list(State(api): State<Api>) -> Result<axum::Json<Page<StrategyCard>>, Failure> {
@@ -45,6 +45,25 @@ pub(super) async fn save(
     let (detail, new) = api.services.save_strategy(&slug, &source, base(&headers)).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(with_version(status, detail))
+}
+
+/// `GET /strategies/{name}/versions`: the texts before the present one.
+pub(super) async fn versions(
+    State(api): State<Api>,
+    Path(slug): Path<String>,
+) -> Result<axum::Json<Page<StrategyVersion>>, Failure> {
+    Ok(axum::Json(Page {
+        items: api.services.strategy_versions(&slug)?,
+        next_cursor: None,
+    }))
+}
+
+/// `GET /strategies/{name}/versions/{version}`: one of them, and what changed since.
+pub(super) async fn version(
+    State(api): State<Api>,
+    Path((slug, version)): Path<(String, String)>,
+) -> Result<axum::Json<VersionDetail>, Failure> {
+    Ok(axum::Json(api.services.strategy_version(&slug, &version)?))
 }
 
 pub(super) async fn delete(

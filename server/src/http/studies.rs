@@ -1,14 +1,32 @@
 //! Studies.
 
 use super::Api;
-use super::extract::{Json, Path};
+use super::extract::{Json, Path, Query};
 use super::problem::{Failure, path_id};
 use axum::{
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use papertape::api::{StudyRequest, StudyStatus};
+use papertape::api::{Page, StudyRequest, StudyStatus, StudySummary};
+use serde::Deserialize;
+
+/// `GET /studies`: of which strategy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    strategy: Option<String>,
+}
+
+pub(super) async fn list(
+    State(api): State<Api>,
+    Query(wanted): Query<Wanted>,
+) -> axum::Json<Page<StudySummary>> {
+    axum::Json(Page {
+        items: api.services.studies(wanted.strategy.as_deref()),
+        next_cursor: None,
+    })
+}
 
 pub(super) async fn start(
     State(api): State<Api>,

@@ -4,7 +4,8 @@ use super::{Base, Change, Placement, ServiceError, Services};
 use papertape::api::{
     BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
     OrderReport, Outline, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard,
-    StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary, SystemStatus, VersionDetail,
+    Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -111,6 +112,14 @@ impl Backend for Services {
         })
     }
 
+    fn versions(&self, slug: String) -> Answer<'_, Vec<StrategyVersion>> {
+        answer!(async move { self.strategy_versions(&slug) })
+    }
+
+    fn version(&self, slug: String, version: String) -> Answer<'_, VersionDetail> {
+        answer!(async move { self.strategy_version(&slug, &version) })
+    }
+
     fn delete_strategy(&self, slug: String, version: String) -> Answer<'_, ()> {
         answer!(async move { self.delete_strategy(&slug, &Base::Version(version)) })
     }
@@ -129,6 +138,10 @@ impl Backend for Services {
 
     fn cancel_backtest(&self, id: BacktestId) -> Answer<'_, ()> {
         answer!(Self::cancel_backtest(self, &id))
+    }
+
+    fn studies(&self, slug: String) -> Answer<'_, Vec<StudySummary>> {
+        Box::pin(async move { Ok(Self::studies(self, Some(&slug))) })
     }
 
     fn start_study(&self, request: StudyRequest) -> Answer<'_, StudyStatus> {

@@ -30,6 +30,9 @@ pub enum ServiceError {
     /// There is no such strategy.
     #[error("there is no strategy '{0}'")]
     UnknownStrategy(String),
+    /// There is no such earlier text of the strategy.
+    #[error("the history of '{0}' has no version '{1}'")]
+    UnknownVersion(String, String),
     /// A strategy that came with Papertape is not written over.
     #[error("'{0}' came with Papertape and stays as it is: save yours under another name")]
     BuiltinStrategy(String),

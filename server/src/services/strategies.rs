@@ -47,7 +47,9 @@ impl Services {
             .shelf
             .source(slug)
             .ok_or_else(|| ServiceError::UnknownStrategy(slug.to_owned()))?;
+        let warnings = self.validate(&source).unwrap_or_default();
         Ok(StrategyDetail {
+            warnings: warnings.iter().map(ToString::to_string).collect(),
             card: self.card(slug, &source).await?,
             whole: self.shelf.whole(&source),
             version: version_of(&source),

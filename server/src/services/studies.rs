@@ -7,6 +7,7 @@ use super::{ServiceError, Services, wall_clock};
 use crate::research::{Ground, Threads, run, units};
 use papertape::api::{
     BacktestProgress, BacktestState, FieldError, StudyReport, StudyRequest, StudySpec, StudyStatus,
+    StudySummary,
 };
 use papertape::backtest::sweep::{Setting, Workers as _};
 use papertape::model::StudyId;
@@ -43,12 +44,17 @@ impl Study {
     }
 
     fn status(&self) -> StudyStatus {
-        let mut status = self.lock().clone();
+        self.now(|status| status.clone())
+    }
+
+    /// What is known of it by now.
+    fn now<T>(&self, read: impl FnOnce(&StudyStatus) -> T) -> T {
+        let mut status = self.lock();
         if status.state == BacktestState::Running {
             status.progress.done = self.threads.done();
             status.best = self.threads.best();
         }
-        status
+        read(&status)
     }
 
     /// Ends it: at once while it waits, else as soon as its threads see it.
@@ -251,6 +257,16 @@ impl Services {
     /// [`ServiceError::UnknownStudy`].
     pub fn study(&self, id: &StudyId) -> Result<StudyStatus, ServiceError> {
         Ok(self.studies.find(id)?.status())
+    }
+
+    /// The studies that are kept, newest first: of one strategy of the library, or all.
+    #[must_use]
+    pub fn studies(&self, slug: Option<&str>) -> Vec<StudySummary> {
+        let kept: Vec<_> = self.studies.lock().iter().rev().cloned().collect();
+        kept.iter()
+            .map(|study| study.now(StudyStatus::summary))
+            .filter(|study| slug.is_none() || study.slug.as_deref() == slug)
+            .collect()
     }
 
     /// Ends a study that waits or runs; what is done is kept. One that has ended stays as it is.

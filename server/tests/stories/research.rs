@@ -374,6 +374,55 @@ fn studies_run_by_the_api_with_progress_and_an_end_on_request() {
     let path = format!("/studies/{}", courses["id"].as_str().expect("an id"));
     let done = server.wait_for(&path, |status| status["state"] == "finished");
     assert_eq!(done["result"]["monte_carlo"]["result"]["courses"], 200);
+
+    // All of them are listed, newest first, with what came of them.
+    let list = server.get("/studies").json();
+    let list = list["items"].as_array().expect("items");
+    assert_eq!(list.len(), 11);
+    assert_eq!(
+        (&list[0]["kind"], &list[0]["state"]),
+        (&json!("monte_carlo"), &json!("finished"))
+    );
+    assert_eq!(
+        list[0]["outcome"],
+        done["result"]["monte_carlo"]["result"]["probability_of_loss"]
+    );
+    assert_eq!(
+        (&list[1]["id"], &list[1]["state"]),
+        (&json!(ids[7]), &json!("canceled"))
+    );
+    let first = list.last().expect("the first");
+    assert_eq!(
+        (&first["kind"], &first["objective"]),
+        (&json!("sweep"), &json!("total_return"))
+    );
+    assert_eq!(first["best"], sweep["rows"][0]["params"]);
+    assert_eq!(first["outcome"], sweep["rows"][0]["objective"]);
+    server.stop();
+}
+
+#[test]
+fn studies_are_listed_by_strategy() {
+    let data = folder();
+    let server = Server::start(data.path());
+    let study =
+        |name: &str| json!({"backtest": {"strategy": name}, "study": {"monte_carlo": {"courses": 10}}});
+    let mine = json!({"strategy": SWEPT}).to_string();
+    let made = server.request_with("PUT", "/strategies/mine", Some(&mine), &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    for name in ["sma-cross", "mine", "sma-cross"] {
+        assert_eq!(server.post("/studies", &study(name)).status, 202, "{name}");
+    }
+    let of = |query: &str| {
+        server.get(&format!("/studies{query}")).json()["items"]
+            .as_array()
+            .map(Vec::len)
+    };
+    assert_eq!(of(""), Some(3));
+    assert_eq!(of("?strategy=sma-cross"), Some(2));
+    assert_eq!(of("?strategy=mine"), Some(1));
+    assert_eq!(of("?strategy=nothing"), Some(0));
+    assert_eq!(server.get("/studies?slug=nothing").status, 422);
     server.stop();
 }
 

@@ -66,6 +66,71 @@ fn a_strategy_is_saved_read_run_changed_and_removed() {
 }
 
 #[test]
+fn earlier_versions_are_listed_compared_and_restored() {
+    let data = folder();
+    let server = Server::start(data.path());
+    assert_eq!(put(&server, "mine", FIRST, &[]).status, 201);
+    assert_eq!(server.get("/strategies/mine/versions").json()["items"], json!([]));
+    assert_eq!(put(&server, "mine", SECOND, &[]).status, 200);
+
+    let list = server.get("/strategies/mine/versions").json();
+    let [kept] = list["items"].as_array().expect("items").as_slice() else {
+        panic!("one earlier text: {list}");
+    };
+    assert_eq!((&kept["added"], &kept["removed"]), (&json!(1), &json!(1)));
+    let version = kept["version"].as_str().expect("a version");
+    let one = server.get(&format!("/strategies/mine/versions/{version}")).json();
+    assert_eq!(one["source"], FIRST, "to the last character");
+    let lines: Vec<_> = one["changes"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .map(|it| it["kind"].clone())
+        .collect();
+    assert_eq!(lines, ["same", "removed", "added"]);
+
+    // Restored, the first is the present text again, and the second is in the history; the same text is there once.
+    assert_eq!(put(&server, "mine", FIRST, &[]).status, 200);
+    assert_eq!(put(&server, "mine", SECOND, &[]).status, 200);
+    assert_eq!(put(&server, "mine", FIRST, &[]).status, 200);
+    let list = server.get("/strategies/mine/versions").json();
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{list}");
+
+    for (path, wanted) in [
+        ("/strategies/nothing/versions", "unknown_strategy"),
+        ("/strategies/nothing/versions/1", "unknown_strategy"),
+        ("/strategies/mine/versions/0000", "unknown_version"),
+        ("/strategies/mine/versions/..%2F..%2Fmine", "unknown_version"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!((answer.status, code(&answer).as_str()), (404, wanted), "{path}");
+    }
+    assert_eq!(
+        server.get("/strategies/sma-cross/versions").json()["items"],
+        json!([])
+    );
+    server.stop();
+}
+
+#[test]
+fn a_strategy_tells_what_is_likely_a_mistake() {
+    let data = folder();
+    let server = Server::start(data.path());
+    let never = "name: Mine\nentry: {long: rsi(close, 14) > 100}\n";
+    let made = put(&server, "mine", never, &[]);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let warnings = made.json()["warnings"].as_array().cloned().expect("a list");
+    assert!(
+        warnings
+            .iter()
+            .any(|it| it.as_str().is_some_and(|it| it.contains("never"))),
+        "{warnings:?}"
+    );
+    assert_eq!(server.get("/strategies/sma-cross").json()["warnings"], json!([]));
+    server.stop();
+}
+
+#[test]
 fn of_two_people_the_second_is_told() {
     let data = folder();
     let server = Server::start(data.path());

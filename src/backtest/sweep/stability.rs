@@ -3,7 +3,7 @@
 use super::{Axes, Objective, Trial, ranking};
 use serde::{Deserialize, Serialize};
 
-/// Most cells of a map.
+/// Most cells of all maps together.
 const MOST_CELLS: usize = 10_000;
 
 /// An objective over two parameters; all others as in the best trial.
@@ -37,18 +37,40 @@ pub struct StabilityCell {
 }
 
 impl StabilityMap {
-    /// The map of a grid's trials over its first two parameters that have more than one value. `None` when there are no
-    /// two, or no trial that ran.
+    /// The maps of a grid's trials over each two of its parameters that have more than one value, the first two first. Of
+    /// many, those that have the most cells together may be left out; none when no trial ran.
     #[must_use]
-    pub fn of(axes: &Axes, trials: &[Trial], objective: Objective) -> Option<Self> {
-        let mut wide = axes.iter().filter_map(|(name, axis)| {
-            let values = axis.values()?;
-            (values.len() > 1).then(|| (name.clone(), values))
-        });
-        let ((x, x_values), (y, y_values)) = (wide.next()?, wide.next()?);
-        if x_values.len().saturating_mul(y_values.len()) > MOST_CELLS {
-            return None;
+    pub fn all(axes: &Axes, trials: &[Trial], objective: Objective) -> Vec<Self> {
+        let wide: Vec<_> = axes
+            .iter()
+            .filter_map(|(name, axis)| {
+                let values = axis.values()?;
+                (values.len() > 1).then(|| (name.clone(), values))
+            })
+            .collect();
+        let mut room = MOST_CELLS;
+        let mut maps = Vec::new();
+        for (place, x) in wide.iter().enumerate() {
+            for y in &wide[place + 1..] {
+                let cells = x.1.len().saturating_mul(y.1.len());
+                if cells <= room
+                    && let Some(map) = Self::of(x.clone(), y.clone(), trials, objective)
+                {
+                    room -= cells;
+                    maps.push(map);
+                }
+            }
         }
+        maps
+    }
+
+    /// The map over two parameters with their values.
+    fn of(
+        (x, x_values): (String, Vec<f64>),
+        (y, y_values): (String, Vec<f64>),
+        trials: &[Trial],
+        objective: Objective,
+    ) -> Option<Self> {
         let best = &trials.get(*ranking(trials, objective).first()?)?.params;
         let mut cells = vec![StabilityCell::default(); x_values.len() * y_values.len()];
         for trial in trials {

@@ -17,6 +17,7 @@ use leptos_router::hooks::use_params_map;
 use papertape::api::{BacktestState, BacktestStatus, ProblemDetails};
 use papertape::model::BacktestId;
 use result::Result;
+pub(crate) use result::caveats;
 
 /// The page.
 #[component]
@@ -67,7 +68,7 @@ fn Body(status: BacktestStatus) -> impl IntoView {
     let runner = Runner::new(Callback::new(move |status| shown.set(status)));
     if under_way {
         runner.progress.set(Progress {
-            bars: shown.with_untracked(|it| it.progress),
+            steps: shown.with_untracked(|it| it.progress),
             rate: None,
         });
         Effect::new(move || runner.attach(id.clone()));

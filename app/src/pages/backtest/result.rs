@@ -108,6 +108,7 @@ pub(super) fn Result(status: BacktestStatus, report: BacktestReport) -> impl Int
             <Stat name="Win rate" value=metrics.win_rate.map_or_else(|| NONE.to_owned(), |it| format::percent(it, 1)) hint=format!("{} of {} trades", format::count(metrics.winning_trades), format::count(metrics.trades)) />
             <Stat name="Fees" value=format::number(metrics.total_fees, digits as usize) hint=currency.clone() />
         </section>
+        {caveats(&report.warnings)}
         <Charts status=status.clone() report=report.clone() group />
         <Frame title="Metrics">
             <MetricList metrics=Signal::stored(metrics) currency=currency.clone() />
@@ -121,6 +122,25 @@ pub(super) fn Result(status: BacktestStatus, report: BacktestReport) -> impl Int
         <Provenance status report />
     }
     .into_any()
+}
+
+/// What makes a result less than it seems; nothing when nothing does.
+pub(crate) fn caveats(warnings: &[String]) -> Option<AnyView> {
+    let lines: Vec<_> = warnings
+        .iter()
+        .map(|warning| view! { <li>{warning.clone()}</li> })
+        .collect();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <div class="note" data-testid="caveats">
+                <p>
+                    <strong>"Less than it seems:"</strong>
+                </p>
+                <ul>{lines}</ul>
+            </div>
+        }
+        .into_any()
+    })
 }
 
 /// The parameters of a run, as far as the run itself knows them: name and value.

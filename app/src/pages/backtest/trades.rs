@@ -30,6 +30,7 @@ pub(super) fn Trades(
     let digits = format::currency_digits(&currency);
     let pages = all.div_ceil(PAGE);
     let page = RwSignal::new(0_usize);
+    let several = trades.windows(2).any(|pair| pair[0].symbol != pair[1].symbol);
     let trades = StoredValue::new(trades);
     let rows = move || {
         let from = page.get() * PAGE;
@@ -38,7 +39,7 @@ pub(super) fn Trades(
                 .iter()
                 .skip(from)
                 .take(PAGE)
-                .map(|trade| line(trade, price_digits, quantity_digits, digits))
+                .map(|trade| line(trade, several, price_digits, quantity_digits, digits))
                 .collect::<Vec<_>>()
         })
     };
@@ -79,12 +80,13 @@ pub(super) fn Trades(
     .into_any()
 }
 
-fn line(trade: &TradeReport, price_digits: u32, quantity_digits: u32, digits: u32) -> AnyView {
+fn line(trade: &TradeReport, several: bool, price_digits: u32, quantity_digits: u32, digits: u32) -> AnyView {
     let pnl = Price(trade.pnl).to_f64();
     let price = |price: Price| format::decimal(price.0, price_digits);
     trade_line(&TradeLine {
         id: trade.id,
         side: trade.side,
+        symbol: several.then(|| trade.symbol.to_string()),
         quantity: format::decimal(trade.quantity.0, quantity_digits),
         entry: (trade.entry_time, trade.entry_reason.clone()),
         entry_price: price(trade.entry_price),

@@ -8,6 +8,7 @@ use crate::live::SessionView;
 use crate::pages::backtest::EquityTable;
 use leptos::prelude::*;
 use papertape::api::TradeReport;
+use papertape::model::InstrumentId;
 use papertape::order::{Order, OrderPurpose};
 use papertape::portfolio::Position;
 use std::time::Duration;
@@ -22,6 +23,7 @@ const WINDOW: usize = 240;
 pub(crate) fn Charts(view: SessionView) -> impl IntoView {
     let summary = view.summary.get_untracked();
     let digits = summary.instrument.price_digits();
+    let charted = summary.instrument.symbol().clone();
     let currency = summary.equity.currency.to_string();
     let amount_digits = format::currency_digits(&currency);
     let initial = summary.initial_capital.to_f64();
@@ -39,7 +41,8 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
             bars: bars.iter().copied().chain(forming).collect(),
             marks: view.trades.with(|trades| {
                 let marks_of = |trade| trade_marks(&TradeReport::from(trade), digits, &code);
-                trades.iter().flat_map(marks_of).collect()
+                let own = trades.iter().filter(|trade| trade.symbol == charted);
+                own.flat_map(marks_of).collect()
             }),
             levels,
             began: if history > 0 {
@@ -89,10 +92,15 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
     let handle = ChartHandle::new();
     let as_table = RwSignal::new(false);
     let feed = summary.feed.label.clone();
+    let title = if summary.peers.is_empty() {
+        "Price".to_owned()
+    } else {
+        format!("Price of {}", summary.instrument.symbol())
+    };
     view! {
         <div class="charts">
             <Frame
-                title="Price"
+                title=title
                 aside=move || {
                     view! {
                         <p class="hint">{feed.clone()}</p>
@@ -147,7 +155,11 @@ fn levels(position: Option<&Position>, orders: &[Order], digits: u32) -> Vec<Lev
             &position.side.to_string(),
         ));
     }
-    for order in orders.iter().filter(|order| !order.status.is_final()) {
+    // The chart is the first instrument's; what works for another has no place on it.
+    let own = orders
+        .iter()
+        .filter(|order| order.instrument == InstrumentId::PRIMARY);
+    for order in own.filter(|order| !order.status.is_final()) {
         let Some(price) = order.kind.price() else { continue };
         let (kind, word) = match order.purpose {
             OrderPurpose::StopLoss => (LevelKind::Stop, "stop loss"),

@@ -1,20 +1,19 @@
 //! Fills, and why each is what it is.
 
-use super::orders::fold;
+use super::traded::Traded;
 use super::why::fill_story;
 use crate::components::table::{self, cell, figure, head, number, silent, text, words};
-use crate::components::{Held, Limit, More, Time};
+use crate::components::{Held, Limit, More, Time, fold};
 use crate::format::{self, TimeStyle};
 use crate::live::SessionView;
 use leptos::prelude::*;
 use papertape::api::FillStory;
 use papertape::exchange::{Fill, Liquidity};
-use papertape::model::Instrument;
 
 /// The fills, newest first; each opens to its explanation, and while one is open the list keeps still.
 #[component]
 pub(crate) fn Fills(view: SessionView) -> impl IntoView {
-    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
+    let traded = Traded::of_session(view);
     let limit = Limit::new();
     let fills = Held::new(view.fills, |fill: &Fill| fill.number, limit);
     let count = Signal::derive(move || view.fills.with(Vec::len));
@@ -37,7 +36,7 @@ pub(crate) fn Fills(view: SessionView) -> impl IntoView {
     let rows = move || {
         view! {
             <For each=move || fills.rows() key=|fill| fill.number let:fill>
-                <FillRows fill fills instrument />
+                <FillRows fill fills traded />
             </For>
         }
         .into_any()
@@ -47,7 +46,7 @@ pub(crate) fn Fills(view: SessionView) -> impl IntoView {
             when=move || any.get()
             fallback=|| view! { <p class="quiet">"No fill yet. Each fill will say here why it got the price it got."</p> }
         >
-            {fills.around(table::table("cards-on-phone fills", columns(), rows()))}
+            {fills.around(table::table("cards-on-phone fills", columns(), rows()), "Newest first")}
             <More limit all=count />
         </Show>
     }
@@ -55,7 +54,8 @@ pub(crate) fn Fills(view: SessionView) -> impl IntoView {
 }
 
 #[component]
-fn FillRows(fill: Fill, fills: Held<Fill, ()>, instrument: StoredValue<Instrument>) -> impl IntoView {
+fn FillRows(fill: Fill, fills: Held<Fill, ()>, traded: Traded) -> impl IntoView {
+    let instrument = StoredValue::new(traded.of(fill.instrument));
     let row = fill.number;
     let open = Signal::derive(move || fills.at(row).is_some());
     let id = format!("why-{row}");
@@ -82,7 +82,7 @@ fn FillRows(fill: Fill, fills: Held<Fill, ()>, instrument: StoredValue<Instrumen
     let cells = vec![
         head("Fill", row),
         cell("Time", time, None),
-        words("Side", fill.side.to_string(), None),
+        words("Side", fill.side.to_string(), traded.symbol(fill.instrument)),
         figure("Quantity", quantity),
         figure("Price", price),
         figure("Price cost", format::signed_amount(fill.explanation.price_cost())),

@@ -8,6 +8,7 @@ mod fills;
 mod orders;
 mod tables;
 mod ticket;
+mod traded;
 mod why;
 
 /// What tests of the rendered page look at one by one.
@@ -222,7 +223,8 @@ fn Head(view: SessionView) -> impl IntoView {
                 </div>
                 <p class="market">
                     {(first.strategy != first.name).then(|| format!("{}, ", first.strategy))}
-                    {first.instrument.symbol().to_string()} " " {first.timeframe.to_string()} " "
+                    <span data-testid="session-symbols">{format::symbols(first.traded(), usize::MAX)}</span>
+                    " " {first.timeframe.to_string()} " "
                     <FeedMark feed=first.feed.clone() />
                     {(!params.is_empty()).then(|| format!(" {params}"))}
                     {move || {
@@ -310,6 +312,18 @@ fn Figures(view: SessionView) -> impl IntoView {
             )
         })
     });
+    let price_name = if summary.with_untracked(|it| it.peers.is_empty()) {
+        "Price".to_owned()
+    } else {
+        format!(
+            "Price of {}",
+            summary.with_untracked(|it| it.instrument.symbol().to_string())
+        )
+    };
+    let still_open = Memo::new(move |_| {
+        view.trades
+            .with(|trades| trades.iter().filter(|trade| !trade.is_closed()).count())
+    });
     let last_close = Memo::new(move |_| {
         view.bars
             .with(|bars| bars.last().map(|bar| format::number(bar.close, digits)))
@@ -339,7 +353,7 @@ fn Figures(view: SessionView) -> impl IntoView {
                 <p class="hint">{text(|it| format!("of {} at the start", format::amount(it.initial_capital)))}</p>
             </div>
             <div class="stat">
-                <p class="name">"Price"</p>
+                <p class="name">{price_name}</p>
                 <p class="value">
                     <Watched text=Signal::derive(move || {
                         spread
@@ -365,6 +379,10 @@ fn Figures(view: SessionView) -> impl IntoView {
                 <p class="name">"Closed trades"</p>
                 <p class="value">{text(|it| format::count(it.trades))}</p>
                 <p class="hint">
+                    {move || match still_open.get() {
+                        0 => String::new(),
+                        open => format!("{open} still open, "),
+                    }}
                     {text(|it| match it.open_orders {
                         0 => "no working order".to_owned(),
                         1 => "1 working order".to_owned(),

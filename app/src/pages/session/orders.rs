@@ -1,9 +1,10 @@
-//! The orders, newest first: each can be explained, open ones changed and withdrawn.
+//! The orders, those that work first: each can be explained, open ones changed and withdrawn.
 
 use super::change_order::ChangeForm;
+use super::traded::Traded;
 use super::why::OrderWhy;
 use crate::components::table::{self, cell, figure, figure_of, head, number, silent, text, words};
-use crate::components::{Deed, Held, Limit, More, ProblemNote, Time};
+use crate::components::{Deed, Held, Limit, More, ProblemNote, Time, fold};
 use crate::format::{self, NONE, TimeStyle};
 use crate::functions;
 use crate::live::{Live, SessionView};
@@ -22,12 +23,13 @@ enum Pane {
 /// The table. What is open below a row stays as it is, with what is typed there, when the order above it changes.
 #[component]
 pub(crate) fn Orders(view: SessionView) -> impl IntoView {
-    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
+    let traded = Traded::of_session(view);
     let session = StoredValue::new(view.summary.with_untracked(|it| it.id.clone()));
     let any = Memo::new(move |_| view.orders.with(|orders| !orders.is_empty()));
     let limit = Limit::new();
     let count = Signal::derive(move || view.orders.with(Vec::len));
-    let orders = Held::new(view.orders, |order: &Order| order.id.0, limit);
+    let in_order = Memo::new(move |_| view.orders.with(|orders| working_first(orders)));
+    let orders = Held::new(in_order, |order: &Order| order.id.0, limit);
     let columns = || {
         vec![
             number("#"),
@@ -45,7 +47,7 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
     let rows = move || {
         view! {
             <For each=move || orders.rows() key=|order| order.id let:order>
-                <OrderRows order view session instrument orders />
+                <OrderRows order view session traded orders />
             </For>
         }
         .into_any()
@@ -59,36 +61,18 @@ pub(crate) fn Orders(view: SessionView) -> impl IntoView {
                 }
             }
         >
-            {orders.around(table::table("cards-on-phone orders", columns(), rows()))}
+            {orders.around(table::table("cards-on-phone orders", columns(), rows()), "Working orders first, then the newest")}
             <More limit all=count />
         </Show>
     }
     .into_any()
 }
 
-/// A button that unfolds something below its row.
-pub(super) fn fold(
-    testid: &'static str,
-    word: &'static str,
-    label: String,
-    panel: String,
-    open: Signal<bool>,
-    press: Callback<()>,
-) -> AnyView {
-    view! {
-        <button
-            type="button"
-            class="button small"
-            data-testid=testid
-            aria-label=label
-            aria-expanded=move || if open.get() { "true" } else { "false" }
-            aria-controls=panel
-            on:click=move |_| press.run(())
-        >
-            {word}
-        </button>
-    }
-    .into_any()
+/// What still works comes first: it can be changed, what has ended cannot. Each part newest first.
+fn working_first(orders: &[Order]) -> Vec<Order> {
+    let (working, ended): (Vec<_>, Vec<_>) =
+        orders.iter().cloned().partition(|order| !order.status.is_final());
+    [working, ended].concat()
 }
 
 #[component]
@@ -96,10 +80,12 @@ fn OrderRows(
     order: Order,
     view: SessionView,
     session: StoredValue<SessionId>,
-    instrument: StoredValue<Instrument>,
+    traded: Traded,
     orders: Held<Order, Pane>,
 ) -> impl IntoView {
     let id = order.id;
+    let instrument = StoredValue::new(traded.of(order.instrument));
+    let symbol = StoredValue::new(traded.symbol(order.instrument));
     let live = expect_context::<Live>();
     let deed = Deed::new();
     let now = Memo::new(move |known: Option<&Order>| {
@@ -178,7 +164,9 @@ fn OrderRows(
             data-status=move || now.with(|it| it.status.to_string())
             class:refused=move || now.with(|it| matches!(it.status, OrderStatus::Denied | OrderStatus::Rejected))
         >
-            {move || instrument.with_value(|instrument| now.with(|order| cells(order, instrument)))}
+            {move || {
+                instrument.with_value(|instrument| now.with(|order| cells(order, symbol.get_value(), instrument)))
+            }}
             <td class="row-actions">
                 {explain} {change_button} {cancel_button}
                 <ProblemNote problem=deed.problem />
@@ -202,7 +190,7 @@ fn OrderRows(
     .into_any()
 }
 
-fn cells(order: &Order, instrument: &Instrument) -> Vec<AnyView> {
+fn cells(order: &Order, symbol: Option<String>, instrument: &Instrument) -> Vec<AnyView> {
     let quantity = if order.filled.0.is_zero() || order.filled == order.quantity {
         format::quantity(order.quantity, instrument)
     } else {
@@ -225,7 +213,8 @@ fn cells(order: &Order, instrument: &Instrument) -> Vec<AnyView> {
         }
         _ => time_in_force(order).map(|text| view! { <small>{text}</small> }.into_any()),
     };
-    let asked = view! { {format!("{} {kind}", order.side)} {stays} };
+    let symbol = symbol.map(|symbol| view! { <small>{symbol}</small> });
+    let asked = view! { {format!("{} {kind}", order.side)} {symbol} {stays} };
     let stop = order.kind.limit_price().and(order.kind.stop_price());
     let stop = stop.map(|stop| view! { <small>{format!("at {}", format::price(stop, instrument))}</small> });
     let limit = view! { {price(order.kind.price())} {stop} };
@@ -281,5 +270,28 @@ const fn time_in_force(order: &Order) -> Option<&'static str> {
         TimeInForce::Day => Some("for the day"),
         TimeInForce::Opg => Some("at the open"),
         TimeInForce::Cls => Some("at the close"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+    use papertape::order::OrderKind;
+
+    #[test]
+    fn what_works_comes_before_what_has_ended() {
+        let order = |id, status| Order {
+            status,
+            ..samples::order(id, OrderPurpose::Manual, OrderKind::Market)
+        };
+        let orders = [
+            order(5, OrderStatus::Filled),
+            order(4, OrderStatus::Accepted),
+            order(3, OrderStatus::Canceled),
+            order(2, OrderStatus::Submitted),
+        ];
+        let ids: Vec<_> = working_first(&orders).iter().map(|order| order.id.0).collect();
+        assert_eq!(ids, [4, 2, 5, 3]);
     }
 }

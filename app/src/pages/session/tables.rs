@@ -1,6 +1,7 @@
 //! Positions, trades and alerts.
 
-use crate::components::table;
+use super::traded::Traded;
+use crate::components::table::{self, figure, figure_of, number, text, words};
 use crate::components::{Change, Limit, More, Time, TradeLine, trade_columns, trade_line};
 use crate::format;
 use crate::live::SessionView;
@@ -12,9 +13,6 @@ use papertape::portfolio::{Position, Trade};
 /// What is held, and what protects it.
 #[component]
 pub(crate) fn Positions(view: SessionView) -> impl IntoView {
-    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
-    let position = Memo::new(move |_| view.summary.with(|it| it.position.clone()));
-    let open = Memo::new(move |_| position.with(Option::is_some));
     let flat = Memo::new(move |_| match view.summary.with(|it| it.state) {
         SessionState::Starting | SessionState::Running => {
             "Flat: nothing is held. The next entry rule that comes true on a closed bar opens a position."
@@ -22,6 +20,29 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
         SessionState::Paused => "Flat: nothing is held, and no entry is placed until the session is resumed.",
         _ => "Flat: nothing is held, and this session does not trade any more.",
     });
+    let traded = Traded::of_session(view);
+    // Options that an order has named make a table of one instrument's session, too.
+    let several = Memo::new(move |_| {
+        view.summary
+            .with(|it| !it.peers.is_empty() || !it.other_positions.is_empty())
+    });
+    view! {
+        <Show
+            when=move || several.get()
+            fallback=move || view! { <PositionOfOne view flat /> }
+        >
+            <PositionsOfAll view traded flat />
+        </Show>
+    }
+    .into_any()
+}
+
+/// What is held of a session's only instrument.
+#[component]
+fn PositionOfOne(view: SessionView, flat: Memo<&'static str>) -> impl IntoView {
+    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
+    let position = Memo::new(move |_| view.summary.with(|it| it.position.clone()));
+    let open = Memo::new(move |_| position.with(Option::is_some));
     let text = move |read: fn(&Position, &Instrument) -> String| {
         Signal::derive(move || {
             instrument.with_value(|instrument| {
@@ -36,36 +57,11 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
                 .unwrap_or_default()
         })
     });
-    let others = Memo::new(move |_| view.summary.with(|it| it.other_positions.clone()));
-    let peers = StoredValue::new(view.summary.with_untracked(|it| it.peers.clone()));
-    let other = move |it: Position| {
-        let quantity = peers.with_value(|peers| {
-            let own = peers.iter().find(|peer| *peer.symbol() == it.symbol);
-            own.map(|own| {
-                let price = format::price(it.entry_price, own);
-                format!(
-                    "{} {} {} at {price}",
-                    it.side,
-                    format::quantity(it.quantity, own),
-                    it.symbol
-                )
-            })
-        });
-        let gain = it.unrealized_pnl;
-        let value = Signal::stored(gain.to_f64());
-        view! {
-            <li>
-                {quantity}" "<Change value text=Signal::stored(format::signed_money(gain)) />
-            </li>
-        }
-    };
     let since = Memo::new(move |_| position.with(|it| it.as_ref().map(|it| it.entry_time)));
     view! {
         <Show
             when=move || open.get()
-            fallback=move || {
-                others.with(Vec::is_empty).then(|| view! { <p class="quiet">{move || flat.get()}</p> })
-            }
+            fallback=move || view! { <p class="quiet">{move || flat.get()}</p> }
         >
             <dl class="facts" data-testid="position-row">
                 <div>
@@ -104,11 +100,65 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
                 </div>
             </dl>
         </Show>
-        {move || {
-            let all = others.get();
-            (!all.is_empty())
-                .then(|| view! { <ul data-testid="other-positions">{all.into_iter().map(other).collect_view()}</ul> })
-        }}
+    }
+    .into_any()
+}
+
+/// What is held of several instruments, a row each.
+#[component]
+fn PositionsOfAll(view: SessionView, traded: Traded, flat: Memo<&'static str>) -> impl IntoView {
+    let held = Memo::new(move |_| {
+        view.summary.with(|it| {
+            it.position
+                .iter()
+                .chain(&it.other_positions)
+                .cloned()
+                .collect::<Vec<_>>()
+        })
+    });
+    let any = Memo::new(move |_| held.with(|held| !held.is_empty()));
+    let row = move |it: &Position| {
+        let instrument = &traded.named(&it.symbol);
+        let gain = it.unrealized_pnl;
+        let change = view! {
+            <Change value=Signal::stored(gain.to_f64()) text=Signal::stored(format::signed_money(gain)) />
+        };
+        view! {
+            <tr data-testid="position-row">
+                <th scope="row" class="head">{it.symbol.to_string()}</th>
+                {words("Side", it.side.to_string(), None)}
+                {figure("Quantity", format::quantity(it.quantity, instrument))}
+                {figure("Entry price", format::price(it.entry_price, instrument))}
+                {figure("Last price", format::price(it.mark_price, instrument))}
+                {figure("Value", format::money(it.market_value))}
+                {figure_of("Unrealised", change.into_any())}
+                {figure("Stop", protection(it.stop_price, it, instrument))}
+                {figure("Target", protection(it.target_price, it, instrument))}
+            </tr>
+        }
+        .into_any()
+    };
+    let columns = || {
+        vec![
+            text("Symbol"),
+            text("Side"),
+            number("Quantity"),
+            number("Entry price"),
+            number("Last price"),
+            number("Value"),
+            number("Unrealised"),
+            number("Stop"),
+            number("Target"),
+        ]
+    };
+    let rows = move || held.with(|held| held.iter().map(row).collect::<Vec<_>>());
+    view! {
+        <Show
+            when=move || any.get()
+            fallback=move || view! { <p class="quiet">{move || flat.get()}</p> }
+        >
+            {table::table("cards-on-phone", columns(), rows.into_any())}
+        </Show>
     }
     .into_any()
 }
@@ -138,7 +188,7 @@ fn protection(
 /// The round trips.
 #[component]
 pub(crate) fn Trades(view: SessionView) -> impl IntoView {
-    let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
+    let traded = Traded::of_session(view);
     let currency = view.summary.with_untracked(|it| it.equity.currency.to_string());
     let any = Memo::new(move |_| view.trades.with(|trades| !trades.is_empty()));
     let limit = Limit::new();
@@ -147,7 +197,7 @@ pub(crate) fn Trades(view: SessionView) -> impl IntoView {
     let rows = move || {
         view! {
             <For each=move || view.trades.with(|trades| limit.of(trades)) key=key let:trade>
-                {instrument.with_value(|instrument| trade_row(&trade, instrument))}
+                {trade_row(&trade, traded)}
             </For>
         }
         .into_any()
@@ -170,10 +220,12 @@ pub(crate) fn Trades(view: SessionView) -> impl IntoView {
     .into_any()
 }
 
-fn trade_row(trade: &Trade, instrument: &Instrument) -> AnyView {
+fn trade_row(trade: &Trade, traded: Traded) -> AnyView {
+    let instrument = &traded.named(&trade.symbol);
     trade_line(&TradeLine {
         id: trade.id.0,
         side: trade.side,
+        symbol: traded.said(&trade.symbol),
         quantity: format::quantity(trade.quantity, instrument),
         entry: (trade.entry_time, trade.entry_reason.to_string()),
         entry_price: format::price(trade.entry_price, instrument),

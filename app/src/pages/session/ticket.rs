@@ -2,6 +2,7 @@
 
 mod draft;
 
+use super::traded::Traded;
 use crate::components::{Deed, Field, NumberField, ProblemNote, check, select};
 use crate::format;
 use crate::functions;
@@ -84,21 +85,49 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     let deed = Deed::new();
     let draft = Draft::new();
     let first = view.summary.get_untracked();
-    let instrument = StoredValue::new(first.instrument.clone());
+    let traded = Traded::of_session(view);
+    let chosen = RwSignal::new(first.instrument.symbol().to_string());
+    // Of one instrument the session's own, of several the chosen one.
+    let instrument = Memo::new(move |_| {
+        chosen.with(|chosen| {
+            let all = traded.all();
+            let found = all.iter().find(|it| it.symbol().as_str() == chosen);
+            found.unwrap_or(&all[0]).clone()
+        })
+    });
+    let is_charted = {
+        let charted = first.instrument.symbol().clone();
+        Memo::new(move |_| instrument.with(|it| *it.symbol() == charted))
+    };
+    let held = Memo::new(move |_| {
+        instrument.with(|own| {
+            view.summary.with(|it| {
+                let mut all = it.position.iter().chain(&it.other_positions);
+                all.find(|held| held.symbol == *own.symbol()).cloned()
+            })
+        })
+    });
     let models = StoredValue::new(Models::from(&first.execution));
     let session = StoredValue::new(first.id);
-    let base = first.instrument.symbol().to_string();
+    let quantity_label = if traded.several() {
+        "Quantity".to_owned()
+    } else {
+        format!("Quantity, of {}", first.instrument.symbol())
+    };
     let currency = first.instrument.quote().to_string();
     let tried = RwSignal::new(false);
     let form = NodeRef::<leptos::html::Form>::new();
     let name = StoredValue::new(String::new());
-    let order = Memo::new(move |_| instrument.with_value(|instrument| draft.read(instrument)));
+    let order = Memo::new(move |_| instrument.with(|instrument| draft.read(instrument)));
     let market = Memo::new(move |_| {
+        if !is_charted.get() {
+            return held.with(|held| held.as_ref().map(|held| held.mark_price));
+        }
         let last = match view.quote.get() {
             Some(quote) => Some(quote.mid()),
             None => view.bars.with(|bars| bars.last().map(|bar| bar.close)),
         };
-        instrument.with_value(|instrument| instrument.price_from_f64(last?))
+        instrument.with(|instrument| instrument.price_from_f64(last?))
     });
     // An empty field is not wrong before somebody tried to send it.
     let error = move |path: &'static str, text: RwSignal<String>| {
@@ -112,18 +141,17 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     };
     let cost = move || {
         let order = order.get().ok()?;
-        let found = instrument.with_value(|instrument| {
+        let found = instrument.with(|instrument| {
             models.with_value(|models| {
-                view.summary
-                    .with(|it| preview(&order, instrument, models, market.get(), it.position.as_ref()))
+                held.with(|held| preview(&order, instrument, models, market.get(), held.as_ref()))
             })
         });
         found.map(|(hold, fee)| {
             // What open orders hold is not free.
-            let held: Decimal = view
+            let bound: Decimal = view
                 .orders
                 .with(|it| it.iter().map(|order| order.hold.amount).sum());
-            let free = view.summary.with(|it| it.cash.amount) - held;
+            let free = view.summary.with(|it| it.cash.amount) - bound;
             let reaches = hold.is_none_or(|hold| hold.amount <= free);
             (hold.map(format::money), format::money(fee), reaches)
         })
@@ -145,6 +173,9 @@ fn TicketForm(view: SessionView) -> impl IntoView {
         request.client_order_id = request
             .client_order_id
             .or(name.with_value(|name| name.parse().ok()));
+        if traded.several() {
+            request.symbol = Some(instrument.with_untracked(|it| it.symbol().clone()));
+        }
         let list = OrderList::from(request);
         deed.run(functions::place(session.get_value(), list), move |orders| {
             tried.try_set(false);
@@ -193,6 +224,26 @@ fn TicketForm(view: SessionView) -> impl IntoView {
             </button>
         }
     });
+    let symbols = traded.several().then(|| {
+        let all = traded.all();
+        let options: Vec<_> = all
+            .iter()
+            .map(|it| it.symbol().to_string())
+            .map(|symbol| view! { <option value=symbol.clone()>{symbol.clone()}</option> })
+            .collect();
+        view! {
+            <Field label="Symbol" control="ticket-symbol" error=deed.field("symbol")>
+                <select
+                    id="ticket-symbol"
+                    data-testid="ticket-symbol"
+                    prop:value=chosen
+                    on:change=move |event| chosen.set(event_target_value(&event))
+                >
+                    {options}
+                </select>
+            </Field>
+        }
+    });
     // What the server refuses by a field as well.
     Effect::new(move || {
         if deed
@@ -205,6 +256,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     view! {
         <form class="form" node_ref=form on:submit=submit novalidate>
             <div class="columns three">
+                {symbols}
                 <div class="field">
                     <span class="label" id="ticket-side">"Side"</span>
                     <div class="segments" role="group" aria-labelledby="ticket-side">{sides.collect_view()}</div>
@@ -212,7 +264,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
                 <Field label="Type" control="ticket-type" error=deed.field("type")>
                     {select("ticket-type", &TYPES, draft.kind)}
                 </Field>
-                {field(sized, format!("Quantity, of {base}"), "ticket-quantity", "quantity", draft.quantity, "")}
+                {field(sized, quantity_label, "ticket-quantity", "quantity", draft.quantity, "")}
                 {field(limits, "Limit price".to_owned(), "ticket-price", "price", draft.price, "The worst price that it accepts")}
                 {field(stops, "Stop price".to_owned(), "ticket-stop", "stop_price", draft.stop, "The price that sets it off")}
                 {field(trails, "Trail".to_owned(), "ticket-trail", "trail", draft.trail, "How far it stays behind the best price")}

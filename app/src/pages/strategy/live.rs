@@ -5,7 +5,7 @@ use crate::components::{Deed, Frame, MetricList, ProblemNote};
 use crate::engine::{Engine, NO_ENGINE};
 use crate::format::{self, NONE};
 use crate::functions;
-use crate::pages::backtest::{ResultCharts, equity_curve, price_view};
+use crate::pages::backtest::{ResultCharts, caveats, equity_curve, price_view};
 use leptos::prelude::*;
 use papertape::analytics::Metrics;
 use papertape::api::{
@@ -43,6 +43,7 @@ struct Shown {
     curve: EquityCurve,
     price: PriceView,
     metrics: Metrics,
+    warnings: Vec<String>,
     final_equity: String,
     event_hash: String,
 }
@@ -239,6 +240,7 @@ impl Shown {
                 &currency,
             ),
             metrics: preview.metrics,
+            warnings: preview.warnings,
             final_equity: preview.final_equity.to_string(),
             event_hash: preview.event_hash,
             ..Self::default()
@@ -257,6 +259,7 @@ impl Shown {
             ),
             price: price_view(&report.trades, status.bars, status.price_digits, &status.currency),
             metrics: report.metrics,
+            warnings: report.warnings,
             final_equity: report.final_equity.to_string(),
             event_hash: report.event_hash,
             ..Self::default()
@@ -304,6 +307,8 @@ pub(super) fn Live(
         Signal::derive(move || shown.with(|it| it.as_ref().map(|it| it.curve.clone()).unwrap_or_default()));
     let price =
         Signal::derive(move || shown.with(|it| it.as_ref().map(|it| it.price.clone()).unwrap_or_default()));
+    let warnings =
+        Memo::new(move |_| shown.with(|it| it.as_ref().map(|it| it.warnings.clone()).unwrap_or_default()));
     let metrics =
         Signal::derive(move || shown.with(|it| it.as_ref().map(|it| it.metrics.clone()).unwrap_or_default()));
     let ratio = |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(|| NONE.to_owned(), text);
@@ -340,6 +345,7 @@ pub(super) fn Live(
                 <Show when=move || any.get()>
                     <dl class="facts">{headline.iter().map(|(name, text)| fact(name, *text)).collect_view()}</dl>
                 </Show>
+                {move || caveats(&warnings.get())}
             </Frame>
             <Show when=move || any.get()>
                 <ResultCharts curve price group="live" />

@@ -1,26 +1,25 @@
 //! One strategy: its source, its parameters, its backtests, and Start.
 
 mod live;
+mod versions;
 
 use super::Missing;
 use crate::components::table::{self, figure, figure_of, number, silent, text};
 use crate::components::{
-    BacktestRun, Change, Code, CostDraft, CostFields, Field, Frame, NumberField, ParamFields, ParamValues,
-    Skeleton, Sparkline, Start, Time,
+    BacktestRun, Change, Code, Frame, GroundDraft, GroundFields, ParamFields, ParamValues, Skeleton,
+    Sparkline, Start, Time,
 };
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
-use crate::typed;
 use crate::wire;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 use live::{Live, Wanted};
-use papertape::api::{BacktestRequest, BacktestSummary, DatasetInfo, StrategyDetail};
-use papertape::engine::ExecutionConfig;
+use papertape::api::{BacktestRequest, BacktestSummary, DatasetInfo, StrategyDetail, StrategyVersion};
 use papertape::model::Symbol;
-use rust_decimal::Decimal;
+use versions::Versions;
 
 /// The page.
 #[component]
@@ -28,11 +27,17 @@ pub(crate) fn Strategy() -> impl IntoView {
     let params = use_params_map();
     let slug = Memo::new(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
     let strategy = wire::resource(move || slug.get(), functions::strategy);
+    let versions = wire::resource(move || slug.get(), functions::versions);
+    let restored = Callback::new(move |()| {
+        strategy.refetch();
+        versions.refetch();
+    });
     view! {
         <Suspense fallback=|| view! { <Skeleton blocks=&[14, 100] /> }>
             {move || Suspend::new(async move {
+                let versions = versions.await.unwrap_or_default();
                 match strategy.await {
-                    Ok(detail) => view! { <Sheet detail /> }.into_any(),
+                    Ok(detail) => view! { <Sheet detail versions restored /> }.into_any(),
                     Err(Problem(problem)) => {
                         view! { <Missing problem instead=("/strategies", "All strategies") /> }.into_any()
                     }
@@ -44,7 +49,7 @@ pub(crate) fn Strategy() -> impl IntoView {
 }
 
 #[component]
-fn Sheet(detail: StrategyDetail) -> impl IntoView {
+fn Sheet(detail: StrategyDetail, versions: Vec<StrategyVersion>, restored: Callback<()>) -> impl IntoView {
     let card = detail.card;
     let last = detail.backtests.first().or(card.last_backtest.as_ref());
     let changed = last.map(|last| last.params.clone()).unwrap_or_default();
@@ -62,6 +67,7 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
         .iter()
         .map(|problem| view! { <li><code>{problem.clone()}</code></li> })
         .collect();
+    let warnings = warning_list(detail.warnings);
     let start = (!broken).then(|| {
         view! { <Start slug=card.slug.clone() params=card.params.clone() values backtest /> }
     });
@@ -78,6 +84,18 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
                     </p>
                 </div>
                 <div class="buttons sticky-on-phone">
+                    {(!broken)
+                        .then(|| {
+                            view! {
+                                <A
+                                    href=format!("/strategies/{}/research", card.slug)
+                                    attr:class="button"
+                                    attr:data-testid="research"
+                                >
+                                    "Research"
+                                </A>
+                            }
+                        })}
                     <A href=format!("/strategies/{}/edit", card.slug) attr:class="button" attr:data-testid="edit">
                         "Edit"
                     </A>
@@ -100,6 +118,7 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
                         </div>
                     }
                 })}
+            {warnings}
             <div class="two-columns">
                 <div class="column">
                     {(!broken)
@@ -117,6 +136,7 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
                             }
                         })}
                     <History backtests=detail.backtests />
+                    <Versions slug=card.slug.clone() present=detail.version versions restored />
                 </div>
                 <Frame title=format!("{}.yaml", card.slug) class="source">
                     <div data-testid="code">
@@ -127,6 +147,26 @@ fn Sheet(detail: StrategyDetail) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// What is likely a mistake, though it runs.
+fn warning_list(warnings: Vec<String>) -> Option<AnyView> {
+    let lines: Vec<_> = warnings
+        .into_iter()
+        .map(|warning| view! { <li>{warning}</li> })
+        .collect();
+    (!lines.is_empty()).then(|| {
+        view! {
+            <div class="note" data-testid="warnings">
+                <p>
+                    <strong>"It runs, but look at these places "</strong>
+                    "(line, column):"
+                </p>
+                <ul>{lines}</ul>
+            </div>
+        }
+        .into_any()
+    })
 }
 
 /// Parameters, data, costs, and the button.
@@ -140,103 +180,32 @@ fn Bench(
     datasets: Vec<DatasetInfo>,
     running: Option<papertape::model::BacktestId>,
 ) -> impl IntoView {
-    let dataset = RwSignal::new("simulated".to_owned());
-    let timeframe = RwSignal::new(String::new());
-    let capital = RwSignal::new("100000".to_owned());
-    let costs = CostDraft::new(ExecutionConfig::default());
-    let number =
-        |text: RwSignal<String>| move || typed::number(&text.get()).filter(|number| *number >= Decimal::ZERO);
-    let error = move |text: RwSignal<String>| {
-        Signal::derive(move || {
-            number(text)().is_none().then(|| {
-                typed::instead(&text.get(), "Write a number that is not negative, such as 0.1").to_owned()
-            })
-        })
+    let base = BacktestRequest {
+        strategy: slug,
+        ..BacktestRequest::default()
     };
-    let slug = StoredValue::new(slug);
-    // None while a field is wrong: nothing runs with other numbers than those that stand there.
-    let request = Memo::new(move |_| {
-        Some(BacktestRequest {
-            strategy: slug.get_value(),
-            params: values.get(),
-            dataset: Some(dataset.get()),
-            timeframe: timeframe.get().parse().ok(),
-            initial_capital: Some(number(capital)()?),
-            execution: Some(costs.read().ok()?),
-            ..BacktestRequest::default()
-        })
-    });
-    let options: Vec<_> = datasets
-        .iter()
-        .map(|set| view! { <option value=set.id.clone()>{set.label.clone()}</option> })
-        .collect();
-    let known = StoredValue::new(datasets);
-    let about = move || {
-        known.with_value(|sets| {
-            sets.iter().find(|set| set.id == dataset.get()).map(|set| {
-                format!(
-                    "{} {} bars of {}, {} to {}",
-                    format::count(set.bars),
-                    set.timeframe,
-                    set.symbol,
-                    format::time(set.from, 0, format::TimeStyle::Day),
-                    format::time(set.to, 0, format::TimeStyle::Day),
-                )
-            })
-        })
-    };
-    let timeframes: Vec<_> = crate::components::TIMEFRAMES
-        .iter()
-        .map(|it| view! { <option value=*it>{*it}</option> })
-        .collect();
+    let ground = GroundDraft::new(&base, datasets);
+    let request = Memo::new(move |_| ground.read(values.get()));
     let with_params = !params.is_empty();
-    let chosen = move || known.with_value(|sets| sets.iter().find(|set| set.id == dataset.get()).cloned());
     let wanted = Memo::new(move |_| {
         Some(Wanted {
-            bars: chosen()
+            bars: ground
+                .chosen()
                 .map(|set| address(&set, symbol.as_ref()))
                 .unwrap_or_default(),
             request: request.get()?,
         })
     });
     let currency = Signal::derive(move || {
-        chosen()
+        ground
+            .chosen()
             .map(|set| set.symbol.quote().to_string())
             .unwrap_or_default()
     });
     view! {
         <Frame title="Backtest" class="bench">
             {with_params.then(|| view! { <ParamFields params values prefix="bench" /> })}
-            <div class="columns">
-                <Field label="Bars" control="bench-dataset">
-                    <select
-                        id="bench-dataset"
-                        data-testid="dataset"
-                        prop:value=dataset
-                        on:change=move |event| dataset.set(event_target_value(&event))
-                    >
-                        {options}
-                    </select>
-                    <p class="hint">{about}</p>
-                </Field>
-                <Field label="Timeframe" control="bench-timeframe">
-                    <select
-                        id="bench-timeframe"
-                        prop:value=timeframe
-                        on:change=move |event| timeframe.set(event_target_value(&event))
-                    >
-                        <option value="">"The strategy's own"</option>
-                        {timeframes}
-                    </select>
-                </Field>
-            </div>
-            <details class="more">
-                <summary>"Capital and costs"</summary>
-                <div class="columns three">
-                    <NumberField label="Capital" id="bench-capital" value=capital error=error(capital) />
-                    <CostFields draft=costs prefix="bench" told=Callback::new(|_| None) />
-                </div>
-            </details>
+            <GroundFields draft=ground prefix="bench" />
             <BacktestRun
                 request=move |()| request.get_untracked().unwrap_or_default()
                 ready=Signal::derive(move || request.with(Option::is_some))
