@@ -1,10 +1,11 @@
 //! The pages' door: the same services, answered with problems that a page can show.
 
 use super::{Base, Change, Placement, ServiceError, Services};
+use papertape::analytics::Metrics;
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
-    OrderReport, Outline, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard,
-    StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, FeedsNow, OrderChange, OrderExplanation,
+    OrderReport, Outline, SessionAction, SessionDataQuality, SessionDetail, SessionSummary, StartRequest,
+    StrategyCard, StrategyDetail, StudyRequest, StudyStatus, SystemStatus, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -59,6 +60,14 @@ impl Backend for Services {
 
     fn explain(&self, id: SessionId, order: OrderId) -> Answer<'_, OrderExplanation> {
         answer!(self.explain_order(&id, order))
+    }
+
+    fn data_quality(&self, id: SessionId) -> Answer<'_, SessionDataQuality> {
+        answer!(Self::data_quality(self, &id))
+    }
+
+    fn untainted_metrics(&self, id: SessionId) -> Answer<'_, Metrics> {
+        answer!(Self::untainted_metrics(self, &id))
     }
 
     fn delete(&self, id: SessionId) -> Answer<'_, ()> {
@@ -145,5 +154,9 @@ impl Backend for Services {
 
     fn datasets(&self) -> Answer<'_, Vec<DatasetInfo>> {
         answer!(self.datasets())
+    }
+
+    fn feeds_now(&self) -> Answer<'_, FeedsNow> {
+        answer!(self.feeds_now())
     }
 }
