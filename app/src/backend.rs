@@ -3,11 +3,12 @@
 //! The pages reach it through the server functions of [`crate::functions`], which take an `Arc<dyn Backend>` from the
 //! context; so this crate knows nothing of storage, hosts or clocks, and tests can put a small stand-in in its place.
 
+use papertape::analytics::Metrics;
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
-    OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest,
-    StrategyCard, StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary, SystemStatus,
-    VersionDetail, Word,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, FeedsNow, OrderChange, OrderExplanation,
+    OrderReport, Outline, ProblemDetails, SessionAction, SessionDataQuality, SessionDetail, SessionSummary,
+    StartRequest, StrategyCard, StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary,
+    SystemStatus, VersionDetail, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -34,6 +35,10 @@ pub trait Backend: Send + Sync + 'static {
     fn change(&self, id: SessionId, change: OrderChange) -> Answer<'_, OrderReport>;
     /// Why an order filled, has not filled, or ended.
     fn explain(&self, id: SessionId, order: OrderId) -> Answer<'_, OrderExplanation>;
+    /// What a session's data was like.
+    fn data_quality(&self, id: SessionId) -> Answer<'_, SessionDataQuality>;
+    /// How good a session is without the spans whose data is not to be trusted.
+    fn untainted_metrics(&self, id: SessionId) -> Answer<'_, Metrics>;
     /// Removes an ended session with its records.
     fn delete(&self, id: SessionId) -> Answer<'_, ()>;
     /// The strategy library, by name.
@@ -79,4 +84,6 @@ pub trait Backend: Send + Sync + 'static {
     fn cancel_study(&self, id: StudyId) -> Answer<'_, ()>;
     /// The bars that backtests and replays can run on.
     fn datasets(&self) -> Answer<'_, Vec<DatasetInfo>>;
+    /// How all live feeds are.
+    fn feeds_now(&self) -> Answer<'_, FeedsNow>;
 }

@@ -8,10 +8,11 @@ use leptos::{html, prelude::*};
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 
-const PLACES: [(&str, &str, &str); 3] = [
+const PLACES: [(&str, &str, &str); 4] = [
     ("/", "Overview", "g o"),
     ("/strategies", "Strategies", "g t"),
     ("/sessions", "Sessions", "g s"),
+    ("/feeds", "Feeds", "g f"),
 ];
 
 /// The frame.

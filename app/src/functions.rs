@@ -11,11 +11,12 @@
 use crate::wire::{Wire, Wired};
 use leptos::prelude::*;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use papertape::analytics::Metrics;
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
-    OrderReport, Outline, ProblemDetails, SessionAction, SessionDetail, SessionSummary, StartRequest,
-    StrategyCard, StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary, SystemStatus,
-    VersionDetail, Word,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, FeedsNow, OrderChange, OrderExplanation,
+    OrderReport, Outline, ProblemDetails, SessionAction, SessionDataQuality, SessionDetail, SessionSummary,
+    StartRequest, StrategyCard, StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary,
+    SystemStatus, VersionDetail, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -141,6 +142,10 @@ read_and_do! {
     fn change as ChangeOrder(id: SessionId, change: OrderChange) -> OrderReport;
     /// Why an order filled, has not filled, or ended.
     fn explain as Explain(id: SessionId, order: OrderId) -> OrderExplanation;
+    /// What a session's data was like.
+    fn data_quality as DataQuality(id: SessionId) -> SessionDataQuality;
+    /// How good a session is without the spans whose data is not to be trusted.
+    fn untainted_metrics as UntaintedMetrics(id: SessionId) -> Metrics;
     /// Removes an ended session with its records.
     fn delete as Delete(id: SessionId) -> ();
     /// The strategy library, by name.
@@ -181,4 +186,6 @@ read_and_do! {
     fn cancel_study as CancelStudy(id: StudyId) -> ();
     /// The bars that backtests and replays can run on.
     fn datasets as Datasets() -> Vec<DatasetInfo>;
+    /// How all live feeds are.
+    fn feeds_now as ReadFeeds() -> FeedsNow;
 }

@@ -21,6 +21,7 @@ fn wish(key: &str, after_g: bool) -> Option<Wish> {
     match key {
         "o" if after_g => Some(Wish::Go("/")),
         "s" if after_g => Some(Wish::Go("/sessions")),
+        "f" if after_g => Some(Wish::Go("/feeds")),
         "t" if after_g => Some(Wish::Go("/strategies")),
         "g" => Some(Wish::Begin),
         "/" => Some(Wish::Filter),
@@ -92,6 +93,7 @@ mod tests {
         assert_eq!(wish("o", true), Some(Wish::Go("/")));
         assert_eq!(wish("s", true), Some(Wish::Go("/sessions")));
         assert_eq!(wish("t", true), Some(Wish::Go("/strategies")));
+        assert_eq!(wish("f", true), Some(Wish::Go("/feeds")));
         assert_eq!(wish("s", false), None);
         assert_eq!(wish("g", false), Some(Wish::Begin));
         assert_eq!(wish("/", true), Some(Wish::Filter));

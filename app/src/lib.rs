@@ -20,7 +20,7 @@
 //   strategy-card, start, start-options, start-submit, start-feed, start-speed
 //   backtest, backtest-progress, backtest-cancel, backtest-row, param-NAME, dataset
 //   pause, resume, stop, flatten, delete, each with -confirm in its dialog; speed, with `data-speed` on its choices
-//   tab-NAME, panel-NAME            positions, orders, fills, trades, alerts, metrics, about
+//   tab-NAME, panel-NAME            positions, orders, fills, trades, alerts, metrics, quality, about
 //   order-row, order-why, order-change, order-cancel, order-explanation; ticket, ticket-type, ticket-cost, ticket-submit
 //   fill-row, fill-why, fill-story, newer, trade-row, alert-row, metric-NAME
 //   research, study-KIND, study-start, study-size, axis-NAME-changes, -from, -to, -step, -value; study-progress, study-best,
@@ -30,6 +30,8 @@
 //   live, live-note, live-hash      the backtest in the browser; `data-run` counts its results
 //   builder, builder-text, builder-problems, undo, redo, save, save-state, save-name, save-submit, delete-strategy
 //   draft, draft-discard, catalogue-expression, catalogue-use, preview-state, preview-NAME, preview-trade, preview-chart
+//   feed (`data-feed`), feed-state, feed-source, feed-symbol, unused-feeds, incident-row (`data-kind`), data-state
+//   quality-summary, start-symbol
 //   price-chart, equity-chart, event-hash, filter, code, not-found
 
 // Views are types, and a page is a deep one.
@@ -125,6 +127,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/backtests/:id") view=pages::Backtest ssr=ssr.clone() />
                     <Route path=path!("/sessions") view=pages::Sessions ssr=ssr.clone() />
                     <Route path=path!("/sessions/:id") view=pages::Session ssr=ssr.clone() />
+                    <Route path=path!("/feeds") view=pages::Feeds ssr=ssr.clone() />
                     // Named so that the server knows it too: an address without a page gets one that leads home.
                     <Route path=path!("/*any") view=pages::NotFound ssr />
                 </Routes>

@@ -21,11 +21,17 @@ export class Server {
     readonly options: string[],
   ) {}
 
-  /** Starts a server that knows the tests' own strategies and nothing else; `options` go to `papertape serve`. */
-  static async start(options: string[] = []): Promise<Server> {
+  /**
+   * Starts a server that knows the tests' own strategies and nothing else; `options` go to `papertape serve`. What should be
+   * in its data folder before, `prepare` puts there, and gives more options.
+   */
+  static async start(
+    options: string[] = [],
+    prepare: (dataDir: string) => Promise<string[]> = async () => [],
+  ): Promise<Server> {
     const dataDir = await mkdtemp(join(tmpdir(), "papertape-e2e-"));
     await cp(STRATEGIES, join(dataDir, "strategies"), { recursive: true });
-    const server = new Server(dataDir, options);
+    const server = new Server(dataDir, [...options, ...(await prepare(dataDir))]);
     await server.#spawn("127.0.0.1:0");
     return server;
   }

@@ -20,6 +20,17 @@ pub struct FeedHealth {
     pub symbols: Vec<SymbolHealth>,
 }
 
+/// How all live feeds are now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeedsNow {
+    /// By this server's clock.
+    pub time: Timestamp,
+    /// Each of them.
+    pub feeds: Vec<FeedHealth>,
+    /// What was not as it should be in the last day, newest first.
+    pub incidents: Vec<DataIncident>,
+}
+
 /// Whether a source is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

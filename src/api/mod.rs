@@ -24,7 +24,7 @@ pub use check::{FieldErrors, MAX_CAPITAL};
 pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitStory};
 pub use feed::{
     BreakerState, ConnectionState, DataIncident, FeedClientMessage, FeedEvent, FeedHealth, FeedServerMessage,
-    FeedSubscription, Freshness, IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth,
+    FeedSubscription, FeedsNow, Freshness, IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth,
     SymbolHealth, TaintedSpan, Ticker,
 };
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};

@@ -73,7 +73,7 @@ impl Engine {
         let expiry = option::exercise(terms, option.multiplier(), held, quantity, time, price)
             .map_err(|error| not(error.to_string()))?;
         // What is offered for sale is not there to be exercised as well.
-        let orders = self.market(at).orders.as_slice().iter();
+        let orders = self.market(at).orders.iter();
         let offered: Decimal = orders
             .filter(|order| order.side == Side::Sell)
             .map(|order| order.remaining().0)

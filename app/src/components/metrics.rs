@@ -1,6 +1,6 @@
 //! Performance figures with their meaning.
 
-use super::Change;
+use super::{Change, table};
 use crate::format::{self, Direction, NONE};
 use leptos::prelude::*;
 use papertape::analytics::Metrics;
@@ -211,6 +211,36 @@ fn figures(metrics: &Metrics, currency: &str) -> Vec<(&'static str, Vec<Figure>)
             ],
         ),
     ]
+}
+
+/// What is not told of data with spans left out.
+const AGAINST_THE_MARKET: [&str; 3] = ["buy-and-hold", "alpha", "beta"];
+
+/// The figures of all data beside those without the spans that are in doubt.
+pub(crate) fn compared(all: &Metrics, without: &Metrics, currency: &str) -> AnyView {
+    let flat = |metrics| {
+        let groups = figures(metrics, currency).into_iter();
+        groups.flat_map(|(_, figures)| figures)
+    };
+    let rows: Vec<_> = flat(all)
+        .zip(flat(without))
+        .filter(|(figure, _)| !AGAINST_THE_MARKET.contains(&figure.key))
+        .map(|(all, without)| {
+            view! {
+                <tr title=all.meaning>
+                    {table::cell("Figure", all.name.into_any(), None)}
+                    {table::figure("All data", all.text)}
+                    {table::figure("Without them", without.text)}
+                </tr>
+            }
+        })
+        .collect();
+    let columns = vec![
+        table::text("Figure"),
+        table::number("All data"),
+        table::number("Without them"),
+    ];
+    table::table("cards-on-phone", columns, rows.into_any())
 }
 
 /// All figures in groups; what each means shows on hover and focus.

@@ -7,9 +7,9 @@ use crate::live::Live;
 use crate::typed;
 use leptos::{html, prelude::*};
 use leptos_router::hooks::use_navigate;
-use papertape::api::{DatasetInfo, ParamInfo, StartRequest};
+use papertape::api::{DatasetInfo, FeedKind, ParamInfo, StartRequest};
 use papertape::engine::ExecutionConfig;
-use papertape::model::{BacktestId, Timeframe, Timestamp};
+use papertape::model::{BacktestId, Symbol, Timeframe, Timestamp};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
@@ -135,11 +135,17 @@ pub(crate) fn Start(
     .into_any()
 }
 
+/// Whether a feed of the form tells what happens as it does.
+fn is_live(feed: &str) -> bool {
+    !["simulated", "replay"].contains(&feed)
+}
+
 /// The texts of the form, as typed.
 #[derive(Clone, Copy)]
 struct Draft {
     name: RwSignal<String>,
     feed: RwSignal<String>,
+    symbol: RwSignal<String>,
     dataset: RwSignal<String>,
     from: RwSignal<String>,
     to: RwSignal<String>,
@@ -154,6 +160,7 @@ impl Draft {
         Self {
             name: RwSignal::new(String::new()),
             feed: RwSignal::new("simulated".to_owned()),
+            symbol: RwSignal::new(String::new()),
             dataset: RwSignal::new(String::new()),
             from: RwSignal::new(String::new()),
             to: RwSignal::new(String::new()),
@@ -204,6 +211,16 @@ impl Draft {
         if replay && chosen.is_none() {
             return Err(("dataset", "Choose the bars to replay"));
         }
+        let symbol = self.symbol.get_untracked();
+        let live = is_live(&feed);
+        let symbols = match chosen.filter(|_| replay) {
+            Some(set) => vec![set.symbol.clone()],
+            None if live && !symbol.trim().is_empty() => {
+                let one = symbol.parse::<Symbol>();
+                vec![one.map_err(|_| ("symbols", "Write a symbol such as BTC/USDT or AAPL"))?]
+            }
+            None => Vec::new(),
+        };
         let capital = number(self.capital, "initial_capital")?;
         if capital.is_zero() {
             return Err(("initial_capital", "Write an amount above zero"));
@@ -212,14 +229,11 @@ impl Draft {
         let timeframe = self.timeframe.get_untracked();
         Ok(StartRequest {
             params,
-            symbols: chosen
-                .filter(|_| replay)
-                .map(|it| vec![it.symbol.clone()])
-                .unwrap_or_default(),
+            symbols,
             feed: Some(feed),
             initial_capital: Some(capital),
             execution: Some(untrack(move || self.costs.read())?),
-            speed: self.speed.get_untracked().parse().ok(),
+            speed: self.speed.get_untracked().parse().ok().filter(|_| !live),
             name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
             timeframe: timeframe.parse().ok(),
             from: if replay { moment(self.from, "from")? } else { None },
@@ -248,6 +262,15 @@ fn StartForm(
             .filter(|dataset| !dataset.simulated)
             .collect::<Vec<_>>()
     });
+    let status = LocalResource::new(functions::status);
+    let venues = Memo::new(move |_| {
+        let feeds = status.get().and_then(Result::ok).map(|it| it.feeds);
+        let live = feeds
+            .into_iter()
+            .flatten()
+            .filter(|feed| feed.kind == FeedKind::Live);
+        live.map(|feed| feed.name).collect::<Vec<_>>()
+    });
     let wrong = RwSignal::new(None::<(&'static str, &'static str)>);
     let error = move |path: &'static str| {
         let told = deed.field(path);
@@ -257,6 +280,7 @@ fn StartForm(
         })
     };
     let replay = Memo::new(move |_| draft.feed.with(|feed| feed == "replay"));
+    let live = Memo::new(move |_| draft.feed.with(|feed| is_live(feed)));
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         match recorded.with_untracked(|sets| draft.read(base.get_value(), values.get_untracked(), sets)) {
@@ -295,24 +319,53 @@ fn StartForm(
                     >
                         <option value="simulated">"Simulated market"</option>
                         <option value="replay">"Replay of recorded bars"</option>
+                        <Show when=move || !venues.with(Vec::is_empty)>
+                            <optgroup label="Live, in real time">
+                                {move || {
+                                    let each = venues.get().into_iter();
+                                    let option = |name: String| {
+                                        let value = name.clone();
+                                        view! { <option value=value>{name}</option> }
+                                    };
+                                    each.map(option)
+                                        .collect::<Vec<_>>()
+                                }}
+                            </optgroup>
+                        </Show>
                     </select>
                 </Field>
-                <Field
-                    label="Speed"
-                    control="start-speed"
-                    error=error("speed")
-                    hint="Can be changed while it runs"
-                >
-                    <select
-                        id="start-speed"
-                        data-testid="start-speed"
-                        prop:value=draft.speed
-                        on:change=move |event| draft.speed.set(event_target_value(&event))
+                <div hidden=live>
+                    <Field
+                        label="Speed"
+                        control="start-speed"
+                        error=error("speed")
+                        hint="Can be changed while it runs"
                     >
-                        {speeds}
-                    </select>
-                </Field>
+                        <select
+                            id="start-speed"
+                            data-testid="start-speed"
+                            prop:value=draft.speed
+                            on:change=move |event| draft.speed.set(event_target_value(&event))
+                        >
+                            {speeds}
+                        </select>
+                    </Field>
+                </div>
+                <Show when=move || live.get()>
+                    <TextField
+                        label="Symbol"
+                        id="start-symbol"
+                        value=draft.symbol
+                        error=error("symbols")
+                        hint="Such as BTC/USDT or AAPL; the strategy's own when empty"
+                    />
+                </Show>
             </div>
+            <Show when=move || live.get()>
+                <p class="hint">
+                    "A live session runs in real time. What history the feed has warms its indicators; where it has none, they                      warm up on what comes. While data is missing or stale, nothing fills."
+                </p>
+            </Show>
             <Show when=move || replay.get()>
                 <div class="columns three">
                     <Field
@@ -417,6 +470,7 @@ fn TextField(
             <input
                 type="text"
                 id=id
+                data-testid=id
                 autocomplete="off"
                 aria-invalid=move || error.with(Option::is_some).then_some("true")
                 prop:value=value

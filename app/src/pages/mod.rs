@@ -2,6 +2,7 @@
 
 pub(crate) mod backtest;
 mod builder;
+mod feeds;
 mod not_found;
 mod overview;
 mod research;
@@ -16,6 +17,7 @@ mod tests;
 
 pub(crate) use backtest::Backtest;
 pub(crate) use builder::Builder;
+pub(crate) use feeds::Feeds;
 pub(crate) use not_found::{Missing, NotFound};
 pub(crate) use overview::Overview;
 pub(crate) use research::Research;

@@ -1,5 +1,6 @@
 //! How everything is.
 
+use super::feeds::{in_use, state};
 use super::sessions::{NoSessions, SessionTable, live_list};
 use super::shelf::Shelf;
 use super::strategies::Filter;
@@ -11,7 +12,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 use papertape::alert::Severity;
-use papertape::api::{SessionSummary, SystemStatus};
+use papertape::api::{FeedHealth, SessionSummary, SystemStatus};
 use papertape::engine::SessionState;
 use papertape::model::{Money, SessionId, Timestamp};
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub(crate) fn Overview() -> impl IntoView {
     let sessions = wire::resource(|| (), |()| functions::sessions());
     let strategies = wire::resource(|| (), |()| functions::strategies());
     let status = wire::resource(|| (), |()| functions::status());
+    let feeds = wire::resource(|| (), |()| functions::feeds_now());
     let words = RwSignal::new(String::new());
     view! {
         <Title text="" />
@@ -29,9 +31,13 @@ pub(crate) fn Overview() -> impl IntoView {
             <h1 class="hidden">"Overview"</h1>
             <Suspense fallback=|| view! { <Skeleton blocks=&[22, 60] /> }>
                 {move || Suspend::new(async move {
-                    match (sessions.await, status.await) {
-                        (Ok(initial), Ok(status)) => view! { <Now initial status /> }.into_any(),
-                        (Err(Problem(problem)), _) | (_, Err(Problem(problem))) => {
+                    match (sessions.await, status.await, feeds.await) {
+                        (Ok(initial), Ok(status), Ok(feeds)) => {
+                            view! { <Now initial status feeds=feeds.feeds /> }.into_any()
+                        }
+                        (Err(Problem(problem)), ..)
+                        | (_, Err(Problem(problem)), _)
+                        | (.., Err(Problem(problem))) => {
                             view! { <ProblemNote problem=Signal::stored(Some(problem)) /> }.into_any()
                         }
                     }
@@ -87,7 +93,7 @@ fn totals(sessions: &[SessionSummary]) -> Vec<Total> {
 }
 
 #[component]
-fn Now(initial: Vec<SessionSummary>, status: SystemStatus) -> impl IntoView {
+fn Now(initial: Vec<SessionSummary>, status: SystemStatus, feeds: Vec<FeedHealth>) -> impl IntoView {
     let list = live_list(initial);
     let totals = Memo::new(move |_| list.with(|list| totals(list)));
     let count = move |wanted: fn(&SessionSummary) -> bool| {
@@ -129,8 +135,7 @@ fn Now(initial: Vec<SessionSummary>, status: SystemStatus) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
-    let degraded = status.status != "ok";
-    let feeds: Vec<_> = status.feeds.iter().map(|feed| feed.label.clone()).collect();
+    let (data, degraded) = market_data(status.status == "ok", &feeds);
     view! {
         <section class="strip" aria-label="Totals">
             <Show
@@ -200,7 +205,7 @@ fn Now(initial: Vec<SessionSummary>, status: SystemStatus) -> impl IntoView {
             <div class="stat">
                 <p class="name">"Market data"</p>
                 <p class="value word" class:warn=degraded>{if degraded { "Degraded" } else { "In order" }}</p>
-                <p class="hint">{feeds.join(", ")}</p>
+                <p class="hint">{data} " " <A href="/feeds">"Feeds"</A></p>
             </div>
         </section>
         <Attention list />
@@ -214,6 +219,20 @@ fn Now(initial: Vec<SessionSummary>, status: SystemStatus) -> impl IntoView {
         </Frame>
     }
     .into_any()
+}
+
+/// How market data is, in words; whether it is degraded.
+fn market_data(well: bool, feeds: &[FeedHealth]) -> (String, bool) {
+    let used: Vec<_> = feeds.iter().filter(|feed| in_use(feed)).collect();
+    let troubled: Vec<_> = used.iter().filter(|feed| !state(feed).1).collect();
+    let words = match (&*used, &*troubled) {
+        ([], _) => "no live feed in use.".to_owned(),
+        ([_], []) => "1 live feed in use.".to_owned(),
+        (many, []) => format!("{} live feeds in use.", many.len()),
+        (_, [one]) => format!("{}: {}.", one.name, state(one).0.to_lowercase()),
+        (all, many) => format!("{} of {} live feeds are disturbed.", many.len(), all.len()),
+    };
+    (words, !well || !troubled.is_empty())
 }
 
 /// Something that a person should look at.

@@ -1,11 +1,12 @@
 //! The pages' door: the same services, answered with problems that a page can show.
 
 use super::{Base, Change, Placement, ServiceError, Services};
+use papertape::analytics::Metrics;
 use papertape::api::{
-    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, OrderChange, OrderExplanation,
-    OrderReport, Outline, SessionAction, SessionDetail, SessionSummary, StartRequest, StrategyCard,
-    StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary, SystemStatus, VersionDetail,
-    Word,
+    BacktestRequest, BacktestStatus, DatasetInfo, Edit, EditOutcome, FeedsNow, OrderChange, OrderExplanation,
+    OrderReport, Outline, SessionAction, SessionDataQuality, SessionDetail, SessionSummary, StartRequest,
+    StrategyCard, StrategyDetail, StrategyVersion, StudyRequest, StudyStatus, StudySummary, SystemStatus,
+    VersionDetail, Word,
 };
 use papertape::model::{BacktestId, OrderId, SessionId, StudyId};
 use papertape::order::OrderList;
@@ -60,6 +61,14 @@ impl Backend for Services {
 
     fn explain(&self, id: SessionId, order: OrderId) -> Answer<'_, OrderExplanation> {
         answer!(self.explain_order(&id, order))
+    }
+
+    fn data_quality(&self, id: SessionId) -> Answer<'_, SessionDataQuality> {
+        answer!(Self::data_quality(self, &id))
+    }
+
+    fn untainted_metrics(&self, id: SessionId) -> Answer<'_, Metrics> {
+        answer!(Self::untainted_metrics(self, &id))
     }
 
     fn delete(&self, id: SessionId) -> Answer<'_, ()> {
@@ -158,5 +167,9 @@ impl Backend for Services {
 
     fn datasets(&self) -> Answer<'_, Vec<DatasetInfo>> {
         answer!(self.datasets())
+    }
+
+    fn feeds_now(&self) -> Answer<'_, FeedsNow> {
+        answer!(self.feeds_now())
     }
 }

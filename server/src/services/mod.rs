@@ -6,6 +6,7 @@ mod backtests;
 mod datasets;
 mod drawer;
 mod error;
+mod feeds_now;
 mod history;
 mod live;
 mod options;

@@ -146,11 +146,13 @@ fn Speed(view: SessionView, act: Callback<SessionAction>) -> impl IntoView {
             }
         })
         .collect();
-    ours.then(|| {
-        view! {
-            <div class="segments" role="group" aria-label="Speed" data-testid="speed">
-                {choices}
-            </div>
-        }
-    })
+    if !ours {
+        return view! { <p class="hint" data-testid="real-time">"In real time"</p> }.into_any();
+    }
+    view! {
+        <div class="segments" role="group" aria-label="Speed" data-testid="speed">
+            {choices}
+        </div>
+    }
+    .into_any()
 }

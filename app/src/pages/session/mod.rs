@@ -6,6 +6,7 @@ mod charts;
 mod controls;
 mod fills;
 mod orders;
+mod quality;
 mod tables;
 mod ticket;
 mod traded;
@@ -39,6 +40,7 @@ use orders::Orders;
 use papertape::api::{ProblemDetails, SessionDetail, SessionSummary};
 use papertape::engine::SessionState;
 use papertape::model::SessionId;
+use quality::{DataBadge, Quality, Watch};
 use std::time::Duration;
 use tables::{Alerts, Positions, Trades};
 use ticket::Ticket;
@@ -92,10 +94,11 @@ fn Body(detail: SessionDetail) -> impl IntoView {
     let summary = view.summary;
     let name = Memo::new(move |_| summary.with(|it| it.name.clone()));
     let chosen = RwSignal::new("positions");
+    let watch = Watch::begin(view, chosen);
     view! {
         <Title text=name />
         <div class="page session" data-session=id.to_string()>
-            <Head view />
+            <Head view watch />
             <StateNote view />
             <Warnings view />
             <Figures view />
@@ -116,6 +119,7 @@ fn Body(detail: SessionDetail) -> impl IntoView {
                         currency=summary.with_untracked(|it| it.equity.currency.to_string())
                     />
                 </Panel>
+                <Panel name="quality" chosen><Quality view watch /></Panel>
                 <Panel name="about" chosen><About view /></Panel>
             </section>
         </div>
@@ -184,6 +188,7 @@ fn tabs(view: SessionView) -> Vec<Tab> {
             Some(Signal::derive(move || view.alerts.with(Vec::len))),
         ),
         tab("metrics", "Metrics", None),
+        tab("quality", "Data quality", None),
         tab("about", "About", None),
     ]
 }
@@ -207,7 +212,7 @@ fn Panel(name: &'static str, chosen: RwSignal<&'static str>, children: Children)
 }
 
 #[component]
-fn Head(view: SessionView) -> impl IntoView {
+fn Head(view: SessionView, watch: Watch) -> impl IntoView {
     let summary = view.summary;
     let first = summary.get_untracked();
     let state = Signal::derive(move || summary.with(|it| it.state));
@@ -220,6 +225,7 @@ fn Head(view: SessionView) -> impl IntoView {
                 <div class="title">
                     <h1>{first.name.clone()}</h1>
                     <StateBadge state />
+                    <DataBadge watch />
                 </div>
                 <p class="market">
                     {(first.strategy != first.name).then(|| format!("{}, ", first.strategy))}

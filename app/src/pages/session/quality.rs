@@ -1,0 +1,260 @@
+//! What the session's data was like, and what its figures are without what is in doubt.
+
+use crate::components::{Incidents, ProblemNote, compared, in_words};
+use crate::format;
+use crate::functions::{self, Problem};
+use crate::live::SessionView;
+use leptos::prelude::*;
+use papertape::analytics::Metrics;
+use papertape::api::{DataIncident, FeedKind, ProblemDetails, SessionDataQuality};
+use std::time::Duration;
+
+/// How often the record of a session on a live feed is read.
+const EVERY: Duration = Duration::from_secs(10);
+/// The kinds of incidents while which nothing fills.
+const IN_DOUBT: [&str; 4] = ["gap", "stale", "divergence", "failover"];
+
+/// The session's data-quality record, read again and again while its feed is live.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch {
+    /// `None` until it is there.
+    pub(crate) record: RwSignal<Option<SessionDataQuality>>,
+    /// Figures without the spans in doubt, where there are any.
+    pub(crate) untainted: RwSignal<Option<Metrics>>,
+    problem: RwSignal<Option<ProblemDetails>>,
+}
+
+impl Watch {
+    /// One that has read nothing.
+    pub(crate) fn new() -> Self {
+        Self {
+            record: RwSignal::new(None),
+            untainted: RwSignal::new(None),
+            problem: RwSignal::new(None),
+        }
+    }
+
+    /// Reads the record when it is first needed: at once for a live feed, whose state stands in the head, else when its tab is
+    /// `chosen`.
+    pub(crate) fn begin(view: SessionView, chosen: RwSignal<&'static str>) -> Self {
+        let watch = Self::new();
+        let (id, live) = view
+            .summary
+            .with_untracked(|it| (it.id.clone(), it.feed.kind == FeedKind::Live));
+        let id = StoredValue::new(id);
+        let shown = Memo::new(move |_| chosen.get() == "quality");
+        let ended = Memo::new(move |_| view.summary.with(|it| it.state.is_final()));
+        let read = move || {
+            let Some(id) = id.try_get_value() else { return };
+            leptos::task::spawn_local(async move { watch.take(functions::data_quality(id).await) });
+        };
+        Effect::new(move || {
+            if !live && !shown.get() {
+                return;
+            }
+            read();
+            if live
+                && !ended.get()
+                && let Ok(handle) = set_interval_with_handle(read, EVERY)
+            {
+                on_cleanup(move || handle.clear());
+            }
+        });
+        let tainted = Memo::new(move |_| {
+            watch
+                .record
+                .with(|it| it.as_ref().map(|it| it.tainted.clone()).unwrap_or_default())
+        });
+        Effect::new(move || {
+            if !shown.get() || tainted.with(Vec::is_empty) {
+                return;
+            }
+            // They are read afresh after a trade has closed, as these are.
+            view.metrics.track();
+            let id = id.get_value();
+            leptos::task::spawn_local(async move {
+                match functions::untainted_metrics(id).await {
+                    Ok(metrics) => drop(watch.untainted.try_set(Some(metrics))),
+                    Err(Problem(problem)) => drop(watch.problem.try_set(Some(problem))),
+                }
+            });
+        });
+        watch
+    }
+
+    /// Takes an answer, after which the page may be gone.
+    fn take(self, answer: Result<SessionDataQuality, Problem>) {
+        match answer {
+            Ok(record) => {
+                self.problem.try_set(None);
+                if self.record.try_get_untracked().flatten().as_ref() != Some(&record) {
+                    self.record.try_set(Some(record));
+                }
+            }
+            Err(Problem(problem)) => drop(self.problem.try_set(Some(problem))),
+        }
+    }
+}
+
+/// The incident of now, while which nothing fills.
+fn now(record: &SessionDataQuality) -> Option<&DataIncident> {
+    let open = |it: &&DataIncident| it.to.is_none() && IN_DOUBT.contains(&it.kind.as_str());
+    record.incidents.iter().rev().find(open)
+}
+
+/// A word in the head while the session's data is in doubt.
+#[component]
+pub(crate) fn DataBadge(watch: Watch) -> impl IntoView {
+    let doubt = Memo::new(move |_| watch.record.with(|it| now(it.as_ref()?).cloned()));
+    move || {
+        doubt.get().map(|it| {
+            let word = in_words(&it.kind).to_owned();
+            view! {
+                <span class="tag doubt" data-testid="data-state" data-state=it.kind title=it.detail>
+                    {word}
+                </span>
+            }
+        })
+    }
+}
+
+/// The record in a sentence or two.
+pub(crate) fn summary(kind: FeedKind, record: &SessionDataQuality) -> String {
+    let doubt = format::duration(record.tainted_seconds);
+    let spans = match record.tainted.len() {
+        1 => "one span".to_owned(),
+        many => format!("{many} spans"),
+    };
+    match (kind, record.tainted.is_empty()) {
+        (FeedKind::Simulated, _) => {
+            "A simulated market, made here: nothing of it can be missing, late or stale.".to_owned()
+        }
+        (FeedKind::Replay, true) => {
+            "A replay of recorded bars: nothing was missing in the recording as far as it has come."
+                .to_owned()
+        }
+        (FeedKind::Replay, false) => {
+            format!("A replay of recorded bars: {doubt} are missing in the recording, in {spans}.")
+        }
+        (FeedKind::Live, true) if record.incidents.is_empty() => {
+            "Live data, and nothing was missing since the session began to listen.".to_owned()
+        }
+        (FeedKind::Live, true) => {
+            "Live data, and nothing is in doubt: what is listed here was made good or kept off.".to_owned()
+        }
+        (FeedKind::Live, false) => format!(
+            "Live data, in doubt for {doubt} in {spans}. Nothing fills while data is missing, stale or in \
+             dispute; orders wait."
+        ),
+    }
+}
+
+/// The tab.
+#[component]
+pub(crate) fn Quality(view: SessionView, watch: Watch) -> impl IntoView {
+    let (kind, currency) = view
+        .summary
+        .with_untracked(|it| (it.feed.kind, it.equity.currency.to_string()));
+    let text = Memo::new(move |_| {
+        watch.record.with(|it| match it {
+            Some(record) => summary(kind, record),
+            None => "Reading the record of this session's data".to_owned(),
+        })
+    });
+    let any = Memo::new(move |_| {
+        watch
+            .record
+            .with(|it| it.as_ref().is_some_and(|it| !it.incidents.is_empty()))
+    });
+    let newest_first = Signal::derive(move || {
+        let of = |it: &SessionDataQuality| it.incidents.iter().rev().cloned().collect::<Vec<_>>();
+        watch.record.with(|it| it.as_ref().map(of).unwrap_or_default())
+    });
+    let figures = move || {
+        watch.untainted.get().map(|without| {
+            view! {
+                <div class="compared">
+                    <h3>"Figures without the spans in doubt"</h3>
+                    <p class="hint">
+                        "Equity stands still in them; fills in them and trades that touch one are left out."
+                    </p>
+                    {view.metrics.with(|all| compared(all, &without, &currency))}
+                </div>
+            }
+        })
+    };
+    view! {
+        <div class="quality">
+            <p data-testid="quality-summary">{text}</p>
+            <ProblemNote problem=watch.problem />
+        </div>
+        <Show when=move || any.get()>
+            <Incidents list=newest_first />
+        </Show>
+        {figures}
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use papertape::api::TaintedSpan;
+    use papertape::model::Timestamp;
+
+    fn incident(kind: &str, from: i64, to: Option<i64>) -> DataIncident {
+        DataIncident {
+            kind: kind.to_owned(),
+            feed: "binance".to_owned(),
+            symbol: "BTC/USDT".parse().expect("a symbol"),
+            source: "binance".to_owned(),
+            from: Timestamp::from_secs(from),
+            to: to.map(Timestamp::from_secs),
+            count: 1,
+            detail: String::new(),
+        }
+    }
+
+    fn record(incidents: Vec<DataIncident>, tainted: &[(i64, i64)]) -> SessionDataQuality {
+        let span = |(from, to): &(i64, i64)| TaintedSpan {
+            from: Timestamp::from_secs(*from),
+            to: Some(Timestamp::from_secs(*to)),
+        };
+        SessionDataQuality {
+            incidents,
+            tainted: tainted.iter().map(span).collect(),
+            tainted_seconds: tainted.iter().map(|(from, to)| (to - from) as f64).sum(),
+        }
+    }
+
+    #[test]
+    fn only_what_lasts_and_keeps_fills_away_is_in_the_head() {
+        let kind = |incidents| now(&record(incidents, &[])).map(|it| it.kind.clone());
+        assert_eq!(kind(vec![incident("gap", 1, Some(2))]), None);
+        assert_eq!(kind(vec![incident("backfill", 1, None)]), None);
+        let both = vec![incident("divergence", 1, None), incident("stale", 3, None)];
+        assert_eq!(kind(both).as_deref(), Some("stale"), "the newest");
+    }
+
+    #[test]
+    fn a_record_is_summed_up_for_each_kind_of_feed() {
+        let clean = record(Vec::new(), &[]);
+        let mended = record(vec![incident("backfill", 1, Some(2))], &[]);
+        let gaps = record(vec![incident("gap", 10, Some(30))], &[(10, 30), (60, 70)]);
+        for (kind, record, part) in [
+            (FeedKind::Simulated, &clean, "nothing of it can be missing"),
+            (FeedKind::Replay, &clean, "nothing was missing in the recording"),
+            (
+                FeedKind::Replay,
+                &gaps,
+                "30 s are missing in the recording, in 2 spans",
+            ),
+            (FeedKind::Live, &clean, "nothing was missing"),
+            (FeedKind::Live, &mended, "made good or kept off"),
+            (FeedKind::Live, &gaps, "in doubt for 30 s in 2 spans"),
+        ] {
+            let text = summary(kind, record);
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}
