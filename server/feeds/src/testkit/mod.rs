@@ -12,6 +12,7 @@
 
 mod audit;
 pub mod binance;
+pub mod coinbase;
 mod faults;
 mod generate;
 pub mod kraken;

@@ -90,7 +90,8 @@ impl TrueMarket {
         self.making.current()
     }
 
-    /// Bars of a length that minutes add up to, oldest first; the last one may still be open.
+    /// Bars of a length that minutes add up to, oldest first, with volumes in whole lots as venues write them; the last one may
+    /// still be open.
     #[must_use]
     pub fn bars_of(&self, timeframe: Timeframe) -> Vec<Bar> {
         let mut longer = BarAggregator::new(timeframe);
@@ -251,7 +252,7 @@ impl Truth {
         let time = next.first()?.time;
         for (symbol, market) in self.markets.iter_mut().enumerate() {
             if let Some(bar) = market.making.advance(time) {
-                let what = What::Bar(market.exact(bar));
+                let what = What::Bar(bar);
                 self.waiting.push_back(TruthEvent { symbol, time, what });
             }
         }

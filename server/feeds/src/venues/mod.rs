@@ -2,6 +2,7 @@
 
 mod alpaca;
 mod binance;
+mod coinbase;
 #[cfg(test)]
 mod fixture;
 mod kraken;
@@ -19,6 +20,7 @@ const VENUES: &[(&str, Open)] = &[
     (alpaca::NAME, alpaca::open),
     ("binance", binance::open),
     ("binance_us", binance::open_us),
+    ("coinbase", coinbase::open),
     ("kraken", kraken::open),
     ("papertape", papertape::open),
 ];

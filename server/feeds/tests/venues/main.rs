@@ -9,7 +9,7 @@ use papertape::{
 };
 use papertape_feeds::{
     BookStart, Channels, FeedError, Listing, Secret, Slot, Told, VenueConfig,
-    testkit::{Fault, Mock, Stage, binance, kraken},
+    testkit::{Fault, Mock, Stage, binance, coinbase, kraken},
 };
 use place::{message, open, place, read};
 use std::time::Duration;
@@ -299,4 +299,14 @@ async fn kraken_answers() {
 #[tokio::test]
 async fn kraken_tells() {
     tells("kraken", kraken::Kraken::new()).await;
+}
+
+#[tokio::test]
+async fn coinbase_answers() {
+    asks("coinbase", coinbase::Coinbase::new(), 700).await;
+}
+
+#[tokio::test]
+async fn coinbase_tells() {
+    tells("coinbase", coinbase::Coinbase::new()).await;
 }
