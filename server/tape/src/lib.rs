@@ -39,5 +39,5 @@ pub use reader::{Reader, Scan};
 pub use record::{Entry, Record, Source};
 pub use retention::{Retained, Retention};
 pub use store::{Settings, TapeStore};
-pub use table::{Cell, ColumnKind, TableFormat, TableWriter};
+pub use table::{Cell, ColumnKind, TableFormat, TableWriter, text_table_as_parquet};
 pub use verify::Verification;

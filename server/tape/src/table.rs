@@ -7,6 +7,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type};
+use rust_decimal::Decimal;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -31,8 +32,31 @@ pub enum ColumnKind {
     Number,
     /// Whole numbers.
     Integer,
+    /// Exact numbers of so many digits after the point, at most 18 in all; [`ColumnKind::decimal`] finds how many.
+    Decimal(u32),
     /// Text.
     Text,
+}
+
+impl ColumnKind {
+    /// The kind in which these numbers are exact; `None` when they have more than 18 digits.
+    #[must_use]
+    pub fn decimal(numbers: &[Decimal]) -> Option<Self> {
+        let scale = numbers.iter().map(Decimal::scale).max().unwrap_or_default();
+        let fits = scale <= PRECISION && numbers.iter().all(|number| units(*number, scale).is_some());
+        fits.then_some(Self::Decimal(scale))
+    }
+}
+
+/// Digits of a decimal in Parquet that 64 bits hold.
+const PRECISION: u32 = 18;
+
+/// How many 10^-`scale` a number is; `None` when it is no whole number of them, or too many.
+fn units(number: Decimal, scale: u32) -> Option<i64> {
+    let more = 10_i128.checked_pow(scale.checked_sub(number.scale())?)?;
+    let units = number.mantissa().checked_mul(more)?;
+    let units = i64::try_from(units).ok()?;
+    (units.unsigned_abs() < 10_u64.pow(PRECISION)).then_some(units)
 }
 
 /// What is in one place.
@@ -46,6 +70,8 @@ pub enum Cell {
     Number(f64),
     /// A whole number.
     Integer(i64),
+    /// An exact number.
+    Decimal(Decimal),
     /// Text.
     Text(String),
 }
@@ -115,12 +141,72 @@ impl<W: Write + Send> TableWriter<W> {
     }
 }
 
+/// A table of text as Parquet: each column of the type that all of its cells are of, numbers as exact decimals. Columns named
+/// `…time` or `…_at` are times, `return` and `drawdown` are floats, also when they are empty.
+///
+/// # Errors
+/// Those of writing.
+pub fn text_table_as_parquet(columns: &[&str], rows: Vec<Vec<String>>) -> io::Result<Vec<u8>> {
+    let cells = |place: usize| {
+        rows.iter()
+            .filter_map(move |row| row.get(place))
+            .map(String::as_str)
+    };
+    let kinds: Vec<ColumnKind> = columns
+        .iter()
+        .enumerate()
+        .map(|(place, name)| kind_of(name, cells(place)))
+        .collect();
+    let columns: Vec<(&str, ColumnKind)> = columns.iter().copied().zip(kinds.iter().copied()).collect();
+    let mut table = TableWriter::new(Vec::new(), TableFormat::Parquet, &columns)?;
+    for row in rows {
+        let cells = row.into_iter().zip(&kinds).map(|(text, kind)| read(text, *kind));
+        table.row(cells.collect())?;
+    }
+    table.finish()
+}
+
+/// What a column of text holds.
+fn kind_of<'a>(name: &str, cells: impl Iterator<Item = &'a str>) -> ColumnKind {
+    const RATIOS: [&str; 2] = ["return", "drawdown"];
+
+    if name.ends_with("time") || name.ends_with("_at") {
+        return ColumnKind::Time;
+    }
+    if RATIOS.contains(&name) {
+        return ColumnKind::Number;
+    }
+    let mut filled = cells.filter(|cell| !cell.is_empty()).peekable();
+    if filled.peek().is_none() {
+        return ColumnKind::Text;
+    }
+    let numbers: Option<Vec<Decimal>> = filled.map(|cell| cell.parse().ok()).collect();
+    match numbers.and_then(|numbers| ColumnKind::decimal(&numbers)) {
+        Some(ColumnKind::Decimal(0)) => ColumnKind::Integer,
+        Some(kind) => kind,
+        None => ColumnKind::Text,
+    }
+}
+
+fn read(text: String, kind: ColumnKind) -> Cell {
+    let cell = match kind {
+        _ if text.is_empty() => Some(Cell::Empty),
+        ColumnKind::Time => Timestamp::parse(&text).ok().map(Cell::Time),
+        ColumnKind::Number => text.parse().ok().map(Cell::Number),
+        ColumnKind::Integer => text.parse().ok().map(Cell::Integer),
+        ColumnKind::Decimal(_) => text.parse().ok().map(Cell::Decimal),
+        ColumnKind::Text => None,
+    };
+    cell.unwrap_or(Cell::Text(text))
+}
+
 fn text(cell: &Cell) -> String {
     match cell {
         Cell::Empty => String::new(),
         Cell::Time(time) => time.to_string(),
         Cell::Number(number) => number.to_string(),
         Cell::Integer(number) => number.to_string(),
+        Cell::Decimal(number) => number.to_string(),
         Cell::Text(text) => text.clone(),
     }
 }
@@ -133,6 +219,10 @@ fn io_error(error: ParquetError) -> io::Error {
         },
         error => io::Error::other(error),
     }
+}
+
+fn digits(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 fn parquet_file<W: Write + Send>(
@@ -153,6 +243,10 @@ fn parquet_file<W: Write + Send>(
             ),
             ColumnKind::Number => (Physical::DOUBLE, None),
             ColumnKind::Integer => (Physical::INT64, None),
+            ColumnKind::Decimal(scale) => (
+                Physical::INT64,
+                Some(LogicalType::decimal(digits(*scale), digits(PRECISION))),
+            ),
             ColumnKind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         };
         if matches!(kind, ColumnKind::Time | ColumnKind::Integer) {
@@ -161,11 +255,13 @@ fn parquet_file<W: Write + Send>(
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
         }
-        let field = Type::primitive_type_builder(name, physical)
+        let mut field = Type::primitive_type_builder(name, physical)
             .with_repetition(Repetition::OPTIONAL)
-            .with_logical_type(logical)
-            .build()?;
-        fields.push(Arc::new(field));
+            .with_logical_type(logical);
+        if let ColumnKind::Decimal(scale) = kind {
+            field = field.with_precision(digits(PRECISION)).with_scale(digits(*scale));
+        }
+        fields.push(Arc::new(field.build()?));
     }
     let schema = Type::group_type_builder("table").with_fields(fields).build()?;
     SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties.build()))
@@ -181,7 +277,7 @@ impl<W: Write + Send> Parquet<W> {
                     | (ColumnKind::Number, Cell::Number(_))
                     | (ColumnKind::Integer, Cell::Integer(_))
                     | (ColumnKind::Text, Cell::Text(_))
-            )
+            ) || matches!((kind, cell), (ColumnKind::Decimal(scale), Cell::Decimal(number)) if units(*number, *scale).is_some())
         };
         if cells.len() != self.columns.len() || !self.columns.iter().zip(&cells).all(fits) {
             return Err(io::Error::new(
@@ -218,6 +314,10 @@ impl<W: Write + Send> Parquet<W> {
                         _ => None,
                     })?
                 }
+                ColumnKind::Decimal(scale) => put::<Int64Type, W>(&mut group, &cells, |cell| match cell {
+                    Cell::Decimal(number) => units(*number, *scale),
+                    _ => None,
+                })?,
                 ColumnKind::Number => put::<DoubleType, W>(&mut group, &cells, |cell| match cell {
                     Cell::Number(number) => Some(*number),
                     _ => None,

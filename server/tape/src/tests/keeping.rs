@@ -3,7 +3,9 @@
 use super::store::{folder, instrument_channel, read, wait_until_durable, wait_until_sealed};
 use super::{source, trade};
 use crate::names::wal_file;
-use crate::{Channel, ExportKind, Retention, TableFormat, TapeError, TapeStore, export};
+use crate::{
+    Channel, ExportKind, Retention, TableFormat, TapeError, TapeStore, export, text_table_as_parquet,
+};
 use papertape::market::{Bar, BarFile, MarketEvent, Quote};
 use papertape::model::{Timeframe, Timestamp};
 use papertape::testkit::instrument;
@@ -229,4 +231,76 @@ fn a_header_that_cannot_be_read_loses_no_records() {
         );
         assert_eq!(fs::read(&path).expect("still there"), bytes);
     }
+}
+
+#[test]
+fn a_table_of_text_becomes_columns_of_their_types() {
+    let columns = [
+        "id",
+        "entry_time",
+        "quantity",
+        "return",
+        "reason",
+        "exit_time",
+        "note",
+        "large",
+    ];
+    let row = |cells: [&str; 8]| cells.map(str::to_owned).to_vec();
+    let rows = vec![
+        row([
+            "1",
+            "2024-08-08T23:54:15Z",
+            "0.10",
+            "0.012345678901234567",
+            "entry.long",
+            "",
+            "",
+            "1e300",
+        ]),
+        row([
+            "2",
+            "2024-08-08T23:54:15.5Z",
+            "-12.00001",
+            "-0.5",
+            "7",
+            "",
+            "",
+            "79228162514264337593543950335",
+        ]),
+    ];
+    let bytes = text_table_as_parquet(&columns, rows).expect("written");
+    let shown = parquet_rows(bytes);
+    for (row, cells) in [
+        (
+            0,
+            [
+                "id: 1,",
+                "quantity: 0.10000",
+                "return: 0.012345678901234567",
+                "reason: \"entry.long\"",
+                "large: \"1e300\"",
+            ],
+        ),
+        (
+            1,
+            [
+                "id: 2,",
+                "quantity: -12.00001",
+                "return: -5E-1",
+                "reason: \"7\"",
+                "exit_time: null",
+            ],
+        ),
+    ] {
+        for cell in cells {
+            assert!(shown[row].contains(cell), "{} has no {cell}", shown[row]);
+        }
+    }
+    assert_eq!(
+        parquet_rows(text_table_as_parquet(&columns, Vec::new()).expect("written")).len(),
+        0
+    );
+    // A cell that is not of its column's type is said, not written as something else.
+    let wrong = vec![row(["1", "soon", "1", "1", "", "", "", ""])];
+    assert!(text_table_as_parquet(&columns, wrong).is_err());
 }
