@@ -339,7 +339,7 @@ fn each_two_parameters_have_a_map_with_the_third_as_in_the_best() {
 fn bad_searches_say_what_to_change() {
     let refused = |spec: &SweepSpec| prepare(spec, 1_000).expect_err("refused").to_string();
     assert!(refused(&spec(&[])).contains("at least one parameter"));
-    assert!(refused(&spec(&[("fsat", "1..5:1")])).contains("there are fast, slow, least"));
+    assert!(refused(&spec(&[("fsat", "1..5:1")])).contains("there are fast, least, slow"));
     let wide = spec(&[("fast", "1..1000:1"), ("slow", "1..1000:1")]);
     let message = refused(&wide);
     assert!(
