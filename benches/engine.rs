@@ -5,7 +5,8 @@
 //!
 //! `cargo bench --bench engine`; sizes as arguments: `cargo bench --bench engine -- 500000 2000000`. The best of several
 //! runs counts: on a machine that does other things meanwhile it is the one that was disturbed least.
-//! `valgrind --tool=callgrind BINARY once 20000` counts instructions; a second number is the strategy's bars in minutes.
+//! `valgrind --tool=callgrind BINARY once 20000` counts instructions; a second number is the strategy's bars in minutes, a
+//! third how often it runs, for a profiler that looks now and then.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
@@ -64,9 +65,12 @@ fn main() {
         let timeframe = arguments
             .next()
             .and_then(|minutes| format!("{minutes}m").parse().ok());
-        let config = config_of(&market, (20.0, 50.0), timeframe);
-        let outcome = backtest::run(config, &bars, &mut |_| true);
-        black_box(&outcome.unwrap_or_else(|error| panic!("{error}")));
+        let times = arguments.next().and_then(|times| times.parse().ok()).unwrap_or(1);
+        for _ in 0..times {
+            let config = config_of(&market, (20.0, 50.0), timeframe);
+            let outcome = backtest::run(config, &bars, &mut |_| true);
+            black_box(&outcome.unwrap_or_else(|error| panic!("{error}")));
+        }
         return;
     }
     let mut sizes: Vec<usize> = std::env::args()

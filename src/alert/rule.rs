@@ -1,6 +1,7 @@
 //! What is worth an alert.
 
 use super::{AlertKind, Severity};
+use crate::model::float::Between;
 use serde::{Deserialize, Serialize};
 
 /// Thresholds; `None` switches a rule off.
@@ -96,6 +97,42 @@ impl Watch {
         Some(fell(1.0 - equity / self.peak))
     }
 
+    /// Takes many closes in, of which `last` came last, if in no order could one of them be a finding; says whether it did.
+    #[inline]
+    pub(crate) fn pass_closes(&mut self, closes: Between, last: f64) -> bool {
+        let seen = self.last_close.unwrap_or(last);
+        let (least, most) = (closes.least.min(seen), closes.most.max(seen));
+        // Rounding keeps the order, so no change from one of them to another is larger than between these two.
+        let is_calm = self.rules.price_move.is_none_or(|limit| {
+            least > 0.0 && (most / least - 1.0).abs() < limit && (least / most - 1.0).abs() < limit
+        });
+        if is_calm {
+            self.last_close = Some(last);
+        }
+        is_calm
+    }
+
+    /// Takes many values of the account in, if in no order could one of them be a finding; says whether it did.
+    #[inline]
+    pub(crate) fn pass_marks(&mut self, equity: Between) -> bool {
+        let is_peak = equity.most >= self.peak;
+        let peak = if is_peak { equity.most } else { self.peak };
+        let may_be_said = !self.drawdown_said || is_peak;
+        if may_be_said
+            && self
+                .rules
+                .drawdown
+                .is_some_and(|limit| is_below(equity.least, peak, limit))
+        {
+            return false;
+        }
+        if is_peak {
+            self.peak = peak;
+            self.drawdown_said = false;
+        }
+        true
+    }
+
     /// A round trip ended with this profit or loss after fees.
     pub fn on_trade(&mut self, pnl: f64) -> Option<Finding> {
         self.losses = if pnl < 0.0 { self.losses + 1 } else { 0 };
@@ -106,6 +143,11 @@ impl Watch {
             message: format!("The last {} trades all lost.", self.losses),
         })
     }
+}
+
+/// Whether a value may lie a share below a peak that is `peak` at most.
+fn is_below(equity: f64, peak: f64, share: f64) -> bool {
+    share > 1.0 || equity <= peak * (1.0 - share)
 }
 
 #[cold]

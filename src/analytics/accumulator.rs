@@ -3,6 +3,7 @@
 use super::daily::{self, Days};
 use super::{DrawdownTracker, Metrics};
 use crate::model::Timestamp;
+use crate::model::float::Between;
 use serde::{Deserialize, Serialize};
 
 /// Days in a year as the calendar has them on average (Julian year): what a compound growth rate counts by.
@@ -83,6 +84,34 @@ impl MarkSums {
         self.in_position += u64::from(in_position);
         self.equity_sum += equity;
         self.drawdown.on_mark(time, equity);
+    }
+}
+
+impl MarkSums {
+    /// Takes marks of the day under way, one after the other: prices and equity, which lies between two numbers, at times
+    /// that `time_of` tells by their place.
+    #[inline]
+    pub(crate) fn on_marks(
+        &mut self,
+        time_of: impl Fn(usize) -> Timestamp,
+        (closes, equity): (&[f64], &[f64]),
+        between: Between,
+        in_position: bool,
+    ) {
+        let (Some(close), Some(last)) = (closes.last(), equity.last()) else {
+            return;
+        };
+        debug_assert!(
+            between.least.is_finite() && between.most.is_finite(),
+            "a mark is a number"
+        );
+        self.last_time = Some(time_of(equity.len() - 1));
+        self.equity = *last;
+        self.close = close * self.units;
+        self.count += equity.len() as u64;
+        self.in_position += if in_position { equity.len() as u64 } else { 0 };
+        self.equity_sum = equity.iter().fold(self.equity_sum, |sum, equity| sum + equity);
+        self.drawdown.on_marks(time_of, equity, between);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drawdown: how far equity is below its peak, and for how long.
 
 use crate::model::Timestamp;
+use crate::model::float::Between;
 use serde::{Deserialize, Serialize};
 
 /// Follows the peak of an equity curve, mark by mark.
@@ -55,6 +56,33 @@ impl DrawdownTracker {
         }
         self.equity = equity;
         self.last_time = Some(time);
+    }
+
+    /// Takes many values in, one after the other; `time_of` tells the time of each by its place.
+    #[inline]
+    pub(crate) fn on_marks(
+        &mut self,
+        time_of: impl Fn(usize) -> Timestamp,
+        equity: &[f64],
+        between: Between,
+    ) {
+        let Some(last) = equity.len().checked_sub(1) else {
+            return;
+        };
+        if between.most < self.peak {
+            // All under water: the lowest of them is the deepest.
+            self.peak_time.get_or_insert(time_of(0));
+            self.deepest = self.deepest.max(drawdown(self.peak, between.least));
+            (self.equity, self.last_time) = (equity[last], Some(time_of(last)));
+        } else if between.least == between.most {
+            // After the first of them, which is a peak, only time passes.
+            self.on_mark(time_of(0), equity[0]);
+            self.on_mark(time_of(last), equity[last]);
+        } else {
+            for (index, equity) in equity.iter().enumerate() {
+                self.on_mark(time_of(index), *equity);
+            }
+        }
     }
 
     fn under_water(&self, time: Timestamp) -> i64 {

@@ -2,8 +2,9 @@
 
 use crate::engine::{Event, EventKind, Mark, Sink};
 use crate::exchange::Fill;
-use crate::model::{InstrumentId, Timestamp};
-use crate::portfolio::{CashFlow, Trade};
+use crate::model::{InstrumentId, Money, Timestamp};
+use crate::order::Order;
+use crate::portfolio::{CashFlow, Position, Trade};
 use rust_decimal::Decimal;
 
 /// Keeps trades, fills, and the equity curve: one `f64` a bar, and the exact account from each fill on.
@@ -55,21 +56,33 @@ impl Sink for Recorder {
     fn wants(&self, kind: &EventKind) -> bool {
         matches!(
             kind,
-            EventKind::OrderFilled { .. }
-                | EventKind::TradeClosed { .. }
-                | EventKind::CashFlow { .. }
-                | EventKind::OrderDenied { .. }
+            EventKind::TradeClosed { .. } | EventKind::CashFlow { .. } | EventKind::OrderDenied { .. }
         )
     }
 
     fn journal(&mut self, event: Event) {
         match event.kind {
-            EventKind::OrderFilled { fill, .. } => self.fills.push(fill),
             EventKind::TradeClosed { trade } => self.trades.push(trade),
             EventKind::CashFlow { flow, .. } => self.cash_flows.push(flow),
             EventKind::OrderDenied { .. } => self.denied += 1,
             _ => {}
         }
+    }
+
+    fn submitted(&mut self, _at: (u64, Timestamp), _order: &Order) {}
+
+    fn filled(&mut self, _at: (u64, Timestamp), fill: Fill, _order: &Order, _cash: Money) {
+        self.fills.push(fill);
+    }
+
+    fn opened(&mut self, _at: (u64, Timestamp), _trade: impl FnOnce() -> Option<Trade>) {}
+
+    fn position(
+        &mut self,
+        _at: (u64, Timestamp),
+        _instrument: InstrumentId,
+        _position: impl FnOnce() -> Option<Position>,
+    ) {
     }
 
     #[inline]
@@ -78,6 +91,11 @@ impl Sink for Recorder {
     #[inline]
     fn mark(&mut self, mark: Mark) {
         self.equity.push(mark.equity);
+    }
+
+    #[inline]
+    fn marks(&mut self, _times: impl Iterator<Item = Timestamp>, _prices: &[f64], equity: &[f64]) {
+        self.equity.extend_from_slice(equity);
     }
 
     fn account(&mut self, at: InstrumentId, cash: Decimal, quantity: Decimal, base: Decimal) {

@@ -128,4 +128,7 @@ impl Sink for Deaf {
 
     #[inline]
     fn market(&mut self, _seq: u64, _time: Timestamp, _kind: impl FnOnce() -> EventKind) {}
+
+    #[inline]
+    fn marks(&mut self, _times: impl Iterator<Item = Timestamp>, _prices: &[f64], _equity: &[f64]) {}
 }

@@ -136,8 +136,8 @@ impl Engine {
         sink: &mut S,
         after: impl Fn(&Instrument, &Order) -> Option<Order>,
     ) {
-        let orders = self.market(at).orders.as_slice();
-        let ids: Vec<_> = orders.iter().map(|order| order.id).collect();
+        let orders = self.market(at).orders.iter();
+        let ids: Vec<_> = orders.map(|order| order.id).collect();
         for id in ids {
             // The end of one may have taken others of its group along.
             let Some(index) = self.market(at).orders.position(id) else {
@@ -420,17 +420,16 @@ impl Engine {
 
     pub(super) fn tell_flow<S: Sink>(&mut self, flow: Option<CashFlow>, sink: &mut S) {
         let Some(flow) = flow else { return };
-        self.refresh_cache();
-        self.tell_account(sink);
-        let cash = self.account.cash();
+        let cash = self.refresh_cache();
+        self.tell_account(cash, sink);
         self.emit(flow.time, EventKind::CashFlow { flow, cash }, sink);
     }
 
     fn tell_effect<S: Sink>(&mut self, at: InstrumentId, effect: FillEffect, time: Timestamp, sink: &mut S) {
-        self.refresh_cache();
-        self.tell_account(sink);
+        let cash = self.refresh_cache();
+        self.tell_account(cash, sink);
         if let Some(trade) = effect.opened {
-            self.emit(time, EventKind::TradeOpened { trade }, sink);
+            self.tell_opened(at, trade, time, sink);
         }
         if let Some(trade) = effect.closed {
             self.end_trade(at, trade, time, sink);
@@ -439,17 +438,9 @@ impl Engine {
     }
 
     fn tell_position<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
-        self.refresh_cache();
-        self.tell_account(sink);
-        let position = self.position_in(at);
-        self.emit(
-            time,
-            EventKind::PositionChanged {
-                instrument: at,
-                position,
-            },
-            sink,
-        );
+        let cash = self.refresh_cache();
+        self.tell_account(cash, sink);
+        self.tell_changed(at, time, sink);
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Ahead {
     rows: usize,
     next: usize,
     shown: usize,
+    /// Whether the block's bars come in the order of their time.
+    is_in_order: bool,
 }
 
 impl Ahead {
@@ -43,6 +45,7 @@ impl Ahead {
             rows: 0,
             next: 0,
             shown: 0,
+            is_in_order: false,
         })
     }
 
@@ -70,6 +73,7 @@ impl Ahead {
         mut aggregator: BarAggregator,
         (base, block): (Timeframe, BarSlice<'_>),
     ) {
+        self.is_in_order = block.open_time.is_sorted();
         self.bars.clear();
         self.closed.clear();
         self.stirs.clear();
@@ -122,8 +126,12 @@ impl Ahead {
         } else {
             &self.stirs
         };
-        let some = &stirs[index..index + most];
-        some.iter().position(|stirs| *stirs).unwrap_or(most)
+        first_that_stirs(&stirs[index..index + most]).unwrap_or(most)
+    }
+
+    /// Whether the bars come in the order of their time.
+    pub(super) const fn is_in_order(&self) -> bool {
+        self.is_in_order
     }
 
     /// How many of the strategy's bars close with quiet base bars from `from` up to `to`.
@@ -154,6 +162,9 @@ impl Ahead {
 
     /// The first base bar below `to` after the last that completes a bar of the strategy.
     pub(super) fn begun(&self, from: usize, to: usize) -> usize {
+        if self.is_bar_by_bar() {
+            return to;
+        }
         let is_open = |index: &usize| self.rows_of(*index).is_empty();
         to - (from..to).rev().take_while(is_open).count()
     }
@@ -195,4 +206,15 @@ impl Ahead {
             self.shown = self.next;
         }
     }
+}
+
+/// The place of the first `true`.
+fn first_that_stirs(stirs: &[bool]) -> Option<usize> {
+    const AT_ONCE: usize = 32;
+    // Few do, so many are looked at together.
+    let calm = stirs.chunks_exact(AT_ONCE);
+    let calm = calm.take_while(|some| !some.iter().fold(false, |any, stirs| any | stirs));
+    let from = calm.count() * AT_ONCE;
+    let found = stirs[from..].iter().position(|stirs| *stirs);
+    found.map(|place| from + place)
 }

@@ -136,7 +136,7 @@ impl Engine {
             let close = self.closing_auction(order);
             (self.is_for_close(order) && (0..SECOND).contains(&trade.time.since(close))).then_some(close)
         };
-        let orders = self.market(at).orders.as_slice().iter();
+        let orders = self.market(at).orders.iter();
         let Some(close) = orders.filter_map(closes).min() else {
             return 0;
         };

@@ -203,4 +203,9 @@ impl Sink for Marks<'_> {
     fn mark(&mut self, mark: Mark) {
         self.0.push(mark.equity);
     }
+
+    #[inline]
+    fn marks(&mut self, _times: impl Iterator<Item = Timestamp>, _prices: &[f64], equity: &[f64]) {
+        self.0.extend_from_slice(equity);
+    }
 }

@@ -1,6 +1,5 @@
 //! The numbering of events and the hash chain over them.
 
-use super::EventKind;
 use super::essence::{distance, put_number};
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,8 +84,18 @@ impl Chain {
         self.seq += count;
     }
 
-    /// Numbers and chains an event of the journal; gives its number. Events are large, so it is only looked at.
-    pub(super) fn link(&mut self, time: Timestamp, kind: &EventKind) -> u64 {
+    /// Numbers and chains an event of the journal, whose essence `write` appends; gives its number.
+    #[inline]
+    pub(super) fn link(&mut self, time: Timestamp, write: impl FnOnce(Timestamp, &mut Vec<u8>)) -> u64 {
+        let seq = self.begin(time);
+        write(time, &mut self.row);
+        if self.row.len() >= LINK {
+            self.close_link();
+        }
+        seq
+    }
+
+    fn begin(&mut self, time: Timestamp) -> u64 {
         let seq = self.number();
         let (row, last) = (&mut self.row, self.last);
         put_number(row, u128::from(seq - last.seq));
@@ -95,18 +104,18 @@ impl Chain {
         if self.marks != last.marks {
             row.extend_from_slice(&self.marks.to_le_bytes());
         }
-        kind.essence(time, row);
         self.last = Told {
             seq,
             time,
             marks: self.marks,
         };
-        if self.row.len() >= LINK {
-            let hasher = Sha256::new().chain_update(self.link).chain_update(&self.row);
-            self.link = hasher.finalize().into();
-            self.row.clear();
-        }
         seq
+    }
+
+    fn close_link(&mut self) {
+        let hasher = Sha256::new().chain_update(self.link).chain_update(&self.row);
+        self.link = hasher.finalize().into();
+        self.row.clear();
     }
 
     /// Folds a mark into the digest.

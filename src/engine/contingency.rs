@@ -120,7 +120,7 @@ impl Engine {
     /// a position without its target is still protected by its stop.
     fn release<S: Sink>(&mut self, child: Order, time: Timestamp, sink: &mut S) {
         let (at, id) = (child.instrument, child.id);
-        if self.send(child, time, sink).is_some()
+        if self.send(Box::new(child), time, sink).is_some()
             && let Some(index) = self.market(at).orders.position(id)
         {
             self.accept(at, index, time, sink);
@@ -236,21 +236,17 @@ impl Engine {
     fn ids_of(&self, wanted: impl Fn(&Order) -> bool) -> Vec<(InstrumentId, OrderId)> {
         let mut ids = Vec::new();
         for at in self.places() {
-            let picked = self
-                .market(at)
-                .orders
-                .as_slice()
-                .iter()
-                .filter(|order| wanted(order));
+            let picked = self.market(at).orders.iter().filter(|order| wanted(order));
             ids.extend(picked.map(|order| (at, order.id)));
         }
         ids
     }
 
     /// Tells of an order that waits for another.
-    pub(super) fn attach<S: Sink>(&mut self, mut order: Order, time: Timestamp, sink: &mut S) {
+    pub(super) fn attach<S: Sink>(&mut self, mut order: Box<Order>, time: Timestamp, sink: &mut S) {
         super::orders::advance(&mut order, crate::order::OrderEvent::Attach, time);
         self.market_mut(order.instrument).orders.attach(order.clone());
+        let order = *order;
         self.emit(time, EventKind::OrderAttached { order }, sink);
     }
 }

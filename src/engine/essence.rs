@@ -6,7 +6,7 @@
 
 use super::EventKind;
 use crate::exchange::{Fill, Liquidity};
-use crate::model::{Side, Timestamp};
+use crate::model::{InstrumentId, Money, Quantity, Side, Timestamp, TradeId};
 use crate::order::{Order, OrderKind, PostOnly, TimeInForce, Trail};
 use crate::portfolio::{Trade, TradeSide};
 use rust_decimal::Decimal;
@@ -195,13 +195,57 @@ impl Bytes<'_> {
     }
 }
 
+// The large events of every fill are written from their parts, so that nobody has to put them together first.
+
+/// The essence of [`EventKind::OrderSubmitted`].
+pub(super) fn of_submitted(order: &Order, time: Timestamp, out: &mut Vec<u8>) {
+    Bytes { out, time }.tag(1).order(order);
+}
+
+/// The essence of [`EventKind::OrderFilled`].
+pub(super) fn of_filled(fill: &Fill, order: &Order, cash: Money, time: Timestamp, out: &mut Vec<u8>) {
+    Bytes { out, time }
+        .tag(10)
+        .fill(fill)
+        .tag(order.status as u8)
+        .decimal(order.filled.0)
+        .decimal(order.hold.amount)
+        .decimal(cash.amount);
+}
+
+/// The essence of [`EventKind::TradeOpened`].
+pub(super) fn of_opened(trade: TradeId, time: Timestamp, out: &mut Vec<u8>) {
+    Bytes { out, time }.tag(13).number(trade.0);
+}
+
+/// The essence of [`EventKind::PositionChanged`] to a quantity without sign; `None` is flat.
+pub(super) fn of_position(at: InstrumentId, quantity: Option<Quantity>, time: Timestamp, out: &mut Vec<u8>) {
+    let mut bytes = Bytes { out, time };
+    match quantity {
+        Some(quantity) => bytes.tag(15).decimal(quantity.0),
+        None => bytes.tag(16),
+    };
+    if at != InstrumentId::PRIMARY {
+        bytes.number(u64::from(at.0));
+    }
+}
+
 impl EventKind {
     /// Appends what the hash chain takes in of this event, which was at `time`.
     pub(super) fn essence(&self, time: Timestamp, out: &mut Vec<u8>) {
+        match self {
+            Self::OrderSubmitted { order } => return of_submitted(order, time, out),
+            Self::OrderFilled { fill, order, cash } => return of_filled(fill, order, *cash, time, out),
+            Self::TradeOpened { trade } => return of_opened(trade.id, time, out),
+            Self::PositionChanged { instrument, position } => {
+                let quantity = position.as_ref().map(|position| position.quantity);
+                return of_position(*instrument, quantity, time, out);
+            }
+            _ => {}
+        }
         let mut bytes = Bytes { out, time };
         match self {
             Self::StateChanged { from, to, .. } => bytes.tag(0).tag(*from as u8).tag(*to as u8),
-            Self::OrderSubmitted { order } => bytes.tag(1).order(order),
             Self::OrderDenied { order, reason } => bytes.tag(2).order(order).text(reason.code()),
             Self::OrderAttached { order } => bytes.tag(3).order(order),
             Self::OrderAccepted { order_id } => bytes.tag(4).number(order_id.0),
@@ -217,27 +261,9 @@ impl EventKind {
             Self::OrderRequestRefused { order_id, reason } => {
                 bytes.tag(9).number(order_id.0).text(reason.code())
             }
-            Self::OrderFilled { fill, order, cash } => bytes
-                .tag(10)
-                .fill(fill)
-                .tag(order.status as u8)
-                .decimal(order.filled.0)
-                .decimal(order.hold.amount)
-                .decimal(cash.amount),
             Self::OrderCanceled { order_id, reason } => bytes.tag(11).number(order_id.0).text(reason.code()),
             Self::OrderExpired { order_id } => bytes.tag(12).number(order_id.0),
-            Self::TradeOpened { trade } => bytes.tag(13).number(trade.id.0),
             Self::TradeClosed { trade } => bytes.tag(14).trade(trade),
-            Self::PositionChanged { instrument, position } => {
-                match position {
-                    Some(position) => bytes.tag(15).decimal(position.quantity.0),
-                    None => bytes.tag(16),
-                };
-                match instrument {
-                    &crate::model::InstrumentId::PRIMARY => &mut bytes,
-                    other => bytes.number(u64::from(other.0)),
-                }
-            }
             Self::MarketStatusChanged { instrument, status } => {
                 bytes.tag(17).number(u64::from(instrument.0)).tag(*status as u8)
             }
@@ -258,6 +284,11 @@ impl EventKind {
                 .text(reason.code()),
             // Not of the journal: marks are folded in by themselves.
             Self::Bar { .. } | Self::Mark { .. } | Self::Quote { .. } => bytes.tag(21),
+            // Written above.
+            Self::OrderSubmitted { .. }
+            | Self::OrderFilled { .. }
+            | Self::TradeOpened { .. }
+            | Self::PositionChanged { .. } => return,
         };
     }
 }

@@ -1,9 +1,9 @@
 //! Fills: as much as market, position and cash give, booked, explained, and what follows from them.
 
 use super::orders::advance;
-use super::{Engine, EventKind, RefusalMemory, Sink};
+use super::{Engine, EventKind, RefusalMemory, Sink, essence};
 use crate::exchange::{DataTier, Explanation, FeeInputs, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
-use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp, decimal};
+use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp, TradeId, decimal};
 use crate::order::{CancelReason, Order, OrderEvent, OrderPurpose, OrderStatus, TimeInForce};
 use crate::portfolio::{Claim, FillEffect, Trade};
 use rust_decimal::Decimal;
@@ -148,10 +148,9 @@ impl Engine {
         let notional = self.instrument(at).notional(terms.price, quantity);
         self.models.on_fill(time, notional);
         let held = self.account.holding(at).quantity();
-        let order = self.market_mut(at).orders.change(index, |order| {
+        let order = self.market_mut(at).orders.change_to(index, |order| {
             let closes = decimal::is_positive(-order.side.signed(held));
             take(order, quantity, closes, terms.price, fee.amount, time);
-            order.clone()
         });
         if order.status.is_final() {
             self.market_mut(at).leave_queue(order.id);
@@ -159,17 +158,18 @@ impl Engine {
         self.account.hold_for_order(order.id, order.hold.amount);
         let instrument = self.markets[at.index()].instrument();
         let effect = self.account.apply(at, instrument, &fill, order.reason.clone());
-        self.refresh_cache();
+        let cash = self.refresh_cache();
         if terms.tier == DataTier::Bars {
             // Inside a bar the price is where it met us; ticks say themselves where the market is.
             self.market_mut(at).last_price = Some(terms.reference.to_f64());
         }
         self.counters.refused = RefusalMemory::None;
         self.metrics.on_fill(notional.to_f64(), fee.to_f64());
-        self.tell_account(sink);
+        self.tell_account(cash, sink);
         if S::READS_JOURNAL {
-            let (order, cash) = (order.clone(), self.account.cash());
-            self.emit(time, EventKind::OrderFilled { fill, order, cash }, sink);
+            let write = |time, row: &mut Vec<u8>| essence::of_filled(&fill, &order, cash, time, row);
+            let told = self.number_journal(time, write);
+            sink.filled(told, fill, &order, cash);
         }
         if order.purpose == OrderPurpose::Liquidation {
             let rate = self.models.liquidation_fee;
@@ -274,7 +274,7 @@ impl Engine {
             if is_strategy_s {
                 self.desk_mut(at).bars_in_trade = 0;
             }
-            self.emit(time, EventKind::TradeOpened { trade }, sink);
+            self.tell_opened(at, trade, time, sink);
         }
         if order.purpose.reduces() {
             self.end_entry(at, time, sink);
@@ -291,10 +291,7 @@ impl Engine {
         if let Some(trade) = effect.closed {
             self.end_trade(at, trade, time, sink);
         }
-        if S::READS_JOURNAL {
-            let (instrument, position) = (at, self.position_in(at));
-            self.emit(time, EventKind::PositionChanged { instrument, position }, sink);
-        }
+        self.tell_changed(at, time, sink);
         if is_strategy_s && self.account.holding(at).is_flat() {
             self.reverse(at, time, sink);
         }
@@ -303,18 +300,45 @@ impl Engine {
         }
     }
 
+    /// Tells that a round trip began.
+    pub(super) fn tell_opened<S: Sink>(
+        &mut self,
+        at: InstrumentId,
+        trade: TradeId,
+        time: Timestamp,
+        sink: &mut S,
+    ) {
+        if S::READS_JOURNAL {
+            let told = self.number_journal(time, |time, row| essence::of_opened(trade, time, row));
+            // Nothing has come to it yet but what began it.
+            let open = || self.account.holding(at).open_trade(self.instrument(at));
+            sink.opened(told, open);
+        }
+    }
+
+    /// Tells what is held of an instrument now.
+    pub(super) fn tell_changed<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        if S::READS_JOURNAL {
+            let quantity = self.quantity_in(at);
+            let told = self.number_journal(time, |time, row| essence::of_position(at, quantity, time, row));
+            sink.position(told, at, || self.position_in(at));
+        }
+    }
+
     /// A round trip is over: what only reduces is withdrawn, what was planned for it forgotten.
     pub(super) fn end_trade<S: Sink>(
         &mut self,
         at: InstrumentId,
-        trade: Trade,
+        trade: Box<Trade>,
         time: Timestamp,
         sink: &mut S,
     ) {
         self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
         let finding = self.watch.on_trade(trade.pnl.to_f64());
         let is_loss = decimal::is_positive(-trade.pnl.amount);
-        self.emit(time, EventKind::TradeClosed { trade }, sink);
+        if S::READS_JOURNAL {
+            self.emit(time, EventKind::TradeClosed { trade: *trade }, sink);
+        }
         if let Some(finding) = finding {
             self.alert_finding(finding, time, sink);
         }

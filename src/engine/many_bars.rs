@@ -5,9 +5,10 @@
 //! always, up to the first on which one of them finds something; that bar is taken in like any other input.
 
 use super::ahead::Ahead;
-use super::{Engine, EventKind, Input, Mark, SessionState, Sink};
+use super::{Engine, EventKind, Input, SessionState, Sink};
 use crate::exchange::Sleep;
 use crate::market::{Bar, BarAggregator, BarSlice, MarketEvent};
+use crate::model::float::Between;
 use crate::model::{InstrumentId, Timeframe, Timestamp};
 use crate::portfolio::ValueModel;
 use crate::strategy::SharedColumns;
@@ -149,43 +150,19 @@ impl Engine {
         for (equity, close) in room.iter_mut().zip(bars.close) {
             *equity = limits.cash + limits.value_at(*close);
         }
-        let mut equity = &room[..bars.len()];
-        let (watch, protection) = loop {
-            let (mut watch, mut protection) = (self.watch, self.protection);
-            let mut count = equity.len();
-            if ahead.is_bar_by_bar() {
-                count = quiet(&mut watch, bars.close[..count].iter(), |watch, close| {
-                    watch.on_close(*close).is_none()
-                });
-            } else {
-                let closes = (from..).zip(&bars.close[..count]);
-                count = quiet(&mut watch, closes, |watch, (index, close)| {
-                    ahead.closing(index, index + 1) == 0 || watch.on_close(*close).is_none()
-                });
-            }
-            count = quiet(&mut watch, equity[..count].iter(), |watch, equity| {
-                watch.on_mark(*equity).is_none()
-            });
-            let marks = bars.open_time.iter().zip(&equity[..count]);
-            count = quiet(&mut protection, marks, |protection, (open_time, equity)| {
-                protection.on_mark(*open_time, *equity).is_none()
-            });
-            if count == equity.len() {
-                break (watch, protection);
-            }
-            // Once more, so that nobody has seen what comes after.
-            equity = &equity[..count];
+        let count = if self.pass_calmly(bars, from, &room[..bars.len()], limits, ahead) {
+            bars.len()
+        } else {
+            self.pass_watched(bars, from, &room[..bars.len()], ahead)
         };
-        let bars = bars.slice(0..equity.len());
+        let (bars, equity) = (bars.slice(0..count), &room[..count]);
         let Some(last) = bars.len().checked_sub(1) else {
             return 0;
         };
-        (self.watch, self.protection) = (watch, protection);
         let base = self.config.base_timeframe;
         let (mut sums, _) = self.metrics.marks();
-        for ((open_time, close), equity) in bars.open_time.iter().zip(bars.close).zip(equity) {
-            sums.on_mark(base.close_of(*open_time), *equity, *close, limits.holds);
-        }
+        let time_of = |index: usize| base.close_of(bars.open_time[index]);
+        sums.on_marks(time_of, (bars.close, equity), limits.worth(bars), limits.holds);
         self.metrics.set_marks(sums);
         if S::READS_JOURNAL {
             self.chain.fold_all(bars.close, equity);
@@ -196,17 +173,65 @@ impl Engine {
             let told = bars.len() + ahead.closing(from, from + bars.len());
             self.chain.number_all(told as u64);
         }
-        for ((open_time, price), equity) in bars.open_time.iter().zip(bars.close).zip(equity) {
-            sink.mark(Mark {
-                time: base.close_of(*open_time),
-                price: *price,
-                equity: *equity,
-            });
-        }
+        let times = bars.open_time.iter().map(|open_time| base.close_of(*open_time));
+        sink.marks(times, bars.close, equity);
         self.inputs += bars.len() as u64;
         self.reach(base.close_of(bars.open_time[last]));
         self.keep(bars, from, ahead);
         bars.len()
+    }
+
+    /// Lets what watches the account take in bars in which, as far apart as their prices are, it can find nothing; says
+    /// whether it did.
+    fn pass_calmly(
+        &mut self,
+        bars: BarSlice<'_>,
+        from: usize,
+        equity: &[f64],
+        limits: &Limits,
+        ahead: &Ahead,
+    ) -> bool {
+        let ([first, .., last] | [first @ last]) = bars.open_time else {
+            return false;
+        };
+        let (mut watch, mut protection) = (self.watch, self.protection);
+        let worth = limits.worth(bars);
+        // The close of the last of the strategy's bars that closed, if one did.
+        let closed = ahead.begun(from, from + bars.len()) - from;
+        let is_calm = closed
+            .checked_sub(1)
+            .is_none_or(|closed| watch.pass_closes(Between::of(bars.close), bars.close[closed]))
+            && watch.pass_marks(worth)
+            && protection.pass_marks((*first, *last), worth, equity[equity.len() - 1]);
+        if is_calm {
+            (self.watch, self.protection) = (watch, protection);
+        }
+        is_calm
+    }
+
+    /// Lets what watches the account take in bars one by one, up to the first on which it finds something; says how many
+    /// they were.
+    fn pass_watched(&mut self, bars: BarSlice<'_>, from: usize, mut equity: &[f64], ahead: &Ahead) -> usize {
+        loop {
+            let (mut watch, mut protection) = (self.watch, self.protection);
+            let closes = (from..).zip(&bars.close[..equity.len()]);
+            let mut count = quiet(&mut watch, closes, |watch, (index, close)| {
+                ahead.closing(index, index + 1) == 0 || watch.on_close(*close).is_none()
+            });
+            count = quiet(&mut watch, equity[..count].iter(), |watch, equity| {
+                watch.on_mark(*equity).is_none()
+            });
+            let marks = bars.open_time.iter().zip(&equity[..count]);
+            count = quiet(&mut protection, marks, |protection, (open_time, equity)| {
+                protection.on_mark(*open_time, *equity).is_none()
+            });
+            if count == equity.len() {
+                (self.watch, self.protection) = (watch, protection);
+                return count;
+            }
+            // Once more, so that nobody has seen what comes after.
+            equity = &equity[..count];
+        }
     }
 
     /// Tells the market events of quiet bars.
@@ -252,6 +277,7 @@ impl Engine {
         let can_be = (held.quantity == 0.0 || ahead.is_of_market())
             // Before a session's end something happens that no condition tells of.
             && (self.config.strategy.risk.flatten_before_close.is_none() || self.is_out())
+            && ahead.is_in_order()
             && self.on_their_way.is_empty()
             && self.config.option_model.is_none()
             && self.markets.iter().all(|market| market.tick_time().is_none());
@@ -332,18 +358,30 @@ struct Limits {
 }
 
 impl Limits {
-    /// How many bars touch none of them.
+    /// How many bars, which come in the order of their time, touch none of them.
     fn lasting(&self, bars: BarSlice<'_>) -> usize {
+        let is_in_time = |open_time: &Timestamp| {
+            *open_time < self.sleep.ends()
+                && *open_time < self.due_from
+                && self.base.close_of(*open_time) <= self.until
+        };
+        let in_time = match bars.open_time.last() {
+            Some(last) if is_in_time(last) => bars.len(),
+            _ => bars.open_time.partition_point(is_in_time),
+        };
         let (lower, upper) = self.covered;
-        let prices = bars.low.iter().zip(bars.high);
-        let bars = bars.open_time.iter().zip(prices);
-        bars.take_while(|(open_time, (low, high))| {
-            self.sleep.lasts(**low, **high, **open_time)
-                && !(**low < lower || **high > upper)
-                && **open_time < self.due_from
-                && self.base.close_of(**open_time) <= self.until
-        })
-        .count()
+        if self.sleep.is_at_any_price() && lower == f64::NEG_INFINITY && upper == f64::INFINITY {
+            return in_time;
+        }
+        let mut prices = bars.low[..in_time].iter().zip(bars.high);
+        let touches =
+            |(low, high): (&f64, &f64)| !self.sleep.lasts_at(*low, *high) || *low < lower || *high > upper;
+        prices.position(touches).unwrap_or(in_time)
+    }
+
+    /// Between which amounts the account is worth at the closes of bars: its worth only rises, or only falls, with the price.
+    fn worth(&self, bars: BarSlice<'_>) -> Between {
+        Between::of(bars.close).map(|close| self.cash + self.value_at(close))
     }
 
     /// What is held is worth this, when the strategy's instrument is at a price.

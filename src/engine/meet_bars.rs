@@ -275,7 +275,7 @@ impl Engine {
             // One that was over before the bar had its chance to be told so.
             _ => order.expires_at.filter(|end| *end > walk.open_time),
         };
-        let orders = market.orders.as_slice().iter();
+        let orders = market.orders.iter();
         let next = orders
             .filter_map(landing)
             .map(Timestamp::nanos)
@@ -330,7 +330,7 @@ impl Engine {
     /// then the older.
     fn first_jumped(&self, walk: &Walk, open: Price) -> Option<usize> {
         let orders = &self.market(walk.at).orders;
-        let jumped = orders.as_slice().iter().enumerate().filter(|(_, order)| {
+        let jumped = orders.iter().enumerate().filter(|(_, order)| {
             rests(order)
                 && walk.lets(order)
                 && !orders.is_arriving(order.id)
@@ -540,7 +540,7 @@ impl Engine {
         start: usize,
         extreme: Price,
     ) -> Option<(usize, OrderKind, Quantity)> {
-        let orders = self.market(at).orders.as_slice().iter().enumerate().skip(start);
+        let orders = self.market(at).orders.iter().enumerate().skip(start);
         orders
             .filter(|(_, order)| order.status == OrderStatus::Accepted)
             .filter(|(_, order)| side.is_none_or(|side| side == order.side) && is_open_to(phase, order))

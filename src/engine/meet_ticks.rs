@@ -176,7 +176,7 @@ impl Engine {
                     && shown_at > order.submitted_at
                     && shown_at <= order.arrives_at
             };
-            let orders = market.orders.as_slice().iter().filter(is_due);
+            let orders = market.orders.iter().filter(is_due);
             let first = orders.min_by_key(|order| (order.arrives_at, order.id))?;
             Some((at, first.id, first.arrives_at))
         });

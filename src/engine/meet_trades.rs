@@ -174,7 +174,7 @@ impl Engine {
             let ahead = market.ahead_of(order.id).unwrap_or(0);
             (Price(-limit.0 * order.side.sign()), ahead, order.id)
         };
-        let orders = market.orders.as_slice().iter();
+        let orders = market.orders.iter();
         orders.filter(meets).min_by_key(better).map(|order| order.id)
     }
 

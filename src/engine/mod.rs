@@ -364,11 +364,21 @@ impl Engine {
         if !S::READS_JOURNAL {
             return;
         }
-        let time = self.market_time.map_or(time, |reached| reached.max(time));
-        let seq = self.chain.link(time, &kind);
+        let (seq, time) = self.number_journal(time, |time, row| kind.essence(time, row));
         if sink.wants(&kind) {
             sink.journal(Event { seq, time, kind });
         }
+    }
+
+    /// Numbers and chains an event of the journal whose essence `write` appends; gives its number and its time.
+    #[inline]
+    fn number_journal(
+        &mut self,
+        time: Timestamp,
+        write: impl FnOnce(Timestamp, &mut Vec<u8>),
+    ) -> (u64, Timestamp) {
+        let time = self.market_time.map_or(time, |reached| reached.max(time));
+        (self.chain.link(time, write), time)
     }
 
     /// Numbers a market event.

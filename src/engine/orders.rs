@@ -1,7 +1,7 @@
 //! An order's life beside its fills: placed, checked, accepted, triggered, amended, withdrawn, expired.
 
 use super::desk::Life;
-use super::{Engine, EventKind, RefusalMemory, SessionState, Sink};
+use super::{Engine, EventKind, RefusalMemory, SessionState, Sink, essence};
 use crate::exchange::Arrival;
 use crate::market::{Calendar, CalendarId, Phase};
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
@@ -71,7 +71,12 @@ impl Engine {
     }
 
     /// Checks an order that is made and sends it, or denies it. One that waited goes out from where it is.
-    pub(super) fn send<S: Sink>(&mut self, order: Order, time: Timestamp, sink: &mut S) -> Option<OrderId> {
+    pub(super) fn send<S: Sink>(
+        &mut self,
+        order: Box<Order>,
+        time: Timestamp,
+        sink: &mut S,
+    ) -> Option<OrderId> {
         let at = order.instrument;
         self.mark_account();
         let halted = self.state == SessionState::Halted;
@@ -88,16 +93,16 @@ impl Engine {
                 let id = order.id;
                 self.account.hold_for_order(id, order.hold.amount);
                 self.note_auction(order);
-                let told = S::READS_JOURNAL.then(|| order.clone());
-                self.market_mut(at).orders.send(approved);
-                if let Some(order) = told {
-                    self.emit(time, EventKind::OrderSubmitted { order }, sink);
+                if S::READS_JOURNAL {
+                    let write = |time, row: &mut Vec<u8>| essence::of_submitted(order, time, row);
+                    let told = self.number_journal(time, write);
+                    sink.submitted(told, order);
                 }
+                self.market_mut(at).orders.send(approved);
                 Some(id)
             }
-            Err(denied) => {
-                let (order, reason) = *denied;
-                self.tell_denied(order, reason, time, sink);
+            Err((order, reason)) => {
+                self.tell_denied(order, *reason, time, sink);
                 None
             }
         }
@@ -112,15 +117,16 @@ impl Engine {
         self.tell_denied(order, reason, time, sink);
     }
 
-    fn tell_denied<S: Sink>(&mut self, order: Order, reason: DenyReason, time: Timestamp, sink: &mut S) {
+    fn tell_denied<S: Sink>(&mut self, order: Box<Order>, reason: DenyReason, time: Timestamp, sink: &mut S) {
         let message = format!("The order to {} was denied: {reason}.", order.side);
         self.market_mut(order.instrument).orders.forget(order.id);
         self.client_ids.forget(order.id);
+        let order = *order;
         self.emit(time, EventKind::OrderDenied { order, reason }, sink);
         self.alert_refusal(RefusalMemory::Denied, "order_denied", message, time, sink);
     }
 
-    pub(super) fn order(&mut self, draft: Draft, time: Timestamp) -> Order {
+    pub(super) fn order(&mut self, draft: Draft, time: Timestamp) -> Box<Order> {
         self.counters.orders += 1;
         let number = self.counters.orders;
         // What protects an entry is at the exchange with it.
@@ -129,7 +135,7 @@ impl Engine {
         } else {
             self.models.latency.entry(time, number)
         };
-        Order {
+        Box::new(Order {
             id: OrderId(number),
             instrument: draft.instrument,
             client_order_id: draft.client_order_id,
@@ -163,7 +169,7 @@ impl Engine {
             reason: draft.reason,
             end_reason: Cow::Borrowed(""),
             end_code: Cow::Borrowed(""),
-        }
+        })
     }
 
     /// When an order placed at `time` ends by its time in force. Auctions end theirs themselves.
@@ -485,14 +491,13 @@ impl Engine {
         event: OrderEvent,
         (code, reason): (&'static str, Cow<'static, str>),
         time: Timestamp,
-    ) -> Order {
+    ) -> Box<Order> {
         let zero = Money::zero(self.config.instrument.quote());
-        let order = self.market_mut(at).orders.change(index, |order| {
+        let order = self.market_mut(at).orders.change_to(index, |order| {
             advance(order, event, time);
             order.hold = zero;
             order.end_reason = reason;
             order.end_code = Cow::Borrowed(code);
-            order.clone()
         });
         self.market_mut(at).leave_queue(order.id);
         self.account.hold_for_order(order.id, Decimal::ZERO);

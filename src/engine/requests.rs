@@ -48,7 +48,8 @@ impl Engine {
         let mut orders = Vec::new();
         for (draft, flaw) in self.drafts(list, OrderId(first), group) {
             let order = self.order(draft, time);
-            let flaw = flaw.or_else(|| self.early_objection(&order, orders.first().map(|(first, _)| first)));
+            let parent = orders.first().map(|(first, _): &(Box<Order>, _)| &**first);
+            let flaw = flaw.or_else(|| self.early_objection(&order, parent));
             orders.push((order, flaw));
         }
         let flaw = orders.iter().find_map(|(_, flaw)| flaw.clone());
@@ -233,7 +234,7 @@ impl Engine {
 
     fn refuse_order<S: Sink>(
         &mut self,
-        mut order: Order,
+        mut order: Box<Order>,
         reason: RejectReason,
         time: Timestamp,
         sink: &mut S,
@@ -241,6 +242,7 @@ impl Engine {
         use crate::order::OrderEvent;
         let order_id = order.id;
         super::orders::advance(&mut order, OrderEvent::Submit, time);
+        let order = *order;
         self.emit(time, EventKind::OrderSubmitted { order }, sink);
         self.emit(time, EventKind::OrderRejected { order_id, reason }, sink);
     }
@@ -432,7 +434,7 @@ impl Engine {
     ) {
         let mut ids = Vec::new();
         for at in self.places().filter(|at| only.is_none_or(|only| only == *at)) {
-            let orders = self.market(at).orders.as_slice().iter();
+            let orders = self.market(at).orders.iter();
             let by_hand = orders.filter(|order| order.purpose == OrderPurpose::Manual);
             ids.extend(by_hand.map(|order| order.id));
         }

@@ -225,7 +225,7 @@ impl Engine {
         let holding = self.account.holding(at);
         let mut position = holding.position(market.instrument(), market.last_price()?)?;
         position.greeks = self.greeks_of(at);
-        for order in market.orders.as_slice() {
+        for order in market.orders.iter() {
             match protects(order) {
                 Some(Protects::Stop) => {
                     let nearer = |other: Price| match order.side {
@@ -241,9 +241,16 @@ impl Engine {
         Some(position)
     }
 
+    /// How much is held of an instrument, without sign; `None` when flat.
+    pub(super) fn quantity_in(&self, at: InstrumentId) -> Option<Quantity> {
+        let holding = self.account.holding(at);
+        let is_priced = self.market(at).last_price().is_some() && holding.entry_price().is_some();
+        is_priced.then(|| Quantity(holding.quantity().abs()))
+    }
+
     /// Orders that are not at their end, by instrument, oldest first in each.
     pub fn open_orders(&self) -> impl Iterator<Item = &Order> {
-        self.markets.iter().flat_map(|market| market.orders.as_slice())
+        self.markets.iter().flat_map(|market| market.orders.iter())
     }
 
     /// The round trips under way, one for each instrument that is held, oldest first.
@@ -353,9 +360,10 @@ impl Engine {
         self.refresh_cover();
     }
 
-    /// Brings the cached floats in step with the books.
-    pub(super) fn refresh_cache(&mut self) {
-        self.cached.cash = self.account.cash().to_f64();
+    /// Brings the cached floats in step with the books; gives the cash.
+    pub(super) fn refresh_cache(&mut self) -> Money {
+        let cash = self.account.cash();
+        self.cached.cash = cash.to_f64();
         for at in self.desk_places() {
             let holding = self.account.holding(at);
             self.desk_mut(at).held = Held {
@@ -365,13 +373,14 @@ impl Engine {
             };
         }
         self.revalue();
+        cash
     }
 
-    /// Tells what the account holds from now on.
-    pub(super) fn tell_account<S: Sink>(&self, sink: &mut S) {
+    /// Tells what the account, which has so much cash, holds from now on.
+    pub(super) fn tell_account<S: Sink>(&self, cash: Money, sink: &mut S) {
         for at in self.desk_places() {
             let quantity = self.account.holding(at).quantity();
-            sink.account(at, self.cash().amount, quantity, self.account.value_base(at));
+            sink.account(at, cash.amount, quantity, self.account.value_base(at));
         }
     }
 

@@ -558,7 +558,8 @@ impl Market {
     /// the book is known at last.
     #[cold]
     fn join_waiting(&mut self, model: &QueueModel) {
-        for index in 0..self.orders.as_slice().len() {
+        let count = self.orders.iter().len();
+        for index in 0..count {
             let order = self.orders.at(index);
             if let (Awaits::Limit(price), true) = (order.awaits(), rests(order))
                 && !self.is_queued(order.id)

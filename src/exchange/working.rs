@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 /// them can be met is kept beside it, so that a bar that stays inside costs two comparisons.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkingOrders {
-    orders: Vec<Order>,
+    // Orders are large and go from hand to hand.
+    #[allow(clippy::vec_box, reason = "what is taken off the list is handed on as it is")]
+    orders: Vec<Box<Order>>,
     /// Limit orders at the exchange that have not met an open market yet, or not with the terms that they have now.
     arriving: Vec<OrderId>,
     band: Band,
@@ -66,7 +68,26 @@ impl Sleep {
     #[inline]
     #[must_use]
     pub fn lasts(&self, low: f64, high: f64, open_time: Timestamp) -> bool {
-        low > self.above && high < self.below && open_time < self.before
+        self.lasts_at(low, high) && open_time < self.before
+    }
+
+    /// Whether it lasts through a bar with these extremes, whenever that is.
+    #[inline]
+    #[must_use]
+    pub fn lasts_at(&self, low: f64, high: f64) -> bool {
+        low > self.above && high < self.below
+    }
+
+    /// Whether it lasts whatever the price.
+    #[must_use]
+    pub fn is_at_any_price(&self) -> bool {
+        self.above == f64::NEG_INFINITY && self.below == f64::INFINITY
+    }
+
+    /// Bars that open before this time do not end it by their time.
+    #[must_use]
+    pub const fn ends(&self) -> Timestamp {
+        self.before
     }
 }
 
@@ -122,9 +143,8 @@ impl WorkingOrders {
     }
 
     /// The orders, oldest first.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Order] {
-        &self.orders
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Order> + ExactSizeIterator {
+        self.orders.iter().map(|order| &**order)
     }
 
     /// Whether no order can be met, expire or move inside this bar.
@@ -189,7 +209,7 @@ impl WorkingOrders {
     }
 
     /// Takes in an order that waits for another one.
-    pub fn attach(&mut self, order: Order) {
+    pub fn attach(&mut self, order: Box<Order>) {
         debug_assert_eq!(order.status, OrderStatus::Waiting);
         self.orders.push(order);
     }
@@ -219,7 +239,7 @@ impl WorkingOrders {
     /// The place of the first order that `wanted` picks.
     #[must_use]
     pub fn find(&self, wanted: impl Fn(&Order) -> bool) -> Option<usize> {
-        self.orders.iter().position(wanted)
+        self.orders.iter().position(|order| wanted(order))
     }
 
     /// Takes an order that was refused off the list, if it is on it.
@@ -282,6 +302,20 @@ impl WorkingOrders {
         }
         self.refresh();
         result
+    }
+
+    /// The same; gives the order as it is now, which is the one from the list if that ended it.
+    pub fn change_to(&mut self, index: usize, change: impl FnOnce(&mut Order)) -> Box<Order> {
+        change(&mut self.orders[index]);
+        let order = if self.orders[index].status.is_final() {
+            let ended = self.orders.remove(index);
+            self.arriving.retain(|arriving| *arriving != ended.id);
+            ended
+        } else {
+            self.orders[index].clone()
+        };
+        self.refresh();
+        order
     }
 
     /// The order among those that `eligible` lets trade that the price meets first on the way along `leg`, which it enters

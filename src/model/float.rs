@@ -70,6 +70,44 @@ pub(crate) fn to_units(value: f64, scale: u32) -> Option<i64> {
     (nearest.unsigned_abs() < EXACT).then_some(nearest)
 }
 
+/// Between which numbers many others lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Between {
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Between {
+    /// The least and the most of some numbers; of none the largest and the smallest that there are.
+    pub(crate) fn of(numbers: &[f64]) -> Self {
+        const LANES: usize = 8;
+        // Side by side, so that the machine compares several at once.
+        let mut least = [f64::INFINITY; LANES];
+        let mut most = [f64::NEG_INFINITY; LANES];
+        let (rows, rest) = numbers.as_chunks::<LANES>();
+        for row in rows {
+            for ((least, most), x) in least.iter_mut().zip(&mut most).zip(row) {
+                *least = if *x < *least { *x } else { *least };
+                *most = if *x > *most { *x } else { *most };
+            }
+        }
+        let all = |lanes: [f64; LANES]| lanes.into_iter().chain(rest.iter().copied());
+        Self {
+            least: all(least).fold(f64::INFINITY, |least, x| if x < least { x } else { least }),
+            most: all(most).fold(f64::NEG_INFINITY, |most, x| if x > most { x } else { most }),
+        }
+    }
+
+    /// Between which numbers a function that only rises, or only falls, takes them.
+    pub(crate) fn map(self, apply: impl Fn(f64) -> f64) -> Self {
+        let (a, b) = (apply(self.least), apply(self.most));
+        match a <= b {
+            true => Self { least: a, most: b },
+            false => Self { least: b, most: a },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,6 +34,7 @@ impl Money {
     pub const EXACT_BELOW: Decimal = Decimal::from_parts(0x6fc1_0000, 0x0023_86f2, 0, false, 0);
 
     /// An amount of a currency; products beyond [`Money::SCALE`] digits are rounded half to even.
+    #[inline]
     #[must_use]
     pub fn new(amount: Decimal, currency: Currency) -> Self {
         let amount = if amount.scale() > Self::SCALE {
@@ -79,6 +80,7 @@ impl Money {
         }
     }
 
+    #[inline]
     #[track_caller]
     fn assert_same(self, other: Self) {
         assert!(
@@ -93,6 +95,7 @@ impl Money {
 impl ops::Add for Money {
     type Output = Self;
 
+    #[inline]
     #[track_caller]
     fn add(self, other: Self) -> Self {
         self.assert_same(other);
@@ -106,6 +109,7 @@ impl ops::Add for Money {
 impl ops::Sub for Money {
     type Output = Self;
 
+    #[inline]
     #[track_caller]
     fn sub(self, other: Self) -> Self {
         self.assert_same(other);
@@ -117,6 +121,7 @@ impl ops::Sub for Money {
 }
 
 impl ops::AddAssign for Money {
+    #[inline]
     #[track_caller]
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
@@ -124,6 +129,7 @@ impl ops::AddAssign for Money {
 }
 
 impl ops::SubAssign for Money {
+    #[inline]
     #[track_caller]
     fn sub_assign(&mut self, other: Self) {
         *self = *self - other;

@@ -80,9 +80,9 @@ pub struct FillEffect {
     /// What the ledger books.
     pub posting: FillPosting,
     /// The round trip that the fill began.
-    pub opened: Option<Trade>,
+    pub opened: Option<TradeId>,
     /// The round trip that the fill ended.
-    pub closed: Option<Trade>,
+    pub closed: Option<Box<Trade>>,
 }
 
 impl Holding {
@@ -246,7 +246,7 @@ impl Holding {
                 realized: Decimal::ZERO,
                 fee: change.fee,
             },
-            opened: opens.then(|| round_trip.tell(instrument, None)),
+            opened: opens.then_some(round_trip.id),
             closed: None,
         }
     }
@@ -282,7 +282,7 @@ impl Holding {
             round_trip.fees += change.fee;
             round_trip.realized += realized;
             if whole {
-                closed = Some(round_trip.tell(instrument, Some((change.time, reason))));
+                closed = Some(Box::new(round_trip.tell(instrument, Some((change.time, reason)))));
                 self.round_trip = None;
             }
         }

@@ -19,7 +19,7 @@ pub struct SplitEffect {
     /// What was paid for the fraction of a lot that was left over; `None` when there was none.
     pub cash_in_lieu: Option<CashFlow>,
     /// The round trip that ended, when less than a lot was left.
-    pub closed: Option<Trade>,
+    pub closed: Option<Box<Trade>>,
 }
 
 /// Units that come or go without an order: what the exercise or assignment of an option delivers.

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 /// An order that passed the risk check. Only [`OrderCheck::approve`] makes one, and the exchange takes nothing else, so
 /// an unchecked order cannot be sent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Approved(Order);
+pub struct Approved(Box<Order>);
 
 impl Approved {
     /// The order.
@@ -20,7 +20,7 @@ impl Approved {
 
     /// The order, for its book.
     #[must_use]
-    pub fn into_inner(self) -> Order {
+    pub fn into_inner(self) -> Box<Order> {
         self.0
     }
 }
@@ -45,17 +45,22 @@ impl OrderCheck<'_> {
     ///
     /// # Errors
     /// The order, denied, and the [`DenyReason`].
-    pub fn approve(&self, order: Order, now: Timestamp) -> Result<Approved, Box<(Order, DenyReason)>> {
+    pub fn approve(
+        &self,
+        mut order: Box<Order>,
+        now: Timestamp,
+    ) -> Result<Approved, (Box<Order>, Box<DenyReason>)> {
         match self.needs(&order) {
-            Ok(hold) => Ok(Approved(Order {
-                hold,
-                ..advanced(order, OrderEvent::Submit, now)
-            })),
+            Ok(hold) => {
+                order.hold = hold;
+                advance(&mut order, OrderEvent::Submit, now);
+                Ok(Approved(order))
+            }
             Err(reason) => {
-                let mut order = advanced(order, OrderEvent::Deny, now);
+                advance(&mut order, OrderEvent::Deny, now);
                 order.end_reason = reason.to_string().into();
                 order.end_code = reason.code().into();
-                Err(Box::new((order, reason)))
+                Err((order, Box::new(reason)))
             }
         }
     }
@@ -126,7 +131,7 @@ pub fn value_objection(instrument: &Instrument, order: &Order) -> Option<DenyRea
     (notional.amount < minimum.amount).then_some(DenyReason::BelowMinimumNotional { notional, minimum })
 }
 
-fn advanced(mut order: Order, event: OrderEvent, now: Timestamp) -> Order {
+fn advance(order: &mut Order, event: OrderEvent, now: Timestamp) {
     // A new order is `Initialized` or `Waiting`, which take both verdicts; anything else here is a bug.
     debug_assert!(
         matches!(order.status, OrderStatus::Initialized | OrderStatus::Waiting),
@@ -137,5 +142,4 @@ fn advanced(mut order: Order, event: OrderEvent, now: Timestamp) -> Order {
         order.status = status;
     }
     order.updated_at = now;
-    order
 }

@@ -1,6 +1,7 @@
 //! Protections of the whole account.
 
 use crate::model::Timestamp;
+use crate::model::float::Between;
 use serde::{Deserialize, Serialize};
 
 /// Watches equity and says when a limit is broken.
@@ -89,6 +90,37 @@ impl Protection {
             });
         }
         None
+    }
+}
+
+impl Protection {
+    /// Takes many values of the account in, at bars that opened from `first` on up to `last`, if in no order could one of them
+    /// break a limit; says whether it did.
+    #[inline]
+    pub(crate) fn pass_marks(
+        &mut self,
+        (first, last): (Timestamp, Timestamp),
+        equity: Between,
+        last_equity: f64,
+    ) -> bool {
+        let Some((day, start)) = self.day else {
+            return false;
+        };
+        let peak = self.peak.max(equity.most);
+        let is_below = |limit: Option<f64>, from: f64| {
+            limit.is_some_and(|limit| limit > 1.0 || equity.least <= from * (1.0 - limit))
+        };
+        if first.utc_day() != day
+            || last.utc_day() != day
+            || equity.least <= 0.0
+            || is_below(self.max_drawdown, peak)
+            || (!self.day_blocked && is_below(self.max_daily_loss, start))
+        {
+            return false;
+        }
+        self.last_equity = last_equity;
+        self.peak = peak;
+        true
     }
 }
 

@@ -25,9 +25,9 @@ impl Sma {
     }
 
     /// [`Self::next`] for many rows, undefined where a row is.
-    pub(crate) fn next_rows(&mut self, rows: &[f64], mut write: impl FnMut(usize, f64)) {
-        let period = self.period;
-        self.sum.next_rows(rows, |row, sum| write(row, sum / period));
+    pub(crate) fn next_rows(&mut self, rows: &[f64], out: &mut [f64]) {
+        self.sum.next_rows(rows, out);
+        out.iter_mut().for_each(|sum| *sum /= self.period);
     }
 }
 

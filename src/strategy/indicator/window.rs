@@ -126,41 +126,44 @@ impl RollingSum {
     }
 
     /// [`Self::next`] for many rows, undefined where a row is.
-    pub(crate) fn next_rows(&mut self, rows: &[f64], mut write: impl FnMut(usize, f64)) {
+    pub(crate) fn next_rows(&mut self, rows: &[f64], out: &mut [f64]) {
         let period = self.window.period();
-        let is_whole = rows.iter().all(|x| x.is_finite());
+        // Without a way out of the loop, so that the machine looks at several at once.
+        let is_whole = rows.iter().fold(true, |whole, x| whole & x.is_finite());
         if !is_whole || !self.window.is_full() || rows.len() < period {
-            for (row, x) in rows.iter().enumerate() {
-                write(row, if x.is_finite() { self.next(*x) } else { f64::NAN });
+            for (out, x) in out.iter_mut().zip(rows) {
+                *out = if x.is_finite() { self.next(*x) } else { f64::NAN };
             }
             return;
         }
         // What leaves is first what the window holds, oldest first but for the one that has left the sum already, then what
         // came in with these rows.
         let (mut total, mut last, mut run) = (self.total, self.last, self.run);
-        let mut step = |row: usize, x: f64, leaves: f64| {
+        let mut step = |out: &mut f64, x: f64, leaves: f64| {
             total += x;
             run = if x == last { run + 1 } else { 1 };
             last = x;
             if run >= period {
                 total = x * period as f64;
             }
-            write(row, total);
+            *out = total;
             total -= leaves;
         };
         let (first, rest) = rows.split_at(period - 1);
-        for (row, (x, leaves)) in first.iter().zip(self.window.iter().skip(1)).enumerate() {
-            step(row, *x, leaves);
+        let (first_out, rest_out) = out[..rows.len()].split_at_mut(period - 1);
+        for (out, (x, leaves)) in first_out
+            .iter_mut()
+            .zip(first.iter().zip(self.window.iter().skip(1)))
+        {
+            step(out, *x, leaves);
         }
-        let both = rest.iter().zip(rows).enumerate();
+        let both = rest_out.iter_mut().zip(rest.iter().zip(rows));
         if may_rest(rows, period) {
-            for (row, (x, leaves)) in both {
-                step(first.len() + row, *x, *leaves);
-            }
+            both.for_each(|(out, (x, leaves))| step(out, *x, *leaves));
         } else {
-            for (row, (x, leaves)) in both {
+            for (out, (x, leaves)) in both {
                 total += x;
-                write(first.len() + row, total);
+                *out = total;
                 total -= leaves;
             }
             last = rows.last().copied().unwrap_or(last);
@@ -276,8 +279,9 @@ mod tests {
             for part in rows.chunks(some) {
                 let next = |x: &f64| if x.is_finite() { one_by_one.next(*x) } else { f64::NAN };
                 let expected: Vec<u64> = part.iter().map(next).map(f64::to_bits).collect();
-                let mut sums = vec![0; part.len()];
-                at_once.next_rows(part, |row, sum| sums[row] = sum.to_bits());
+                let mut sums = vec![0.0; part.len()];
+                at_once.next_rows(part, &mut sums);
+                let sums: Vec<u64> = sums.into_iter().map(f64::to_bits).collect();
                 prop_assert_eq!(sums, expected);
                 // As text, because what has not come yet is no number.
                 prop_assert_eq!(format!("{at_once:?}"), format!("{one_by_one:?}"));

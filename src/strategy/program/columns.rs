@@ -143,8 +143,14 @@ impl Columns {
         out.clear();
         out.resize(rows, false);
         for condition in conditions {
-            for (out, value) in out.iter_mut().zip(self.root.column(condition.0)) {
-                *out |= *value == TRUE;
+            const AT_ONCE: usize = 16;
+            let column = &self.root.column(condition.0)[..rows];
+            // Few hold, so many are looked at together.
+            for (out, values) in out.chunks_mut(AT_ONCE).zip(column.chunks(AT_ONCE)) {
+                if values.iter().fold(false, |any, value| any | (*value == TRUE)) {
+                    let both = out.iter_mut().zip(values);
+                    both.for_each(|(out, value)| *out |= *value == TRUE);
+                }
             }
         }
     }

@@ -86,9 +86,13 @@ impl Op {
                 let out = &mut out[..count];
                 match &mut **indicator {
                     Single::Sma(average) => {
-                        average.next_rows(rows.read(*x), |row, value| out[row] = finite(value))
+                        average.next_rows(rows.read(*x), out);
+                        out.iter_mut().for_each(|value| *value = finite(*value));
                     }
-                    Single::Sum(sum) => sum.next_rows(rows.read(*x), |row, value| out[row] = finite(value)),
+                    Single::Sum(sum) => {
+                        sum.next_rows(rows.read(*x), out);
+                        out.iter_mut().for_each(|value| *value = finite(*value));
+                    }
                     other => other.next_rows(rows.read(*x), |row, value| out[row] = finite(value)),
                 }
             }
