@@ -1,10 +1,10 @@
 //! Many bars at once are the same as one after the other: every event with its number, the hash, the books, what each
 //! strategy remembers, bit for bit.
 
-use papertape::engine::{Command, FillPreset};
+use papertape::engine::{Command, EventKind, FillPreset, Mark, SessionState, Sink};
 use papertape::engine::{Engine, EngineConfig, Event, ExecutionConfig, Input};
 use papertape::exchange::LatencyModel;
-use papertape::market::{Bar, Bars, CalendarId, MarketEvent};
+use papertape::market::{Bar, Bars, CalendarId, MarketEvent, SimulatedMarket, SimulatedMarketConfig};
 use papertape::model::Timestamp;
 use papertape::testkit::{arbitrary_bars, config, decimal};
 use proptest::prelude::*;
@@ -35,12 +35,13 @@ const ORDERS: [&str; 5] = [
     "{type: stop, stop_price: close + 2, time_in_force: day}",
     "{type: trailing_stop, trail: 2%}",
 ];
-const RISKS: [&str; 12] = [
+const RISKS: [&str; 13] = [
     "{size: {method: fixed_quantity, value: 2}}",
     "{size: {method: percent_of_equity, value: 95}, stop_loss: 8}",
     "{size: {method: percent_of_equity, value: 50}, take_profit: 2%, trailing_stop: 12, cooldown: 5}",
     "{size: {method: percent_of_equity, value: 90}, stop_loss: 2 * atr(4), max_drawdown: 6%}",
     "{size: {method: fixed_notional, value: 5000}, max_daily_loss: 1%, cooldown: 30}",
+    "{size: {method: percent_of_equity, value: 90}, max_drawdown: 3%, max_daily_loss: 1%}",
     "{size: {method: fixed_quantity, value: 9}, max_drawdown: 90%}",
     "{size: {method: risk_percent, value: 1}, stop_loss: 1%}",
     "{size: {method: fixed_quantity, value: 1}, stop_loss: 'bars_in_trade + 5'}",
@@ -160,4 +161,54 @@ fn bars_before_the_start_are_not_taken_in() {
     }
     assert!(events.is_empty());
     assert_eq!(fast.snapshot(), slow.snapshot());
+}
+
+/// Counts marks that are told one by one, and such as are told together.
+#[derive(Default)]
+struct Told {
+    alone: usize,
+    together: usize,
+}
+
+impl Sink for Told {
+    const READS_MARKET: bool = false;
+
+    fn journal(&mut self, _event: Event) {}
+
+    fn market(&mut self, _seq: u64, _time: Timestamp, _kind: impl FnOnce() -> EventKind) {}
+
+    fn mark(&mut self, _mark: Mark) {
+        self.alone += 1;
+    }
+
+    fn marks(&mut self, _times: impl Iterator<Item = Timestamp>, _prices: &[f64], equity: &[f64]) {
+        self.together += equity.len();
+    }
+}
+
+#[test]
+fn a_limit_that_ended_trading_does_not_make_every_later_bar_a_special_one() {
+    let yaml = "name: halted\nsymbols: [BTC/USDT]\ntimeframe: 5m\n\
+                entry: {long: 'cross_above(sma(close, 3), sma(close, 8))'}\n\
+                exit: {long: 'cross_below(sma(close, 3), sma(close, 8))'}\n\
+                risk: {size: {method: percent_of_equity, value: 95}, max_drawdown: 2%, max_daily_loss: 8%}\n";
+    let start = Timestamp::parse("2024-01-01").expect("a time");
+    let market = SimulatedMarketConfig {
+        symbol: "BTC/USDT".parse().expect("a symbol"),
+        seed: 7,
+        start,
+    };
+    let bars = SimulatedMarket::bars(market, 20 * 1_440);
+    let (mut engine, mut told) = (Engine::new(config(yaml)), Told::default());
+    engine.process_into(&Input::Command(start, Command::Start), &mut told);
+    engine.process_bars(bars.slice(0..bars.len()), &mut told);
+    assert_eq!(engine.state(), SessionState::Halted);
+    assert_eq!(told.alone + told.together, bars.len());
+    // The crosses are still looked at.
+    assert!(
+        told.together > bars.len() / 10 * 9,
+        "{} of {}",
+        told.together,
+        bars.len()
+    );
 }

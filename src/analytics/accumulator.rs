@@ -88,14 +88,19 @@ impl MarkSums {
 }
 
 impl MarkSums {
-    /// Takes marks of the day under way, one after the other: prices and equity, which lies between two numbers, at times
-    /// that `time_of` tells by their place.
+    /// The sum of all equity so far.
+    pub(crate) const fn equity_sum(&self) -> f64 {
+        self.equity_sum
+    }
+
+    /// Takes marks of the day under way, one after the other: prices and equity, which lies between two numbers and has been
+    /// added to the sum of all, at times that `time_of` tells by their place.
     #[inline]
     pub(crate) fn on_marks(
         &mut self,
         time_of: impl Fn(usize) -> Timestamp,
         (closes, equity): (&[f64], &[f64]),
-        between: Between,
+        (between, equity_sum): (Between, f64),
         in_position: bool,
     ) {
         let (Some(close), Some(last)) = (closes.last(), equity.last()) else {
@@ -110,7 +115,7 @@ impl MarkSums {
         self.close = close * self.units;
         self.count += equity.len() as u64;
         self.in_position += if in_position { equity.len() as u64 } else { 0 };
-        self.equity_sum = equity.iter().fold(self.equity_sum, |sum, equity| sum + equity);
+        self.equity_sum = equity_sum;
         self.drawdown.on_marks(time_of, equity, between);
     }
 }

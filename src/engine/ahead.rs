@@ -16,10 +16,10 @@ pub(super) struct Ahead {
     bars: Bars,
     /// For each base bar how many of them have closed by then; empty where each base bar is one.
     closed: Vec<usize>,
-    /// For each row whether a condition holds.
-    holds: Vec<bool>,
-    /// For each base bar whether its rules have something to do; empty where each base bar is a row of its own.
-    stirs: Vec<bool>,
+    /// The rows at which a condition holds, in order.
+    holding: Vec<usize>,
+    /// The base bars whose rules have something to do, in order.
+    stirring: Vec<usize>,
     /// What the program showed before the block.
     before: Vec<f64>,
     /// How many rows the block has, how many of them are passed, and up to which one the program shows them.
@@ -39,8 +39,8 @@ impl Ahead {
             columns,
             bars: Bars::with_capacity(rows),
             closed: Vec::with_capacity(rows),
-            holds: Vec::with_capacity(rows),
-            stirs: Vec::with_capacity(rows),
+            holding: Vec::with_capacity(rows),
+            stirring: Vec::with_capacity(rows),
             before: Vec::new(),
             rows: 0,
             next: 0,
@@ -76,15 +76,17 @@ impl Ahead {
         self.is_in_order = block.open_time.is_sorted();
         self.bars.clear();
         self.closed.clear();
-        self.stirs.clear();
+        self.stirring.clear();
         let is_same = aggregator.timeframe() == base && aggregator.current().is_none();
         let bars = if is_same {
             block
         } else {
-            for bar in block.iter() {
+            for (index, bar) in block.iter().enumerate() {
                 let closed = aggregator.push_bar(&bar, base);
-                // One that had waited for its end closes before this bar meets anything.
-                self.stirs.push(closed.earlier.is_some());
+                if closed.earlier.is_some() {
+                    // One that had waited for its end closes before this bar meets anything.
+                    self.stirring.push(index);
+                }
                 let closed = [closed.earlier, closed.completed].into_iter().flatten();
                 closed.for_each(|bar| self.bars.push(bar));
                 self.closed.push(self.bars.len());
@@ -100,12 +102,14 @@ impl Ahead {
         self.next = 0;
         self.shown = 0;
         self.columns
-            .any_holds(rules.conditions(), self.rows, &mut self.holds);
-        let mut row = 0;
-        for (stirs, closed) in self.stirs.iter_mut().zip(&self.closed) {
-            *stirs |= self.holds[row..*closed].contains(&true);
-            row = *closed;
+            .rows_that_hold(rules.conditions(), self.rows, &mut self.holding);
+        if self.is_bar_by_bar() {
+            std::mem::swap(&mut self.stirring, &mut self.holding);
+            return;
         }
+        let bar_of = |row: &usize| self.closed.partition_point(|closed| closed <= row);
+        self.stirring.extend(self.holding.iter().map(bar_of));
+        self.stirring.sort_unstable();
     }
 
     /// The rows that close with the base bar at `index` of the block.
@@ -121,12 +125,9 @@ impl Ahead {
     /// How many of `most` base bars from `index` on bring the rules nothing to do: no condition holds, for an account that
     /// holds nothing.
     pub(super) fn quiet(&self, index: usize, most: usize) -> usize {
-        let stirs = if self.is_bar_by_bar() {
-            &self.holds
-        } else {
-            &self.stirs
-        };
-        first_that_stirs(&stirs[index..index + most]).unwrap_or(most)
+        let passed = self.stirring.partition_point(|stirs| *stirs < index);
+        let next = self.stirring.get(passed);
+        next.map_or(most, |next| most.min(next - index))
     }
 
     /// Whether the bars come in the order of their time.
@@ -206,15 +207,4 @@ impl Ahead {
             self.shown = self.next;
         }
     }
-}
-
-/// The place of the first `true`.
-fn first_that_stirs(stirs: &[bool]) -> Option<usize> {
-    const AT_ONCE: usize = 32;
-    // Few do, so many are looked at together.
-    let calm = stirs.chunks_exact(AT_ONCE);
-    let calm = calm.take_while(|some| !some.iter().fold(false, |any, stirs| any | stirs));
-    let from = calm.count() * AT_ONCE;
-    let found = stirs[from..].iter().position(|stirs| *stirs);
-    found.map(|place| from + place)
 }

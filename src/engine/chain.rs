@@ -124,13 +124,15 @@ impl Chain {
         self.marks.fold(price, equity);
     }
 
-    /// Folds many marks into the digest.
-    pub(super) fn fold_all(&mut self, prices: &[f64], equity: &[f64]) {
+    /// Folds many marks into the digest, and adds all equity to `sum`: both wait for the mark before, so they wait together.
+    pub(super) fn fold_all(&mut self, prices: &[f64], equity: &[f64], mut sum: f64) -> f64 {
         let mut marks = self.marks;
         for (price, equity) in prices.iter().zip(equity) {
             marks.fold(*price, *equity);
+            sum += equity;
         }
         self.marks = marks;
+        sum
     }
 
     /// The head in hexadecimal, with all marks so far.

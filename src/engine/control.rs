@@ -81,6 +81,9 @@ impl Engine {
     /// A limit of the account is broken.
     #[cold]
     pub(super) fn on_breach<S: Sink>(&mut self, breach: Breach, time: Timestamp, sink: &mut S) {
+        if self.state == SessionState::Halted && breach.is_over() {
+            return;
+        }
         let percent = |share: f64| format!("{:.2} %", share * 100.0);
         match breach {
             Breach::MaxDailyLoss { loss } => {

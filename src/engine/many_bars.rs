@@ -150,10 +150,14 @@ impl Engine {
         for (equity, close) in room.iter_mut().zip(bars.close) {
             *equity = limits.cash + limits.value_at(*close);
         }
-        let count = if self.pass_calmly(bars, from, &room[..bars.len()], limits, ahead) {
+        let closes = Between::of(bars.close);
+        let mut worth = limits.worth(closes);
+        let count = if self.pass_calmly((bars, from), (closes, worth), room[bars.len() - 1], ahead) {
             bars.len()
         } else {
-            self.pass_watched(bars, from, &room[..bars.len()], ahead)
+            let count = self.pass_watched(bars, from, &room[..bars.len()], ahead);
+            worth = limits.worth(Between::of(&bars.close[..count]));
+            count
         };
         let (bars, equity) = (bars.slice(0..count), &room[..count]);
         let Some(last) = bars.len().checked_sub(1) else {
@@ -162,11 +166,14 @@ impl Engine {
         let base = self.config.base_timeframe;
         let (mut sums, _) = self.metrics.marks();
         let time_of = |index: usize| base.close_of(bars.open_time[index]);
-        sums.on_marks(time_of, (bars.close, equity), limits.worth(bars), limits.holds);
+        let sum = sums.equity_sum();
+        let sum = if S::READS_JOURNAL {
+            self.chain.fold_all(bars.close, equity, sum)
+        } else {
+            equity.iter().fold(sum, |sum, equity| sum + equity)
+        };
+        sums.on_marks(time_of, (bars.close, equity), (worth, sum), limits.holds);
         self.metrics.set_marks(sums);
-        if S::READS_JOURNAL {
-            self.chain.fold_all(bars.close, equity);
-        }
         if S::READS_MARKET {
             self.tell((bars, from), equity, limits, ahead, sink);
         } else {
@@ -185,24 +192,27 @@ impl Engine {
     /// whether it did.
     fn pass_calmly(
         &mut self,
-        bars: BarSlice<'_>,
-        from: usize,
-        equity: &[f64],
-        limits: &Limits,
+        (bars, from): (BarSlice<'_>, usize),
+        (closes, worth): (Between, Between),
+        last_equity: f64,
         ahead: &Ahead,
     ) -> bool {
         let ([first, .., last] | [first @ last]) = bars.open_time else {
             return false;
         };
         let (mut watch, mut protection) = (self.watch, self.protection);
-        let worth = limits.worth(bars);
         // The close of the last of the strategy's bars that closed, if one did.
         let closed = ahead.begun(from, from + bars.len()) - from;
         let is_calm = closed
             .checked_sub(1)
-            .is_none_or(|closed| watch.pass_closes(Between::of(bars.close), bars.close[closed]))
+            .is_none_or(|closed| watch.pass_closes(closes, bars.close[closed]))
             && watch.pass_marks(worth)
-            && protection.pass_marks((*first, *last), worth, equity[equity.len() - 1]);
+            && protection.pass_marks(
+                (*first, *last),
+                worth,
+                last_equity,
+                self.state == SessionState::Halted,
+            );
         if is_calm {
             (self.watch, self.protection) = (watch, protection);
         }
@@ -212,6 +222,7 @@ impl Engine {
     /// Lets what watches the account take in bars one by one, up to the first on which it finds something; says how many
     /// they were.
     fn pass_watched(&mut self, bars: BarSlice<'_>, from: usize, mut equity: &[f64], ahead: &Ahead) -> usize {
+        let is_halted = self.state == SessionState::Halted;
         loop {
             let (mut watch, mut protection) = (self.watch, self.protection);
             let closes = (from..).zip(&bars.close[..equity.len()]);
@@ -223,7 +234,8 @@ impl Engine {
             });
             let marks = bars.open_time.iter().zip(&equity[..count]);
             count = quiet(&mut protection, marks, |protection, (open_time, equity)| {
-                protection.on_mark(*open_time, *equity).is_none()
+                let breach = protection.on_mark(*open_time, *equity);
+                breach.is_none_or(|breach| is_halted && breach.is_over())
             });
             if count == equity.len() {
                 (self.watch, self.protection) = (watch, protection);
@@ -379,9 +391,9 @@ impl Limits {
         prices.position(touches).unwrap_or(in_time)
     }
 
-    /// Between which amounts the account is worth at the closes of bars: its worth only rises, or only falls, with the price.
-    fn worth(&self, bars: BarSlice<'_>) -> Between {
-        Between::of(bars.close).map(|close| self.cash + self.value_at(close))
+    /// Between which amounts the account is worth at some closes: its worth only rises, or only falls, with the price.
+    fn worth(&self, closes: Between) -> Between {
+        closes.map(|close| self.cash + self.value_at(close))
     }
 
     /// What is held is worth this, when the strategy's instrument is at a price.

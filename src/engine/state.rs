@@ -244,7 +244,7 @@ impl Engine {
     /// How much is held of an instrument, without sign; `None` when flat.
     pub(super) fn quantity_in(&self, at: InstrumentId) -> Option<Quantity> {
         let holding = self.account.holding(at);
-        let is_priced = self.market(at).last_price().is_some() && holding.entry_price().is_some();
+        let is_priced = holding.entry_price().is_some() && self.market(at).last_price().is_some();
         is_priced.then(|| Quantity(holding.quantity().abs()))
     }
 

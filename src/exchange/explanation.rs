@@ -274,7 +274,13 @@ impl Shortfall {
         let (drift, latency) = if self.on_its_way { (none, way) } else { (way, none) };
         let spread = amount(self.half_spread);
         let impact = amount(self.impact);
-        let slippage = self.total(instrument) - way - spread - impact;
+        // What was met at its own price has no more to it than the way there.
+        let total = if self.price == self.reference {
+            way
+        } else {
+            self.total(instrument)
+        };
+        let slippage = total - way - spread - impact;
         Parts {
             drift,
             latency,

@@ -155,12 +155,12 @@ impl Arrival<'_> {
             .price()
             .or(self.last_price)
             .unwrap_or(order.decision_price);
-        let maximum = limits
-            .maximum_notional
-            .map(|most| Money::new(most, self.instrument.quote()));
-        let notional = self.instrument.notional(price, quantity);
-        if let Some(maximum) = maximum.filter(|most| notional.amount > most.amount) {
-            return Some(RejectReason::AboveMaximumNotional { notional, maximum });
+        if let Some(most) = limits.maximum_notional {
+            let maximum = Money::new(most, self.instrument.quote());
+            let notional = self.instrument.notional(price, quantity);
+            if notional.amount > maximum.amount {
+                return Some(RejectReason::AboveMaximumNotional { notional, maximum });
+            }
         }
         if limits
             .maximum_open_orders

@@ -43,12 +43,18 @@ fn divide(whole: u128, scale: usize) -> Option<f64> {
 }
 
 /// The multiple of 10^-`scale` nearest to `value`; `None` when it is not finite or needs more than 53 bits.
+#[inline]
 #[must_use]
 pub(crate) fn to_decimal(value: f64, scale: u32) -> Option<Decimal> {
-    to_units(value, scale).map(|units| Decimal::new(units, scale))
+    to_units(value, scale).map(|units| {
+        let size = units.unsigned_abs();
+        // In registers, which `Decimal::new` is not.
+        Decimal::from_parts(size as u32, (size >> 32) as u32, 0, units < 0, scale)
+    })
 }
 
 /// The `f64` nearest to `units` × 10^-`scale`, as [`to_f64`] gives it; `None` when they need more than 53 bits.
+#[inline]
 #[must_use]
 pub(crate) fn from_units(units: i64, scale: u32) -> Option<f64> {
     // Both operands are exact, so the quotient is correctly rounded.
@@ -57,6 +63,7 @@ pub(crate) fn from_units(units: i64, scale: u32) -> Option<f64> {
 }
 
 /// How many 10^-`scale` are nearest to `value`; `None` when it is not finite or they need more than 53 bits.
+#[inline]
 #[must_use]
 pub(crate) fn to_units(value: f64, scale: u32) -> Option<i64> {
     let scaled = value * POWERS.get(scale as usize)?;

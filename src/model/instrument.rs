@@ -287,6 +287,7 @@ impl Instrument {
     }
 
     /// The nearest tick to a computed price; `None` when the number is not finite, not positive, or out of range.
+    #[inline]
     #[must_use]
     pub fn price_from_f64(&self, price: f64) -> Option<Price> {
         // Steps of a power of ten, nearly all there are, need no decimal division.

@@ -93,29 +93,49 @@ impl Protection {
     }
 }
 
+impl Breach {
+    /// Whether it means nothing new to a session whose trading has ended.
+    pub(crate) const fn is_over(self) -> bool {
+        matches!(self, Self::MaxDrawdown { .. } | Self::Ruin)
+    }
+}
+
 impl Protection {
     /// Takes many values of the account in, at bars that opened from `first` on up to `last`, if in no order could one of them
-    /// break a limit; says whether it did.
+    /// be a breach that means anything: of a session that `is_halted` what ends trading means nothing. Says whether it did.
     #[inline]
     pub(crate) fn pass_marks(
         &mut self,
         (first, last): (Timestamp, Timestamp),
         equity: Between,
         last_equity: f64,
+        is_halted: bool,
     ) -> bool {
         let Some((day, start)) = self.day else {
             return false;
         };
+        if first.utc_day() != day || last.utc_day() != day {
+            return false;
+        }
         let peak = self.peak.max(equity.most);
-        let is_below = |limit: Option<f64>, from: f64| {
-            limit.is_some_and(|limit| limit > 1.0 || equity.least <= from * (1.0 - limit))
+        // Only shares of no more than all are limits that fall with what they are taken of.
+        let floor = |share: f64, from: f64| {
+            if share <= 1.0 {
+                from * (1.0 - share)
+            } else {
+                f64::INFINITY
+            }
         };
-        if first.utc_day() != day
-            || last.utc_day() != day
-            || equity.least <= 0.0
-            || is_below(self.max_drawdown, peak)
-            || (!self.day_blocked && is_below(self.max_daily_loss, start))
-        {
+        let may_fall_below =
+            |limit: Option<f64>, from: f64| limit.is_some_and(|share| equity.least <= floor(share, from));
+        let may_end = equity.least <= 0.0 || may_fall_below(self.max_drawdown, peak);
+        let may_block = !self.day_blocked && may_fall_below(self.max_daily_loss, start);
+        // Where every one of them breaks the limit that ended trading, none comes to the day's.
+        let all_are_over = is_halted
+            && self
+                .max_drawdown
+                .is_some_and(|share| share <= 1.0 && equity.most <= floor(share, self.peak));
+        if !all_are_over && (may_block || (may_end && !is_halted)) {
             return false;
         }
         self.last_equity = last_equity;

@@ -150,7 +150,7 @@ pub enum PartRule {
 
 impl Rules {
     /// Every condition that the rules read. Where none of them holds at a close, there is nothing to decide.
-    pub fn conditions(&self) -> impl Iterator<Item = ConditionSlot> {
+    pub fn conditions(&self) -> impl Iterator<Item = ConditionSlot> + Clone {
         let entries = self.entries.iter().flat_map(|rule| [rule.long, rule.short]);
         let exits = self.exits.iter().flat_map(|rule| [rule.long, rule.short]);
         entries.chain(exits).flatten()

@@ -79,6 +79,9 @@ impl Models {
     #[must_use]
     pub fn worst_rate(&self) -> Decimal {
         let slippage = self.slippage.worst_share() + self.impact.worst_share();
+        if slippage.is_zero() {
+            return self.fees.worst_rate();
+        }
         (Decimal::ONE + self.fees.worst_rate()) * (Decimal::ONE + slippage) - Decimal::ONE
     }
 

@@ -11,6 +11,9 @@ pub(crate) struct Sma {
     period: f64,
 }
 
+/// An average, what it takes, and where the averages go.
+pub(crate) type Averaging<'a> = (&'a mut Sma, &'a [f64], &'a mut [f64]);
+
 impl Sma {
     pub(crate) fn new(period: usize) -> Self {
         Self {
@@ -28,6 +31,17 @@ impl Sma {
     pub(crate) fn next_rows(&mut self, rows: &[f64], out: &mut [f64]) {
         self.sum.next_rows(rows, out);
         out.iter_mut().for_each(|sum| *sum /= self.period);
+    }
+
+    /// [`Self::next_rows`] of two averages over as many rows, side by side.
+    pub(crate) fn next_rows_of_two((a, rows_a, out_a): Averaging<'_>, (b, rows_b, out_b): Averaging<'_>) {
+        let sums = (
+            (&mut a.sum, rows_a, &mut *out_a),
+            (&mut b.sum, rows_b, &mut *out_b),
+        );
+        RollingSum::next_rows_of_two(sums.0, sums.1);
+        out_a.iter_mut().for_each(|sum| *sum /= a.period);
+        out_b.iter_mut().for_each(|sum| *sum /= b.period);
     }
 }
 

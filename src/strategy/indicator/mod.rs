@@ -4,7 +4,7 @@
 //! them without dynamic dispatch. Undefined is NaN. An indicator is not stepped on a bar on which its input is
 //! undefined; its n values are the last n defined ones.
 
-mod average;
+pub(crate) mod average;
 pub(crate) mod catalogue;
 mod momentum;
 mod oscillator;

@@ -136,40 +136,91 @@ impl RollingSum {
             }
             return;
         }
-        // What leaves is first what the window holds, oldest first but for the one that has left the sum already, then what
-        // came in with these rows.
-        let (mut total, mut last, mut run) = (self.total, self.last, self.run);
-        let mut step = |out: &mut f64, x: f64, leaves: f64| {
+        let first = period - 1;
+        if may_rest(rows, period) {
+            (self.total, self.last, self.run) = self.begin(rows, out, rows.len());
+            return self.window.push_all(rows);
+        }
+        let (mut total, ..) = self.begin(rows, out, first);
+        for (out, (x, leaves)) in out[first..].iter_mut().zip(rows[first..].iter().zip(rows)) {
             total += x;
-            run = if x == last { run + 1 } else { 1 };
-            last = x;
+            *out = total;
+            total -= leaves;
+        }
+        self.end(rows, total);
+    }
+}
+
+/// A sum, what it takes, and where the sums go.
+pub(crate) type Summing<'a> = (&'a mut RollingSum, &'a [f64], &'a mut [f64]);
+
+impl RollingSum {
+    /// [`Self::next_rows`] of two sums over as many rows, side by side: each waits for its own sum before.
+    pub(crate) fn next_rows_of_two((a, rows_a, out_a): Summing<'_>, (b, rows_b, out_b): Summing<'_>) {
+        let count = rows_a.len();
+        if rows_b.len() != count || !a.runs_plainly(rows_a) || !b.runs_plainly(rows_b) {
+            a.next_rows(rows_a, out_a);
+            b.next_rows(rows_b, out_b);
+            return;
+        }
+        // Each by itself until both windows are filled by these rows.
+        let from = a.window.period().max(b.window.period()) - 1;
+        let (mut total_a, ..) = a.begin(rows_a, out_a, from);
+        let (mut total_b, ..) = b.begin(rows_b, out_b, from);
+        let leaving = |period: usize| from + 1 - period..count + 1 - period;
+        let (leave_a, leave_b) = (leaving(a.window.period()), leaving(b.window.period()));
+        let rows_of_a = rows_a[from..]
+            .iter()
+            .zip(&rows_a[leave_a])
+            .zip(&mut out_a[from..count]);
+        let rows_of_b = rows_b[from..]
+            .iter()
+            .zip(&rows_b[leave_b])
+            .zip(&mut out_b[from..count]);
+        for (((x, x_leaves), out_a), ((y, y_leaves), out_b)) in rows_of_a.zip(rows_of_b) {
+            total_a += x;
+            total_b += y;
+            (*out_a, *out_b) = (total_a, total_b);
+            total_a -= x_leaves;
+            total_b -= y_leaves;
+        }
+        a.end(rows_a, total_a);
+        b.end(rows_b, total_b);
+    }
+
+    /// Whether these rows fill a full window anew, all are numbers, and nowhere do so many stand still.
+    fn runs_plainly(&self, rows: &[f64]) -> bool {
+        let period = self.window.period();
+        self.window.is_full()
+            && rows.len() >= period
+            && rows.iter().fold(true, |whole, x| whole & x.is_finite())
+            && !may_rest(rows, period)
+    }
+
+    /// The first `to` rows; gives the sum that the next one adds to, the last value and how often it came in a row. What leaves is first what the window holds, oldest first
+    /// but for the one that has left the sum already, then what came in with these rows.
+    fn begin(&self, rows: &[f64], out: &mut [f64], to: usize) -> (f64, f64, usize) {
+        let period = self.window.period();
+        let (mut total, mut last, mut run) = (self.total, self.last, self.run);
+        let leaving = self.window.iter().skip(1).chain(rows.iter().copied());
+        for (out, (x, leaves)) in out.iter_mut().zip(rows[..to].iter().zip(leaving)) {
+            total += x;
+            run = if *x == last { run + 1 } else { 1 };
+            last = *x;
             if run >= period {
                 total = x * period as f64;
             }
             *out = total;
             total -= leaves;
-        };
-        let (first, rest) = rows.split_at(period - 1);
-        let (first_out, rest_out) = out[..rows.len()].split_at_mut(period - 1);
-        for (out, (x, leaves)) in first_out
-            .iter_mut()
-            .zip(first.iter().zip(self.window.iter().skip(1)))
-        {
-            step(out, *x, leaves);
         }
-        let both = rest_out.iter_mut().zip(rest.iter().zip(rows));
-        if may_rest(rows, period) {
-            both.for_each(|(out, (x, leaves))| step(out, *x, *leaves));
-        } else {
-            for (out, (x, leaves)) in both {
-                total += x;
-                *out = total;
-                total -= leaves;
-            }
-            last = rows.last().copied().unwrap_or(last);
-            run = rows.iter().rev().take_while(|x| **x == last).count();
-        }
-        (self.total, self.last, self.run) = (total, last, run);
+        (total, last, run)
+    }
+
+    /// All rows are summed, and not all are equal.
+    fn end(&mut self, rows: &[f64], total: f64) {
+        self.total = total;
+        self.last = rows.last().copied().unwrap_or(self.last);
+        self.run = rows.iter().rev().take_while(|x| **x == self.last).count();
         self.window.push_all(rows);
     }
 }
@@ -270,21 +321,31 @@ mod tests {
     proptest! {
         #[test]
         fn sums_over_many_rows_are_those_of_one_after_the_other(
-            period in 1..6_usize, some in 1..40_usize,
+            period in 1..6_usize, longer in 0..6_usize, some in 1..40_usize,
             // Few values, so that they stand still often; now and then one that is undefined.
             rows in vec(select(&[1.1, 1.1, 1.1, 2.7, 1e9, 0.0, -0.0, f64::NAN][..]), 0..120), all: bool,
         ) {
             let rows: Vec<f64> = rows.into_iter().filter(|x| all || x.is_finite()).collect();
             let (mut one_by_one, mut at_once) = (RollingSum::new(period), RollingSum::new(period));
+            let (mut beside, mut other) = (RollingSum::new(period), RollingSum::new(period + longer));
+            let mut other_by_one = other.clone();
             for part in rows.chunks(some) {
                 let next = |x: &f64| if x.is_finite() { one_by_one.next(*x) } else { f64::NAN };
                 let expected: Vec<u64> = part.iter().map(next).map(f64::to_bits).collect();
                 let mut sums = vec![0.0; part.len()];
                 at_once.next_rows(part, &mut sums);
                 let sums: Vec<u64> = sums.into_iter().map(f64::to_bits).collect();
-                prop_assert_eq!(sums, expected);
+                prop_assert_eq!(&sums, &expected);
                 // As text, because what has not come yet is no number.
                 prop_assert_eq!(format!("{at_once:?}"), format!("{one_by_one:?}"));
+                let (mut sums, mut others) = (vec![0.0; part.len()], vec![0.0; part.len()]);
+                RollingSum::next_rows_of_two((&mut beside, part, &mut sums), (&mut other, part, &mut others));
+                prop_assert_eq!(sums.into_iter().map(f64::to_bits).collect::<Vec<_>>(), expected);
+                prop_assert_eq!(format!("{beside:?}"), format!("{one_by_one:?}"));
+                let next = |x: &f64| if x.is_finite() { other_by_one.next(*x) } else { f64::NAN };
+                let expected: Vec<u64> = part.iter().map(next).map(f64::to_bits).collect();
+                prop_assert_eq!(others.into_iter().map(f64::to_bits).collect::<Vec<_>>(), expected);
+                prop_assert_eq!(format!("{other:?}"), format!("{other_by_one:?}"));
             }
         }
     }

@@ -133,25 +133,30 @@ impl Columns {
         self.of_position.is_empty()
     }
 
-    /// For `rows` rows whether any of the conditions holds, for an account that holds nothing.
-    pub(crate) fn any_holds(
+    /// Which of `rows` rows any of the conditions holds at, for an account that holds nothing, in order.
+    pub(crate) fn rows_that_hold(
         &self,
-        conditions: impl Iterator<Item = ConditionSlot>,
+        conditions: impl Iterator<Item = ConditionSlot> + Clone,
         rows: usize,
-        out: &mut Vec<bool>,
+        out: &mut Vec<usize>,
     ) {
+        const AT_ONCE: usize = 16;
         out.clear();
-        out.resize(rows, false);
-        for condition in conditions {
-            const AT_ONCE: usize = 16;
-            let column = &self.root.column(condition.0)[..rows];
-            // Few hold, so many are looked at together.
-            for (out, values) in out.chunks_mut(AT_ONCE).zip(column.chunks(AT_ONCE)) {
-                if values.iter().fold(false, |any, value| any | (*value == TRUE)) {
-                    let both = out.iter_mut().zip(values);
-                    both.for_each(|(out, value)| *out |= *value == TRUE);
-                }
+        // Few hold, so many are looked at together.
+        let mut some_hold = [false; MOST_ROWS.div_ceil(AT_ONCE)];
+        for condition in conditions.clone() {
+            let values = self.root.column(condition.0)[..rows].chunks(AT_ONCE);
+            for (any, values) in some_hold.iter_mut().zip(values) {
+                *any |= values.iter().fold(false, |any, value| any | (*value == TRUE));
             }
+        }
+        let holds = |row: &usize| {
+            let mut conditions = conditions.clone();
+            conditions.any(|condition| self.root.column(condition.0)[*row] == TRUE)
+        };
+        let from = (0..rows).step_by(AT_ONCE).zip(some_hold);
+        for (from, _) in from.filter(|(_, any)| *any) {
+            out.extend((from..rows.min(from + AT_ONCE)).filter(holds));
         }
     }
 }
@@ -262,7 +267,9 @@ impl Block {
             }
         }
         let mut sources = sources.iter_mut();
-        for (out, op) in &mut self.steps {
+        let mut steps = &mut self.steps[..];
+        while let Some(((out, op), after)) = steps.split_first_mut() {
+            let (first, mut done) = (*out, 0);
             let (columns, out) = into.values.split_at_mut(*out as usize * stride);
             let rows = Rows {
                 bars,
@@ -270,7 +277,18 @@ impl Block {
                 stride,
             };
             match sources.next() {
-                None | Some(Source::Own) => op.step_rows(&rows, out),
+                None | Some(Source::Own) => {
+                    let is_own = matches!(sources.as_slice().first(), None | Some(Source::Own));
+                    match after.first_mut() {
+                        Some((next, other)) if is_own && op.steps_beside(other, &rows) => {
+                            let outs = out.split_at_mut((*next - first) as usize * stride);
+                            op.step_rows_beside(other, &rows, outs);
+                            sources.next();
+                            done = 1;
+                        }
+                        _ => op.step_rows(&rows, out),
+                    }
+                }
                 Some(Source::Kept(kept)) => {
                     for (kept, out) in kept.iter().zip(out.chunks_exact_mut(stride)) {
                         out[..bars.len()].copy_from_slice(&kept[before..before + bars.len()]);
@@ -283,6 +301,7 @@ impl Block {
                     }
                 }
             }
+            steps = &mut after[done..];
         }
         for (value, column) in self.values.iter_mut().zip(into.values.chunks_exact(stride)) {
             *value = column[bars.len() - 1];

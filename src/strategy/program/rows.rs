@@ -1,7 +1,7 @@
 //! What an operation does with many bars at once: the operation is looked up once, then a loop runs over its columns.
 //! Row by row it is [`Op::step`], the same operations on the same numbers in the same order.
 
-use super::super::indicator::Single;
+use super::super::indicator::{Single, average::Sma};
 use super::PositionView;
 use super::op::{BarValue, BinaryOp, Cross, Op, Relation, Slot, TRUE, binary, crossing, finite, truth};
 use crate::market::BarSlice;
@@ -111,6 +111,36 @@ impl Op {
             #[cfg(feature = "script")]
             Self::Script(_) => unreachable!("a program with a script goes bar by bar"),
         }
+    }
+}
+
+impl Op {
+    /// Whether the operation and the one after it, which reads nothing of it, are faster side by side.
+    pub(super) fn steps_beside(&self, next: &Self, rows: &Rows<'_>) -> bool {
+        let (Self::Single(_, first), Self::Single(y, second)) = (self, next) else {
+            return false;
+        };
+        let are_averages = matches!((&**first, &**second), (Single::Sma(_), Single::Sma(_)));
+        are_averages && (*y as usize) < rows.columns.len() / rows.stride
+    }
+
+    /// Steps the operation and the one after it over all rows, where [`Self::steps_beside`] says so.
+    pub(super) fn step_rows_beside(
+        &mut self,
+        next: &mut Self,
+        rows: &Rows<'_>,
+        out: (&mut [f64], &mut [f64]),
+    ) {
+        let (Self::Single(x, first), Self::Single(y, second)) = (self, next) else {
+            return;
+        };
+        let (Single::Sma(first), Single::Sma(second)) = (&mut **first, &mut **second) else {
+            return;
+        };
+        let count = rows.bars.len();
+        let (a, b) = (&mut out.0[..count], &mut out.1[..count]);
+        Sma::next_rows_of_two((first, rows.read(*x), &mut *a), (second, rows.read(*y), &mut *b));
+        a.iter_mut().chain(b).for_each(|value| *value = finite(*value));
     }
 }
 
