@@ -16,12 +16,14 @@ pub mod coinbase;
 mod faults;
 mod generate;
 pub mod kraken;
+mod pipeline;
 mod server;
 mod stage;
 mod truth;
 
 pub use audit::Audit;
 pub use faults::{Fault, Faults, Injected};
+pub use pipeline::Pipeline;
 pub use server::Server;
 pub use stage::{Act, Conversation, Mock, Reply, Request, SocketId, Spoil, Stage};
 pub use truth::{TrueMarket, Truth, TruthEvent, What};
