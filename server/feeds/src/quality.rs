@@ -125,6 +125,17 @@ impl IncidentLog {
         self.counted.insert(key, id);
     }
 
+    /// Something happened between two moments, and each time is an entry of its own.
+    pub(crate) fn note(
+        &mut self,
+        kind: IncidentKind,
+        source: &str,
+        (from, to): (Timestamp, Timestamp),
+        detail: String,
+    ) {
+        self.add(kind, source, from, Some(to.max(from)), 1, detail);
+    }
+
     /// Everything that goes on is over: nobody listens any more.
     pub(crate) fn end_all(&mut self, to: Timestamp) {
         for key in self.open.keys().copied().collect::<Vec<_>>() {

@@ -89,12 +89,12 @@ impl Market {
         let is_told = self.has_spoken;
         if is_told {
             let name = Arc::clone(&self.places[next].name);
-            let key = (IncidentKind::Failover, "failover", next);
             // As far as the old one was heard, what was traded is told.
             let old = &self.places[self.active].source;
             let heard = old.last_heard().map(|heard| old.venue_time(heard));
             self.cut = self.cut.max(self.last_traded).max(heard.unwrap_or(self.cut));
-            self.log.count(key, &name, (self.cut.min(from), now), 1, detail);
+            let span = (self.cut.min(from), now);
+            self.log.note(IncidentKind::Failover, &name, span, detail);
             // The old book and quote are not the new one's.
             self.open_gap(now);
         }

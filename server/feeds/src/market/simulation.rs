@@ -126,13 +126,13 @@ impl World {
         }
     }
 
-    /// Five minutes in which things go wrong, and two in peace; then everything that is on its way arrives.
+    /// Three minutes in which things go wrong, and one and a half in peace; then everything that is on its way arrives.
     fn run(&mut self) {
         let begin = self.now;
         for place in 0..self.lines.len() {
             self.schedule(place, begin.plus_nanos(50 * MILLI), Arrival::Connected);
         }
-        let (war, peace) = (begin.plus_nanos(300 * SECOND), begin.plus_nanos(420 * SECOND));
+        let (war, peace) = (begin.plus_nanos(180 * SECOND), begin.plus_nanos(270 * SECOND));
         let mut tick = begin;
         while self.now < peace {
             self.is_peaceful = self.now >= war;

@@ -906,6 +906,11 @@ impl Source {
                 next,
             } => {
                 if now.since(since) >= millis(self.thresholds.backfill_ms) && now >= next {
+                    if self.trades.missing() > 0 {
+                        // After a break nobody knew yet that something was missing.
+                        let (from, why) = self.missing_trades(now);
+                        heard.push(begin(IncidentKind::Gap, "trades", from, why));
+                    }
                     let missing = self.trades.give_up(&mut self.released);
                     self.counters.lost += missing;
                     self.release(heard);

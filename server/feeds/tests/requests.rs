@@ -1,0 +1,104 @@
+//! Requests to a venue on which things go wrong: each trouble has its name, limits are kept, and nothing takes the server down.
+
+use papertape::model::Timestamp;
+use papertape_feeds::rest::Ask;
+use papertape_feeds::testkit::{Fault, Faults, Server, Stage, Truth, binance::Binance};
+use papertape_feeds::{FeedError, Rest, Secret, Traits, VenueConfig, venues};
+use serde_json::Value;
+use std::time::Duration;
+
+fn traits() -> Traits {
+    let venue = venues::open("binance", VenueConfig::default()).expect("a venue");
+    venue.expect("its defaults are fine").traits().clone()
+}
+
+async fn place(traits: &Traits) -> (Server, Rest) {
+    let stage = Stage::new(Truth::seeded(1, 1), Binance::new(), Faults::none());
+    let server = Server::start(stage).await.expect("a server");
+    let base = server.config().rest_url.expect("an address");
+    let rest = Rest::new("binance", base, traits, None, Timestamp::from_secs(1_000_000)).expect("requests");
+    (server, rest)
+}
+
+async fn time(rest: &Rest) -> Result<Value, FeedError> {
+    rest.json(Ask::get("/api/v3/time")).await
+}
+
+#[tokio::test]
+async fn each_trouble_has_its_name() {
+    let (server, rest) = place(&traits()).await;
+    assert!(time(&rest).await.expect("an answer")["serverTime"].is_number());
+    for (fault, code) in [
+        (Fault::Trouble, "venue_trouble"),
+        (Fault::Html, "not_the_venue"),
+        (Fault::HalfAnswer, "unreachable"),
+    ] {
+        server.with(|stage| stage.faults.force(fault));
+        let error = time(&rest).await.expect_err("trouble");
+        assert_eq!(error.code(), code, "{fault:?}: {error}");
+        assert!(error.is_temporary(), "{error}");
+        assert!(time(&rest).await.is_ok(), "after {fault:?}");
+    }
+    let wrong: Result<Value, _> = rest.json(Ask::get("/api/v3/klines")).await;
+    assert_eq!(wrong.expect_err("no symbol").code(), "refused");
+}
+
+#[tokio::test]
+async fn a_limit_is_waited_for_by_everybody_and_a_ban_is_told_at_once() {
+    let (server, rest) = place(&traits()).await;
+    server.with(|stage| stage.faults.force(Fault::RateLimit));
+    // The one who is refused and the one who comes after have their answers, later.
+    let (first, second) = tokio::join!(time(&rest), time(&rest));
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    let asked = server.with(|stage| stage.requests["/api/v3/time"]);
+    assert_eq!(asked, 3);
+
+    server.with(|stage| stage.faults.force(Fault::Ban));
+    for _ in 0..2 {
+        let error = time(&rest).await.expect_err("a ban");
+        assert!(
+            matches!(error, FeedError::RateLimited { is_ban: true, retry_after, .. } if retry_after > Duration::ZERO),
+            "{error}"
+        );
+    }
+    // Whoever is banned asks no more.
+    assert_eq!(server.with(|stage| stage.requests["/api/v3/time"]), asked + 1);
+}
+
+#[tokio::test]
+async fn what_the_venue_counts_is_believed() {
+    let (_server, rest) = place(&traits()).await;
+    time(&rest).await.expect("an answer");
+    // We take it for 1, and the venue counts 20.
+    let ask = Ask::get("/api/v3/exchangeInfo");
+    let _: Value = rest.json(ask).await.expect("an answer");
+    assert!(rest.budget_status()[0].used >= 21);
+}
+
+#[tokio::test]
+async fn nobody_home_is_said_with_the_host_and_without_the_key() {
+    let traits = traits();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    drop(listener);
+    let now = Timestamp::from_secs(1_000_000);
+    let rest = Rest::new("binance", format!("http://{address}"), &traits, None, now).expect("requests");
+    let ask = Ask::get("/api/v3/time")
+        .header("x-mbx-apikey", Secret::new("the-key".to_owned()))
+        .with("signature", "the-signature");
+    let error = rest.json::<Value>(ask).await.expect_err("nobody is there");
+    let shown = format!("{error} {error:?}");
+    assert_eq!(error.code(), "unreachable");
+    assert!(shown.contains(&address.to_string()), "{shown}");
+    assert!(
+        !shown.contains("the-key") && !shown.contains("the-signature"),
+        "{shown}"
+    );
+
+    let ask = Ask::get("/").header("x-mbx-apikey", Secret::new("the\nkey".to_owned()));
+    let error = rest.json::<Value>(ask).await.expect_err("no header");
+    assert!(
+        !format!("{error:?}").contains("the\nkey") && error.code() == "refused",
+        "{error}"
+    );
+}
