@@ -116,7 +116,7 @@ fn earlier_versions_are_listed_compared_and_restored() {
 fn a_strategy_tells_what_is_likely_a_mistake() {
     let data = folder();
     let server = Server::start(data.path());
-    let never = "name: Mine\nentry: {long: rsi(close, 14) > 100}\n";
+    let never = "name: Mine\nentry:\n  long: rsi(close, 14) > 100\n";
     let made = put(&server, "mine", never, &[]);
     assert_eq!(made.status, 201, "{}", made.body);
     let warnings = made.json()["warnings"].as_array().cloned().expect("a list");
