@@ -1,4 +1,4 @@
-//! Bar files on disk: CSV or Parquet, told apart by how they begin.
+//! Bar files on disk: CSV, Parquet, or zips of a venue's public archive, told apart by how they begin.
 
 mod parquet;
 #[cfg(test)]
@@ -29,6 +29,9 @@ pub fn read(path: &Path, timeframe: Option<Timeframe>) -> Result<BarFile, String
         .map_err(unreadable)?;
     if start == PARQUET {
         return parquet::read(file, timeframe).map_err(|error| format!("{name}: {error}"));
+    }
+    if start == papertape_tape::ZIP {
+        return papertape_tape::read_archive(path, timeframe).map_err(|error| format!("{name}: {error}"));
     }
     if path
         .extension()

@@ -18,7 +18,7 @@ mod strategies;
 mod studies;
 mod system;
 
-pub(crate) use csv::write as csv_write;
+pub(crate) use csv::{Row as CsvRow, write as csv_write};
 pub use problem::problem;
 
 use crate::{services::Services, site};

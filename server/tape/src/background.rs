@@ -1,7 +1,9 @@
 //! The threads that wait for the disk.
 
 use crate::channel::Shared;
+use crate::record::Record;
 use std::collections::{BinaryHeap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -13,7 +15,12 @@ pub(crate) struct Background {
     commits: Queue<BinaryHeap<Due>>,
     seals: Queue<VecDeque<Arc<Shared>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The row groups that were read in parts most recently, by their files and places: the next part is likely wanted next.
+    groups: Mutex<VecDeque<(PathBuf, usize, Arc<[Record]>)>>,
 }
+
+/// Row groups that are kept in memory for those who read them in parts.
+const KEPT_GROUPS: usize = 4;
 
 #[derive(Debug, Default)]
 struct Queue<T> {
@@ -90,6 +97,23 @@ impl Background {
             seals.0.push_back(Arc::clone(channel));
             self.seals.changed.notify_one();
         }
+    }
+
+    /// A row group that was kept.
+    pub(crate) fn kept_group(&self, path: &Path, place: usize) -> Option<Arc<[Record]>> {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = groups.iter();
+        let found = known.find(|(known, at, _)| *at == place && known == path)?;
+        Some(Arc::clone(&found.2))
+    }
+
+    /// Keeps a row group, and forgets the one that was kept longest ago.
+    pub(crate) fn keep_group(&self, path: &Path, place: usize, records: &Arc<[Record]>) {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if groups.len() == KEPT_GROUPS {
+            groups.pop_front();
+        }
+        groups.push_back((path.to_owned(), place, Arc::clone(records)));
     }
 
     fn write(&self) {

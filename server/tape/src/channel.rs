@@ -367,7 +367,7 @@ pub(crate) struct Shared {
     file: Mutex<Option<(PathBuf, Box<dyn DiskFile>)>>,
     pub(crate) progress: watch::Sender<Progress>,
     watch: watch::Sender<u64>,
-    background: Arc<Background>,
+    pub(crate) background: Arc<Background>,
     repairs: Vec<String>,
     /// Held while segments are sealed.
     pub(crate) sealing: Mutex<()>,

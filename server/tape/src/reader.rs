@@ -89,16 +89,26 @@ impl Shared {
     fn load_once(&self, cursor: &mut Cursor, number: u64, last: u64) -> Result<Vec<Record>> {
         match self.place(number)? {
             Place::Segment(name) => {
-                if cursor.segment.as_ref().is_none_or(|(open, _)| *open != name) {
-                    let segment = SegmentReader::open(&self.folder.join(name.file()))?;
-                    cursor.segment = Some((name, segment));
-                }
                 let path = self.folder.join(name.file());
                 let missing = || TapeError::damaged(&path, format!("number {number} is not in it"));
+                let info = self.info(name)?;
+                let place = info.group_of(number).ok_or_else(missing)?;
+                let is_wanted = |record: &Record| (number..=last).contains(&record.number);
+                if let Some(kept) = self.background.kept_group(&path, place) {
+                    return Ok(kept.iter().filter(|record| is_wanted(record)).cloned().collect());
+                }
+                if cursor.segment.as_ref().is_none_or(|(open, _)| *open != name) {
+                    cursor.segment = Some((name, SegmentReader::open(&path)?));
+                }
                 let (_, segment) = cursor.segment.as_ref().ok_or_else(missing)?;
-                let group = segment.group_of(number).ok_or_else(missing)?;
-                let mut records = segment.group(group, None)?;
-                records.retain(|record| (number..=last).contains(&record.number));
+                let mut records = segment.group(place, None)?;
+                if last < info.groups[place].last {
+                    // Whoever reads in parts wants the next part next.
+                    let all: Arc<[Record]> = records.into();
+                    self.background.keep_group(&path, place, &all);
+                    return Ok(all.iter().filter(|record| is_wanted(record)).cloned().collect());
+                }
+                records.retain(is_wanted);
                 Ok(records)
             }
             Place::Wal {
@@ -209,7 +219,8 @@ impl Shared {
     }
 }
 
-/// The durable records of a span, from the first to the last. For threads that may wait for the disk: what is in memory at
+/// The durable records of a span, from the first to the last. After its last one it may be asked again when more are durable.
+/// For threads that may wait for the disk: what is in memory at
 /// once is one row group.
 #[derive(Debug)]
 pub struct Scan {
@@ -244,7 +255,12 @@ impl Iterator for Scan {
         if self.next > last {
             return None;
         }
-        match self.shared.load(&mut self.cursor, self.next, last) {
+        let recent = self.shared.lock().recent(self.next, last, CHUNK);
+        let records = match recent.is_empty() {
+            true => self.shared.load(&mut self.cursor, self.next, last),
+            false => Ok(recent),
+        };
+        match records {
             Ok(records) => {
                 self.next += records.len() as u64;
                 self.ready = records.into_iter();

@@ -54,6 +54,13 @@ impl SegmentInfo {
         (first, self.groups.last().map_or(0, |group| group.last))
     }
 
+    /// The row group that holds a number.
+    pub(crate) fn group_of(&self, number: u64) -> Option<usize> {
+        let place = self.groups.partition_point(|group| group.last < number);
+        let found = self.groups.get(place);
+        found.is_some_and(|group| group.first <= number).then_some(place)
+    }
+
     pub(crate) fn last_received(&self) -> Timestamp {
         self.groups
             .last()

@@ -77,16 +77,6 @@ impl SegmentReader {
         &self.info
     }
 
-    /// The row group that holds a number.
-    pub(crate) fn group_of(&self, number: u64) -> Option<usize> {
-        let groups = &self.info.groups;
-        let place = groups.partition_point(|group| group.last < number);
-        groups
-            .get(place)
-            .is_some_and(|group| group.first <= number)
-            .then_some(place)
-    }
-
     /// The records of a row group, checked against what the segment says of it; its cells are added to `content`.
     pub(crate) fn group(&self, place: usize, content: Option<&mut Sha256>) -> Result<Vec<Record>> {
         guarded(&self.path, || {

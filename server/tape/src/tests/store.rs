@@ -261,3 +261,35 @@ fn a_store_is_written_by_one_process_and_read_by_any() {
         Err(TapeError::Closed)
     ));
 }
+
+#[test]
+fn reading_in_parts_gives_the_same_as_reading_at_once_and_goes_on_when_more_is_durable() {
+    let folder = folder();
+    let (_store, channel) = instrument_channel(folder.path(), 100);
+    let append = |numbers: std::ops::RangeInclusive<u64>| {
+        for number in numbers {
+            channel
+                .append(Timestamp::EPOCH, &source(), trade(number))
+                .expect("appended");
+        }
+        wait_until_durable(&channel);
+        wait_until_sealed(&channel);
+    };
+    append(1..=350);
+    for part in [1, 7, 99, 100, 101, 350] {
+        let mut numbers = Vec::new();
+        while numbers.len() < 350 {
+            let first = numbers.len() as u64 + 1;
+            for record in channel.scan(first..=first + part - 1) {
+                let record = record.expect("a record");
+                assert_eq!(record.event(), Some(&trade(record.number)));
+                numbers.push(record.number);
+            }
+        }
+        assert!(numbers.iter().copied().eq(1..=350), "{part}");
+    }
+    let mut scan = channel.scan(200..=u64::MAX);
+    assert_eq!(scan.by_ref().count(), 151);
+    append(351..=460);
+    assert!(scan.map(|record| record.expect("a record").number).eq(351..=460));
+}
