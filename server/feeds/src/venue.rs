@@ -558,11 +558,6 @@ pub trait Codec: Debug + Send {
             .collect()
     }
 
-    /// How long to wait at least between two frames of ours: venues cut off who sends more.
-    fn pace(&self) -> Duration {
-        Duration::ZERO
-    }
-
     /// Forgets a slot.
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame>;
 

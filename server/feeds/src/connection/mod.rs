@@ -442,12 +442,15 @@ impl Driver {
         let Some(codec) = self.socket.codec().filter(|codec| codec.is_ready()) else {
             return;
         };
-        let mut frames = Vec::new();
-        for (slot, entry) in &mut self.slots {
-            if !entry.is_subscribed {
-                frames.extend(codec.subscribe(Slot(*slot), &entry.listing, entry.channels));
-                entry.is_subscribed = true;
-            }
+        let wanted: Vec<(Slot, &Listing, Channels)> = self
+            .slots
+            .iter()
+            .filter(|(_, entry)| !entry.is_subscribed)
+            .map(|(slot, entry)| (Slot(*slot), &*entry.listing, entry.channels))
+            .collect();
+        let frames = codec.subscribe_all(&wanted);
+        for entry in self.slots.values_mut() {
+            entry.is_subscribed = true;
         }
         self.socket.queue(frames);
     }

@@ -141,7 +141,6 @@ async fn tells(name: &str, mock: impl Mock) {
         .collect();
     for frame in codec.subscribe_all(&wanted) {
         socket.send(message(frame)).await.expect("it is open");
-        tokio::time::sleep(codec.pace()).await;
     }
     let mut told = Vec::new();
     let is_confirmed = |told: &[Told], slot| told.contains(&Told::Subscribed { slot });
@@ -216,7 +215,6 @@ async fn tells(name: &str, mock: impl Mock) {
     for slot in [Slot(0), Slot(1)] {
         for frame in codec.unsubscribe(slot) {
             socket.send(message(frame)).await.expect("it is open");
-            tokio::time::sleep(codec.pace()).await;
         }
     }
     let is_silent = |stage: &Stage| (0..2).all(|symbol| stage.listened(symbol).is_empty());

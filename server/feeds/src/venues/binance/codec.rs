@@ -9,7 +9,7 @@ use papertape::{
     market::{Bar, DepthDiff, DepthKind, DepthUpdate, Grid, Level},
     model::{Side, Timestamp},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 /// Streams that one connection carries at most.
 const MOST_STREAMS: usize = 1_024;
@@ -124,11 +124,6 @@ impl Codec for BinanceCodec {
 
     fn opened(&mut self) -> Vec<Frame> {
         Vec::new()
-    }
-
-    fn pace(&self) -> Duration {
-        // Five a second are allowed, and pings and pongs count.
-        Duration::from_millis(300)
     }
 
     fn subscribe(&mut self, slot: Slot, listing: &Listing, channels: Channels) -> Vec<Frame> {

@@ -358,11 +358,6 @@ impl Codec for CoinbaseCodec {
         )]
     }
 
-    /// Eight messages a second are allowed.
-    fn pace(&self) -> Duration {
-        Duration::from_millis(150)
-    }
-
     fn subscribe(&mut self, slot: Slot, listing: &Listing, wanted: Channels) -> Vec<Frame> {
         self.subscribe_all(&[(slot, listing, wanted)])
     }
