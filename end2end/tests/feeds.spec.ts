@@ -84,6 +84,16 @@ alone("a live session runs in real time, fills, and says what its data was like"
   await expectAccessible(page);
 
   await open(page, "/feeds");
+  const feed = page.locator('[data-testid="feed"][data-feed="rerun"]');
+  await expect(feed.getByTestId("feed-state")).toHaveText("In order");
+  await expect(feed.getByTestId("feed-symbol")).toContainText("BTC/USDT");
+  await expect(feed.getByTestId("feed-symbol")).toContainText("up to date");
+  const messages = async () => {
+    const text = await feed.locator('[data-label="Messages"]').textContent();
+    return Number(text?.replaceAll(",", ""));
+  };
+  const before = await messages();
+  await expect.poll(messages, { timeout: 30_000 }).toBeGreaterThan(before);
   const unused = page.getByTestId("unused-feeds");
   await expect(unused.getByText("kraken").first()).toBeHidden();
   await unused.locator("summary").click();

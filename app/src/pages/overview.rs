@@ -226,7 +226,7 @@ fn market_data(well: bool, feeds: &[FeedHealth]) -> (String, bool) {
     let used: Vec<_> = feeds.iter().filter(|feed| in_use(feed)).collect();
     let troubled: Vec<_> = used.iter().filter(|feed| !state(feed).1).collect();
     let words = match (&*used, &*troubled) {
-        ([], _) => "no live feed in use.".to_owned(),
+        ([], _) => "No live feed in use.".to_owned(),
         ([_], []) => "1 live feed in use.".to_owned(),
         (many, []) => format!("{} live feeds in use.", many.len()),
         (_, [one]) => format!("{}: {}.", one.name, state(one).0.to_lowercase()),

@@ -176,9 +176,17 @@ impl Feeds {
     /// How they stand.
     #[must_use]
     pub fn status(&self) -> Vec<FeedStatus> {
-        self.running
-            .as_ref()
-            .map_or_else(Vec::new, |running| running.hub.feeds())
+        let Some(running) = &self.running else {
+            return Vec::new();
+        };
+        let mut all = running.hub.feeds();
+        all.extend(running.replays.iter().map(|(name, replay)| {
+            replay.status(|symbol| {
+                let latest = running.recorder.latest(name, symbol)?;
+                lock(&latest).received
+            })
+        }));
+        all
     }
 
     /// An instrument of a feed.

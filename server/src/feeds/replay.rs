@@ -7,11 +7,16 @@ use crate::storage::{DatasetRecord, Storage, StorageError};
 use crate::tape::{ReplayTape, Tape as _};
 use papertape::backtest::within;
 use papertape::engine::Input;
+use papertape::exchange::TradingStatus;
 use papertape::market::Bar;
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape_feeds::config::FeedEntry;
-use papertape_feeds::{Clock as _, FeedError, Published, Recorder, SystemClock};
+use papertape_feeds::{
+    BreakerState, Clock as _, ConnectionState, Counters, FeedError, FeedStatus, Published, Recorder,
+    SymbolStatus, SystemClock,
+};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -77,7 +82,16 @@ pub(super) struct ReplayFeed {
     config: ReplayConfig,
     storage: Arc<dyn Storage>,
     recorder: Arc<dyn Recorder>,
-    running: Mutex<BTreeMap<Symbol, Weak<()>>>,
+    running: Mutex<BTreeMap<Symbol, Running>>,
+}
+
+/// A symbol that was heard.
+#[derive(Debug)]
+struct Running {
+    /// Alive while somebody listens.
+    listeners: Weak<()>,
+    /// The number of its last record on the tape.
+    number: Arc<AtomicU64>,
 }
 
 impl ReplayFeed {
@@ -137,7 +151,10 @@ impl ReplayFeed {
 
     /// Runs for one listener more.
     pub(super) async fn hear(&self, symbol: &Symbol) -> Result<Arc<()>, FeedError> {
-        if let Some(running) = lock(&self.running).get(symbol).and_then(Weak::upgrade) {
+        if let Some(running) = lock(&self.running)
+            .get(symbol)
+            .and_then(|it| it.listeners.upgrade())
+        {
             return Ok(running);
         }
         let dataset = self.dataset(symbol).await?;
@@ -151,7 +168,7 @@ impl ReplayFeed {
         let tape = ReplayTape::new(bars, &actions, Timeframe::MINUTE);
         let mut all = lock(&self.running);
         // Somebody was faster.
-        if let Some(running) = all.get(symbol).and_then(Weak::upgrade) {
+        if let Some(running) = all.get(symbol).and_then(|it| it.listeners.upgrade()) {
             return Ok(running);
         }
         let mut recording = self
@@ -162,7 +179,12 @@ impl ReplayFeed {
                 detail: error.to_string(),
             })?;
         let heard = Arc::new(());
-        all.insert(symbol.clone(), Arc::downgrade(&heard));
+        let number = Arc::new(AtomicU64::new(recording.last_number()));
+        let running = Running {
+            listeners: Arc::downgrade(&heard),
+            number: Arc::clone(&number),
+        };
+        all.insert(symbol.clone(), running);
         drop(all);
         let (name, speed, listeners) = (self.name.clone(), self.config.speed, Arc::downgrade(&heard));
         let lingering = Arc::clone(&heard);
@@ -171,9 +193,47 @@ impl ReplayFeed {
             drop(lingering);
         });
         tokio::spawn(async move {
-            run(&name, speed, tape, &mut *recording, &listeners).await;
+            run(&name, speed, tape, &mut *recording, (&listeners, &number)).await;
         });
         Ok(heard)
+    }
+
+    /// How it stands; `received` says when a symbol's last record came in.
+    pub(super) fn status(&self, received: impl Fn(&Symbol) -> Option<Timestamp>) -> FeedStatus {
+        let symbols: Vec<SymbolStatus> = lock(&self.running)
+            .iter()
+            .filter(|(_, running)| running.listeners.strong_count() > 0)
+            .map(|(symbol, running)| SymbolStatus {
+                symbol: symbol.clone(),
+                source: self.name.clone(),
+                status: TradingStatus::Trading,
+                why: None,
+                number: running.number.load(Ordering::Relaxed),
+                last_heard: received(symbol),
+                reference_price: None,
+            })
+            .collect();
+        FeedStatus {
+            feed: self.name.clone(),
+            venue: Some(VENUE.to_owned()),
+            sources: Vec::new(),
+            connection: if symbols.is_empty() {
+                ConnectionState::Idle
+            } else {
+                ConnectionState::Connected
+            },
+            breaker: BreakerState::Closed,
+            counters: Counters {
+                messages: symbols.iter().map(|it| it.number).sum(),
+                ..Counters::default()
+            },
+            reconnects: 0,
+            last_message: symbols.iter().filter_map(|it| it.last_heard).max(),
+            clock_skew_ms: None,
+            budget: Vec::new(),
+            last_error: None,
+            symbols,
+        }
     }
 
     async fn dataset(&self, symbol: &Symbol) -> Result<DatasetRecord, FeedError> {
@@ -209,7 +269,7 @@ async fn run(
     speed: f64,
     mut tape: ReplayTape,
     recording: &mut dyn papertape_feeds::Recording,
-    listeners: &Weak<()>,
+    (listeners, number): (&Weak<()>, &AtomicU64),
 ) {
     for _ in 0..recording.last_number() {
         tape.next();
@@ -246,6 +306,7 @@ async fn run(
             tracing::error!(feed = name, %error, "the replay ends: it cannot be recorded");
             return;
         }
+        number.store(recording.last_number(), Ordering::Relaxed);
         batch.clear();
         match wait {
             // Looks now and then whether anybody listens.

@@ -105,6 +105,22 @@ fn a_session_on_a_recorded_feed_trades_what_a_backtest_trades() {
     let id = server.start_session(&json!({"strategy": BUSY, "feed": "rerun"}));
     let live = at_the_end(&server, &id);
     assert_eq!(live["summary"]["feed"]["kind"], "live");
+    let health = server.get("/feeds/rerun").json();
+    let (source, symbol) = (&health["sources"][0], &health["symbols"][0]);
+    assert_eq!(
+        (&source["venue"], &source["connection"]),
+        (&json!("replay"), &json!("connected"))
+    );
+    assert_eq!(
+        (&symbol["symbol"], &symbol["freshness"]),
+        (&json!("BTC/USDT"), &json!("fresh"))
+    );
+    assert!(
+        symbol["number"]
+            .as_u64()
+            .is_some_and(|number| number >= BARS as u64),
+        "{health}"
+    );
     let replay = server.start_session(&json!({"strategy": BUSY, "feed": "replay", "speed": 0}));
     server.wait_for(&format!("/sessions/{replay}"), |session| {
         session["summary"]["state"] == "finished"
