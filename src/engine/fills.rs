@@ -289,7 +289,7 @@ impl Engine {
         }
         self.after_fill(order, quantity, time, sink);
         if let Some(trade) = effect.closed {
-            self.end_trade(at, trade, time, sink);
+            self.end_trade(at, *trade, time, sink);
         }
         self.tell_changed(at, time, sink);
         if is_strategy_s && self.account.holding(at).is_flat() {
@@ -329,7 +329,7 @@ impl Engine {
     pub(super) fn end_trade<S: Sink>(
         &mut self,
         at: InstrumentId,
-        trade: Box<Trade>,
+        trade: Trade,
         time: Timestamp,
         sink: &mut S,
     ) {
@@ -337,7 +337,7 @@ impl Engine {
         let finding = self.watch.on_trade(trade.pnl.to_f64());
         let is_loss = decimal::is_positive(-trade.pnl.amount);
         if S::READS_JOURNAL {
-            self.emit(time, EventKind::TradeClosed { trade: *trade }, sink);
+            self.emit(time, EventKind::TradeClosed { trade }, sink);
         }
         if let Some(finding) = finding {
             self.alert_finding(finding, time, sink);
