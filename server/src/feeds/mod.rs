@@ -359,7 +359,7 @@ impl Feeds {
     }
 
     /// Whether a feed tells of another time than now: what happened earlier, once more.
-    fn has_time_of_its_own(&self, feed: &str) -> bool {
+    pub(crate) fn has_time_of_its_own(&self, feed: &str) -> bool {
         let relays =
             |status: &FeedStatus| status.feed == feed && status.venue.as_deref() == Some("papertape");
         self.replay(feed).is_some() || self.status().iter().any(relays)

@@ -68,6 +68,11 @@ impl Recorder for TapeRecorder {
         for repair in channel.repairs() {
             tracing::warn!(feed, symbol = %instrument.symbol(), repair, "the tape was put right");
         }
+        // The clock may have been set back while nobody looked.
+        if let Some(record) = &last {
+            let mut stamp = lock(&self.stamps);
+            *stamp = record.received.max(*stamp);
+        }
         let key = (feed.to_owned(), instrument.symbol().clone());
         let latest = Arc::new(Mutex::new(Latest::new(instrument)));
         lock(&self.latest).insert(key.clone(), Arc::clone(&latest));
@@ -80,6 +85,7 @@ impl Recorder for TapeRecorder {
             channel,
             stamps: Arc::clone(&self.stamps),
             latest,
+            taken: None,
             last_time: last.and_then(|record| record.event().map(MarketEvent::time)),
             key,
             incidents: self.incidents.clone(),
@@ -94,6 +100,8 @@ struct TapeRecording {
     stamps: Arc<Mutex<Timestamp>>,
     latest: Arc<Mutex<Latest>>,
     last_time: Option<Timestamp>,
+    /// Of a batch that the tape took in part only: how many it took, and the last of them. The rest comes again with them.
+    taken: Option<(usize, Published)>,
     key: Key,
     incidents: mpsc::UnboundedSender<Write>,
     run: Timestamp,
@@ -111,15 +119,27 @@ impl Recording for TapeRecording {
     /// Stamps are told apart over all symbols of all feeds, in the order in which events go on tape: sessions that listen to
     /// several take them in by it, on every run alike.
     fn append(&mut self, events: &[Published]) -> Result<u64, RecordError> {
+        let taken = self.taken.take();
+        let before = taken
+            .as_ref()
+            .filter(|(count, last)| events.get(count - 1) == Some(last));
+        let before = before.map_or(0, |(count, _)| *count);
         let mut last = lock(&self.stamps);
         let mut number = self.channel.last_number();
-        for published in events {
+        for (place, published) in events.iter().enumerate().skip(before) {
             let stamp = published.received.max(last.plus_nanos(1));
             let source = Source::from(&*published.source);
-            number = self
+            match self
                 .channel
                 .append_batch(stamp, &source, [Entry::Event(published.event.clone())])
-                .map_err(|error| RecordError(error.to_string()))?;
+            {
+                Ok(appended) => number = appended,
+                Err(error) => {
+                    let last_taken = place.checked_sub(1).map(|last| (place, events[last].clone()));
+                    self.taken = last_taken;
+                    return Err(RecordError(error.to_string()));
+                }
+            }
             *last = stamp;
         }
         drop(last);

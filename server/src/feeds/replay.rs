@@ -25,6 +25,8 @@ use tokio::time::Instant;
 pub const VENUE: &str = "replay";
 /// Events published at once when they are due already.
 const BATCH: usize = 256;
+/// How long it waits for the tape's disk.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long a replay runs on when nobody listens.
 const LINGER: Duration = Duration::from_secs(60);
 
@@ -303,8 +305,9 @@ async fn run(
         }
         let is_over = batch.is_empty() && wait.is_none();
         if let Err(error) = recording.append(&batch) {
-            tracing::error!(feed = name, %error, "the replay ends: it cannot be recorded");
-            return;
+            tracing::warn!(feed = name, %error, "the replay waits: it cannot be recorded");
+            tokio::time::sleep(RETRY).await;
+            continue;
         }
         number.store(recording.last_number(), Ordering::Relaxed);
         batch.clear();

@@ -135,6 +135,8 @@ enum Next {
     Wait(Option<Instant>),
     /// The session is over.
     Over,
+    /// Its inputs cannot be read.
+    Failed(String),
 }
 
 /// What an actor is made of.
@@ -192,13 +194,23 @@ impl Actor {
             }
             let next = self.slice();
             let behind = matches!(next, Next::More);
-            if (!behind || self.has_gathered_enough()) && self.settle().await.is_break() {
+            if !matches!(next, Next::Failed(_))
+                && (!behind || self.has_gathered_enough())
+                && self.settle().await.is_break()
+            {
                 return;
             }
             match next {
                 Next::More => tokio::task::yield_now().await,
                 Next::Over => {
                     self.end().await;
+                    return;
+                }
+                Next::Failed(reason) => {
+                    let _ = self.save(false, false).await;
+                    self.set_aside(format!(
+                        "its market data could not be read ({reason}); it goes on when the server is started again"
+                    ));
                     return;
                 }
                 Next::Wait(due) => {
@@ -233,6 +245,7 @@ impl Actor {
                     }
                 }
                 Due::Later => return Next::Wait(None),
+                Due::Failed(reason) => return Next::Failed(reason),
             }
             let before = self.machine.engine().seq();
             self.machine.advance(&mut self.outcome);
@@ -298,7 +311,7 @@ impl Actor {
                 self.around.speed = speed;
                 let next = match self.machine.due() {
                     Due::At(time) => Some(time),
-                    Due::Now | Due::Later | Due::Never => None,
+                    Due::Now | Due::Later | Due::Failed(_) | Due::Never => None,
                 };
                 self.clock
                     .set_speed(speed, self.machine.market_time(), next, Instant::now());
@@ -423,9 +436,12 @@ impl Actor {
             .map(ToString::to_string)
             .unwrap_or_default();
         tracing::error!(session = %self.around.id, %error, cause, "the session ends: it cannot be recorded");
-        let fault = format!(
+        self.set_aside(format!(
             "it could not be recorded ({error}); it goes on from what is recorded when the server is started again"
-        );
+        ));
+    }
+
+    fn set_aside(&mut self, fault: String) {
         let _ = self.fate.set(Fate::Unrecorded(fault.clone()));
         self.around.fault = Some(fault);
         self.draw();

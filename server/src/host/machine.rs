@@ -34,7 +34,7 @@ pub(crate) struct Outcome {
 }
 
 /// When the machine's next own input is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// Whenever there is time: history, the start, the end of the data.
     Now,
@@ -42,6 +42,8 @@ pub(crate) enum Due {
     At(Timestamp),
     /// When the feed tells more.
     Later,
+    /// Never: the tape cannot be read.
+    Failed(String),
     /// Never: the session is over.
     Never,
 }
@@ -168,6 +170,7 @@ impl Machine {
             Ahead::Item(item) => item.due.map_or(Due::Now, Due::At),
             Ahead::Later => Due::Later,
             Ahead::End => Due::Now,
+            Ahead::Failed(reason) => Due::Failed(reason),
         }
     }
 
@@ -185,7 +188,7 @@ impl Machine {
                     self.tape.next();
                     item.input
                 }
-                Ahead::Later => return,
+                Ahead::Later | Ahead::Failed(_) => return,
                 Ahead::End => Input::Command(self.market_time(), Command::Finish),
             }
         };

@@ -4,7 +4,7 @@
 //! out with what the journal says.
 
 use super::HostError;
-use super::machine::{Machine, MachineError, Outcome, event_hash_of};
+use super::machine::{Due, Machine, MachineError, Outcome, event_hash_of};
 use crate::storage::{CommandRecord, JournalLine, Recorded, SessionBatch, SessionRecord, Storage};
 use crate::tape::Library;
 use papertape::engine::Event;
@@ -146,9 +146,21 @@ impl Run {
                 self.machine.command(record.command.clone(), &mut self.outcome);
                 self.commands.pop_front();
             }
-            _ => self.machine.advance(&mut self.outcome),
+            _ => {
+                self.wait_for_the_tape();
+                self.machine.advance(&mut self.outcome);
+            }
         }
         self.machine.engine().inputs() > before
+    }
+
+    /// A recorded input is on the tape, though others that came with it may be on their way to disk.
+    fn wait_for_the_tape(&mut self) {
+        let mut patience = 2_000;
+        while patience > 0 && self.machine.due() == Due::Later {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            patience -= 1;
+        }
     }
 
     /// What came of it; an event of the journal that has not come again is a difference.
@@ -246,8 +258,9 @@ pub async fn verify(id: &SessionId, storage: &dyn Storage, library: &Library) ->
     let snapshot = snapshot
         .map(|snapshot| Ok::<_, HostError>((snapshot.input, event_hash_of(&snapshot.state)?)))
         .transpose()?;
-    let machine = Machine::new(&record.spec, library).await?;
+    // Before the tape is opened, which then reaches at least as far: the session may go on meanwhile.
     let recorded = storage.recorded(id, 0).await?;
+    let machine = Machine::new(&record.spec, library).await?;
     let mut run = Run::new(machine, recorded, id.clone());
     let again = off_the_threads_that_serve(move || {
         if let Some((input, recorded)) = snapshot {

@@ -23,6 +23,8 @@ use std::{
 
 /// Bars of history that are asked of a venue for a new session at most.
 const MOST_HISTORY: i64 = 50_000;
+/// Symbols of a feed that are listened to for who only looks, at most.
+const MOST_SYMBOLS: usize = 256;
 /// Minutes that are fetched at once at most.
 const MOST_FETCHED: i64 = 366 * 1_440;
 /// Numbers of alerts about data begin here: no session raises so many itself.
@@ -33,22 +35,43 @@ const LONGEST_REST: i64 = 4 * DAY;
 const DAY: i64 = 86_400_000_000_000;
 
 impl Services {
-    /// A feed for a new session that starts now, or when the feed says that it is: its instrument, bars to warm up on, and where the session begins on the
-    /// feed's tape. The feed runs on until the session listens.
-    pub(super) async fn live_feed(
+    /// A feed's symbols for a new session that starts now, or when the feed says that it is: instruments, bars to warm up on, and
+    /// where the session begins on the feed's tapes. The feed runs on until the session listens.
+    pub(super) async fn live_feeds(
         &self,
         feed: &str,
-        symbol: &Symbol,
+        symbols: &[Symbol],
         strategy: &Strategy,
-        now: Timestamp,
-    ) -> Result<Chosen, ServiceError> {
+    ) -> Result<Vec<Chosen>, ServiceError> {
         let mut errors = FieldErrors::default();
         errors.timeframe(strategy.timeframe, Timeframe::MINUTE);
         errors.finish()?;
-        let instrument = self.feeds.instrument(feed, symbol).await.map_err(refused)?;
-        // It lingers long enough for the session to begin to listen itself.
-        drop(self.feeds.hear(feed, symbol).await.map_err(refused)?);
-        let (start, first) = self.feeds.beginning(feed, symbol, now).await.map_err(refused)?;
+        let mut heard = Vec::with_capacity(symbols.len());
+        for symbol in symbols {
+            let instrument = self.feeds.instrument(feed, symbol).await.map_err(refused)?;
+            heard.push((instrument, self.feeds.hear(feed, symbol).await.map_err(refused)?));
+        }
+        // All of them are heard from here on: nothing that is told falls between history and the beginning.
+        let now = wall_clock();
+        let mut beginnings = Vec::with_capacity(symbols.len());
+        for symbol in symbols {
+            beginnings.push(self.feeds.beginning(feed, symbol, now).await.map_err(refused)?);
+        }
+        let mut all = Vec::with_capacity(symbols.len());
+        for ((instrument, _heard), beginning) in heard.into_iter().zip(beginnings) {
+            all.push(self.live_symbol(feed, instrument, strategy, beginning).await?);
+        }
+        Ok(all)
+    }
+
+    async fn live_symbol(
+        &self,
+        feed: &str,
+        instrument: Instrument,
+        strategy: &Strategy,
+        (start, first): (Timestamp, u64),
+    ) -> Result<Chosen, ServiceError> {
+        let symbol = instrument.symbol().clone();
         let wanted = history_from(
             start,
             start.plus_nanos(-MOST_HISTORY * Timeframe::MINUTE.nanos()),
@@ -62,7 +85,7 @@ impl Services {
             base_timeframe: Timeframe::MINUTE,
             tape: TapeSpec::Live {
                 feed: feed.to_owned(),
-                symbol: symbol.clone(),
+                symbol,
                 dataset,
                 history_from: wanted,
                 start,
@@ -272,6 +295,20 @@ impl Services {
         feed: &str,
         symbol: &Symbol,
     ) -> Result<(Arc<Mutex<Latest>>, Freshness), ServiceError> {
+        let all = self.feeds.status();
+        let listens = all
+            .iter()
+            .find(|status| status.feed == feed)
+            .map_or(&[][..], |status| &status.symbols);
+        if listens.len() >= MOST_SYMBOLS && !listens.iter().any(|heard| heard.symbol == *symbol) {
+            return Err(ServiceError::NoSuch {
+                code: "too_many_symbols",
+                path: "symbol",
+                message: format!(
+                    "{feed} listens to {MOST_SYMBOLS} symbols already: wait until some are not looked at any more"
+                ),
+            });
+        }
         drop(self.feeds.hear(feed, symbol).await.map_err(refused)?);
         let latest = self
             .feeds
@@ -337,6 +374,7 @@ impl Services {
             "a year of minutes is fetched at once at most: ask for the rest afterwards",
         );
         errors.finish()?;
+        let _keeping = self.keeping.lock().await;
         let instrument = self.feeds.instrument(feed, symbol).await.map_err(refused)?;
         let now = wall_clock();
         let span = (span.0, span.1.min(now));
@@ -379,13 +417,17 @@ impl Services {
                     last,
                     ..
                 } => {
-                    let end = match (last, summary.market_time) {
-                        (Some(_), Some(reached)) => reached,
-                        _ => end,
+                    // Incidents have the time of our clock, whatever time the feed tells of.
+                    let has_own_time = self.feeds.has_time_of_its_own(feed);
+                    let span = match (last, summary.market_time) {
+                        (Some(_), _) if has_own_time => continue,
+                        (Some(_), Some(reached)) => (*start, reached),
+                        _ if has_own_time => (summary.created_at, wall_clock()),
+                        _ => (*start, end),
                     };
-                    let found = self.storage.incidents(feed, Some(symbol), (*start, end)).await?;
+                    let found = self.storage.incidents(feed, Some(symbol), span).await?;
                     incidents.extend(found.into_iter().map(|incident| DataIncident {
-                        from: incident.from.max(*start),
+                        from: incident.from.max(span.0),
                         ..incident
                     }));
                 }

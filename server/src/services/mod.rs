@@ -58,6 +58,8 @@ pub struct Services {
     storage: Arc<dyn Storage>,
     worlds: Arc<Worlds>,
     feeds: Arc<Feeds>,
+    /// Held while history is kept, and until the session that it is for refers to it.
+    keeping: tokio::sync::Mutex<()>,
     host: Arc<Host>,
     shelf: Shelf,
     backtests: Arc<Backtests>,
@@ -133,6 +135,7 @@ impl Services {
             storage,
             worlds,
             feeds,
+            keeping: tokio::sync::Mutex::default(),
             host,
             started: Instant::now(),
         })

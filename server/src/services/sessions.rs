@@ -56,6 +56,12 @@ impl Services {
             &request.symbols
         };
         let symbols = backtest::each_once(symbols);
+        // Kept history that a session is about to refer to is not replaced meanwhile.
+        let feed = request.feed.as_deref().unwrap_or_default();
+        let _keeping = match feed.starts_with("recorded:") || self.feeds.has(feed) {
+            true => Some(self.keeping.lock().await),
+            false => None,
+        };
         let mut chosen = match wanted_together(&symbols, &strategy) {
             None => self.choose_feed(&request, &strategy, &symbols).await?,
             Some(all) => {
@@ -163,7 +169,8 @@ impl Services {
             }
             None if self.feeds.has(feed) => {
                 let symbol = symbols.first().cloned().unwrap_or_else(default_symbol);
-                self.live_feed(feed, &symbol, strategy, wall_clock()).await
+                let mut all = self.live_feeds(feed, &[symbol], strategy).await?;
+                Ok(all.swap_remove(0))
             }
             _ => Err(ServiceError::NoSuch {
                 code: "unknown_feed",
@@ -216,10 +223,7 @@ impl Services {
                 }
             }
             None if self.feeds.has(feed) => {
-                let start = wall_clock();
-                for symbol in symbols {
-                    all.push(self.live_feed(feed, symbol, strategy, start).await?);
-                }
+                all = self.live_feeds(feed, symbols, strategy).await?;
             }
             // Says which there are.
             _ => return self.choose_feed(request, strategy, symbols).await,

@@ -6,8 +6,10 @@ use futures::{FutureExt as _, future::BoxFuture};
 use papertape::engine::Input;
 use papertape::market::Bar;
 use papertape::model::{InstrumentId, Symbol, Timestamp};
+use papertape_feeds::FeedError;
 use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::{task::JoinHandle, time::Instant};
 
 /// How long to wait before a feed that cannot be heard is asked again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -38,8 +40,29 @@ pub struct LiveTape {
     stream: RecordedStream,
     next: Option<TapeItem>,
     feeds: Arc<Feeds>,
-    /// Keeps the feed running; taken when everything recorded has been read.
-    heard: Option<Heard>,
+    listener: Listener,
+    /// Why nothing more can be read.
+    failure: Option<String>,
+}
+
+/// Keeps the feed running from when everything recorded has been read. Waiting for it may be interrupted at any time, so what
+/// asks the venue is a task of its own.
+#[derive(Debug, Default)]
+enum Listener {
+    #[default]
+    None,
+    Asking(JoinHandle<Result<Heard, FeedError>>),
+    /// It was refused, and is asked again then.
+    Refused(Instant),
+    Heard(#[allow(dead_code, reason = "it is what it keeps")] Heard),
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Self::Asking(task) = self {
+            task.abort();
+        }
+    }
 }
 
 /// Where it stands.
@@ -67,7 +90,8 @@ impl LiveTape {
             stream: feeds.recorded(&span.feed, &span.symbol)?,
             next: None,
             feeds: Arc::clone(feeds),
-            heard: None,
+            listener: Listener::None,
+            failure: None,
             span,
         })
     }
@@ -82,6 +106,38 @@ impl LiveTape {
         self.history.drain(..given.min(self.history.len()));
         self.next = None;
         Ok(())
+    }
+
+    /// Ends when the feed is heard. May be dropped and begun again.
+    async fn listen(&mut self) {
+        loop {
+            match &mut self.listener {
+                Listener::Heard(_) => return,
+                Listener::None => {
+                    let (feeds, span) = (Arc::clone(&self.feeds), self.span.clone());
+                    self.listener =
+                        Listener::Asking(tokio::spawn(
+                            async move { feeds.hear(&span.feed, &span.symbol).await },
+                        ));
+                }
+                Listener::Refused(until) => {
+                    tokio::time::sleep_until(*until).await;
+                    self.listener = Listener::None;
+                }
+                Listener::Asking(task) => {
+                    let answer = task.await;
+                    self.listener = match answer {
+                        Ok(Ok(heard)) => Listener::Heard(heard),
+                        Ok(Err(error)) => {
+                            let LiveSpan { feed, symbol, .. } = &self.span;
+                            tracing::warn!(feed, %symbol, %error, "the feed cannot be heard, and is asked again");
+                            Listener::Refused(Instant::now() + RETRY)
+                        }
+                        Err(_) => Listener::Refused(Instant::now() + RETRY),
+                    };
+                }
+            }
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -99,6 +155,7 @@ impl LiveTape {
                 Err(error) => {
                     let LiveSpan { feed, symbol, .. } = &self.span;
                     tracing::error!(feed, %symbol, %error, "the tape cannot be read");
+                    self.failure = Some(error.to_string());
                     return None;
                 }
             };
@@ -130,6 +187,7 @@ impl Tape for LiveTape {
         }
         match self.next.clone() {
             Some(item) => Ahead::Item(item),
+            None if self.failure.is_some() => Ahead::Failed(self.failure.clone().unwrap_or_default()),
             None if self.is_over() => Ahead::End,
             None => Ahead::Later,
         }
@@ -160,16 +218,8 @@ impl Tape for LiveTape {
 
     fn more(&mut self) -> BoxFuture<'_, ()> {
         async move {
-            if self.heard.is_none() && self.span.last.is_none() {
-                let LiveSpan { feed, symbol, .. } = &self.span;
-                match self.feeds.hear(feed, symbol).await {
-                    Ok(heard) => self.heard = Some(heard),
-                    Err(error) => {
-                        tracing::warn!(feed, %symbol, %error, "the feed cannot be heard, and is asked again");
-                        tokio::time::sleep(RETRY).await;
-                        return;
-                    }
-                }
+            if self.span.last.is_none() {
+                self.listen().await;
             }
             self.stream.wait_for(self.at.number).await;
         }

@@ -129,6 +129,8 @@ pub enum Ahead {
     Later,
     /// Nothing any more.
     End,
+    /// It cannot be read: why.
+    Failed(String),
 }
 
 impl Ahead {
@@ -137,7 +139,7 @@ impl Ahead {
     pub fn item(self) -> Option<TapeItem> {
         match self {
             Self::Item(item) => Some(item),
-            Self::Later | Self::End => None,
+            Self::Later | Self::End | Self::Failed(_) => None,
         }
     }
 }

@@ -44,6 +44,7 @@ impl TogetherTape {
                     }
                     Ahead::Later => waits = true,
                     Ahead::End => {}
+                    Ahead::Failed(reason) => return First::Failed(reason),
                 }
             }
             let Some((moment, place)) = first else {
@@ -75,6 +76,7 @@ enum First {
     Of(usize),
     Later,
     End,
+    Failed(String),
 }
 
 /// When an input is due, and of those due at once when it came.
@@ -108,13 +110,14 @@ impl Tape for TogetherTape {
             },
             First::Later => Ahead::Later,
             First::End => Ahead::End,
+            First::Failed(reason) => Ahead::Failed(reason),
         }
     }
 
     fn next(&mut self) -> Option<TapeItem> {
         match self.first() {
             First::Of(place) => Some(placed(place, self.tapes[place].next()?)),
-            First::Later | First::End => None,
+            First::Later | First::End | First::Failed(_) => None,
         }
     }
 
@@ -132,9 +135,16 @@ impl Tape for TogetherTape {
     }
 
     fn more(&mut self) -> BoxFuture<'_, ()> {
-        select_all(self.tapes.iter_mut().map(|tape| tape.more()))
-            .map(|_| ())
-            .boxed()
+        // One that has something says at once that there is more, whatever the others wait for.
+        let waiting = self.tapes.iter_mut().filter_map(|tape| {
+            let is_waiting = tape.peek() == Ahead::Later;
+            is_waiting.then(|| tape.more())
+        });
+        let waiting: Vec<_> = waiting.collect();
+        if waiting.is_empty() {
+            return std::future::ready(()).boxed();
+        }
+        select_all(waiting).map(|_| ()).boxed()
     }
 
     fn is_behind(&self) -> bool {

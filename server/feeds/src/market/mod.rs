@@ -413,6 +413,10 @@ impl Market {
     /// What another Papertape published: its times, its gaps.
     fn relay(&mut self, event: MarketEvent, received: Timestamp) {
         let time = event.time();
+        // The other tells everything once more after a restart of ours: what is on record is not told twice, nor late.
+        if self.is_resuming && time <= self.pace.time() {
+            return;
+        }
         if time < self.pace.time() {
             self.late(
                 time,
