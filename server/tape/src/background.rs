@@ -8,6 +8,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+/// A row group read of late: its file, its place there, and its records.
+type Group = (PathBuf, usize, Arc<[Record]>);
+
 /// Two kinds of work: to write and make durable what was appended, which others wait for, and to seal segments, which takes
 /// seconds and nobody waits for.
 #[derive(Debug, Default)]
@@ -16,7 +19,7 @@ pub(crate) struct Background {
     seals: Queue<VecDeque<Arc<Shared>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// The row groups that were read in parts most recently, by their files and places: the next part is likely wanted next.
-    groups: Mutex<VecDeque<(PathBuf, usize, Arc<[Record]>)>>,
+    groups: Mutex<VecDeque<Group>>,
 }
 
 /// Row groups that are kept in memory for those who read them in parts.
