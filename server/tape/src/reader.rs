@@ -255,7 +255,14 @@ impl Iterator for Scan {
         if self.next > last {
             return None;
         }
-        let recent = self.shared.lock().recent(self.next, last, CHUNK);
+        let recent = {
+            let state = self.shared.lock();
+            // What is not kept any more is gone, though memory may still have it.
+            match self.next < state.first() {
+                true => Vec::new(),
+                false => state.recent(self.next, last, CHUNK),
+            }
+        };
         let records = match recent.is_empty() {
             true => self.shared.load(&mut self.cursor, self.next, last),
             false => Ok(recent),
