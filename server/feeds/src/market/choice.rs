@@ -89,10 +89,10 @@ impl Market {
         let is_told = self.has_spoken;
         if is_told {
             let name = Arc::clone(&self.places[next].name);
-            // As far as the old one was heard, what was traded is told.
+            // As far as the old one told, what was traded is told: by its own times, since what comes after a stall is old.
             let old = &self.places[self.active].source;
-            let heard = old.last_heard().map(|heard| old.venue_time(heard));
-            self.cut = self.cut.max(self.last_traded).max(heard.unwrap_or(self.cut));
+            let told = old.last_stamp().map(|stamp| stamp.min(old.venue_time(now)));
+            self.cut = self.cut.max(self.last_traded).max(told.unwrap_or(self.cut));
             let span = (self.cut.min(from), now);
             self.log.note(IncidentKind::Failover, &name, span, detail);
             // The old book and quote are not the new one's.

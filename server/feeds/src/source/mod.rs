@@ -240,6 +240,11 @@ impl Source {
         self.last_heard
     }
 
+    /// The venue's time of the last thing that had one.
+    pub(crate) const fn last_stamp(&self) -> Option<Timestamp> {
+        self.last_stamp
+    }
+
     pub(crate) const fn last_flow(&self) -> Option<Timestamp> {
         self.last_flow
     }
