@@ -1,6 +1,7 @@
 //! What stands around every page: places, connection, notices, help.
 
 use crate::components::Zone;
+use crate::erased::on;
 use crate::format::{self, TimeStyle};
 use crate::keyboard;
 use crate::live::{Connection, Live};
@@ -43,7 +44,7 @@ pub(crate) fn Page(children: Children) -> impl IntoView {
                     data-testid="help"
                     aria-label="Keyboard shortcuts"
                     aria-haspopup="dialog"
-                    on:click=move |_| open_help.run(())
+                    on:click=on(move |_| open_help.run(()))
                 >
                     <span aria-hidden="true">"?"</span>
                 </button>
@@ -169,7 +170,7 @@ fn ThemeButton() -> impl IntoView {
             class="icon"
             data-testid="theme"
             aria-label="Switch between dark and light"
-            on:click=toggle
+            on:click=on(toggle)
         >
             <svg viewBox="0 0 16 16" aria-hidden="true">
                 <circle cx="8" cy="8" r="5.25" fill="none" stroke="currentColor" stroke-width="1.5"></circle>
@@ -205,7 +206,7 @@ fn Notices() -> impl IntoView {
                         type="button"
                         class="icon"
                         aria-label="Dismiss"
-                        on:click=move |_| live.dismiss(notice.id)
+                        on:click=on(move |_| live.dismiss(notice.id))
                     >
                         <span aria-hidden="true">"×"</span>
                     </button>
@@ -246,7 +247,7 @@ fn Help(dialog: NodeRef<html::Dialog>) -> impl IntoView {
                 </tbody>
             </table>
             <div class="actions">
-                <button type="button" class="button" on:click=close>"Close"</button>
+                <button type="button" class="button" on:click=on(close)>"Close"</button>
             </div>
         </dialog>
     }

@@ -1,5 +1,6 @@
 //! Keys that work everywhere: `/` filters, `g` and a letter goes to a place, `?` helps.
 
+use crate::erased::effect;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
@@ -34,7 +35,7 @@ fn wish(key: &str, after_g: bool) -> Option<Wish> {
 pub(crate) fn listen(help: Callback<()>) {
     let navigate = use_navigate();
     let pressed_g = StoredValue::new(f64::NEG_INFINITY);
-    Effect::new(move || {
+    effect(move || {
         let navigate = navigate.clone();
         let handle = window_event_listener(leptos::ev::keydown, move |event| {
             if event.ctrl_key() || event.meta_key() || event.alt_key() || is_typing() {

@@ -45,6 +45,7 @@ pub mod backend;
 pub mod chart;
 mod components;
 mod engine;
+mod erased;
 pub mod format;
 mod frame;
 pub mod functions;
@@ -57,6 +58,7 @@ mod typed;
 pub mod wire;
 
 use crate::components::Zone;
+use crate::erased::effect;
 use crate::live::Live;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -106,7 +108,7 @@ pub fn App() -> impl IntoView {
     let live = Live::new();
     provide_context(live);
     provide_context(Zone::new());
-    Effect::new(move || live.connect());
+    effect(move || live.connect());
 
     // Pages are rendered whole before they are sent: the server answers from its own store in milliseconds, and so the
     // status of a page that is not there can still be 404.

@@ -11,6 +11,7 @@ mod bridge;
 pub mod names;
 pub(crate) mod options;
 
+use crate::erased::effect;
 use bridge::Mounted;
 use leptos::{html, prelude::*, reactive::spawn_local};
 use send_wrapper::SendWrapper;
@@ -92,7 +93,7 @@ pub fn Chart(
     let ready = RwSignal::new(false);
     let failed = RwSignal::new(false);
 
-    Effect::new(move |_| {
+    effect(move || {
         let Some(element) = element.get() else {
             return;
         };
@@ -111,7 +112,7 @@ pub fn Chart(
             }
         });
     });
-    Effect::new(move |_| {
+    effect(move || {
         let option = option.get();
         if ready.get() {
             mounted.try_with_value(|mounted| {

@@ -1,6 +1,7 @@
 //! A backtest from the press of the button to its result page.
 
 use super::{Deed, ProblemNote};
+use crate::erased::{effect, on};
 use crate::format;
 use crate::functions;
 use gloo_timers::future::TimeoutFuture;
@@ -198,7 +199,7 @@ pub(crate) fn BacktestRun(
         }
     }));
     if let Some(id) = running {
-        Effect::new(move || runner.attach(id.clone()));
+        effect(move || runner.attach(id.clone()));
     }
     let busy = Signal::derive(move || runner.running.with(Option::is_some));
     view! {
@@ -213,7 +214,7 @@ pub(crate) fn BacktestRun(
                             class:primary=primary
                             data-testid="backtest"
                             disabled=move || runner.deed.pending.get() || !ready.get()
-                            on:click=move |_| runner.start(request.run(()))
+                            on:click=on(move |_| runner.start(request.run(())))
                         >
                             {label}
                         </button>
@@ -225,7 +226,7 @@ pub(crate) fn BacktestRun(
                     type="button"
                     class="button small"
                     data-testid="backtest-cancel"
-                    on:click=move |_| runner.cancel()
+                    on:click=on(move |_| runner.cancel())
                 >
                     "Cancel"
                 </button>

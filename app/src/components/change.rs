@@ -1,5 +1,6 @@
 //! Numbers that move.
 
+use crate::erased::memo;
 use crate::format::Direction;
 use leptos::prelude::*;
 
@@ -13,7 +14,7 @@ pub(crate) fn Change(
     #[prop(into)]
     text: Signal<String>,
 ) -> impl IntoView {
-    let direction = Memo::new(move |_| Direction::of(value.get()));
+    let direction = memo(move |_| Direction::of(value.get()));
     view! {
         <span class=move || format!("change {}", direction.get().class())>
             <span class="arrow" aria-hidden="true">
@@ -35,9 +36,9 @@ pub(crate) fn Watched(
     #[prop(optional, into)]
     testid: Option<&'static str>,
 ) -> impl IntoView {
-    let text = Memo::new(move |_| text.get());
+    let text = memo(move |_| text.get());
     // Two names for one animation: changing from one to the other starts it afresh, without timers.
-    let turn = Memo::new(move |last: Option<&(u32, String)>| {
+    let turn = memo(move |last: Option<&(u32, String)>| {
         let now = text.get();
         match last {
             Some((count, before)) if *before == now => (*count, now),

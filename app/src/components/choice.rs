@@ -1,5 +1,6 @@
 //! Choices: one of a list, or yes and no.
 
+use crate::erased::on;
 use leptos::prelude::*;
 
 /// A select over a list of choices: what it means, its word, its name for people. It shows what the signal says, whatever
@@ -43,12 +44,12 @@ fn select_of(
             id=id
             data-testid=id
             prop:value=word
-            on:change=move |event| {
+            on:change=on(move |event| {
                 let word = event_target_value(&event);
                 if let Some(index) = words.iter().position(|(known, _)| *known == word) {
                     choose.run(index);
                 }
-            }
+            })
         >
             {options}
         </select>
@@ -63,7 +64,7 @@ pub(crate) fn check(to: RwSignal<bool>, words: &'static str) -> AnyView {
             <input
                 type="checkbox"
                 prop:checked=to
-                on:change=move |event| to.set(event_target_checked(&event))
+                on:change=on(move |event| to.set(event_target_checked(&event)))
             />
             {words}
         </label>

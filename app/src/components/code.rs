@@ -1,5 +1,6 @@
 //! Source text with line numbers.
 
+use crate::erased::on;
 use leptos::prelude::*;
 
 /// A line's key with its indentation, what follows, and its comment: as much of YAML as makes rules easier to read.
@@ -61,7 +62,7 @@ pub(crate) fn Code(
     };
     view! {
         <div class="code">
-            <button type="button" class="button small" on:click=copy>
+            <button type="button" class="button small" on:click=on(copy)>
                 {move || if copied.get() { "Copied" } else { "Copy" }}
             </button>
             // Long lines scroll inside the block, so the keyboard must be able to reach it.

@@ -1,5 +1,6 @@
 //! Deeds that ask once and say what will happen.
 
+use crate::erased::on;
 use leptos::{html, prelude::*};
 
 /// A button that opens a question; only the answer acts.
@@ -43,24 +44,24 @@ pub(crate) fn Confirm(
         "button primary"
     };
     view! {
-        <button type="button" class="button" data-testid=testid disabled=disabled on:click=open>
+        <button type="button" class="button" data-testid=testid disabled=disabled on:click=on(open)>
             {label}
         </button>
         <dialog node_ref=dialog class="dialog" aria-label=title>
             <h2>{title}</h2>
             <p>{consequence}</p>
             <div class="actions">
-                <button type="button" class="button" on:click=move |_| close()>
+                <button type="button" class="button" on:click=on(move |_| close())>
                     "Keep as it is"
                 </button>
                 <button
                     type="button"
                     class=kind
                     data-testid=format!("{testid}-confirm")
-                    on:click=move |_| {
+                    on:click=on(move |_| {
                         close();
                         act.run(());
-                    }
+                    })
                 >
                     {action}
                 </button>

@@ -1,6 +1,7 @@
 //! What trading costs: chosen in forms, told in words.
 
 use super::{Field, NumberField};
+use crate::erased::{memo, on};
 use crate::typed;
 use leptos::prelude::*;
 use papertape::engine::{ExecutionConfig, Fees};
@@ -91,7 +92,7 @@ pub(crate) fn CostFields(
             _ => told.run(path),
         })
     };
-    let by_rate = Memo::new(move |_| draft.preset.with(String::is_empty));
+    let by_rate = memo(move |_| draft.preset.with(String::is_empty));
     let presets: Vec<_> = FeePreset::all()
         .into_iter()
         .map(|preset| view! { <option value=preset.name>{preset.title}</option> })
@@ -113,7 +114,7 @@ pub(crate) fn CostFields(
                 id=format!("{prefix}-fees")
                 data-testid=format!("{prefix}-fees")
                 prop:value=draft.preset
-                on:change=move |event| draft.preset.set(event_target_value(&event))
+                on:change=on(move |event| draft.preset.set(event_target_value(&event)))
             >
                 <option value="">"A share of each fill"</option>
                 {presets}

@@ -4,6 +4,7 @@ use crate::functions::Problem;
 use leptos::prelude::*;
 use papertape::api::ProblemDetails;
 use std::future::Future;
+use std::pin::Pin;
 
 /// A request under way or failed: one at a time, its problem shown where the button is.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,14 @@ impl Deed {
         request: impl Future<Output = Result<T, Problem>> + 'static,
         then: impl FnOnce(T) + 'static,
     ) {
+        self.run_boxed(Box::pin(async move {
+            let answer = request.await?;
+            Ok(Box::new(move || then(answer)) as Box<dyn FnOnce()>)
+        }));
+    }
+
+    /// The same, compiled once.
+    fn run_boxed(self, request: Pin<Box<dyn Future<Output = Result<Box<dyn FnOnce()>, Problem>>>>) {
         if self.pending.get_untracked() {
             return;
         }
@@ -38,7 +47,7 @@ impl Deed {
             let answer = request.await;
             self.pending.try_set(false);
             match answer {
-                Ok(answer) => then(answer),
+                Ok(then) => then(),
                 Err(Problem(problem)) => {
                     self.problem.try_set(Some(problem));
                 }

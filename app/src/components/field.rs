@@ -1,5 +1,6 @@
 //! Labelled inputs with their unit, their hint and their error.
 
+use crate::erased::on;
 use leptos::prelude::*;
 
 /// A label around any control.
@@ -67,7 +68,7 @@ pub(crate) fn NumberField(
                 aria-describedby=format!("{id}-hint {id}-error")
                 aria-invalid=move || error.with(Option::is_some).then_some("true")
                 prop:value=value
-                on:input=move |event| value.set(event_target_value(&event))
+                on:input=on(move |event| value.set(event_target_value(&event)))
             />
         </Field>
     }

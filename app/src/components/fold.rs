@@ -1,5 +1,6 @@
 //! What unfolds below a row.
 
+use crate::erased::on;
 use leptos::prelude::*;
 
 /// A button that unfolds something below its row.
@@ -19,7 +20,7 @@ pub(crate) fn fold(
             aria-label=label
             aria-expanded=move || if open.get() { "true" } else { "false" }
             aria-controls=panel
-            on:click=move |_| press.run(())
+            on:click=on(move |_| press.run(()))
         >
             {word}
         </button>

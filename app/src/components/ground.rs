@@ -1,6 +1,7 @@
 //! On what a backtest or a study runs: its bars, their timeframe and span, the capital, the costs.
 
 use super::{CostDraft, CostFields, Field, NumberField, TIMEFRAMES};
+use crate::erased::on;
 use crate::format::{self, TimeStyle};
 use crate::typed;
 use leptos::prelude::*;
@@ -149,7 +150,7 @@ pub(crate) fn GroundFields(
                     min=first
                     max=last
                     prop:value=value
-                    on:change=move |event| value.set(event_target_value(&event))
+                    on:change=on(move |event| value.set(event_target_value(&event)))
                 />
             </Field>
         }
@@ -162,7 +163,7 @@ pub(crate) fn GroundFields(
                     id=format!("{prefix}-dataset")
                     data-testid="dataset"
                     prop:value=draft.dataset
-                    on:change=move |event| draft.dataset.set(event_target_value(&event))
+                    on:change=on(move |event| draft.dataset.set(event_target_value(&event)))
                 >
                     {options}
                 </select>
@@ -172,7 +173,7 @@ pub(crate) fn GroundFields(
                 <select
                     id=format!("{prefix}-timeframe")
                     prop:value=draft.timeframe
-                    on:change=move |event| draft.timeframe.set(event_target_value(&event))
+                    on:change=on(move |event| draft.timeframe.set(event_target_value(&event)))
                 >
                     <option value="">"The strategy's own"</option>
                     {timeframes}

@@ -1,6 +1,7 @@
 //! A list whose newest rows come first, and which keeps still while somebody reads it.
 
 use super::Limit;
+use crate::erased::{memo, on};
 use leptos::prelude::*;
 
 /// What a list shows. While a row is open, or the pointer is on the list, newer rows wait above it until they are asked for:
@@ -137,7 +138,7 @@ where
 
     /// The list's table, below a line that says in which order it is, or what is newer than it.
     pub(crate) fn around(self, table: AnyView, order: &'static str) -> AnyView {
-        let newer = Memo::new(move |_| self.newer());
+        let newer = memo(move |_| self.newer());
         let show = Callback::new(move |()| self.catch_up());
         let point = Callback::new(move |pointed| self.point(pointed));
         around(table, order, newer.into(), show, point)
@@ -165,12 +166,12 @@ fn around(
                 class="button small"
                 data-testid="newer"
                 hidden=move || newer.get() == 0
-                on:click=move |_| show.run(())
+                on:click=on(move |_| show.run(()))
             >
                 "Show them"
             </button>
         </p>
-        <div on:pointerenter=move |_| point.run(true) on:pointerleave=move |_| point.run(false)>
+        <div on:pointerenter=on(move |_| point.run(true)) on:pointerleave=on(move |_| point.run(false))>
             {table}
         </div>
     }

@@ -1,6 +1,7 @@
 //! Performance figures with their meaning.
 
 use super::{Change, table};
+use crate::erased::memo;
 use crate::format::{self, Direction, NONE};
 use leptos::prelude::*;
 use papertape::analytics::Metrics;
@@ -255,7 +256,7 @@ pub(crate) fn MetricList(
 ) -> impl IntoView {
     let currency = StoredValue::new(currency);
     // The list's shape never changes, only its texts: each figure is its own signal.
-    let all = Memo::new(move |_| {
+    let all = memo(move |_| {
         let groups = metrics.with(|metrics| currency.with_value(|currency| figures(metrics, currency)));
         groups
             .into_iter()
@@ -274,7 +275,7 @@ pub(crate) fn MetricList(
                     index += 1;
                     let text = Signal::derive(move || all.with(|all| all[at].0.clone()));
                     let value = Signal::derive(move || all.with(|all| all[at].1.unwrap_or_default()));
-                    let directed = Memo::new(move |_| {
+                    let directed = memo(move |_| {
                         all.with(|all| {
                             all[at]
                                 .1

@@ -1,5 +1,6 @@
 //! Long lists, a screenful at a time.
 
+use crate::erased::{memo, on};
 use leptos::prelude::*;
 
 /// How many rows a list shows at first, and how many more each press brings.
@@ -33,14 +34,14 @@ pub(crate) fn More(
     #[prop(into)]
     all: Signal<usize>,
 ) -> impl IntoView {
-    let hidden = Memo::new(move |_| all.get().saturating_sub(limit.0.get()));
+    let hidden = memo(move |_| all.get().saturating_sub(limit.0.get()));
     view! {
         <Show when=move || hidden.get() != 0>
             <p class="more-rows">
                 <button
                     type="button"
                     class="button small"
-                    on:click=move |_| limit.0.update(|shown| *shown += STEP)
+                    on:click=on(move |_| limit.0.update(|shown| *shown += STEP))
                 >
                     {move || format!("Show {} more", hidden.get().min(STEP))}
                 </button>

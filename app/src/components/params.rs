@@ -1,5 +1,6 @@
 //! A strategy's parameters as sliders with number fields.
 
+use crate::erased::{memo, on};
 use leptos::prelude::*;
 use papertape::api::ParamInfo;
 use std::collections::BTreeMap;
@@ -71,7 +72,7 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
         _ => None,
     };
     let name = StoredValue::new(param.name.clone());
-    let value = Memo::new(move |_| name.with_value(|name| values.of(name)));
+    let value = memo(move |_| name.with_value(|name| values.of(name)));
     let read = move |event: leptos::ev::Event| {
         // Half-typed numbers are left alone until they are numbers.
         if let Ok(number) = event_target_value(&event).trim().parse::<f64>()
@@ -80,7 +81,7 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
             name.with_value(|name| values.set(name, number));
         }
     };
-    let outside = Memo::new(move |_| bounds.is_some_and(|(min, max)| value.get() < min || value.get() > max));
+    let outside = memo(move |_| bounds.is_some_and(|(min, max)| value.get() < min || value.get() > max));
     let slider = bounds.map(|(min, max)| {
         view! {
             <input
@@ -90,7 +91,7 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
                 step=step.clone()
                 aria-label=format!("{} slider", param.name)
                 prop:value=move || value.get().to_string()
-                on:input=read
+                on:input=on(read)
             />
         }
     });
@@ -122,7 +123,7 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
                 aria-invalid=move || outside.get().then_some("true")
                 prop:value=move || value.get().to_string()
                 value=param.default.to_string()
-                on:change=read
+                on:change=on(read)
             />
             <p class="hint" id=describe>
                 {about}
@@ -132,7 +133,7 @@ fn ParamField(param: ParamInfo, values: ParamValues, prefix: &'static str) -> im
                         <button
                             type="button"
                             class="link"
-                            on:click=move |_| name.with_value(|name| values.set(name, default))
+                            on:click=on(move |_| name.with_value(|name| values.set(name, default)))
                         >
                             {format!("back to {default}")}
                         </button>

@@ -1,5 +1,6 @@
 //! A small line without axes.
 
+use crate::erased::memo;
 use crate::format::Direction;
 use leptos::prelude::*;
 
@@ -33,8 +34,8 @@ fn path(values: &[f64]) -> Option<(String, f64)> {
 /// to those who do not see it.
 #[component]
 pub(crate) fn Sparkline(#[prop(into)] values: Signal<Vec<f64>>) -> impl IntoView {
-    let drawn = Memo::new(move |_| values.with(|values| path(values)));
-    let direction = Memo::new(move |_| {
+    let drawn = memo(move |_| values.with(|values| path(values)));
+    let direction = memo(move |_| {
         values.with(|values| match (values.first(), values.last()) {
             (Some(first), Some(last)) => Direction::of(last - first),
             _ => Direction::Flat,

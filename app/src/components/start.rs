@@ -1,10 +1,12 @@
 //! Start paper trading: one click with what is shown, or a form for those who want to change it.
 
 use super::{CostDraft, CostFields, Deed, Field, NumberField, ParamFields, ParamValues, ProblemNote};
+use crate::erased::{memo, on};
 use crate::format;
 use crate::functions;
 use crate::live::Live;
 use crate::typed;
+use crate::wire;
 use leptos::{html, prelude::*};
 use leptos_router::hooks::use_navigate;
 use papertape::api::{DatasetInfo, FeedKind, ParamInfo, StartRequest};
@@ -93,7 +95,7 @@ pub(crate) fn Start(
                     class="button primary"
                     data-testid="start"
                     disabled=move || disabled || deed.pending.get()
-                    on:click=start_now
+                    on:click=on(start_now)
                 >
                     {move || if deed.pending.get() { "Starting" } else { "Start paper trading" }}
                 </button>
@@ -104,7 +106,7 @@ pub(crate) fn Start(
                     aria-label="Start with other settings"
                     aria-haspopup="dialog"
                     disabled=disabled
-                    on:click=open
+                    on:click=on(open)
                 >
                     <span aria-hidden="true">"▾"</span>
                 </button>
@@ -116,7 +118,7 @@ pub(crate) fn Start(
                 node_ref=dialog
                 class="dialog wide"
                 aria-labelledby=about_dialog
-                on:close=move |_| opened.set(false)
+                on:close=on(move |_| opened.set(false))
             >
                 <h2 id=heading>"Start paper trading"</h2>
                 <Show when=move || opened.get()>
@@ -254,16 +256,15 @@ fn StartForm(
 ) -> impl IntoView {
     let draft = Draft::new(&base);
     let base = StoredValue::new(base);
-    // The form is only ever opened in the browser, so this read is never part of the first render.
-    let datasets = LocalResource::new(functions::datasets);
-    let recorded = Memo::new(move |_| {
+    let datasets = wire::asked(functions::datasets);
+    let recorded = memo(move |_| {
         let all = datasets.get().and_then(Result::ok).unwrap_or_default();
         all.into_iter()
             .filter(|dataset| !dataset.simulated)
             .collect::<Vec<_>>()
     });
-    let status = LocalResource::new(functions::status);
-    let venues = Memo::new(move |_| {
+    let status = wire::asked(functions::status);
+    let venues = memo(move |_| {
         let feeds = status.get().and_then(Result::ok).map(|it| it.feeds);
         let live = feeds
             .into_iter()
@@ -279,8 +280,8 @@ fn StartForm(
             _ => told.get(),
         })
     };
-    let replay = Memo::new(move |_| draft.feed.with(|feed| feed == "replay"));
-    let live = Memo::new(move |_| draft.feed.with(|feed| is_live(feed)));
+    let replay = memo(move |_| draft.feed.with(|feed| feed == "replay"));
+    let live = memo(move |_| draft.feed.with(|feed| is_live(feed)));
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         match recorded.with_untracked(|sets| draft.read(base.get_value(), values.get_untracked(), sets)) {
@@ -308,14 +309,14 @@ fn StartForm(
         .collect();
     let with_params = !params.is_empty();
     view! {
-        <form class="form" on:submit=submit novalidate>
+        <form class="form" on:submit=on(submit) novalidate>
             <div class="columns">
                 <Field label="Market data" control="start-feed" error=error("feed")>
                     <select
                         id="start-feed"
                         data-testid="start-feed"
                         prop:value=draft.feed
-                        on:change=move |event| draft.feed.set(event_target_value(&event))
+                        on:change=on(move |event| draft.feed.set(event_target_value(&event)))
                     >
                         <option value="simulated">"Simulated market"</option>
                         <option value="replay">"Replay of recorded bars"</option>
@@ -345,7 +346,7 @@ fn StartForm(
                             id="start-speed"
                             data-testid="start-speed"
                             prop:value=draft.speed
-                            on:change=move |event| draft.speed.set(event_target_value(&event))
+                            on:change=on(move |event| draft.speed.set(event_target_value(&event)))
                         >
                             {speeds}
                         </select>
@@ -377,7 +378,7 @@ fn StartForm(
                         <select
                             id="start-dataset"
                             prop:value=draft.dataset
-                            on:change=move |event| draft.dataset.set(event_target_value(&event))
+                            on:change=on(move |event| draft.dataset.set(event_target_value(&event)))
                         >
                             <option value="">"Choose"</option>
                             {move || {
@@ -410,7 +411,7 @@ fn StartForm(
                     <select
                         id="start-timeframe"
                         prop:value=draft.timeframe
-                        on:change=move |event| draft.timeframe.set(event_target_value(&event))
+                        on:change=on(move |event| draft.timeframe.set(event_target_value(&event)))
                     >
                         <option value="">"The strategy's own"</option>
                         {timeframes}
@@ -440,7 +441,7 @@ fn StartForm(
             />
             <ProblemNote problem=deed.problem />
             <div class="actions">
-                <button type="button" class="button" on:click=move |_| close.run(())>
+                <button type="button" class="button" on:click=on(move |_| close.run(()))>
                     "Cancel"
                 </button>
                 <button
@@ -474,7 +475,7 @@ fn TextField(
                 autocomplete="off"
                 aria-invalid=move || error.with(Option::is_some).then_some("true")
                 prop:value=value
-                on:input=move |event| value.set(event_target_value(&event))
+                on:input=on(move |event| value.set(event_target_value(&event)))
             />
         </Field>
     }

@@ -1,5 +1,6 @@
 //! Tabs, by the ARIA pattern: arrows move, only the chosen one is in the tab order.
 
+use crate::erased::on;
 use leptos::prelude::*;
 
 /// One tab.
@@ -66,7 +67,7 @@ pub(crate) fn Tabs(
                     aria-controls=format!("panel-{}", tab.name)
                     aria-selected=move || if is_chosen() { "true" } else { "false" }
                     tabindex=move || if is_chosen() { "0" } else { "-1" }
-                    on:click=move |_| chosen.set(tab.name)
+                    on:click=on(move |_| chosen.set(tab.name))
                 >
                     {tab.label}
                     {count}
@@ -75,7 +76,7 @@ pub(crate) fn Tabs(
         })
         .collect();
     view! {
-        <div class="tabs" role="tablist" aria-label=label on:keydown=press>
+        <div class="tabs" role="tablist" aria-label=label on:keydown=on(press)>
             {buttons}
         </div>
     }

@@ -1,5 +1,6 @@
 //! Signals that change too often for what is made of them.
 
+use crate::erased::effect;
 use leptos::prelude::*;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ where
     let waits = StoredValue::new(false);
     let changed = StoredValue::new(false);
     let source = StoredValue::new(source);
-    Effect::new(move |_| {
+    effect(move || {
         let value = source.with_value(|source| source());
         if waits.get_value() {
             changed.set_value(true);

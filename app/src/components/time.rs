@@ -1,5 +1,6 @@
 //! Moments, in the reader's zone.
 
+use crate::erased::effect;
 use crate::format::{self, TimeStyle};
 use leptos::prelude::*;
 use papertape::model::Timestamp;
@@ -14,7 +15,7 @@ pub(crate) struct Zone {
 impl Zone {
     pub(crate) fn new() -> Self {
         let known = RwSignal::new(false);
-        Effect::new(move || known.set(true));
+        effect(move || known.set(true));
         Self { known }
     }
 

@@ -14,6 +14,7 @@ pub use reducer::{Applied, MAX_BARS, MAX_EQUITY, Parts, apply};
 pub use resume::{Missed, Recovered, Resume};
 pub use session::SessionView;
 
+use crate::erased::effect;
 use leptos::prelude::*;
 use papertape::api::{
     ClientMessage, ProblemDetails, ServerMessage, SessionDetail, SessionSummary, Subscription,
@@ -116,7 +117,7 @@ impl Live {
 
     /// Asks for the list of sessions until the current owner is cleaned up.
     pub fn watch(self) {
-        Effect::new(move || {
+        effect(move || {
             self.inner.update_value(|inner| {
                 inner.watchers += 1;
                 if inner.watchers == 1 {

@@ -1,6 +1,7 @@
 //! How the live feeds are.
 
 use crate::components::{Empty, Frame, Incidents, ProblemNote, Skeleton, table};
+use crate::erased::{effect, memo};
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
 use crate::wire;
@@ -101,7 +102,7 @@ pub(crate) fn Body(now: FeedsNow) -> impl IntoView {
             clock.try_set(now.with_untracked(|now| now.time).plus_nanos(passed as i64));
         }
     };
-    Effect::new(move || {
+    effect(move || {
         read_at.set_value(Some(js_sys::Date::now()));
         for handle in [
             set_interval_with_handle(ask, EVERY),
@@ -122,16 +123,16 @@ pub(crate) fn Body(now: FeedsNow) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     };
-    let any = Memo::new(move |_| now.with(|now| now.feeds.iter().any(in_use)));
-    let unused = Memo::new(move |_| {
+    let any = memo(move |_| now.with(|now| now.feeds.iter().any(in_use)));
+    let unused = memo(move |_| {
         now.with(|now| {
             let rest = now.feeds.iter().filter(|feed| !in_use(feed));
             rest.map(|feed| (feed.name.clone(), venues(feed)))
                 .collect::<Vec<_>>()
         })
     });
-    let incidents = Memo::new(move |_| now.with(|now| now.incidents.clone()));
-    let none = Memo::new(move |_| incidents.with(Vec::is_empty));
+    let incidents = memo(move |_| now.with(|now| now.incidents.clone()));
+    let none = memo(move |_| incidents.with(Vec::is_empty));
     view! {
         <ProblemNote problem />
         <Show

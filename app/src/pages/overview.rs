@@ -5,6 +5,7 @@ use super::sessions::{NoSessions, SessionTable, live_list};
 use super::shelf::Shelf;
 use super::strategies::Filter;
 use crate::components::{Change, Frame, ProblemNote, Skeleton, Time, Watched};
+use crate::erased::memo;
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
 use crate::wire;
@@ -95,17 +96,17 @@ fn totals(sessions: &[SessionSummary]) -> Vec<Total> {
 #[component]
 fn Now(initial: Vec<SessionSummary>, status: SystemStatus, feeds: Vec<FeedHealth>) -> impl IntoView {
     let list = live_list(initial);
-    let totals = Memo::new(move |_| list.with(|list| totals(list)));
+    let totals = memo(move |_| list.with(|list| totals(list)));
     let count = move |wanted: fn(&SessionSummary) -> bool| {
-        Memo::new(move |_| list.with(|list| list.iter().filter(|session| wanted(session)).count()))
+        memo(move |_| list.with(|list| list.iter().filter(|session| wanted(session)).count()))
     };
     let alive = count(|session| !session.state.is_final());
     let running = count(|session| session.state == SessionState::Running);
     let holding = count(|session| {
         (session.position.is_some() || !session.other_positions.is_empty()) && !session.state.is_final()
     });
-    let trades = Memo::new(move |_| list.with(|list| list.iter().map(|session| session.trades).sum::<u64>()));
-    let currencies = Memo::new(move |_| {
+    let trades = memo(move |_| list.with(|list| list.iter().map(|session| session.trades).sum::<u64>()));
+    let currencies = memo(move |_| {
         totals.with(|totals| {
             totals
                 .iter()
@@ -114,7 +115,7 @@ fn Now(initial: Vec<SessionSummary>, status: SystemStatus, feeds: Vec<FeedHealth
         })
     });
     let total = move |currency: papertape::model::Currency| {
-        Memo::new(move |_| {
+        memo(move |_| {
             totals.with(|totals| {
                 totals
                     .iter()
@@ -123,8 +124,8 @@ fn Now(initial: Vec<SessionSummary>, status: SystemStatus, feeds: Vec<FeedHealth
             })
         })
     };
-    let any = Memo::new(move |_| list.with(|list| !list.is_empty()));
-    let shown = Memo::new(move |_| {
+    let any = memo(move |_| list.with(|list| !list.is_empty()));
+    let shown = memo(move |_| {
         list.with(|list| {
             // What is alive first; of what has ended, the newest few.
             let (alive, ended): (Vec<_>, Vec<_>) = list.iter().partition(|session| !session.state.is_final());
@@ -288,7 +289,7 @@ fn concerns(sessions: &[SessionSummary]) -> Vec<Concern> {
 
 #[component]
 fn Attention(list: Memo<Vec<SessionSummary>>) -> impl IntoView {
-    let concerns = Memo::new(move |_| list.with(|list| concerns(list)));
+    let concerns = memo(move |_| list.with(|list| concerns(list)));
     view! {
         <Show when=move || !concerns.with(Vec::is_empty)>
             <Frame title="Needs a look" class="attention">

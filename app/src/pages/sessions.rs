@@ -4,6 +4,7 @@ use crate::components::table::{self, number, silent, text};
 use crate::components::{
     Change, Confirm, Deed, Empty, FeedMark, ProblemNote, Skeleton, Sparkline, StateBadge, Time, Watched,
 };
+use crate::erased::{memo, on};
 use crate::format;
 use crate::functions::{self, Problem};
 use crate::live::Live;
@@ -47,14 +48,14 @@ pub(crate) fn live_list(initial: Vec<SessionSummary>) -> Memo<Vec<SessionSummary
     let live = expect_context::<Live>();
     live.watch();
     let sessions = live.sessions();
-    Memo::new(move |_| sessions.get().unwrap_or_else(|| initial.clone()))
+    memo(move |_| sessions.get().unwrap_or_else(|| initial.clone()))
 }
 
 #[component]
 fn Board(initial: Vec<SessionSummary>) -> impl IntoView {
     let list = live_list(initial);
     let filter = RwSignal::new(String::new());
-    let shown = Memo::new(move |_| {
+    let shown = memo(move |_| {
         let words = filter.get().to_lowercase();
         list.with(|list| {
             list.iter()
@@ -63,7 +64,7 @@ fn Board(initial: Vec<SessionSummary>) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
-    let any = Memo::new(move |_| list.with(|list| !list.is_empty()));
+    let any = memo(move |_| list.with(|list| !list.is_empty()));
     view! {
         <Show when=move || any.get() fallback=NoSessions>
             <div class="toolbar">
@@ -76,7 +77,7 @@ fn Board(initial: Vec<SessionSummary>) -> impl IntoView {
                     placeholder="Filter by name, symbol or state"
                     autocomplete="off"
                     prop:value=filter
-                    on:input=move |event| filter.set(event_target_value(&event))
+                    on:input=on(move |event| filter.set(event_target_value(&event)))
                 />
                 <kbd aria-hidden="true">"/"</kbd>
                 <p class="hint" role="status">
@@ -160,7 +161,7 @@ pub(crate) fn SessionTable(
 #[component]
 fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
     let key = id.clone();
-    let found = Memo::new(move |last: Option<&Option<SessionSummary>>| {
+    let found = memo(move |last: Option<&Option<SessionSummary>>| {
         // A row that is on its way out shows what it last knew.
         list.with(|list| list.iter().find(|session| session.id == key).cloned())
             .or_else(|| last.cloned().flatten())
@@ -179,7 +180,7 @@ fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
         found.with(|session| session.as_ref().map_or(fallback_state, |session| session.state))
     });
     // What does not trade says why, right here.
-    let why = Memo::new(move |_| {
+    let why = memo(move |_| {
         found.with(|session| {
             session
                 .as_ref()
@@ -205,7 +206,7 @@ fn SessionRow(list: Memo<Vec<SessionSummary>>, id: SessionId) -> impl IntoView {
         })
     });
     let last_event =
-        Memo::new(move |_| found.with(|session| session.as_ref().and_then(|it| it.last_event.clone())));
+        memo(move |_| found.with(|session| session.as_ref().and_then(|it| it.last_event.clone())));
     view! {
         <tr data-testid="session-row" data-session=session>
             <th scope="row" class="head">
@@ -273,7 +274,7 @@ pub(crate) fn Holding(
     price_digits: u32,
     quantity_digits: u32,
 ) -> impl IntoView {
-    let words = Memo::new(move |_| {
+    let words = memo(move |_| {
         position.with(|position| {
             position.as_ref().map(|position| {
                 format!(
@@ -285,7 +286,7 @@ pub(crate) fn Holding(
             })
         })
     });
-    let open = Memo::new(move |_| position.with(Option::is_some));
+    let open = memo(move |_| position.with(Option::is_some));
     let pnl = move |read: fn(papertape::model::Money) -> String| {
         Signal::derive(move || {
             position.with(|position| {
@@ -320,7 +321,7 @@ pub(crate) fn Holding(
 fn RowActions(id: SessionId, #[prop(into)] state: Signal<SessionState>) -> impl IntoView {
     let live = expect_context::<Live>();
     let deed = Deed::new();
-    let ended = Memo::new(move |_| state.get().is_final());
+    let ended = memo(move |_| state.get().is_final());
     let id = StoredValue::new(id);
     let stop = move |()| {
         deed.run(

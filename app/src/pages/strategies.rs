@@ -2,6 +2,7 @@
 
 use super::shelf::Shelf;
 use crate::components::{ProblemNote, Skeleton};
+use crate::erased::on;
 use crate::functions::{self, Problem};
 use crate::wire;
 use leptos::prelude::*;
@@ -54,7 +55,7 @@ pub(crate) fn Filter(words: RwSignal<String>) -> impl IntoView {
                 placeholder="Filter strategies"
                 autocomplete="off"
                 prop:value=words
-                on:input=move |event| words.set(event_target_value(&event))
+                on:input=on(move |event| words.set(event_target_value(&event)))
             />
             <kbd aria-hidden="true">"/"</kbd>
         </div>

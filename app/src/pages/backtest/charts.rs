@@ -4,6 +4,7 @@ use crate::chart::Chart;
 use crate::chart::options::{EquityCurve, PriceView, equity, price as price_option, trade_marks};
 use crate::components::table::{self, figure, number, text};
 use crate::components::{Frame, Time};
+use crate::erased::{effect, memo};
 use crate::format::{self, NONE};
 use leptos::prelude::*;
 use papertape::api::{BacktestReport, BacktestStatus, EquityPoint, TradeReport};
@@ -43,15 +44,15 @@ pub(crate) fn ResultCharts(
 ) -> impl IntoView {
     // Options are built only where there is a canvas to draw on.
     let alive = RwSignal::new(false);
-    Effect::new(move || alive.set(true));
-    let equity_option = Memo::new(move |_| {
+    effect(move || alive.set(true));
+    let equity_option = memo(move |_| {
         if alive.get() {
             curve.with(equity)
         } else {
             String::new()
         }
     });
-    let drawn_price = Memo::new(move |_| {
+    let drawn_price = memo(move |_| {
         if alive.get() {
             price.with(price_option)
         } else {

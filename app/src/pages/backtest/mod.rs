@@ -8,6 +8,7 @@ pub(crate) use charts::{EquityTable, ResultCharts, equity_curve, price_view};
 
 use super::Missing;
 use crate::components::{Frame, ProblemNote, Progress, ProgressBar, Runner, Skeleton};
+use crate::erased::{effect, memo, on};
 use crate::functions::{self, Problem};
 use crate::wire;
 use leptos::prelude::*;
@@ -23,7 +24,7 @@ pub(crate) use result::caveats;
 #[component]
 pub(crate) fn Backtest() -> impl IntoView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let id = memo(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let backtest = wire::resource(
         move || id.get(),
         |id| async move {
@@ -71,11 +72,10 @@ fn Body(status: BacktestStatus) -> impl IntoView {
             steps: shown.with_untracked(|it| it.progress),
             rate: None,
         });
-        Effect::new(move || runner.attach(id.clone()));
+        effect(move || runner.attach(id.clone()));
     }
-    let waiting = Memo::new(move |_| {
-        shown.with(|it| matches!(it.state, BacktestState::Queued | BacktestState::Running))
-    });
+    let waiting =
+        memo(move |_| shown.with(|it| matches!(it.state, BacktestState::Queued | BacktestState::Running)));
     view! {
         <Title text=format!("Backtest of {name}") />
         <div class="page">
@@ -93,7 +93,7 @@ fn Body(status: BacktestStatus) -> impl IntoView {
                             type="button"
                             class="button small"
                             data-testid="backtest-cancel"
-                            on:click=move |_| runner.cancel()
+                            on:click=on(move |_| runner.cancel())
                         >
                             "Cancel"
                         </button>

@@ -1,6 +1,7 @@
 //! A backtest's round trips, a page at a time.
 
 use crate::components::{Frame, TradeLine, table::table, trade_columns, trade_line};
+use crate::erased::on;
 use crate::format;
 use leptos::prelude::*;
 use papertape::api::TradeReport;
@@ -50,7 +51,7 @@ pub(super) fn Trades(
                     type="button"
                     class="button small"
                     disabled=move || page.get() == 0
-                    on:click=move |_| page.update(|page| *page = page.saturating_sub(1))
+                    on:click=on(move |_| page.update(|page| *page = page.saturating_sub(1)))
                 >
                     "Earlier"
                 </button>
@@ -64,7 +65,7 @@ pub(super) fn Trades(
                     type="button"
                     class="button small"
                     disabled=move || { page.get() + 1 >= pages }
-                    on:click=move |_| page.update(|page| *page = (*page + 1).min(pages - 1))
+                    on:click=on(move |_| page.update(|page| *page = (*page + 1).min(pages - 1)))
                 >
                     "Later"
                 </button>

@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::field::field_view;
+use crate::erased::{effect, memo, on};
 use leptos::ev::{DragEvent, FocusEvent, KeyboardEvent};
 use leptos::prelude::*;
 use papertape::api::{Addition, Block, Edit, FieldKind};
@@ -60,7 +61,7 @@ pub(super) fn element_id(path: &str) -> String {
 #[component]
 pub(super) fn Blocks(bench: Bench) -> impl IntoView {
     let desk = bench.desk;
-    let sections = Memo::new(move |_| {
+    let sections = memo(move |_| {
         desk.outline.with(|outline| {
             let sections = outline.sections.iter();
             sections
@@ -69,7 +70,7 @@ pub(super) fn Blocks(bench: Bench) -> impl IntoView {
         })
     });
     // Once the elements are there, the keyboard goes to what was just made.
-    Effect::new(move || {
+    effect(move || {
         if let Some(path) = desk.focus.get() {
             request_animation_frame(move || {
                 let element = document().get_element_by_id(&element_id(&path));
@@ -83,7 +84,7 @@ pub(super) fn Blocks(bench: Bench) -> impl IntoView {
     // A block that is made anew, as undo does it, takes the keyboard with it: it then goes to the block that stands there
     // now, or to what that was in.
     let at = StoredValue::new(None::<String>);
-    Effect::new(move || {
+    effect(move || {
         desk.outline.track();
         request_animation_frame(move || {
             let is_lost = document()
@@ -113,7 +114,7 @@ pub(super) fn Blocks(bench: Bench) -> impl IntoView {
         <div
             class="blocks"
             class:stale=move || !desk.outline.with(|outline| outline.editable)
-            on:focusin=went
+            on:focusin=on(went)
         >
             <For each=move || sections.get() key=Clone::clone let((path, title, about))>
                 <Section bench path title about />
@@ -135,7 +136,7 @@ fn Section(bench: Bench, path: String, title: String, about: String) -> impl Int
         })
     };
     let key = path.clone();
-    let additions = Memo::new(move |_| {
+    let additions = memo(move |_| {
         desk.outline.with(|outline| {
             outline
                 .section(&key)
@@ -179,7 +180,7 @@ fn Add(bench: Bench, path: String, to: String, additions: Memo<Vec<Addition>>) -
                         class="button small"
                         data-add=""
                         aria-label=label
-                        on:click=move |_| desk.edit(&path, addition.edit.clone())
+                        on:click=on(move |_| desk.edit(&path, addition.edit.clone()))
                     >
                         "+ " {addition.label}
                     </button>
@@ -190,7 +191,7 @@ fn Add(bench: Bench, path: String, to: String, additions: Memo<Vec<Addition>>) -
             (true, _) => ().into_any(),
             (false, false) => view! { <div class="adds">{buttons}</div> }.into_any(),
             (false, true) => view! {
-                <details class="adds" on:keydown=close_menu>
+                <details class="adds" on:keydown=on(close_menu)>
                     <summary class="button small" data-add="" aria-label=format!("Add to {to}")>"+ Add"</summary>
                     <div class="menu">{buttons}</div>
                 </details>
@@ -272,7 +273,7 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
     let desk = bench.desk;
     let path = StoredValue::new(block.path.clone());
     // What may change while the block stays.
-    let now = Memo::new(move |_| {
+    let now = memo(move |_| {
         desk.outline
             .with(|outline| path.with_value(|path| outline.block(path).cloned()))
     });
@@ -384,7 +385,7 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
     let opaque = block.text.is_some();
     let additions = {
         let additions = block.additions.clone();
-        Memo::new(move |_| additions.clone())
+        memo(move |_| additions.clone())
     };
     let has_additions = !block.additions.is_empty();
     let problems = move || {
@@ -436,12 +437,12 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
                 class="handle"
                 draggable="true"
                 aria-hidden="true"
-                on:dragstart=move |event: DragEvent| {
+                on:dragstart=on(move |event: DragEvent| {
                     event.stop_propagation();
                     bench.dragged.set(Some(path.get_value()));
                     path.with_value(|path| fill_drag(&event, path));
-                }
-                on:dragend=move |_| bench.dragged.set(None)
+                })
+                on:dragend=on(move |_| bench.dragged.set(None))
             >"⠿"</span>
         }
     });
@@ -449,15 +450,15 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
         let words = move |verb: &str| format!("{verb} {}", name());
         view! {
             <div class="tools">
-                <button type="button" class="link line-number" aria-label=move || format!("Show line {}", line()) on:click=move |_| bench.show.run(line())>
+                <button type="button" class="link line-number" aria-label=move || format!("Show line {}", line()) on:click=on(move |_| bench.show.run(line()))>
                     {move || line()}
                 </button>
                 {movable.then(|| view! {
-                    <button type="button" class="icon" aria-label=move || words("Move up:") disabled=move || order().is_none_or(|(at, _)| at == 0) on:click=move |_| shift(false)><span aria-hidden="true">"↑"</span></button>
-                    <button type="button" class="icon" aria-label=move || words("Move down:") disabled=move || order().is_none_or(|(at, count)| at + 1 >= count) on:click=move |_| shift(true)><span aria-hidden="true">"↓"</span></button>
+                    <button type="button" class="icon" aria-label=move || words("Move up:") disabled=move || order().is_none_or(|(at, _)| at == 0) on:click=on(move |_| shift(false))><span aria-hidden="true">"↑"</span></button>
+                    <button type="button" class="icon" aria-label=move || words("Move down:") disabled=move || order().is_none_or(|(at, count)| at + 1 >= count) on:click=on(move |_| shift(true))><span aria-hidden="true">"↓"</span></button>
                 })}
                 {removable.then(|| view! {
-                    <button type="button" class="icon" aria-label=move || words("Remove") on:click=move |_| remove()><span aria-hidden="true">"×"</span></button>
+                    <button type="button" class="icon" aria-label=move || words("Remove") on:click=on(move |_| remove())><span aria-hidden="true">"×"</span></button>
                 })}
             </div>
         }
@@ -473,9 +474,9 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
             data-block=""
             data-path=block.path.clone()
             aria-label=move || { let name = name(); if name.is_empty() { "About".to_owned() } else { name } }
-            on:keydown=press
-            on:dragover=over
-            on:drop=drop
+            on:keydown=on(press)
+            on:dragover=on(over)
+            on:drop=on(drop)
         >
             <div class="row">
                 {handle}

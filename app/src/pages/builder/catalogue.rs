@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::reader;
+use crate::erased::{effect, memo, on};
 use crate::functions::Problem;
 use leptos::{html, prelude::*};
 use papertape::api::{Edit, Word, WordGroup};
@@ -41,7 +42,7 @@ pub(super) fn Catalogue(desk: Desk, field: RwSignal<Option<String>>) -> impl Int
     let chosen = RwSignal::new(None::<Word>);
     let arguments = RwSignal::new(Vec::<String>::new());
     let output = RwSignal::new(String::new());
-    Effect::new(move || {
+    effect(move || {
         if field.with(Option::is_none) {
             return;
         }
@@ -86,7 +87,7 @@ pub(super) fn Catalogue(desk: Desk, field: RwSignal<Option<String>>) -> impl Int
         chosen.set(Some(word));
     };
     // The strategy's own names come first: they are what rules are mostly made of.
-    let own = Memo::new(move |_| {
+    let own = memo(move |_| {
         desk.outline.with(|outline| {
             let of = |section: &str, sign: &str| {
                 let blocks = outline
@@ -106,7 +107,7 @@ pub(super) fn Catalogue(desk: Desk, field: RwSignal<Option<String>>) -> impl Int
             .filter(|name| fits(name))
             .map(|name| {
                 let value = name.clone();
-                view! { <li><button type="button" class="button small" on:click=move |_| set(value.clone())>{name}</button></li> }
+                view! { <li><button type="button" class="button small" on:click=on(move |_| set(value.clone()))>{name}</button></li> }
             })
             .collect();
         let groups: Vec<_> = GROUPS
@@ -118,7 +119,7 @@ pub(super) fn Catalogue(desk: Desk, field: RwSignal<Option<String>>) -> impl Int
                         let (name, signature) = (word.name.clone(), word.signature.clone());
                         view! {
                             <li>
-                                <button type="button" class="button small" title=signature on:click=move |_| choose(word.clone())>{name}</button>
+                                <button type="button" class="button small" title=signature on:click=on(move |_| choose(word.clone()))>{name}</button>
                             </li>
                         }
                     })
@@ -149,11 +150,11 @@ pub(super) fn Catalogue(desk: Desk, field: RwSignal<Option<String>>) -> impl Int
                                 autofocus=index == 0
                                 list="builder-words"
                                 prop:value=move || arguments.with(|arguments| arguments.get(index).cloned().unwrap_or_default())
-                                on:input=move |event| arguments.update(|arguments| {
+                                on:input=on(move |event| arguments.update(|arguments| {
                                     if let Some(argument) = arguments.get_mut(index) {
                                         *argument = event_target_value(&event);
                                     }
-                                })
+                                }))
                             />
                         </div>
                     }
@@ -163,17 +164,17 @@ pub(super) fn Catalogue(desk: Desk, field: RwSignal<Option<String>>) -> impl Int
             let word = StoredValue::new(word);
             let text = move || word.with_value(|word| arguments.with(|arguments| output.with(|output| call(word, arguments, output))));
             view! {
-                <form class="word-form" on:submit=move |event| { event.prevent_default(); set(untrack(text)); }>
+                <form class="word-form" on:submit=on(move |event: leptos::ev::SubmitEvent| { event.prevent_default(); set(untrack(text)); })>
                     <p><code data-testid="catalogue-expression">{text}</code></p>
                     <div class="columns">{fields}</div>
                     {(!outputs.is_empty()).then(|| view! {
                         <div class="field">
                             <label for="argument-output">"Output"</label>
-                            <select id="argument-output" prop:value=output on:change=move |event| output.set(event_target_value(&event))>{outputs}</select>
+                            <select id="argument-output" prop:value=output on:change=on(move |event| output.set(event_target_value(&event)))>{outputs}</select>
                         </div>
                     })}
                     <div class="actions">
-                        <button type="button" class="button" on:click=move |_| chosen.set(None)>"Back"</button>
+                        <button type="button" class="button" on:click=on(move |_| chosen.set(None))>"Back"</button>
                         <button type="submit" class="button primary" data-testid="catalogue-use">"Use it"</button>
                     </div>
                 </form>
@@ -189,7 +190,7 @@ pub(super) fn Catalogue(desk: Desk, field: RwSignal<Option<String>>) -> impl Int
     };
     view! {
         <datalist id="builder-words">{options}</datalist>
-        <dialog node_ref=dialog class="dialog catalogue" aria-labelledby="catalogue-title" on:close=move |_| field.set(None)>
+        <dialog node_ref=dialog class="dialog catalogue" aria-labelledby="catalogue-title" on:close=on(move |_| field.set(None))>
             <h2 id="catalogue-title">"Choose a value"</h2>
             <div hidden=move || chosen.with(Option::is_some)>
                 <label for="catalogue-filter" class="hidden">"Filter"</label>
@@ -199,11 +200,11 @@ pub(super) fn Catalogue(desk: Desk, field: RwSignal<Option<String>>) -> impl Int
                     autocomplete="off"
                     placeholder="Filter: sma, macd, volume"
                     prop:value=filter
-                    on:input=move |event| filter.set(event_target_value(&event))
+                    on:input=on(move |event| filter.set(event_target_value(&event)))
                 />
                 <div class="word-list">{list}</div>
                 <div class="actions">
-                    <button type="button" class="button" on:click=move |_| close()>"Close"</button>
+                    <button type="button" class="button" on:click=on(move |_| close())>"Close"</button>
                 </div>
             </div>
             {form}

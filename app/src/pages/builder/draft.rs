@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::save::Place;
+use crate::erased::{effect, on};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -44,7 +45,7 @@ pub(super) fn DraftNote(desk: Desk, place: Place) -> impl IntoView {
     let outdated = RwSignal::new(false);
     let current = StoredValue::new(place.version.get_untracked());
     let looked = StoredValue::new(false);
-    Effect::new(move || {
+    effect(move || {
         let changed = place.is_changed(desk);
         let slug = place.slug.get_value();
         if !looked.get_value() {
@@ -71,7 +72,7 @@ pub(super) fn DraftNote(desk: Desk, place: Place) -> impl IntoView {
             restored.set(false);
         }
     });
-    Effect::new(move || {
+    effect(move || {
         let leaving = window_event_listener(leptos::ev::beforeunload, move |event| {
             if untrack(|| place.is_changed(desk)) {
                 event.prevent_default();
@@ -98,7 +99,7 @@ pub(super) fn DraftNote(desk: Desk, place: Place) -> impl IntoView {
                             .get()
                             .then_some("Another version has been saved meanwhile: save yours under another name, or go back to that one. ")
                     }}
-                    <button type="button" class="link" data-testid="draft-discard" on:click=discard>
+                    <button type="button" class="link" data-testid="draft-discard" on:click=on(discard)>
                         "Go back to what is saved"
                     </button>
                 </p>

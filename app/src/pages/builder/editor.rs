@@ -1,12 +1,13 @@
 //! The right side: the text, with line numbers and its problems.
 
 use super::desk::Desk;
+use crate::erased::{memo, on};
 use leptos::{html, prelude::*};
 
 /// The text itself.
 #[component]
 pub(super) fn Editor(desk: Desk, area: NodeRef<html::Textarea>) -> impl IntoView {
-    let lines = Memo::new(move |_| desk.text.with(|text| text.split('\n').count()));
+    let lines = memo(move |_| desk.text.with(|text| text.split('\n').count()));
     let numbers = move || {
         let wrong = desk.outline.with(|outline| {
             let problems = outline.problems.iter();
@@ -26,7 +27,7 @@ pub(super) fn Editor(desk: Desk, area: NodeRef<html::Textarea>) -> impl IntoView
                     let place = format!("{}:{}", problem.line, problem.column);
                     view! {
                         <li>
-                            <button type="button" class="link" on:click=move |_| show_line(area, problem.line)>
+                            <button type="button" class="link" on:click=on(move |_| show_line(area, problem.line))>
                                 {place}
                             </button>
                             " "
@@ -37,7 +38,7 @@ pub(super) fn Editor(desk: Desk, area: NodeRef<html::Textarea>) -> impl IntoView
                 .collect::<Vec<_>>()
         })
     };
-    let has_problems = Memo::new(move |_| desk.outline.with(|outline| !outline.problems.is_empty()));
+    let has_problems = memo(move |_| desk.outline.with(|outline| !outline.problems.is_empty()));
     view! {
         <div class="yaml">
             <div class="numbers" aria-hidden="true">{numbers}</div>
@@ -54,7 +55,7 @@ pub(super) fn Editor(desk: Desk, area: NodeRef<html::Textarea>) -> impl IntoView
                 rows=move || lines.get().max(12)
                 placeholder="Write the strategy here, or put it together from blocks: both are the same file."
                 prop:value=move || desk.text.get()
-                on:input=move |event| desk.type_text(event_target_value(&event))
+                on:input=on(move |event| desk.type_text(event_target_value(&event)))
             >
                 {desk.text.get_untracked()}
             </textarea>

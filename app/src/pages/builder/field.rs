@@ -1,6 +1,7 @@
 //! A value of a block and the control that changes it.
 
 use super::blocks::Bench;
+use crate::erased::{memo, on};
 use leptos::ev::Event;
 use leptos::prelude::*;
 use papertape::api::{Edit, Field, FieldKind};
@@ -18,7 +19,7 @@ fn change(field: &Field, value: String) -> Edit {
 pub(super) fn field_view(bench: Bench, field: Field) -> AnyView {
     let desk = bench.desk;
     let path = StoredValue::new(field.path.clone());
-    let value = Memo::new(move |_| {
+    let value = memo(move |_| {
         desk.outline.with(|outline| {
             path.with_value(|path| {
                 outline
@@ -38,7 +39,7 @@ pub(super) fn field_view(bench: Bench, field: Field) -> AnyView {
             stored.with_value(|field| desk.edit(&field.path, change(field, text)));
         }
     };
-    let refused = Memo::new(move |_| {
+    let refused = memo(move |_| {
         desk.refused.with(|refused| {
             let refused = refused.as_ref()?;
             path.with_value(|path| *path == refused.path)
@@ -65,10 +66,10 @@ pub(super) fn field_view(bench: Bench, field: Field) -> AnyView {
                     view! { <option value=choice.value selected=selected>{choice.label}</option> }
                 })
                 .collect();
-            view! { <select id=id.clone() prop:value=value on:change=changed>{options}</select> }.into_any()
+            view! { <select id=id.clone() prop:value=value on:change=on(changed)>{options}</select> }.into_any()
         }
         FieldKind::Prose => view! {
-            <textarea id=id.clone() rows="2" prop:value=value aria-invalid=is_refused on:change=changed>{value.get_untracked()}</textarea>
+            <textarea id=id.clone() rows="2" prop:value=value aria-invalid=is_refused on:change=on(changed)>{value.get_untracked()}</textarea>
         }
         .into_any(),
         _ => {
@@ -85,12 +86,12 @@ pub(super) fn field_view(bench: Bench, field: Field) -> AnyView {
                     value=value.get_untracked()
                     prop:value=value
                     aria-invalid=is_refused
-                    on:change=changed
+                    on:change=on(changed)
                 />
                 {expression.then(|| {
                     let label = format!("Choose a value: {}", label.to_lowercase());
                     view! {
-                        <button type="button" class="button small choose" aria-label=label on:click=move |_| bench.choose.run(path.get_value())>
+                        <button type="button" class="button small choose" aria-label=label on:click=on(move |_| bench.choose.run(path.get_value()))>
                             <span aria-hidden="true">"ƒ"</span>
                         </button>
                     }

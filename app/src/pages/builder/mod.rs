@@ -12,6 +12,7 @@ mod save;
 
 use super::Missing;
 use crate::components::{Frame, Skeleton, Title};
+use crate::erased::{effect, memo, on};
 use crate::functions::{self, Problem};
 use crate::keyboard::in_dialog;
 use crate::wire::resource;
@@ -79,7 +80,7 @@ async fn begin(slug: Option<String>, from: Option<String>) -> Result<Beginning, 
 pub(crate) fn Builder() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
-    let asked = Memo::new(move |_| {
+    let asked = memo(move |_| {
         let slug = params.with(|params| params.get("slug"));
         let from = query.with(|query| query.get("from"));
         (slug, from)
@@ -131,11 +132,11 @@ fn Workbench(beginning: Beginning) -> impl IntoView {
         }
         event.prevent_default();
     };
-    Effect::new(move || {
+    effect(move || {
         let handle = window_event_listener(leptos::ev::keydown, press);
         on_cleanup(move || handle.remove());
     });
-    let name = Memo::new(move |_| {
+    let name = memo(move |_| {
         let name = desk
             .outline
             .with(|outline| outline.field("name").map(|field| field.value.clone()));
@@ -162,8 +163,8 @@ fn Workbench(beginning: Beginning) -> impl IntoView {
                     <h1>{move || name.get()}</h1>
                 </div>
                 <div class="buttons sticky-on-phone">
-                    <button type="button" class="button" data-testid="undo" disabled=move || !desk.can_undo() on:click=move |_| desk.undo()>"Undo"</button>
-                    <button type="button" class="button" data-testid="redo" disabled=move || !desk.can_redo() on:click=move |_| desk.redo()>"Redo"</button>
+                    <button type="button" class="button" data-testid="undo" disabled=move || !desk.can_undo() on:click=on(move |_| desk.undo())>"Undo"</button>
+                    <button type="button" class="button" data-testid="redo" disabled=move || !desk.can_redo() on:click=on(move |_| desk.redo())>"Redo"</button>
                     <Save desk place />
                 </div>
             </header>

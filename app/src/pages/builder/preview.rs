@@ -6,6 +6,7 @@ use crate::chart::Chart;
 use crate::chart::options::{EquityCurve, equity};
 use crate::components::table::{self, figure, figure_of, words};
 use crate::components::{Change, Field, Frame, Time};
+use crate::erased::{effect, memo, on};
 use crate::format::{self, NONE};
 use crate::functions::Problem;
 use gloo_timers::future::TimeoutFuture;
@@ -26,7 +27,7 @@ pub(super) fn Preview(desk: Desk, datasets: Vec<DatasetInfo>) -> impl IntoView {
     let problem = RwSignal::new(None::<String>);
     let running = RwSignal::new(false);
     let wanted = StoredValue::new(0_u64);
-    Effect::new(move || {
+    effect(move || {
         let (text, dataset) = (desk.text.get(), dataset.get());
         wanted.update_value(|wanted| *wanted += 1);
         let own = wanted.get_value();
@@ -87,7 +88,7 @@ pub(super) fn Preview(desk: Desk, datasets: Vec<DatasetInfo>) -> impl IntoView {
         <Frame title="Backtest" class="preview" aside=move || view! { <p role="status" data-testid="preview-state">{state}</p> }>
             <div class="preview-controls">
                 <Field label="Bars" control="preview-dataset">
-                    <select id="preview-dataset" prop:value=dataset on:change=move |event| dataset.set(event_target_value(&event))>
+                    <select id="preview-dataset" prop:value=dataset on:change=on(move |event| dataset.set(event_target_value(&event)))>
                         {options}
                     </select>
                 </Field>
@@ -137,7 +138,7 @@ fn Outcome(result: RwSignal<Option<BacktestStatus>>) -> impl IntoView {
             })
         })
     };
-    let option = Memo::new(move |_| {
+    let option = memo(move |_| {
         result.with(|result| {
             let Some((status, report)) = result.as_ref().and_then(|it| Some((it, it.report.as_ref()?)))
             else {

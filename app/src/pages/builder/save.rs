@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::draft;
 use crate::components::{Confirm, Deed, Field, ProblemNote};
+use crate::erased::{effect, on};
 use crate::functions;
 use crate::live::Live;
 use leptos::{html, prelude::*};
@@ -89,7 +90,7 @@ pub(super) fn Save(desk: Desk, place: Place) -> impl IntoView {
     let navigate = StoredValue::new_local(use_navigate());
     let dialog = NodeRef::<html::Dialog>::new();
     let name = RwSignal::new(String::new());
-    Effect::new(move || {
+    effect(move || {
         if place.asking.get() {
             let named = desk.outline.with_untracked(|outline| {
                 outline
@@ -176,12 +177,12 @@ pub(super) fn Save(desk: Desk, place: Place) -> impl IntoView {
             class="button primary"
             data-testid="save"
             disabled=move || place.deed.pending.get()
-            on:click=move |_| place.ask(desk)
+            on:click=on(move |_| place.ask(desk))
         >
             {if place.builtin { "Save a copy" } else { "Save" }}
         </button>
-        <dialog node_ref=dialog class="dialog" aria-labelledby="save-title" on:close=move |_| place.asking.set(false)>
-            <form on:submit=submit>
+        <dialog node_ref=dialog class="dialog" aria-labelledby="save-title" on:close=on(move |_| place.asking.set(false))>
+            <form on:submit=on(submit)>
                 <h2 id="save-title">"Save the strategy as"</h2>
                 {place.builtin.then(|| view! { <p>"Strategies that came with Papertape stay as they are, so yours gets a name of its own."</p> })}
                 <Field label="Name in addresses and commands" control="save-name" hint="Small letters, digits and hyphens">
@@ -192,14 +193,14 @@ pub(super) fn Save(desk: Desk, place: Place) -> impl IntoView {
                         autocomplete="off"
                         spellcheck="false"
                         prop:value=name
-                        on:input=move |event| name.set(event_target_value(&event))
+                        on:input=on(move |event| name.set(event_target_value(&event)))
                     />
                 </Field>
                 <Show when=move || place.asking.get()>
                     <ProblemNote problem=place.deed.problem />
                 </Show>
                 <div class="actions">
-                    <button type="button" class="button" on:click=move |_| close()>"Cancel"</button>
+                    <button type="button" class="button" on:click=on(move |_| close())>"Cancel"</button>
                     <button type="submit" class="button primary" data-testid="save-submit">"Save"</button>
                 </div>
             </form>

@@ -1,5 +1,6 @@
 //! Which parameters change, and over what.
 
+use crate::erased::{memo, on};
 use crate::format;
 use crate::typed;
 use leptos::prelude::*;
@@ -160,7 +161,7 @@ pub(super) fn AxisFields(
     let name = draft.name.clone();
     let id = format!("axis-{name}");
     let changes = draft.changes;
-    let moves = Memo::new(move |_| changes.get() && !still.get());
+    let moves = memo(move |_| changes.get() && !still.get());
     let checked = draft.clone();
     let error = Signal::derive(move || {
         if moves.get() {
@@ -184,10 +185,10 @@ pub(super) fn AxisFields(
                     data-testid=id
                     aria-invalid=move || error.with(Option::is_some).then_some("true")
                     prop:value=text
-                    on:input=move |event| {
+                    on:input=on(move |event| {
                         list.set(None);
                         text.set(event_target_value(&event));
-                    }
+                    })
                 />
             </div>
         }
@@ -223,7 +224,7 @@ pub(super) fn AxisFields(
                     type="checkbox"
                     data-testid=format!("axis-{name}-changes")
                     prop:checked=changes
-                    on:change=move |event| changes.set(event_target_checked(&event))
+                    on:change=on(move |event| changes.set(event_target_checked(&event)))
                 />
                 " Try several"
             </label>

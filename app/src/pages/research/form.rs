@@ -3,6 +3,7 @@
 use super::axes::{AxisDraft, AxisFields, drafts};
 use super::objectives;
 use crate::components::{Field, Frame, GroundDraft, GroundFields, NumberField, check, select};
+use crate::erased::{memo, on};
 use crate::format;
 use crate::typed;
 use leptos::prelude::*;
@@ -287,7 +288,7 @@ pub(super) fn Form(
 ) -> impl IntoView {
     let draft = Draft::new(&card, datasets, before.as_ref());
     let kind = draft.kind;
-    let request = Memo::new(move |_| draft.read());
+    let request = memo(move |_| draft.read());
     let kinds: Vec<_> = KINDS
         .iter()
         .map(|(each, name, label, _)| {
@@ -296,7 +297,7 @@ pub(super) fn Form(
                     type="button"
                     data-testid=format!("study-{name}")
                     aria-pressed=move || if kind.get() == *each { "true" } else { "false" }
-                    on:click=move |_| kind.set(*each)
+                    on:click=on(move |_| kind.set(*each))
                 >
                     {*label}
                 </button>
@@ -324,7 +325,7 @@ pub(super) fn Form(
     let wrong = move || busy.get() || request.with(Option::is_none);
     view! {
         <Frame title="What to find out" class="bench">
-            <form class="form" on:submit=submit novalidate>
+            <form class="form" on:submit=on(submit) novalidate>
                 <div>
                     <div class="segments" role="group" aria-label="Study">{kinds}</div>
                     <p class="hint">{question}</p>
@@ -359,7 +360,7 @@ fn symbol_field(symbols: Vec<String>, to: RwSignal<String>) -> AnyView {
                 id="study-symbol"
                 data-testid="study-symbol"
                 prop:value=to
-                on:change=move |event| to.set(event_target_value(&event))
+                on:change=on(move |event| to.set(event_target_value(&event)))
             >
                 {options}
             </select>

@@ -2,6 +2,7 @@
 
 use super::objectives;
 use crate::components::{Field, Frame};
+use crate::erased::on;
 use crate::format;
 use leptos::prelude::*;
 use papertape::backtest::sweep::{Objective, StabilityMap};
@@ -25,7 +26,7 @@ pub(super) fn HeatMaps(maps: Vec<StabilityMap>, objective: Objective, currency: 
                         id="heat-axes"
                         data-testid="heat-axes"
                         prop:value=move || chosen.get().to_string()
-                        on:change=move |event| chosen.set(event_target_value(&event).parse().unwrap_or_default())
+                        on:change=on(move |event| chosen.set(event_target_value(&event).parse().unwrap_or_default()))
                     >
                         {options}
                     </select>

@@ -12,6 +12,7 @@ mod watch;
 
 use super::Missing;
 use crate::components::{Empty, Frame, ProblemNote, ProgressBar, Runner, Skeleton};
+use crate::erased::{effect, memo, on};
 use crate::format;
 use crate::functions::{self, Problem};
 use crate::wire;
@@ -34,9 +35,9 @@ use watch::{Watch, is_open};
 #[component]
 pub(crate) fn Research() -> impl IntoView {
     let params = use_params_map();
-    let slug = Memo::new(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
+    let slug = memo(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
     let query = use_query_map();
-    let asked = Memo::new(move |_| query.with(|query| query.get("study")?.parse::<StudyId>().ok()));
+    let asked = memo(move |_| query.with(|query| query.get("study")?.parse::<StudyId>().ok()));
     let strategy = wire::resource(move || slug.get(), functions::strategy);
     let past = wire::resource(move || slug.get(), functions::studies);
     // The one that the address names first; the desk follows the address from then on.
@@ -95,7 +96,7 @@ impl Opener {
                     class="button small"
                     data-testid="study-open"
                     aria-label=label
-                    on:click=move |_| self.0.run(opened.clone())
+                    on:click=on(move |_| self.0.run(opened.clone()))
                 >
                     "Open"
                 </button>
@@ -126,7 +127,7 @@ fn Desk(
         watch.deed.problem.set(Some(problem));
     }
     if runs {
-        Effect::new(move || watch.watch());
+        effect(move || watch.watch());
     }
     let navigate = use_navigate();
     let to = navigate.clone();
@@ -146,7 +147,7 @@ fn Desk(
         }
         id
     });
-    let is_new = Memo::new(move |_| {
+    let is_new = memo(move |_| {
         watch.shown.with(|it| {
             let it = it.as_ref()?;
             before
@@ -155,7 +156,7 @@ fn Desk(
         })
     });
     let asked_here = StoredValue::new(None::<StudyRequest>);
-    Effect::new(move || {
+    effect(move || {
         if is_new.get().is_none() {
             return;
         }
@@ -190,7 +191,7 @@ fn Desk(
             ..base
         });
     }));
-    let busy = Memo::new(move |_| {
+    let busy = memo(move |_| {
         watch.deed.pending.get()
             || watch
                 .shown
@@ -241,7 +242,7 @@ fn show_result() {
 /// The study on screen: how far it is, then what came of it.
 #[component]
 fn Outcome(watch: Watch, open: Opener) -> impl IntoView {
-    let state = Memo::new(move |_| {
+    let state = memo(move |_| {
         watch
             .shown
             .with(|it| it.as_ref().map(|it| (it.id.clone(), it.state)))
@@ -289,7 +290,7 @@ fn running(watch: Watch) -> AnyView {
                     type="button"
                     class="button small"
                     data-testid="study-cancel"
-                    on:click=move |_| watch.cancel()
+                    on:click=on(move |_| watch.cancel())
                 >
                     "Stop and keep what is done"
                 </button>

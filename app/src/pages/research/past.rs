@@ -4,6 +4,7 @@ use super::objectives;
 use super::watch::{Watch, is_open};
 use crate::components::table::{self, cell, text, words};
 use crate::components::{Frame, Time};
+use crate::erased::memo;
 use crate::format;
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -16,7 +17,7 @@ pub(super) fn Past(
     /// The page's address.
     home: StoredValue<String>,
 ) -> impl IntoView {
-    let none = Memo::new(move |_| watch.past.with(Vec::is_empty));
+    let none = memo(move |_| watch.past.with(Vec::is_empty));
     let rows = move || {
         let shown = watch.shown.with(|it| it.as_ref().map(|it| it.id.clone()));
         watch.past.with(|past| {

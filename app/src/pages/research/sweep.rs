@@ -4,6 +4,7 @@ use super::heat::HeatMaps;
 use super::{Opened, Opener, objectives};
 use crate::components::table::{self, figure, figure_of};
 use crate::components::{Change, Frame, Limit, More};
+use crate::erased::on;
 use crate::format::{self, NONE};
 use leptos::prelude::*;
 use papertape::api::{SweepReport, SweepRow};
@@ -83,7 +84,7 @@ fn combinations(report: &SweepReport, currency: &str, open: Opener) -> AnyView {
                     class="number"
                     aria-sort=move || (sorted.get() == place).then_some(direction)
                 >
-                    <button type="button" class="sort" on:click=move |_| sorted.set(place)>
+                    <button type="button" class="sort" on:click=on(move |_| sorted.set(place))>
                         {*name}
                     </button>
                 </th>

@@ -1,6 +1,7 @@
 //! Other terms for an open order.
 
 use crate::components::{Deed, NumberField, ProblemNote};
+use crate::erased::{memo, on};
 use crate::functions;
 use crate::live::Live;
 use crate::typed;
@@ -39,7 +40,7 @@ pub(super) fn ChangeForm(
     let error = move |field: usize| {
         Signal::derive(move || texts[field].with(|text| read(text, before[field]).err().map(str::to_owned)))
     };
-    let changes = Memo::new(move |_| {
+    let changes = memo(move |_| {
         let [quantity, price, stop_price] =
             [0, 1, 2].map(|field| texts[field].with(|text| read(text, before[field])));
         Ok::<_, &'static str>(Amendment {
@@ -94,7 +95,7 @@ pub(super) fn ChangeForm(
         })
     };
     view! {
-        <form class="form change-order" on:submit=submit novalidate>
+        <form class="form change-order" on:submit=on(submit) novalidate>
             <div class="columns three">
                 {field(0, "Quantity asked for, with what has filled", "quantity", "Less keeps the place in the queue, more loses it")}
                 {field(1, "Limit price", "price", "Another price goes to the end of its queue")}
@@ -103,7 +104,7 @@ pub(super) fn ChangeForm(
             <p class="hint" role="status">{move || nothing().then_some("Nothing is changed yet.")}</p>
             <ProblemNote problem=deed.problem />
             <div class="actions">
-                <button type="button" class="button" on:click=move |_| close.run(())>"Leave as it is"</button>
+                <button type="button" class="button" on:click=on(move |_| close.run(()))>"Leave as it is"</button>
                 <button
                     type="submit"
                     class="button primary"

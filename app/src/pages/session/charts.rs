@@ -3,6 +3,7 @@
 use crate::chart::options::{EquityCurve, Level, LevelKind, PriceView, equity, price, trade_marks};
 use crate::chart::{Chart, ChartHandle};
 use crate::components::{Frame, throttled};
+use crate::erased::on;
 use crate::format;
 use crate::live::SessionView;
 use crate::pages::backtest::EquityTable;
@@ -104,7 +105,7 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
                 aside=move || {
                     view! {
                         <p class="hint">{feed.clone()}</p>
-                        <button type="button" class="button small" on:click=move |_| handle.reset_zoom()>
+                        <button type="button" class="button small" on:click=on(move |_| handle.reset_zoom())>
                             "Show all"
                         </button>
                     }
@@ -122,7 +123,7 @@ pub(crate) fn Charts(view: SessionView) -> impl IntoView {
                             type="button"
                             class="button small"
                             aria-expanded=move || if as_table.get() { "true" } else { "false" }
-                            on:click=move |_| as_table.update(|open| *open = !*open)
+                            on:click=on(move |_| as_table.update(|open| *open = !*open))
                         >
                             "As a table"
                         </button>

@@ -1,6 +1,7 @@
 //! What can be done with a session.
 
 use crate::components::{Confirm, Deed, ProblemNote, SPEEDS};
+use crate::erased::{memo, on};
 use crate::format;
 use crate::functions;
 use crate::live::{Live, SessionView};
@@ -16,16 +17,16 @@ pub(crate) fn Controls(view: SessionView) -> impl IntoView {
     let navigate = use_navigate();
     let deed = Deed::new();
     let id = StoredValue::new(view.summary.with_untracked(|it| it.id.clone()));
-    let state = Memo::new(move |_| view.summary.with(|it| it.state));
+    let state = memo(move |_| view.summary.with(|it| it.state));
     let act = move |action: SessionAction| {
         deed.run(functions::act(id.get_value(), action), move |session| {
             live.put(session)
         });
     };
-    let ended = Memo::new(move |_| state.get().is_final());
-    let paused = Memo::new(move |_| state.get() == SessionState::Paused);
-    let can_pause = Memo::new(move |_| matches!(state.get(), SessionState::Running | SessionState::Paused));
-    let has_position = Memo::new(move |_| {
+    let ended = memo(move |_| state.get().is_final());
+    let paused = memo(move |_| state.get() == SessionState::Paused);
+    let can_pause = memo(move |_| matches!(state.get(), SessionState::Running | SessionState::Paused));
+    let has_position = memo(move |_| {
         view.summary
             .with(|it| it.position.is_some() || !it.other_positions.is_empty())
     });
@@ -69,9 +70,9 @@ pub(crate) fn Controls(view: SessionView) -> impl IntoView {
                                 class="button"
                                 data-testid=move || if paused.get() { "resume" } else { "pause" }
                                 disabled=move || deed.pending.get() || !can_pause.get()
-                                on:click=move |_| {
+                                on:click=on(move |_| {
                                     act(if paused.get() { SessionAction::Resume } else { SessionAction::Pause });
-                                }
+                                })
                             >
                                 {move || if paused.get() { "Resume" } else { "Pause" }}
                             </button>
@@ -121,7 +122,7 @@ pub(crate) fn Controls(view: SessionView) -> impl IntoView {
 #[component]
 fn Speed(view: SessionView, act: Callback<SessionAction>) -> impl IntoView {
     let ours = view.summary.with_untracked(|it| it.feed.kind != FeedKind::Live);
-    let now = Memo::new(move |_| view.summary.with(|it| it.speed));
+    let now = memo(move |_| view.summary.with(|it| it.speed));
     let choices: Vec<_> = SPEEDS
         .iter()
         .copied()
@@ -139,7 +140,7 @@ fn Speed(view: SessionView, act: Callback<SessionAction>) -> impl IntoView {
                     aria-pressed=move || if chosen() { "true" } else { "false" }
                     aria-label=label
                     data-speed=speed.to_string()
-                    on:click=move |_| act.run(SessionAction::Speed(speed))
+                    on:click=on(move |_| act.run(SessionAction::Speed(speed)))
                 >
                     {text}
                 </button>

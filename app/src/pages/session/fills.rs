@@ -4,6 +4,7 @@ use super::traded::Traded;
 use super::why::fill_story;
 use crate::components::table::{self, cell, figure, head, number, silent, text, words};
 use crate::components::{Held, Limit, More, Time, fold};
+use crate::erased::memo;
 use crate::format::{self, TimeStyle};
 use crate::live::SessionView;
 use leptos::prelude::*;
@@ -17,7 +18,7 @@ pub(crate) fn Fills(view: SessionView) -> impl IntoView {
     let limit = Limit::new();
     let fills = Held::new(view.fills, |fill: &Fill| fill.number, limit);
     let count = Signal::derive(move || view.fills.with(Vec::len));
-    let any = Memo::new(move |_| view.fills.with(|fills| !fills.is_empty()));
+    let any = memo(move |_| view.fills.with(|fills| !fills.is_empty()));
     let currency = view.summary.with_untracked(|it| it.equity.currency.to_string());
     let columns = move || {
         vec![

@@ -25,6 +25,7 @@ use super::Missing;
 use crate::components::{
     Change, FeedMark, MetricList, Skeleton, StateBadge, Tab, Tabs, Time, Title, Watched,
 };
+use crate::erased::{effect, memo};
 use crate::format::{self, TimeStyle};
 use crate::functions::{self, Problem};
 use crate::live::{Live, SessionView};
@@ -49,7 +50,7 @@ use ticket::Ticket;
 #[component]
 pub(crate) fn Session() -> impl IntoView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let id = memo(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let session = wire::resource(
         move || id.get(),
         |id| async move {
@@ -92,7 +93,7 @@ fn Body(detail: SessionDetail) -> impl IntoView {
     let id = detail.summary.id.clone();
     follow(live, view, detail);
     let summary = view.summary;
-    let name = Memo::new(move |_| summary.with(|it| it.name.clone()));
+    let name = memo(move |_| summary.with(|it| it.name.clone()));
     let chosen = RwSignal::new("positions");
     let watch = Watch::begin(view, chosen);
     view! {
@@ -131,9 +132,9 @@ fn Body(detail: SessionDetail) -> impl IntoView {
 fn follow(live: Live, view: SessionView, detail: SessionDetail) {
     let id = detail.summary.id.clone();
     let leaving = id.clone();
-    Effect::new(move || live.follow(view, detail.clone()));
+    effect(move || live.follow(view, detail.clone()));
     on_cleanup(move || live.unfollow(&leaving));
-    let settled = Memo::new(move |_| view.summary.with(|it| (it.trades, it.state)));
+    let settled = memo(move |_| view.summary.with(|it| (it.trades, it.state)));
     let due = StoredValue::new(false);
     Effect::new(move |before: Option<()>| {
         settled.track();
@@ -216,7 +217,7 @@ fn Head(view: SessionView, watch: Watch) -> impl IntoView {
     let summary = view.summary;
     let first = summary.get_untracked();
     let state = Signal::derive(move || summary.with(|it| it.state));
-    let market_time = Memo::new(move |_| summary.with(|it| it.market_time));
+    let market_time = memo(move |_| summary.with(|it| it.market_time));
     let params = format::parameters(&first.params);
     view! {
         <header class="page-head">
@@ -254,7 +255,7 @@ fn Head(view: SessionView, watch: Watch) -> impl IntoView {
 /// Why it stands where it stands, and what can be done about it; nothing while it simply runs.
 #[component]
 pub(crate) fn StateNote(view: SessionView) -> impl IntoView {
-    let note = Memo::new(move |_| {
+    let note = memo(move |_| {
         view.summary.with(|it| {
             let because = it.state_reason.trim_end_matches('.').to_owned();
             let what = match it.state {
@@ -290,7 +291,7 @@ pub(crate) fn StateNote(view: SessionView) -> impl IntoView {
 /// What makes its result less than it seems.
 #[component]
 pub(crate) fn Warnings(view: SessionView) -> impl IntoView {
-    let warnings = Memo::new(move |_| view.summary.with(|it| it.warnings.clone()));
+    let warnings = memo(move |_| view.summary.with(|it| it.warnings.clone()));
     move || {
         let all = warnings.get();
         (!all.is_empty()).then(|| {
@@ -310,7 +311,7 @@ fn Figures(view: SessionView) -> impl IntoView {
     let number = move |read: fn(&SessionSummary) -> f64| Signal::derive(move || summary.with(read));
     let currency = summary.with_untracked(|it| it.equity.currency.to_string());
     let digits = summary.with_untracked(|it| it.instrument.price_digits()) as usize;
-    let spread = Memo::new(move |_| {
+    let spread = memo(move |_| {
         view.quote.get().map(|quote| {
             (
                 format::number(quote.bid, digits),
@@ -326,11 +327,11 @@ fn Figures(view: SessionView) -> impl IntoView {
             summary.with_untracked(|it| it.instrument.symbol().to_string())
         )
     };
-    let still_open = Memo::new(move |_| {
+    let still_open = memo(move |_| {
         view.trades
             .with(|trades| trades.iter().filter(|trade| !trade.is_closed()).count())
     });
-    let last_close = Memo::new(move |_| {
+    let last_close = memo(move |_| {
         view.bars
             .with(|bars| bars.last().map(|bar| format::number(bar.close, digits)))
     });

@@ -5,6 +5,7 @@ use super::traded::Traded;
 use super::why::OrderWhy;
 use crate::components::table::{self, cell, figure, figure_of, head, number, silent, text, words};
 use crate::components::{Deed, Held, Limit, More, ProblemNote, Time, fold};
+use crate::erased::{memo, on};
 use crate::format::{self, NONE, TimeStyle};
 use crate::functions;
 use crate::live::{Live, SessionView};
@@ -25,10 +26,10 @@ enum Pane {
 pub(crate) fn Orders(view: SessionView) -> impl IntoView {
     let traded = Traded::of_session(view);
     let session = StoredValue::new(view.summary.with_untracked(|it| it.id.clone()));
-    let any = Memo::new(move |_| view.orders.with(|orders| !orders.is_empty()));
+    let any = memo(move |_| view.orders.with(|orders| !orders.is_empty()));
     let limit = Limit::new();
     let count = Signal::derive(move || view.orders.with(Vec::len));
-    let in_order = Memo::new(move |_| view.orders.with(|orders| working_first(orders)));
+    let in_order = memo(move |_| view.orders.with(|orders| working_first(orders)));
     let orders = Held::new(in_order, |order: &Order| order.id.0, limit);
     let columns = || {
         vec![
@@ -88,15 +89,15 @@ fn OrderRows(
     let symbol = StoredValue::new(traded.symbol(order.instrument));
     let live = expect_context::<Live>();
     let deed = Deed::new();
-    let now = Memo::new(move |known: Option<&Order>| {
+    let now = memo(move |known: Option<&Order>| {
         let found = view
             .orders
             .with(|orders| orders.iter().find(|it| it.id == id).cloned());
         found.unwrap_or_else(|| known.unwrap_or(&order).clone())
     });
-    let is_open = Memo::new(move |_| now.with(|it| !it.status.is_final()));
+    let is_open = memo(move |_| now.with(|it| !it.status.is_final()));
     let can_change =
-        Memo::new(move |_| now.with(|it| !it.status.is_final() && it.status != OrderStatus::Submitted));
+        memo(move |_| now.with(|it| !it.status.is_final() && it.status != OrderStatus::Submitted));
     let shows = move |pane| {
         Signal::derive(move || orders.at(id.0) == Some(pane) && (pane == Pane::Why || can_change.get()))
     };
@@ -150,7 +151,7 @@ fn OrderRows(
                     data-testid="order-cancel"
                     aria-label=format!("Cancel order {id}")
                     disabled=move || deed.pending.get()
-                    on:click=cancel
+                    on:click=on(cancel)
                 >
                     "Cancel"
                 </button>

@@ -1,6 +1,7 @@
 //! What the session's data was like, and what its figures are without what is in doubt.
 
 use crate::components::{Incidents, ProblemNote, compared, in_words};
+use crate::erased::{effect, memo};
 use crate::format;
 use crate::functions::{self, Problem};
 use crate::live::SessionView;
@@ -42,13 +43,13 @@ impl Watch {
             .summary
             .with_untracked(|it| (it.id.clone(), it.feed.kind == FeedKind::Live));
         let id = StoredValue::new(id);
-        let shown = Memo::new(move |_| chosen.get() == "quality");
-        let ended = Memo::new(move |_| view.summary.with(|it| it.state.is_final()));
+        let shown = memo(move |_| chosen.get() == "quality");
+        let ended = memo(move |_| view.summary.with(|it| it.state.is_final()));
         let read = move || {
             let Some(id) = id.try_get_value() else { return };
             leptos::task::spawn_local(async move { watch.take(functions::data_quality(id).await) });
         };
-        Effect::new(move || {
+        effect(move || {
             if !live && !shown.get() {
                 return;
             }
@@ -60,12 +61,12 @@ impl Watch {
                 on_cleanup(move || handle.clear());
             }
         });
-        let tainted = Memo::new(move |_| {
+        let tainted = memo(move |_| {
             watch
                 .record
                 .with(|it| it.as_ref().map(|it| it.tainted.clone()).unwrap_or_default())
         });
-        Effect::new(move || {
+        effect(move || {
             if !shown.get() || tainted.with(Vec::is_empty) {
                 return;
             }
@@ -105,7 +106,7 @@ fn now(record: &SessionDataQuality) -> Option<&DataIncident> {
 /// A word in the head while the session's data is in doubt.
 #[component]
 pub(crate) fn DataBadge(watch: Watch) -> impl IntoView {
-    let doubt = Memo::new(move |_| watch.record.with(|it| now(it.as_ref()?).cloned()));
+    let doubt = memo(move |_| watch.record.with(|it| now(it.as_ref()?).cloned()));
     move || {
         doubt.get().map(|it| {
             let word = in_words(&it.kind).to_owned();
@@ -155,13 +156,13 @@ pub(crate) fn Quality(view: SessionView, watch: Watch) -> impl IntoView {
     let (kind, currency) = view
         .summary
         .with_untracked(|it| (it.feed.kind, it.equity.currency.to_string()));
-    let text = Memo::new(move |_| {
+    let text = memo(move |_| {
         watch.record.with(|it| match it {
             Some(record) => summary(kind, record),
             None => "Reading the record of this session's data".to_owned(),
         })
     });
-    let any = Memo::new(move |_| {
+    let any = memo(move |_| {
         watch
             .record
             .with(|it| it.as_ref().is_some_and(|it| !it.incidents.is_empty()))

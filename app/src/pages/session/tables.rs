@@ -3,6 +3,7 @@
 use super::traded::Traded;
 use crate::components::table::{self, figure, figure_of, number, text, words};
 use crate::components::{Change, Limit, More, Time, TradeLine, trade_columns, trade_line};
+use crate::erased::memo;
 use crate::format;
 use crate::live::SessionView;
 use leptos::prelude::*;
@@ -13,7 +14,7 @@ use papertape::portfolio::{Position, Trade};
 /// What is held, and what protects it.
 #[component]
 pub(crate) fn Positions(view: SessionView) -> impl IntoView {
-    let flat = Memo::new(move |_| match view.summary.with(|it| it.state) {
+    let flat = memo(move |_| match view.summary.with(|it| it.state) {
         SessionState::Starting | SessionState::Running => {
             "Flat: nothing is held. The next entry rule that comes true on a closed bar opens a position."
         }
@@ -22,7 +23,7 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
     });
     let traded = Traded::of_session(view);
     // Options that an order has named make a table of one instrument's session, too.
-    let several = Memo::new(move |_| {
+    let several = memo(move |_| {
         view.summary
             .with(|it| !it.peers.is_empty() || !it.other_positions.is_empty())
     });
@@ -41,8 +42,8 @@ pub(crate) fn Positions(view: SessionView) -> impl IntoView {
 #[component]
 fn PositionOfOne(view: SessionView, flat: Memo<&'static str>) -> impl IntoView {
     let instrument = StoredValue::new(view.summary.with_untracked(|it| it.instrument.clone()));
-    let position = Memo::new(move |_| view.summary.with(|it| it.position.clone()));
-    let open = Memo::new(move |_| position.with(Option::is_some));
+    let position = memo(move |_| view.summary.with(|it| it.position.clone()));
+    let open = memo(move |_| position.with(Option::is_some));
     let text = move |read: fn(&Position, &Instrument) -> String| {
         Signal::derive(move || {
             instrument.with_value(|instrument| {
@@ -57,7 +58,7 @@ fn PositionOfOne(view: SessionView, flat: Memo<&'static str>) -> impl IntoView {
                 .unwrap_or_default()
         })
     });
-    let since = Memo::new(move |_| position.with(|it| it.as_ref().map(|it| it.entry_time)));
+    let since = memo(move |_| position.with(|it| it.as_ref().map(|it| it.entry_time)));
     view! {
         <Show
             when=move || open.get()
@@ -107,7 +108,7 @@ fn PositionOfOne(view: SessionView, flat: Memo<&'static str>) -> impl IntoView {
 /// What is held of several instruments, a row each.
 #[component]
 fn PositionsOfAll(view: SessionView, traded: Traded, flat: Memo<&'static str>) -> impl IntoView {
-    let held = Memo::new(move |_| {
+    let held = memo(move |_| {
         view.summary.with(|it| {
             it.position
                 .iter()
@@ -116,7 +117,7 @@ fn PositionsOfAll(view: SessionView, traded: Traded, flat: Memo<&'static str>) -
                 .collect::<Vec<_>>()
         })
     });
-    let any = Memo::new(move |_| held.with(|held| !held.is_empty()));
+    let any = memo(move |_| held.with(|held| !held.is_empty()));
     let row = move |it: &Position| {
         let instrument = &traded.named(&it.symbol);
         let gain = it.unrealized_pnl;
@@ -190,7 +191,7 @@ fn protection(
 pub(crate) fn Trades(view: SessionView) -> impl IntoView {
     let traded = Traded::of_session(view);
     let currency = view.summary.with_untracked(|it| it.equity.currency.to_string());
-    let any = Memo::new(move |_| view.trades.with(|trades| !trades.is_empty()));
+    let any = memo(move |_| view.trades.with(|trades| !trades.is_empty()));
     let limit = Limit::new();
     let count = Signal::derive(move || view.trades.with(Vec::len));
     let key = |trade: &Trade| (trade.id, trade.exit_time, trade.quantity);
@@ -240,7 +241,7 @@ fn trade_row(trade: &Trade, traded: Traded) -> AnyView {
 /// What the session has raised.
 #[component]
 pub(crate) fn Alerts(view: SessionView) -> impl IntoView {
-    let any = Memo::new(move |_| view.alerts.with(|alerts| !alerts.is_empty()));
+    let any = memo(move |_| view.alerts.with(|alerts| !alerts.is_empty()));
     view! {
         <Show
             when=move || any.get()

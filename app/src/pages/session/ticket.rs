@@ -4,6 +4,7 @@ mod draft;
 
 use super::traded::Traded;
 use crate::components::{Deed, Field, NumberField, ProblemNote, check, select};
+use crate::erased::{effect, memo, on};
 use crate::format;
 use crate::functions;
 use crate::live::{Live, SessionView};
@@ -52,7 +53,7 @@ fn preview(
 /// The ticket, folded until it is wanted; only sessions that trade have one.
 #[component]
 pub(crate) fn Ticket(view: SessionView) -> impl IntoView {
-    let trades = Memo::new(move |_| {
+    let trades = memo(move |_| {
         view.summary
             .with(|it| matches!(it.state, SessionState::Running | SessionState::Paused))
     });
@@ -88,7 +89,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     let traded = Traded::of_session(view);
     let chosen = RwSignal::new(first.instrument.symbol().to_string());
     // Of one instrument the session's own, of several the chosen one.
-    let instrument = Memo::new(move |_| {
+    let instrument = memo(move |_| {
         chosen.with(|chosen| {
             let all = traded.all();
             let found = all.iter().find(|it| it.symbol().as_str() == chosen);
@@ -97,9 +98,9 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     });
     let is_charted = {
         let charted = first.instrument.symbol().clone();
-        Memo::new(move |_| instrument.with(|it| *it.symbol() == charted))
+        memo(move |_| instrument.with(|it| *it.symbol() == charted))
     };
-    let held = Memo::new(move |_| {
+    let held = memo(move |_| {
         instrument.with(|own| {
             view.summary.with(|it| {
                 let mut all = it.position.iter().chain(&it.other_positions);
@@ -118,8 +119,8 @@ fn TicketForm(view: SessionView) -> impl IntoView {
     let tried = RwSignal::new(false);
     let form = NodeRef::<leptos::html::Form>::new();
     let name = StoredValue::new(String::new());
-    let order = Memo::new(move |_| instrument.with(|instrument| draft.read(instrument)));
-    let market = Memo::new(move |_| {
+    let order = memo(move |_| instrument.with(|instrument| draft.read(instrument)));
+    let market = memo(move |_| {
         if !is_charted.get() {
             return held.with(|held| held.as_ref().map(|held| held.mark_price));
         }
@@ -188,7 +189,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
             }
         });
     };
-    let when = |holds: fn(&Draft) -> bool| Memo::new(move |_| holds(&draft));
+    let when = |holds: fn(&Draft) -> bool| memo(move |_| holds(&draft));
     let always = when(|_| true);
     let sized = when(|draft| !draft.close_position.get());
     let limits = when(|draft| has_limit(draft.kind.get()));
@@ -218,7 +219,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
                 type="button"
                 data-testid=format!("ticket-{side}")
                 aria-pressed=move || if draft.side.get() == side { "true" } else { "false" }
-                on:click=move |_| draft.side.set(side)
+                on:click=on(move |_| draft.side.set(side))
             >
                 {name}
             </button>
@@ -237,7 +238,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
                     id="ticket-symbol"
                     data-testid="ticket-symbol"
                     prop:value=chosen
-                    on:change=move |event| chosen.set(event_target_value(&event))
+                    on:change=on(move |event| chosen.set(event_target_value(&event)))
                 >
                     {options}
                 </select>
@@ -245,7 +246,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
         }
     });
     // What the server refuses by a field as well.
-    Effect::new(move || {
+    effect(move || {
         if deed
             .problem
             .with(|it| it.as_ref().is_some_and(|it| !it.errors.is_empty()))
@@ -254,7 +255,7 @@ fn TicketForm(view: SessionView) -> impl IntoView {
         }
     });
     view! {
-        <form class="form" node_ref=form on:submit=submit novalidate>
+        <form class="form" node_ref=form on:submit=on(submit) novalidate>
             <div class="columns three">
                 {symbols}
                 <div class="field">

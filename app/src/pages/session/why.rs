@@ -3,6 +3,7 @@
 use crate::components::{Time, throttled};
 use crate::format::{self, TimeStyle};
 use crate::functions;
+use crate::wire;
 use leptos::prelude::*;
 use papertape::api::{FillStory, OrderExplanation};
 use papertape::model::{Instrument, Money, OrderId, SessionId, Timestamp};
@@ -21,8 +22,7 @@ pub(crate) fn OrderWhy(
     moved: Signal<Option<Timestamp>>,
 ) -> impl IntoView {
     let seen = throttled(moved.get_untracked(), AGAIN, move || moved.get());
-    // Only ever opened in the browser, so this read is never part of the first render.
-    let story = LocalResource::new(move || {
+    let story = wire::asked(move || {
         seen.track();
         functions::explain(session.clone(), order)
     });

@@ -3,6 +3,7 @@
 use crate::chart::options::{EquityCurve, PriceView};
 use crate::components::{Deed, Frame, MetricList, ProblemNote};
 use crate::engine::{Engine, NO_ENGINE};
+use crate::erased::{effect, memo};
 use crate::format::{self, NONE};
 use crate::functions;
 use crate::pages::backtest::{ResultCharts, caveats, equity_curve, price_view};
@@ -286,20 +287,20 @@ pub(super) fn Live(
     currency: Signal<String>,
 ) -> impl IntoView {
     let follower = Follower::new(source);
-    Effect::new(move || {
+    effect(move || {
         if let Some(wanted) = wanted.get() {
             follower.want(wanted);
         }
     });
     let shown = follower.shown;
     // What the server refuses is over too.
-    Effect::new(move || {
+    effect(move || {
         let failed = follower.server.problem.with(Option::is_some);
         if failed && follower.busy.get_untracked() {
             follower.done();
         }
     });
-    let any = Memo::new(move |_| shown.with(Option::is_some));
+    let any = memo(move |_| shown.with(Option::is_some));
     let part = move |read: fn(&Shown) -> String| {
         move || shown.with(|shown| shown.as_ref().map(read).unwrap_or_default())
     };
@@ -308,7 +309,7 @@ pub(super) fn Live(
     let price =
         Signal::derive(move || shown.with(|it| it.as_ref().map(|it| it.price.clone()).unwrap_or_default()));
     let warnings =
-        Memo::new(move |_| shown.with(|it| it.as_ref().map(|it| it.warnings.clone()).unwrap_or_default()));
+        memo(move |_| shown.with(|it| it.as_ref().map(|it| it.warnings.clone()).unwrap_or_default()));
     let metrics =
         Signal::derive(move || shown.with(|it| it.as_ref().map(|it| it.metrics.clone()).unwrap_or_default()));
     let ratio = |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(|| NONE.to_owned(), text);

@@ -9,6 +9,7 @@ use crate::components::{
     BacktestRun, Change, Code, Frame, GroundDraft, GroundFields, ParamFields, ParamValues, Skeleton,
     Sparkline, Start, Time,
 };
+use crate::erased::memo;
 use crate::format::{self, NONE};
 use crate::functions::{self, Problem};
 use crate::wire;
@@ -25,7 +26,7 @@ use versions::Versions;
 #[component]
 pub(crate) fn Strategy() -> impl IntoView {
     let params = use_params_map();
-    let slug = Memo::new(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
+    let slug = memo(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
     let strategy = wire::resource(move || slug.get(), functions::strategy);
     let versions = wire::resource(move || slug.get(), functions::versions);
     let restored = Callback::new(move |()| {
@@ -185,9 +186,9 @@ fn Bench(
         ..BacktestRequest::default()
     };
     let ground = GroundDraft::new(&base, datasets);
-    let request = Memo::new(move |_| ground.read(values.get()));
+    let request = memo(move |_| ground.read(values.get()));
     let with_params = !params.is_empty();
-    let wanted = Memo::new(move |_| {
+    let wanted = memo(move |_| {
         Some(Wanted {
             bars: ground
                 .chosen()

@@ -2,8 +2,10 @@
 
 use crate::components::table::{self, silent, text, words};
 use crate::components::{Deed, Frame, ProblemNote, Time, fold};
+use crate::erased::on;
 use crate::functions;
 use crate::live::Live;
+use crate::wire;
 use leptos::prelude::*;
 use papertape::api::{ChangedLine, LineKind, StrategyVersion};
 
@@ -83,7 +85,7 @@ fn VersionRows(
                     class="button small"
                     data-testid="version-restore"
                     disabled=deed.pending
-                    on:click=restore
+                    on:click=on(restore)
                 >
                     "Restore"
                 </button>
@@ -114,7 +116,7 @@ fn counts(version: &StrategyVersion) -> String {
 /// The comparison with the present text, read when it is opened.
 #[component]
 fn Changes(slug: String, version: String) -> impl IntoView {
-    let detail = LocalResource::new(move || functions::version(slug.clone(), version.clone()));
+    let detail = wire::asked(move || functions::version(slug.clone(), version.clone()));
     move || match detail.get() {
         None => view! { <p class="quiet">"Looking it up"</p> }.into_any(),
         Some(Err(problem)) => view! { <p class="error" role="alert">{problem.to_string()}</p> }.into_any(),
