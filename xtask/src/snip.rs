@@ -12,7 +12,7 @@ use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module};
 /// Leptos keeps two ways to take over a page, the second for applications that come in pieces
 /// (`leptos::mount::hydrate_lazy`). This client comes whole and starts with `hydrate_body`, yet every type-erased view
 /// holds a pointer to its second way, so that no linker can drop it: an eighth of the client. Here the bodies of those
-/// futures become traps, and wasm-opt then drops what only they have called.
+/// futures and what makes them become traps, and wasm-opt then drops what only they have called.
 pub(crate) fn without_async_hydration(client: &Path, folder: &Path) -> Result<PathBuf, Failure> {
     let cannot = |cause| Failure::new(format!("cannot cut the client down: {cause:#}"));
     let mut module = Module::from_file(client).map_err(cannot)?;
@@ -44,16 +44,15 @@ pub(crate) fn without_async_hydration(client: &Path, folder: &Path) -> Result<Pa
     Ok(path)
 }
 
-/// Whether a mangled name is that of the future of some view's `hydrate_async`, or of a closure inside it.
+/// Whether a mangled name is that of some view's `hydrate_async`, of its future, or of a closure inside it.
 fn is_async_hydration(name: &str) -> bool {
     const CLOSURE: &str = "28_$u7b$$u7b$closure$u7d$$u7d$";
     let Some((_, inside)) = name.split_once("13hydrate_async") else {
         return false;
     };
     // Up to the hash there may be closures only. Anything else, such as what drops the future, may be shared: the
-    // compiler merges functions that are alike.
-    let rest = inside.trim_start_matches(CLOSURE);
-    rest != inside && rest.starts_with("17h")
+    // compiler merges functions that are alike. What makes a future is alike only where the futures are.
+    inside.trim_start_matches(CLOSURE).starts_with("17h")
 }
 
 #[cfg(test)]
@@ -71,7 +70,7 @@ mod tests {
         assert!(is_async_hydration(&format!(
             "{view}13hydrate_async{closure}{closure}{hash}"
         )));
-        assert!(!is_async_hydration(&format!("{view}13hydrate_async{hash}")));
+        assert!(is_async_hydration(&format!("{view}13hydrate_async{hash}")));
         assert!(!is_async_hydration(&format!("{view}7hydrate{closure}{hash}")));
         assert!(!is_async_hydration(
             "_ZN4core3ptr42drop_in_place$LT$13hydrate_async$GT$17h0E"

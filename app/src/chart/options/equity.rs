@@ -4,7 +4,9 @@
 //! at each point, stacked: an unseen floor and its distance to the top. The runs themselves are unseen lines, there for
 //! the tooltip.
 
-use super::{MAX_POINTS, at, finish, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
+use super::{
+    Drawing, MAX_POINTS, Series, at, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom,
+};
 use crate::chart::names::{self, LOSS, MUTED, SERIES, SURFACE};
 use charming::component::Legend;
 use charming::element::{ItemStyle, LineStyle, LineStyleType, Symbol, SymbolSize, Tooltip};
@@ -49,87 +51,69 @@ pub(crate) fn equity(curve: &EquityCurve) -> String {
     if !held.is_empty() {
         legend.push("Buy and hold");
     }
-    let mut chart = charming::Chart::new()
-        .animation(false)
-        .tooltip(tooltip())
-        .legend(
-            Legend::new()
-                .data(legend)
-                .left("8")
-                .top("0")
-                .item_width(14.0)
-                .item_height(8.0),
-        )
-        .grid(grid("28", "104"))
-        .grid(grid("", "28").height("60"))
-        .x_axis(time_axis(0.0, false))
-        .x_axis(time_axis(1.0, true))
-        .y_axis(value_axis(0.0, label(names::number(0, ""))))
-        .y_axis(
-            value_axis(1.0, label(names::percent(1)))
-                .split_number(2.0)
-                .scale(false)
-                .max(0.0),
-        )
-        .data_zoom(zoom(&[0, 1]))
-        .series(
-            Line::new()
-                .id("equity")
-                .name("Equity")
-                .show_symbol(false)
-                .line_style(LineStyle::new().color(SERIES[0]).width(1.75))
-                .item_style(ItemStyle::new().color(SERIES[0]))
-                .tooltip(Tooltip::new().value_formatter(amount.as_str())),
-        )
-        .series(
-            Line::new()
-                .id("hold")
-                .name("Buy and hold")
-                .show_symbol(false)
-                .line_style(
-                    LineStyle::new()
-                        .color(MUTED)
-                        .width(1.25)
-                        .type_(LineStyleType::Dashed),
-                )
-                .item_style(ItemStyle::new().color(MUTED))
-                .tooltip(Tooltip::new().value_formatter(amount.as_str())),
-        )
-        .series(
-            Line::new()
-                .id("drawdown")
-                .name("Drawdown")
+    let curve_line = |id: &str, name: &str, line: LineStyle, color: &str, value: &str| {
+        Line::new()
+            .id(id)
+            .name(name)
+            .show_symbol(false)
+            .line_style(line)
+            .item_style(ItemStyle::new().color(color))
+            .tooltip(Tooltip::new().value_formatter(value))
+    };
+    let equity = LineStyle::new().color(SERIES[0]).width(1.75);
+    let hold = LineStyle::new()
+        .color(MUTED)
+        .width(1.25)
+        .type_(LineStyleType::Dashed);
+    let fall = LineStyle::new().color(LOSS).width(1.0);
+    let mut series = vec![
+        Series::Line(curve_line("equity", "Equity", equity, SERIES[0], &amount)),
+        Series::Line(curve_line("hold", "Buy and hold", hold, MUTED, &amount)),
+        Series::Line(
+            curve_line("drawdown", "Drawdown", fall, LOSS, &names::percent(2))
                 .x_axis_index(1.0)
-                .y_axis_index(1.0)
-                .show_symbol(false)
-                .line_style(LineStyle::new().color(LOSS).width(1.0))
-                .item_style(ItemStyle::new().color(LOSS))
-                .tooltip(Tooltip::new().value_formatter(names::percent(2).as_str())),
-        )
-        .series(exit_series(
+                .y_axis_index(1.0),
+        ),
+        Series::Scatter(exit_series(
             "wins",
             "Trade with a profit",
             Symbol::Circle,
             names::GAIN,
-        ))
-        .series(exit_series("losses", "Trade with a loss", Symbol::Diamond, LOSS));
+        )),
+        Series::Scatter(exit_series("losses", "Trade with a loss", Symbol::Diamond, LOSS)),
+    ];
     for (id, name) in [
         ("optimistic", "Optimistic fills"),
         ("pessimistic", "Pessimistic fills"),
         ("band-floor", BAND),
         ("band", BAND),
     ] {
-        chart = chart.series(
-            Line::new()
-                .id(id)
-                .name(name)
-                .show_symbol(false)
-                .line_style(LineStyle::new().width(0.0))
-                .item_style(ItemStyle::new().color(names::tint(SERIES[0], 45)))
-                .tooltip(Tooltip::new().value_formatter(amount.as_str())),
-        );
+        let unseen = LineStyle::new().width(0.0);
+        let color = names::tint(SERIES[0], 45);
+        series.push(Series::Line(curve_line(id, name, unseen, &color, &amount)));
     }
-    let mut option = finish(&chart);
+    let drawdown_axis = value_axis(1.0, label(names::percent(1)))
+        .split_number(2.0)
+        .scale(false)
+        .max(0.0);
+    let mut option = Drawing {
+        tooltip: Some(tooltip()),
+        legend: Some(
+            Legend::new()
+                .data(legend)
+                .left("8")
+                .top("0")
+                .item_width(14.0)
+                .item_height(8.0),
+        ),
+        grid: vec![grid("28", "104"), grid("", "28").height("60")],
+        x_axis: vec![time_axis(0.0, false), time_axis(1.0, true)],
+        y_axis: vec![value_axis(0.0, label(names::number(0, ""))), drawdown_axis],
+        data_zoom: vec![zoom(&[0, 1])],
+        series,
+        ..Drawing::default()
+    }
+    .finish();
     frame_flat(&mut option, &points);
     let line = |of: &dyn Fn(&EquityPoint) -> Value| {
         Value::Array(

@@ -13,11 +13,12 @@ pub(crate) use equity::{EquityCurve, equity};
 pub(crate) use marks::trade_marks;
 pub(crate) use price::{Level, LevelKind, Mark, MarkKind, PriceView, price};
 
-use charming::component::{Axis, DataZoom, DataZoomType, FilterMode, Grid};
+use charming::component::{Axis, DataZoom, DataZoomType, FilterMode, Grid, Legend};
 use charming::element::{
     AxisLabel, AxisLine, AxisPointer, AxisPointerType, AxisTick, AxisType, Formatter, SplitLine, Tooltip,
     Trigger,
 };
+use serde::Serialize;
 use serde_json::Value;
 
 /// Most points of a curve that a chart is given: about as many as a wide screen has columns.
@@ -73,15 +74,44 @@ fn zoom(axes: &[usize]) -> DataZoom {
         .filter_mode(FilterMode::Filter)
 }
 
-/// What `charming` has no field for and both kinds of chart want: one cross-hair through all grids, and labels of time
-/// that give way to each other.
-fn finish(chart: &charming::Chart) -> Value {
-    let mut option = serde_json::to_value(chart).unwrap_or_default();
-    option["axisPointer"] = serde_json::json!({"link": [{"xAxisIndex": "all"}]});
-    for axis in option["xAxis"].as_array_mut().into_iter().flatten() {
-        axis["axisLabel"]["hideOverlap"] = Value::Bool(true);
+/// The parts of an option that the charts have. `charming::Chart` has all that there are, and what writes a Sankey diagram as JSON
+/// would come to every browser: a fortieth of the client.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Drawing {
+    animation: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tooltip: Option<Tooltip>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legend: Option<Legend>,
+    grid: Vec<Grid>,
+    x_axis: Vec<Axis>,
+    y_axis: Vec<Axis>,
+    data_zoom: Vec<DataZoom>,
+    series: Vec<Series>,
+}
+
+/// The kinds of series that the charts have; each knows its own name.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Series {
+    Bar(charming::series::Bar),
+    Candlestick(charming::series::Candlestick),
+    Line(charming::series::Line),
+    Scatter(charming::series::Scatter),
+}
+
+impl Drawing {
+    /// The option, with what `charming` has no field for and both kinds of chart want: one cross-hair through all grids, and labels
+    /// of time that give way to each other.
+    fn finish(&self) -> Value {
+        let mut option = serde_json::to_value(self).unwrap_or_default();
+        option["axisPointer"] = serde_json::json!({"link": [{"xAxisIndex": "all"}]});
+        for axis in option["xAxis"].as_array_mut().into_iter().flatten() {
+            axis["axisLabel"]["hideOverlap"] = Value::Bool(true);
+        }
+        option
     }
-    option
 }
 
 /// Puts `value` into the `index`th series under `key`.

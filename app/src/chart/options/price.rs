@@ -1,6 +1,6 @@
 //! The price chart: candles and volume, with the session's own marks and working prices on them.
 
-use super::{at, finish, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
+use super::{Drawing, Series, at, grid, label, put, rounded, time_axis, tooltip, value_axis, zoom};
 use crate::chart::names::{self, GAIN, LOSS, MUTED, SERIES, SURFACE, TEXT};
 use charming::component::Axis;
 use charming::element::{
@@ -98,30 +98,31 @@ pub(crate) fn price(view: &PriceView) -> String {
 }
 
 fn frame(view: &PriceView) -> Value {
-    let mut chart = charming::Chart::new()
-        .animation(false)
-        .tooltip(tooltip())
-        .grid(grid("12", "88"))
-        .grid(grid("", "28").height("44"))
-        .x_axis(time_axis(0.0, false))
-        .x_axis(time_axis(1.0, true))
-        .y_axis(value_axis(0.0, label(names::number(axis_digits(view), ""))))
-        .y_axis(volume_axis())
-        .data_zoom(zoom(&[0, 1]))
-        .series(Candlestick::new().id("price").name("Price"))
-        .series(
-            Columns::new()
-                .id("volume")
-                .name("Volume")
-                .x_axis_index(1.0)
-                .y_axis_index(1.0)
-                .item_style(ItemStyle::new().color(names::tint(MUTED, 45))),
-        )
-        .series(levels(view));
-    for (id, name, kind) in SERIES_MARKS {
-        chart = chart.series(mark_series(id, name, kind));
+    let volume = Columns::new()
+        .id("volume")
+        .name("Volume")
+        .x_axis_index(1.0)
+        .y_axis_index(1.0)
+        .item_style(ItemStyle::new().color(names::tint(MUTED, 45)));
+    let mut series = vec![
+        Series::Candlestick(Candlestick::new().id("price").name("Price")),
+        Series::Bar(volume),
+        Series::Line(levels(view)),
+    ];
+    series.extend(SERIES_MARKS.map(|(id, name, kind)| Series::Scatter(mark_series(id, name, kind))));
+    let mut option = Drawing {
+        tooltip: Some(tooltip()),
+        grid: vec![grid("12", "88"), grid("", "28").height("44")],
+        x_axis: vec![time_axis(0.0, false), time_axis(1.0, true)],
+        y_axis: vec![
+            value_axis(0.0, label(names::number(axis_digits(view), ""))),
+            volume_axis(),
+        ],
+        data_zoom: vec![zoom(&[0, 1])],
+        series,
+        ..Drawing::default()
     }
-    let mut option = finish(&chart);
+    .finish();
     if let Some(lines) = option
         .pointer_mut("/series/2/markLine/data")
         .and_then(Value::as_array_mut)
