@@ -19,8 +19,8 @@ where
 
 /// An [`Effect`] that does not ask for what it gave before.
 pub(crate) fn effect(deed: impl FnMut() + 'static) {
-    fn of(mut deed: Box<dyn FnMut()>) {
-        Effect::new(move || deed());
+    fn of(deed: Box<dyn FnMut()>) {
+        Effect::new(deed);
     }
     of(Box::new(deed));
 }

@@ -1,5 +1,9 @@
 //! How the pages' data travels: as JSON, which the browser reads through [`papertape::model::json::read`] and nothing else, so
 //! that the client holds the code that reads a type once.
+#![allow(
+    clippy::result_large_err,
+    reason = "a problem is as large as its words, made once per failed call"
+)]
 
 use crate::erased::effect;
 use crate::functions::Problem;

@@ -58,6 +58,21 @@ alone("a backtest shows how far it is and ends on its result", async ({ page }) 
   await expect(card(page, "sma-cross").getByRole("link", { name: "Backtest" })).toBeVisible();
 });
 
+test("the start form stays in front of the page while what it asks for is on its way", async ({ page }) => {
+  const held: (() => void)[] = [];
+  await open(page, "/strategies/sma-cross");
+  await page.route(/\/api\/pages\/(datasets|status)/, async (route) => {
+    await new Promise<void>((answer) => held.push(answer));
+    await route.continue();
+  });
+  await page.getByTestId("start-options").click();
+  await expect.poll(() => held.length).toBe(2);
+  for (const answer of held) answer();
+  await page.waitForLoadState("networkidle");
+  await expect(page.getByTestId("start-submit")).toBeVisible();
+  expect(await page.locator("dialog[open]").evaluate((dialog) => dialog.matches(":modal"))).toBe(true);
+});
+
 alone("one click starts a session", async ({ page }) => {
   await open(page, "/");
   await card(page, "sma-cross").getByTestId("start").click();

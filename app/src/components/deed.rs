@@ -15,6 +15,9 @@ pub(crate) struct Deed {
     pub(crate) problem: RwSignal<Option<ProblemDetails>>,
 }
 
+/// A request with what is to be done when it has succeeded.
+type Request = Pin<Box<dyn Future<Output = Result<Box<dyn FnOnce()>, Problem>>>>;
+
 impl Deed {
     pub(crate) fn new() -> Self {
         Self {
@@ -37,7 +40,7 @@ impl Deed {
     }
 
     /// The same, compiled once.
-    fn run_boxed(self, request: Pin<Box<dyn Future<Output = Result<Box<dyn FnOnce()>, Problem>>>>) {
+    fn run_boxed(self, request: Request) {
         if self.pending.get_untracked() {
             return;
         }

@@ -94,6 +94,10 @@ struct Drawing {
 /// The kinds of series that the charts have; each knows its own name.
 #[derive(Serialize)]
 #[serde(untagged)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a chart has ten at most, and most are the largest"
+)]
 enum Series {
     Bar(charming::series::Bar),
     Candlestick(charming::series::Candlestick),
