@@ -2,6 +2,7 @@
 //! for. No sockets and no clock: everything comes in by calls that say when it is.
 
 mod book;
+mod first;
 mod sanity;
 mod trades;
 
@@ -11,6 +12,7 @@ use crate::skew::Skew;
 use crate::status::Counters;
 use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
 use book::{Book, BookTook};
+use first::{FirstPrice, FirstTook, price_of};
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, DepthUpdate, MarketEvent, OrderBook, Quote, TradeTick};
 use papertape::model::Timestamp;
@@ -132,6 +134,7 @@ pub(crate) struct Source {
     pub(crate) skew: Skew,
     pub(crate) counters: Counters,
     sanity: Sanity,
+    first: FirstPrice,
     trades: TradeOrder,
     released: Vec<TradeTick>,
     book: Book,
@@ -205,6 +208,7 @@ impl Source {
             skew: Skew::default(),
             counters: Counters::default(),
             sanity: Sanity::new(thresholds.outlier_factor),
+            first: FirstPrice::new(thresholds.outlier_factor),
             trades: TradeOrder::new(traits.has_consecutive_trades),
             released: Vec::new(),
             book: Book::new(traits.book),
@@ -367,6 +371,43 @@ impl Source {
     ) {
         self.counters.messages += 1;
         self.last_flow = Some(received);
+        if !self.first.is_known()
+            && let Some(price) = price_of(told)
+        {
+            self.first_told(told, price, received, heard, wants);
+            return;
+        }
+        self.take(told, received, heard, wants);
+    }
+
+    /// No price is known yet: nothing that tells one is believed before another agrees.
+    #[cold]
+    fn first_told(
+        &mut self,
+        told: &Told,
+        price: f64,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+        wants: &mut Vec<Want>,
+    ) {
+        match self.first.take(told, price, received, self.link == Link::Polled) {
+            FirstTook::Waits => {}
+            FirstTook::Again => self.counters.duplicates += 1,
+            FirstTook::GivenUp(price) => {
+                let why = format!("a first price of {price}, with which no other agrees");
+                self.kept_off(why, received, heard);
+            }
+            FirstTook::Known(price, waiting) => {
+                self.sanity.begin(price);
+                for (told, received) in waiting {
+                    self.take(&told, received, heard, wants);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, told: &Told, received: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
         match told {
             Told::Trade { id, trade, .. } => {
                 self.speaks(received, heard, wants);

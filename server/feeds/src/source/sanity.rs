@@ -37,6 +37,11 @@ impl Sanity {
         }
     }
 
+    /// Two prices agree on this one, before any was known.
+    pub(super) const fn begin(&mut self, price: f64) {
+        (self.last, self.believed) = (Some(price), 2);
+    }
+
     /// Whether a price may be; why not otherwise.
     #[inline]
     pub(super) fn check(&mut self, price: f64, time: Timestamp) -> Result<(), String> {

@@ -99,21 +99,24 @@ impl Audit<'_> {
             _ => None,
         };
         let mut ours: VecDeque<TradeTick> = self.events().filter_map(trade).collect();
-        let (Some(first), Some(last)) = (ours.front().copied(), ours.back().copied()) else {
+        let Some(first) = ours.front().copied() else {
             return Err("no trade was published".to_owned());
         };
-        let from = first.time;
-        for (_, truth) in &self.truth.trades {
+        // Which were not told, by their places: times that were published may be a little later than those of the truth.
+        let (mut missing, mut last_told) = (Vec::new(), 0);
+        for (place, (_, truth)) in self.truth.trades.iter().enumerate() {
             let is_told = ours.front().is_some_and(|ours| {
                 (ours.price, ours.size, ours.aggressor) == (truth.price, truth.size, truth.aggressor)
             });
             if is_told {
                 ours.pop_front();
-            } else if truth.time > from
-                && (is_over || truth.time < last.time)
-                && !self.is_on_record(truth.time, truth.time)
-            {
-                let time = truth.time;
+                last_told = place;
+            } else if truth.time > first.time {
+                missing.push((place, truth.time));
+            }
+        }
+        for (place, time) in missing {
+            if (is_over || place < last_told) && !self.is_on_record(time, time) {
                 return Err(self.around(
                     time,
                     format!("the trade of {time} is missing, and nothing says so"),

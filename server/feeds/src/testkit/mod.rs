@@ -10,6 +10,7 @@
 //! A test starts a stage, lets the code under test talk to it, tells some thousands of events, and compares: what was published
 //! equals [`Truth`], or what is missing is on the data-quality record and in [`Faults::injected`].
 
+pub mod alpaca;
 mod audit;
 pub mod binance;
 pub mod coinbase;

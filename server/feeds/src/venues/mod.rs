@@ -1,6 +1,6 @@
 //! One module a venue, and by which name each is found.
 
-mod alpaca;
+pub(crate) mod alpaca;
 mod binance;
 mod coinbase;
 mod coingecko;

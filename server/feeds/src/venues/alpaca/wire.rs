@@ -314,7 +314,7 @@ impl<'de> Deserialize<'de> for Levels {
 }
 
 /// A message of theirs as MessagePack, in which every `t` of text is a timestamp of its own type: for the local server.
-#[cfg(test)]
+#[cfg(any(test, feature = "testkit"))]
 pub(crate) fn message_pack(message: &serde_json::Value) -> Vec<u8> {
     use serde::{Serialize, Serializer};
     use serde_json::Value;

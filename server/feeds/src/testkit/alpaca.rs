@@ -1,0 +1,289 @@
+//! Alpaca's side of its protocol, for coins.
+
+use super::{Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What};
+use crate::{
+    venue::{Channels, Frame},
+    venues::alpaca::wire::message_pack,
+};
+use papertape::{
+    market::{Bar, Level, Quote, TradeTick},
+    model::{Side, Timeframe, Timestamp},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// A local Alpaca, where the key is `key` and its secret `secret`.
+#[derive(Debug)]
+pub struct Alpaca {
+    /// Most bars of a page, whatever is asked for.
+    pub page: usize,
+}
+
+impl Alpaca {
+    /// A local Alpaca with pages of a hundred bars.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { page: 100 }
+    }
+
+    fn bars(&self, request: &Request, market: &TrueMarket) -> Value {
+        let timeframe = match request.param("timeframe") {
+            Some("1Day") => Timeframe::DAY,
+            Some("1Hour") => Timeframe::HOUR,
+            _ => Timeframe::MINUTE,
+        };
+        let time = |name: &str| request.param(name).and_then(|text| Timestamp::parse(text).ok());
+        let (start, end) = (time("start"), time("end"));
+        let skip: usize = request
+            .param("page_token")
+            .and_then(|token| token.parse().ok())
+            .unwrap_or(0);
+        // Both ends are inside.
+        let inside = |bar: &Bar| {
+            start.is_none_or(|at| bar.open_time >= at) && end.is_none_or(|at| bar.open_time <= at)
+        };
+        let bars: Vec<Bar> = market
+            .bars_of(timeframe)
+            .into_iter()
+            .filter(inside)
+            .skip(skip)
+            .collect();
+        let rows: Vec<Value> = bars.iter().take(self.page).map(bar_fields).collect();
+        let next = (bars.len() > self.page).then(|| (skip + self.page).to_string());
+        json!({ "bars": { market.instrument.symbol().as_str(): rows }, "next_page_token": next })
+    }
+}
+
+impl Default for Alpaca {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Mock for Alpaca {
+    fn answer(&mut self, request: &Request, truth: &Truth, _at: Duration) -> Reply {
+        let error =
+            |status, code: u32, words: &str| Reply::json(status, &json!({ "code": code, "message": words }));
+        let keys = (
+            request.header("apca-api-key-id"),
+            request.header("apca-api-secret-key"),
+        );
+        if keys != (Some("key"), Some("secret")) {
+            return error(401, 40_110_000, "request is not authorized");
+        }
+        let named = |name: &str| {
+            let is_it = |market: &&TrueMarket| market.instrument.symbol().as_str() == name;
+            truth.markets.iter().find(is_it)
+        };
+        if request.path == "/v2/clock" {
+            return Reply::json(200, &json!({ "timestamp": truth.now, "is_open": true }));
+        }
+        if request.path == "/v2/assets" {
+            let all: Vec<Value> = truth.markets.iter().map(asset).collect();
+            return Reply::json(200, &all.into());
+        }
+        if let Some(name) = request.path.strip_prefix("/v2/assets/") {
+            return match named(&name.replace("%2F", "/")) {
+                Some(market) => Reply::json(200, &asset(market)),
+                None => error(404, 40_410_000, "asset not found"),
+            };
+        }
+        let Some(market) = request.param("symbols").and_then(named) else {
+            return error(400, 40_010_001, "invalid symbol");
+        };
+        let name = market.instrument.symbol().as_str();
+        match request.path.as_str() {
+            "/v1beta3/crypto/us/bars" => Reply::json(200, &self.bars(request, market)),
+            "/v1beta3/crypto/us/snapshots" => {
+                let trade = market.trades.back().map(|(id, trade)| trade_fields(*id, trade));
+                let quote = market.quote.as_ref().map(quote_fields);
+                let snapshot = json!({ "latestTrade": trade, "latestQuote": quote });
+                Reply::json(200, &json!({ "snapshots": { name: snapshot } }))
+            }
+            _ => Reply::json(404, &json!({ "message": "endpoint not found" })),
+        }
+    }
+
+    fn connect(&mut self, request: &Request) -> Result<Box<dyn Conversation>, Reply> {
+        if request.path != "/v1beta3/crypto/us" {
+            return Err(Reply::text(404, "text/plain", "not found"));
+        }
+        Ok(Box::new(AlpacaSocket {
+            is_packed: request.header("content-type") == Some("application/msgpack"),
+            is_authorized: false,
+            subscribed: BTreeMap::new(),
+        }))
+    }
+
+    fn spoil(&self, _frame: &Frame, _how: Spoil) -> Option<Frame> {
+        None
+    }
+}
+
+/// One socket.
+#[derive(Debug)]
+struct AlpacaSocket {
+    is_packed: bool,
+    is_authorized: bool,
+    /// Symbols by channel.
+    subscribed: BTreeMap<String, BTreeSet<String>>,
+}
+
+const CHANNELS: [&str; 5] = ["trades", "quotes", "bars", "updatedBars", "orderbooks"];
+
+impl AlpacaSocket {
+    fn frame(&self, message: Value) -> Frame {
+        let frame = json!([message]);
+        if self.is_packed {
+            Frame::Binary(message_pack(&frame))
+        } else {
+            Frame::Text(frame.to_string())
+        }
+    }
+
+    fn send(&self, message: Value) -> Act {
+        Act::Send(self.frame(message))
+    }
+
+    fn error(&self, code: u16, words: &str) -> Vec<Act> {
+        vec![self.send(json!({ "T": "error", "code": code, "msg": words }))]
+    }
+
+    fn has(&self, channel: &str, name: &str) -> bool {
+        self.subscribed
+            .get(channel)
+            .is_some_and(|names| names.contains(name))
+    }
+
+    /// The symbols of a request's channel are added or taken away; the books of new ones are shown whole.
+    fn change(&mut self, request: &Value, is_more: bool, truth: &Truth) -> Vec<Act> {
+        let mut books = Vec::new();
+        for channel in CHANNELS {
+            let named = request[channel]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str);
+            let names = self.subscribed.entry(channel.to_owned()).or_default();
+            for name in named {
+                if !is_more {
+                    names.remove(name);
+                } else if names.insert(name.to_owned()) && channel == "orderbooks" {
+                    books.push(name.to_owned());
+                }
+            }
+        }
+        let mut all = json!({ "T": "subscription" });
+        for (channel, names) in &self.subscribed {
+            all[channel] = json!(names);
+        }
+        let mut acts = vec![self.send(all)];
+        for market in &truth.markets {
+            if books
+                .iter()
+                .any(|name| name == market.instrument.symbol().as_str())
+            {
+                let whole = market.snapshot(usize::MAX).update;
+                let mut book = book_fields(market, market.book.time(), &whole.bids, &whole.asks);
+                book["r"] = true.into();
+                acts.push(self.send(book));
+            }
+        }
+        acts
+    }
+}
+
+impl Conversation for AlpacaSocket {
+    fn opened(&mut self, _truth: &Truth) -> Vec<Act> {
+        vec![self.send(json!({ "T": "success", "msg": "connected" }))]
+    }
+
+    fn received(&mut self, frame: &Frame, truth: &Truth, _at: Duration) -> Vec<Act> {
+        let request: Option<Value> = match frame {
+            Frame::Text(text) if !self.is_packed => serde_json::from_str(text).ok(),
+            Frame::Binary(bytes) if self.is_packed => rmp_serde::from_slice(bytes).ok(),
+            _ => None,
+        };
+        let Some(request) = request else {
+            return self.error(400, "invalid syntax");
+        };
+        match request["action"].as_str() {
+            Some("auth") if self.is_authorized => self.error(403, "already authenticated"),
+            Some("auth") if request["key"] == "key" && request["secret"] == "secret" => {
+                self.is_authorized = true;
+                vec![self.send(json!({ "T": "success", "msg": "authenticated" }))]
+            }
+            Some("auth") => self.error(402, "auth failed"),
+            _ if !self.is_authorized => self.error(401, "not authenticated"),
+            Some("subscribe") => self.change(&request, true, truth),
+            Some("unsubscribe") => self.change(&request, false, truth),
+            _ => self.error(400, "invalid syntax"),
+        }
+    }
+
+    fn tell(&mut self, event: &TruthEvent, truth: &Truth) -> Vec<Frame> {
+        let market = &truth.markets[event.symbol];
+        let name = market.instrument.symbol().as_str();
+        let (channel, kind, mut message) = match &event.what {
+            What::Trade { id, trade } => ("trades", "t", trade_fields(*id, trade)),
+            What::Quote { quote, .. } => ("quotes", "q", quote_fields(quote)),
+            What::Depth(diff) => {
+                let changes = &diff.update;
+                (
+                    "orderbooks",
+                    "o",
+                    book_fields(market, event.time, &changes.bids, &changes.asks),
+                )
+            }
+            What::Bar(bar) => ("bars", "b", bar_fields(bar)),
+        };
+        if !self.has(channel, name) {
+            return Vec::new();
+        }
+        message["T"] = kind.into();
+        message["S"] = name.into();
+        vec![self.frame(message)]
+    }
+
+    fn listens(&self, market: &TrueMarket) -> Channels {
+        let has = |channel| self.has(channel, market.instrument.symbol().as_str());
+        Channels {
+            trades: has("trades"),
+            quotes: has("quotes"),
+            depth: has("orderbooks"),
+            bars: has("bars"),
+        }
+    }
+}
+
+fn asset(market: &TrueMarket) -> Value {
+    let instrument = &market.instrument;
+    json!({ "id": "", "class": "crypto", "exchange": "CRYPTO", "symbol": instrument.symbol(), "status": "active",
+        "tradable": true, "fractionable": true, "min_order_size": instrument.lot().to_string(),
+        "min_trade_increment": instrument.lot().to_string(), "price_increment": instrument.tick().to_string() })
+}
+
+fn trade_fields(id: u64, trade: &TradeTick) -> Value {
+    let taker = if trade.aggressor == Side::Buy { "B" } else { "S" };
+    json!({ "t": trade.time, "p": trade.price, "s": trade.size, "tks": taker, "i": id })
+}
+
+fn quote_fields(quote: &Quote) -> Value {
+    json!({ "t": quote.time, "bp": quote.bid, "bs": quote.bid_size, "ap": quote.ask, "as": quote.ask_size })
+}
+
+fn bar_fields(bar: &Bar) -> Value {
+    json!({ "t": bar.open_time, "o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close, "v": bar.volume,
+        "n": 1, "vw": bar.close })
+}
+
+fn book_fields(market: &TrueMarket, time: Timestamp, bids: &[Level], asks: &[Level]) -> Value {
+    let side = |levels: &[Level]| -> Vec<Value> {
+        let level = |level: &Level| json!({ "p": market.grid.price_f64(level.price), "s": market.grid.size_f64(level.size) });
+        levels.iter().map(level).collect()
+    };
+    json!({ "T": "o", "S": market.instrument.symbol(), "t": time, "b": side(bids), "a": side(asks) })
+}
