@@ -567,7 +567,8 @@ pub trait Codec: Debug + Send {
     /// Reads a frame that came in at `received`; appends what it says to `told` and what must be answered to `replies`.
     ///
     /// # Errors
-    /// [`DecodeError`] when the frame makes no sense; nothing is appended then.
+    /// [`DecodeError`] when the frame makes no sense; nothing is appended then but a [`Told::Lost`] for each book whose changes
+    /// have no numbers that would show what was lost.
     fn read(
         &mut self,
         frame: &[u8],

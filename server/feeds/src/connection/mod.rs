@@ -78,6 +78,8 @@ struct Entry {
     is_book_asked: bool,
     is_trades_asked: bool,
     is_polled: bool,
+    /// Whether an answer is on its way: what is asked for next must not overtake it.
+    is_poll_asked: bool,
     poll_at: Instant,
 }
 
@@ -182,6 +184,7 @@ impl Driver {
                 is_book_asked: false,
                 is_trades_asked: false,
                 is_polled: false,
+                is_poll_asked: false,
                 poll_at: Instant::now(),
             };
             self.slots.insert(self.next_slot, entry);
@@ -314,7 +317,10 @@ impl Driver {
                 }
                 self.note(answer.err());
             }
-            Answered::Poll(answer) => self.polled(done.slot, answer, now),
+            Answered::Poll(answer) => {
+                entry.is_poll_asked = false;
+                self.polled(done.slot, answer, now);
+            }
         }
     }
 
@@ -544,10 +550,11 @@ impl Driver {
         let every = traits.poll_every.max(Duration::from_millis(200));
         let now = Instant::now();
         for (slot, entry) in &mut self.slots {
-            if now < entry.poll_at {
+            if now < entry.poll_at || entry.is_poll_asked {
                 continue;
             }
             entry.poll_at = now + every;
+            entry.is_poll_asked = true;
             let (venue, rest, listing) = (
                 Arc::clone(&self.venue),
                 self.rest.clone(),

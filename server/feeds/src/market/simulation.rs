@@ -10,7 +10,7 @@ use crate::config::Thresholds;
 use crate::quality::Incident;
 use crate::record::Published;
 use crate::source::{SourceTraits, Want};
-use crate::testkit::{Audit, Truth, TruthEvent, What};
+use crate::testkit::{Audit, Detail, Truth, TruthEvent, What};
 use crate::venue::{BookStart, Channels, FeedError, Slot, Told};
 use papertape::exchange::TradingStatus;
 use papertape::market::{DepthSnapshot, Random, TradeTick};
@@ -424,6 +424,7 @@ fn check(seed: u64, world: &World) {
         incidents: world.incidents.values().collect(),
         truth: &world.truth.markets[0],
         slack: world.skew.abs() + SECOND,
+        detail: Detail::Trades(usize::MAX),
     };
     assert!(world.published.len() > 1_000, "seed {seed} tells nothing");
     if let Err(wrong) = audit.check(true) {

@@ -652,6 +652,14 @@ impl Source {
             }
             return;
         };
+        // A venue that is asked may answer with what it knew a while ago.
+        let is_old = self.link == Link::Polled
+            && !self.traits.has_consecutive_trades
+            && self.last_trade.is_some_and(|last| trade.time < last.time);
+        if is_old {
+            self.counters.late += 1;
+            return;
+        }
         let is_first = self.trades.last().is_none();
         match self.trades.take(id, checked, &mut self.released) {
             // What was traded before we listened, or is asked for afterwards, says nothing of the way.

@@ -1,6 +1,9 @@
 //! Alpaca's side of its protocol, for coins.
 
-use super::{Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What};
+use super::{
+    Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
+    ten_times_frame,
+};
 use crate::{
     venue::{Channels, Frame},
     venues::alpaca::wire::message_pack,
@@ -118,8 +121,18 @@ impl Mock for Alpaca {
         }))
     }
 
-    fn spoil(&self, _frame: &Frame, _how: Spoil) -> Option<Frame> {
-        None
+    fn spoil(&self, frame: &Frame, how: Spoil) -> Option<Frame> {
+        match (how, frame) {
+            // It has no checksums, and in a book absurd prices would only be far away.
+            (Spoil::Checksum, _) => None,
+            (Spoil::Price, Frame::Text(text)) if text.contains("\"T\":\"o\"") => None,
+            (Spoil::Price, Frame::Text(_)) => ten_times_frame(frame, &["p", "bp", "ap"]),
+            (Spoil::Price, Frame::Binary(bytes)) => spoil_packed(bytes).map(Frame::Binary),
+        }
+    }
+
+    fn spoil_answer(&self, body: &Value) -> Option<Value> {
+        ten_times(body, &["p", "bp", "ap"])
     }
 }
 
@@ -257,6 +270,23 @@ impl Conversation for AlpacaSocket {
             bars: has("bars"),
         }
     }
+}
+
+/// Trades and quotes in MessagePack: a price is a name of one or two letters and, after the mark 0xcb, eight bytes.
+fn spoil_packed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let find = |what: &[u8]| bytes.windows(what.len()).position(|window| window == what);
+    if find(b"\xa1T\xa1o").is_some() {
+        return None;
+    }
+    let mut spoiled = bytes.to_vec();
+    let names: [&[u8]; 3] = [b"\xa1p\xcb", b"\xa2bp\xcb", b"\xa2ap\xcb"];
+    let places = names.iter().filter_map(|name| Some(find(name)? + name.len()));
+    for place in places {
+        let number = spoiled.get_mut(place..place + 8)?;
+        let price = f64::from_be_bytes((&*number).try_into().ok()?);
+        number.copy_from_slice(&(10.0 * price).to_be_bytes());
+    }
+    (spoiled != bytes).then_some(spoiled)
 }
 
 fn asset(market: &TrueMarket) -> Value {

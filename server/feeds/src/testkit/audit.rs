@@ -21,6 +21,19 @@ pub struct Audit<'a> {
     pub truth: &'a TrueMarket,
     /// By how much times on the record may be off: some are the venue's, some are ours.
     pub slack: i64,
+    /// What the venue tells.
+    pub detail: Detail,
+}
+
+/// How much of the truth a venue tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Every trade, and so many levels of the book from the best: none where there is no book.
+    Trades(usize),
+    /// The price now and then, told as a trade: at least once in so many nanoseconds.
+    Prices(i64),
+    /// Closed minutes.
+    Bars,
 }
 
 impl Audit<'_> {
@@ -30,9 +43,15 @@ impl Audit<'_> {
     /// What is wrong, in a sentence, with what it can be understood from.
     pub fn check(&self, is_over: bool) -> Result<(), String> {
         self.times()?;
-        self.books(is_over)?;
-        self.trades(is_over)?;
-        self.bars()
+        match self.detail {
+            Detail::Trades(levels) => {
+                self.books(is_over, levels)?;
+                self.trades(is_over)?;
+                self.bars()
+            }
+            Detail::Prices(every) => self.prices(every),
+            Detail::Bars => self.told_bars(is_over),
+        }
     }
 
     /// What the last status event said.
@@ -59,8 +78,8 @@ impl Audit<'_> {
         Ok(())
     }
 
-    /// Whenever there is a book it is possible; in the end it is the truth's.
-    fn books(&self, is_over: bool) -> Result<(), String> {
+    /// Whenever there is a book it is possible; in the end its best `depth` levels are the truth's.
+    fn books(&self, is_over: bool, depth: usize) -> Result<(), String> {
         let mut book = OrderBook::default();
         let mut status = TradingStatus::Trading;
         for event in self.events() {
@@ -83,7 +102,7 @@ impl Audit<'_> {
                 _ => {}
             }
         }
-        let levels = |book: &OrderBook, side| book.levels(side).collect::<Vec<_>>();
+        let levels = |book: &OrderBook, side| book.levels(side).take(depth).collect::<Vec<_>>();
         for side in [Side::Buy, Side::Sell] {
             let (ours, theirs) = (levels(&book, side), levels(&self.truth.book, side));
             if is_over && ours != theirs {
@@ -99,24 +118,25 @@ impl Audit<'_> {
             _ => None,
         };
         let mut ours: VecDeque<TradeTick> = self.events().filter_map(trade).collect();
-        let Some(first) = ours.front().copied() else {
+        if ours.is_empty() {
             return Err("no trade was published".to_owned());
-        };
-        // Which were not told, by their places: times that were published may be a little later than those of the truth.
-        let (mut missing, mut last_told) = (Vec::new(), 0);
+        }
+        // Which were not told, by their places: times that were published may be a little later than those of the truth, or
+        // whole seconds.
+        let (mut missing, mut last_told) = (Vec::new(), None);
         for (place, (_, truth)) in self.truth.trades.iter().enumerate() {
             let is_told = ours.front().is_some_and(|ours| {
                 (ours.price, ours.size, ours.aggressor) == (truth.price, truth.size, truth.aggressor)
             });
             if is_told {
                 ours.pop_front();
-                last_told = place;
-            } else if truth.time > first.time {
+                last_told = Some(place);
+            } else if last_told.is_some() {
                 missing.push((place, truth.time));
             }
         }
         for (place, time) in missing {
-            if (is_over || place < last_told) && !self.is_on_record(time, time) {
+            if (is_over || Some(place) < last_told) && !self.is_on_record(time, time) {
                 return Err(self.around(
                     time,
                     format!("the trade of {time} is missing, and nothing says so"),
@@ -156,6 +176,78 @@ impl Audit<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What was told as the price was the price then, and was told often enough.
+    fn prices(&self, every: i64) -> Result<(), String> {
+        let mut before: Option<Timestamp> = None;
+        for published in self.published {
+            let MarketEvent::Trade(ours) = &published.event else {
+                continue;
+            };
+            if !self.was_the_price(ours) {
+                return Err(self.around(ours.time, format!("never was the price: {ours:?}")));
+            }
+            let last = before.replace(published.received);
+            if let Some(last) = last.filter(|last| published.received.since(*last) > every + self.slack)
+                && !self.is_on_record(last, published.received)
+            {
+                return Err(self.around(last, format!("nothing was told from {last}, and nothing says so")));
+            }
+        }
+        before.map_or_else(|| Err("no price was published".to_owned()), |_| Ok(()))
+    }
+
+    /// Whether the price stood at its time, give or take the slack: from its trade to the next one, or before the first.
+    fn was_the_price(&self, ours: &TradeTick) -> bool {
+        let (from, to) = (
+            ours.time.plus_nanos(-self.slack),
+            ours.time.plus_nanos(self.slack),
+        );
+        let trades = &self.truth.trades;
+        let next = trades
+            .iter()
+            .skip(1)
+            .map(|(_, next)| Some(next.time))
+            .chain([None]);
+        let mut stood = trades.iter().zip(next);
+        let first = trades.front().map(|(_, first)| first.time);
+        let mut closes = self.truth.bars.iter().filter(|bar| bar.close == ours.price);
+        stood.any(|((_, trade), next)| {
+            trade.price == ours.price && trade.time <= to && next.is_none_or(|next| next >= from)
+        }) || (first.is_none_or(|first| first >= from)
+            && closes.any(|bar| Timeframe::MINUTE.close_of(bar.open_time) <= to))
+    }
+
+    /// Minutes that were told are the truth's, in order and once.
+    fn told_bars(&self, is_over: bool) -> Result<(), String> {
+        let told = |event: &MarketEvent| match event {
+            MarketEvent::Bar(bar) => Some(*bar),
+            _ => None,
+        };
+        let mut ours: VecDeque<Bar> = self.events().filter_map(told).collect();
+        let (Some(first), Some(last)) = (ours.front().copied(), ours.back().copied()) else {
+            return Err("no bar was published".to_owned());
+        };
+        for truth in self
+            .truth
+            .bars
+            .iter()
+            .filter(|bar| bar.open_time >= first.open_time)
+        {
+            if ours.front().is_some_and(|ours| is_same(ours, truth)) {
+                ours.pop_front();
+                continue;
+            }
+            let close = Timeframe::MINUTE.close_of(truth.open_time);
+            if (is_over || truth.open_time < last.open_time) && !self.is_on_record(truth.open_time, close) {
+                return Err(self.around(close, format!("{truth:?} was not told, and nothing says so")));
+            }
+        }
+        match ours.front() {
+            None => Ok(()),
+            Some(ours) => Err(self.around(ours.open_time, format!("never happened, or not then: {ours:?}"))),
+        }
     }
 
     fn is_on_record(&self, from: Timestamp, to: Timestamp) -> bool {

@@ -45,11 +45,13 @@ pub enum Fault {
     Html,
     /// A request is answered with a body that ends before its end.
     HalfAnswer,
+    /// A request is answered with a price ten times what it is.
+    AbsurdAnswer,
 }
 
 impl Fault {
     /// All there are.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Cut,
         Self::Close,
         Self::HalfOpen,
@@ -67,6 +69,7 @@ impl Fault {
         Self::Slow,
         Self::Html,
         Self::HalfAnswer,
+        Self::AbsurdAnswer,
     ];
 
     /// Those that happen to frames of a socket.
@@ -85,13 +88,14 @@ impl Fault {
     ];
 
     /// Those that happen to requests.
-    pub const OF_REQUESTS: [Self; 6] = [
+    pub const OF_REQUESTS: [Self; 7] = [
         Self::RateLimit,
         Self::Ban,
         Self::Trouble,
         Self::Slow,
         Self::Html,
         Self::HalfAnswer,
+        Self::AbsurdAnswer,
     ];
 
     /// Whether it ends a connection or a venue's patience, so that a few in a run are plenty.
@@ -186,6 +190,13 @@ impl Faults {
     #[must_use]
     pub const fn until(mut self, told: u64) -> Self {
         self.until = told;
+        self
+    }
+
+    /// Without these kinds: what nobody could see of a venue whose messages have no numbers. TCP neither loses nor reorders.
+    #[must_use]
+    pub fn without(mut self, kinds: &[Fault]) -> Self {
+        self.odds.retain(|fault, _| !kinds.contains(fault));
         self
     }
 

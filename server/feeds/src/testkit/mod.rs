@@ -14,20 +14,26 @@ pub mod alpaca;
 mod audit;
 pub mod binance;
 pub mod coinbase;
+pub mod coingecko;
+pub mod cryptocompare;
 mod faults;
 mod generate;
 pub mod kraken;
 mod pipeline;
+pub mod polygon;
 mod server;
 mod stage;
 mod truth;
+pub mod yahoo;
 
-pub use audit::Audit;
+pub use audit::{Audit, Detail};
 pub use faults::{Fault, Faults, Injected};
 pub use pipeline::Pipeline;
 pub use server::Server;
 pub use stage::{Act, Conversation, Mock, Reply, Request, SocketId, Spoil, Stage};
 pub use truth::{TrueMarket, Truth, TruthEvent, What};
+
+use stage::{ten_times, ten_times_frame};
 
 /// A file of real market data, where `shared/data` lies beside the project or above; such data is not part of it.
 #[must_use]

@@ -159,6 +159,11 @@ pub trait Mock: Debug + Send + 'static {
     fn spoil(&self, _frame: &Frame, _how: Spoil) -> Option<Frame> {
         None
     }
+
+    /// The body of an answer with a price ten times what it is; `None` when it has none.
+    fn spoil_answer(&self, _body: &Value) -> Option<Value> {
+        None
+    }
 }
 
 /// One socket's side of a venue.
@@ -250,6 +255,9 @@ impl Stage {
         let Some(fault) = self.faults.draw(&Fault::OF_REQUESTS, self.truth.told) else {
             return self.mock.answer(request, &self.truth, at);
         };
+        if fault == Fault::AbsurdAnswer {
+            return self.absurd(request, at);
+        }
         self.note(fault, None, None, Some(&request.path));
         let retry_after = self.faults.retry_after;
         match fault {
@@ -266,6 +274,20 @@ impl Stage {
                 ..self.mock.refuse(fault, retry_after)
             },
             _ => self.mock.refuse(fault, retry_after),
+        }
+    }
+
+    /// The answer with a price that cannot be, where it has one.
+    fn absurd(&mut self, request: &Request, at: Duration) -> Reply {
+        let reply = self.mock.answer(request, &self.truth, at);
+        let body = serde_json::from_slice(&reply.body).ok();
+        let Some(spoiled) = body.and_then(|body| self.mock.spoil_answer(&body)) else {
+            return reply;
+        };
+        self.note(Fault::AbsurdAnswer, None, None, Some(&request.path));
+        Reply {
+            body: spoiled.to_string().into_bytes(),
+            ..reply
         }
     }
 
@@ -436,6 +458,33 @@ impl Stage {
             path: path.map(str::to_owned),
         });
     }
+}
+
+/// The fields of these names, anywhere in `value`, ten times what they are; `None` when none is there.
+pub(super) fn ten_times(value: &Value, names: &[&str]) -> Option<Value> {
+    fn walk(value: &mut Value, names: &[&str], count: &mut usize) {
+        match value {
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    match field.as_f64().filter(|_| names.contains(&name.as_str())) {
+                        Some(number) => (*field, *count) = ((10.0 * number).into(), *count + 1),
+                        None => walk(field, names, count),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, names, count)),
+            _ => {}
+        }
+    }
+    let (mut spoiled, mut count) = (value.clone(), 0);
+    walk(&mut spoiled, names, &mut count);
+    (count > 0).then_some(spoiled)
+}
+
+/// A frame of JSON in which the fields of these names are ten times what they are.
+pub(super) fn ten_times_frame(frame: &Frame, names: &[&str]) -> Option<Frame> {
+    let value = serde_json::from_slice(frame.bytes()).ok()?;
+    Some(Frame::Text(ten_times(&value, names)?.to_string()))
 }
 
 fn floor_char_boundary(text: &str, mut place: usize) -> usize {

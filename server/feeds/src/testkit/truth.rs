@@ -90,6 +90,13 @@ impl TrueMarket {
         self.making.current()
     }
 
+    /// The last price: of a trade, or the close before any.
+    #[must_use]
+    pub fn last_price(&self) -> f64 {
+        let close = || self.bars.back().map_or(0.0, |bar| bar.close);
+        self.trades.back().map_or_else(close, |(_, trade)| trade.price)
+    }
+
     /// Bars of a length that minutes add up to, oldest first, with volumes in whole lots as venues write them; the last one may
     /// still be open.
     #[must_use]

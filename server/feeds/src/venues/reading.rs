@@ -81,6 +81,25 @@ pub(crate) fn smallest(instrument: &Instrument) -> f64 {
     Quantity(instrument.lot()).to_f64()
 }
 
+/// One number of a trade that has a name of its own on its exchange: the exchange's number before the trade's, or, where its
+/// name is no number, a hash of both (FNV-1a, 64 bits). `None` when it has no name.
+pub(crate) fn trade_number(exchange: u64, id: &str) -> Option<u64> {
+    const OF_TRADE: u64 = (1 << 56) - 1;
+    if id.is_empty() {
+        return None;
+    }
+    let number: Option<u64> = id.parse().ok().filter(|number| *number <= OF_TRADE);
+    Some(number.map_or_else(
+        || {
+            let bytes = exchange.to_be_bytes().into_iter().chain(id.bytes());
+            bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            })
+        },
+        |number| exchange << 56 | number,
+    ))
+}
+
 /// A quote that can have been one.
 ///
 /// # Errors
@@ -286,6 +305,21 @@ impl Answers {
             .ok_or_else(|| self.unsupported(format!("{name} '{set}'; it has {}", values.join(", "))))
     }
 
+    /// The option `poll_every_s`: how often one symbol is asked for, in seconds, from 0.2 to 3600; `usual` when it is not set.
+    ///
+    /// # Errors
+    /// [`FeedError::Unsupported`] when it is something else.
+    pub(crate) fn poll_every(&self, config: &VenueConfig, usual: Duration) -> Result<Duration, FeedError> {
+        let Some(text) = config.options.get("poll_every_s") else {
+            return Ok(usual);
+        };
+        text.parse()
+            .ok()
+            .filter(|secs| (0.2..=3_600.0).contains(secs))
+            .map(Duration::from_secs_f64)
+            .ok_or_else(|| self.unsupported(format!("poll_every_s '{text}'; it may be 0.2 to 3600")))
+    }
+
     /// The beginning of what the venue said, without our keys.
     fn words(&self, text: &str) -> String {
         let mut text = text.trim().to_owned();
@@ -407,6 +441,38 @@ mod tests {
         }
         assert_eq!((price("price", 1e-12), size("size", 0.0)), (Ok(1e-12), Ok(0.0)));
         assert!(trade(Timestamp::EPOCH, 1.0, 0.0, Side::Buy).is_err());
+    }
+
+    #[test]
+    fn trades_of_two_exchanges_are_told_apart_by_number_or_name() {
+        assert_eq!(trade_number(1, "7"), Some((1 << 56) + 7));
+        assert_eq!(trade_number(1, ""), None);
+        let ids = ["7", "8", "a7", "b7", "99999999999999999999"];
+        let all: std::collections::BTreeSet<u64> = [1, 2]
+            .into_iter()
+            .flat_map(|exchange| ids.map(|id| trade_number(exchange, id).expect("a name")))
+            .collect();
+        assert_eq!(all.len(), 10);
+    }
+
+    #[test]
+    fn how_often_to_ask_may_be_said() {
+        let every = |text: Option<&str>| {
+            let option = text.map(|text| ("poll_every_s".to_owned(), text.to_owned()));
+            let config = VenueConfig {
+                options: option.into_iter().collect(),
+                ..VenueConfig::default()
+            };
+            let answers = Answers::new("venue", "http://host", &config);
+            let every = answers.poll_every(&config, Duration::from_secs(60));
+            every.map_err(|error| error.to_string())
+        };
+        assert_eq!(every(None), Ok(Duration::from_secs(60)));
+        assert_eq!(every(Some("0.5")), Ok(Duration::from_millis(500)));
+        for text in ["0", "-1", "1e300", "NaN", "often"] {
+            let message = format!("venue has no poll_every_s '{text}'; it may be 0.2 to 3600");
+            assert_eq!(every(Some(text)), Err(message));
+        }
     }
 
     #[test]

@@ -182,6 +182,18 @@ impl Stream {
         }
     }
 
+    /// A frame made no sense, and no number will show whether it was of a book.
+    fn lose_books(&mut self, told: &mut Vec<Told>) {
+        for (slot, subscription) in self.subscriptions.iter_mut() {
+            if subscription.state.book.take().is_some() {
+                told.push(Told::Lost {
+                    slot: Some(slot),
+                    why: "a frame that made no sense may have been of the book".to_owned(),
+                });
+            }
+        }
+    }
+
     /// An error of the stream, by its code.
     fn error(&mut self, code: i64, words: &str, told: &mut Vec<Told>) {
         let words = format!("{words} ({code})");
@@ -311,7 +323,13 @@ impl Codec for Stream {
         told: &mut Vec<Told>,
         replies: &mut Vec<Frame>,
     ) -> Result<(), DecodeError> {
-        let messages = wire::read(self.encoding, frame).map_err(|what| DecodeError::new(what, frame))?;
+        let messages = match wire::read(self.encoding, frame) {
+            Ok(messages) => messages,
+            Err(what) => {
+                self.lose_books(told);
+                return Err(DecodeError::new(what, frame));
+            }
+        };
         for message in &messages {
             if let Err((slot, why)) = self.tell(message, told, replies) {
                 told.push(Told::KeptOff { slot, why });

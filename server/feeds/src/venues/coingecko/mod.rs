@@ -1,6 +1,7 @@
 //! CoinGecko: prices of coins over all exchanges, asked for, about a minute old. A fallback, no market.
 //!
-//! Options: `plan` (`demo`, also without a key; `pro`, another host), `id.BTC = "bitcoin"` (which coin a ticker means).
+//! Options: `plan` (`demo`, also without a key; `pro`, another host), `id.BTC = "bitcoin"` (which coin a ticker means), `poll_every_s` (60, `pro` 20:
+//! how often a coin is asked for).
 
 mod answers;
 #[cfg(test)]
@@ -41,8 +42,10 @@ impl CoinGecko {
         let rest_url = config.rest_url.as_deref().unwrap_or_else(|| public_url(is_pro));
         let answers = Answers::new(NAME, rest_url, &config);
         answers.option(&config, "plan", &["demo", "pro"])?;
+        let mut traits = traits(is_pro, config.key.is_some());
+        traits.poll_every = answers.poll_every(&config, traits.poll_every)?;
         Ok(Self {
-            traits: traits(is_pro, config.key.is_some()),
+            traits,
             config,
             is_pro,
             answers,

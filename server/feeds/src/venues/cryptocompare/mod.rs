@@ -1,7 +1,8 @@
 //! CryptoCompare, which calls itself CoinDesk Data: an index of coins over many exchanges, or one exchange of them.
 //!
 //! Option: `exchange` (`CCCAGG`, the index, or an exchange's name as it spells it: `Coinbase`, `Kraken`). The index is no
-//! market: nobody trades there, its changes of price are told as trades.
+//! market: nobody trades there, its changes of price are told as trades. `poll_every_s` (10) is how often a pair is asked for where
+//! there is no stream.
 
 mod answers;
 mod stream;
@@ -63,8 +64,10 @@ impl CryptoCompare {
         if exchange.is_empty() || !exchange.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(answers.unsupported(format!("exchange '{exchange}'")));
         }
+        let mut traits = traits(config.key.is_some());
+        traits.poll_every = answers.poll_every(&config, traits.poll_every)?;
         Ok(Self {
-            traits: traits(config.key.is_some()),
+            traits,
             config,
             exchange,
             answers,

@@ -72,6 +72,20 @@ struct Trade {
 }
 
 #[derive(Deserialize)]
+struct CoinTrade<'a> {
+    p: f64,
+    s: f64,
+    t: i64,
+    /// The exchange, and its name of the trade.
+    #[serde(default)]
+    x: u64,
+    #[serde(default, borrow)]
+    i: Cow<'a, str>,
+    #[serde(default)]
+    c: Vec<i64>,
+}
+
+#[derive(Deserialize)]
 struct Quote {
     #[serde(default)]
     bp: f64,
@@ -236,7 +250,7 @@ impl Stream {
         let taker = &mut subscription.state.taker;
         let said = match &*head.ev {
             "T" => parse(event).and_then(|it| trade(slot, &it, self.market, taker)),
-            "XT" => parse(event).and_then(|it| coin_trade(slot, &it, taker)),
+            "XT" => parse_borrowed(event).and_then(|it| coin_trade(slot, &it, taker)),
             "Q" => parse(event).and_then(|it| quote(slot, &it, quote_unit, taker)),
             "XQ" => parse(event).and_then(|it| quote(slot, &it, 1.0, taker)),
             "C" => parse_borrowed(event)
@@ -343,19 +357,15 @@ fn trade(slot: Slot, it: &Trade, market: Market, taker: &mut TakerGuess) -> Resu
 }
 
 /// Coins' trades say who took: 1 the seller, 2 the buyer.
-fn coin_trade(slot: Slot, it: &Trade, taker: &mut TakerGuess) -> Result<Option<Told>, String> {
+fn coin_trade(slot: Slot, it: &CoinTrade<'_>, taker: &mut TakerGuess) -> Result<Option<Told>, String> {
     let mut trade = reading::trade(Timestamp::from_millis(it.t), it.p, it.s, Side::Buy)?;
     trade.aggressor = match it.c.first() {
         Some(1) => Side::Sell,
         Some(2) => Side::Buy,
         _ => taker.traded(trade.price),
     };
-    // Each exchange names its own: nothing tells all of them apart.
-    Ok(Some(Told::Trade {
-        slot,
-        id: None,
-        trade,
-    }))
+    let id = reading::trade_number(it.x, &it.i);
+    Ok(Some(Told::Trade { slot, id, trade }))
 }
 
 fn quote(slot: Slot, it: &Quote, unit: f64, taker: &mut TakerGuess) -> Result<Option<Told>, String> {

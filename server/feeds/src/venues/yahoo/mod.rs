@@ -1,7 +1,7 @@
 //! Yahoo Finance's chart: shares, funds, coins and currencies in bars, asked for. Nobody promises its form or its limits, and
 //! its data must not be passed on: a last fallback.
 //!
-//! Prices are as after later splits. Half-hour bars have been wrong at times and are not offered.
+//! Option: `poll_every_s` (60: how often a symbol is asked for). Prices are as after later splits. Half-hour bars have been wrong at times and are not offered.
 
 mod answers;
 #[cfg(test)]
@@ -50,16 +50,21 @@ pub(super) struct Yahoo {
 }
 
 impl Yahoo {
-    pub(super) fn new(config: VenueConfig) -> Self {
+    /// Yahoo as configured.
+    ///
+    /// # Errors
+    /// [`FeedError::Unsupported`] when an option has a value that there is not.
+    pub(super) fn new(config: VenueConfig) -> Result<Self, FeedError> {
         let rest_url = config
             .rest_url
             .as_deref()
             .unwrap_or("https://query1.finance.yahoo.com");
-        Self {
-            traits: traits(),
-            answers: Answers::new(NAME, rest_url, &config),
+        let answers = Answers::new(NAME, rest_url, &config);
+        Ok(Self {
+            traits: traits(answers.poll_every(&config, Duration::from_secs(60))?),
+            answers,
             config,
-        }
+        })
     }
 
     fn ask(name: &str, interval: &str) -> Ask {
@@ -122,7 +127,7 @@ fn name_of(symbol: &Symbol) -> String {
     }
 }
 
-fn traits() -> Traits {
+fn traits(poll_every: Duration) -> Traits {
     let nothing = Channels::default();
     Traits {
         limits: vec![Limit {
@@ -145,7 +150,7 @@ fn traits() -> Traits {
         has_consecutive_trades: false,
         is_relay: false,
         needs_key: false,
-        poll_every: Duration::from_secs(60),
+        poll_every,
         stale_after: Duration::from_secs(300),
         // Which exchanges are late, and by how much, it does not tell.
         delay: Duration::from_secs(60),
@@ -154,7 +159,7 @@ fn traits() -> Traits {
 
 /// For the table of venues.
 pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
-    Ok(Arc::new(Yahoo::new(config)))
+    Ok(Arc::new(Yahoo::new(config)?))
 }
 
 impl Venue for Yahoo {

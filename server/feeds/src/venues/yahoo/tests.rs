@@ -18,7 +18,7 @@ fn chart(meta: &str, bars: &[(i64, Option<f64>)]) -> String {
 }
 
 fn venue() -> Yahoo {
-    Yahoo::new(VenueConfig::default())
+    Yahoo::new(VenueConfig::default()).expect("no options")
 }
 
 fn symbol(text: &str) -> Symbol {
