@@ -71,6 +71,17 @@ impl Channels {
         }
     }
 
+    /// What this has and the other has not.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self {
+            trades: self.trades && !other.trades,
+            quotes: self.quotes && !other.quotes,
+            depth: self.depth && !other.depth,
+            bars: self.bars && !other.bars,
+        }
+    }
+
     /// Whether nothing is wanted.
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -557,6 +568,9 @@ pub trait Codec: Debug + Send {
             .flat_map(|(slot, listing, channels)| self.subscribe(*slot, listing, *channels))
             .collect()
     }
+
+    /// Subscribes more of a slot that is subscribed; what it has goes on without a break.
+    fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame>;
 
     /// Forgets a slot.
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame>;

@@ -150,6 +150,7 @@ impl Talk {
         frames.iter().flat_map(receive).collect()
     }
 
+    /// First the trades, then the rest besides.
     fn subscribe(&mut self, slot: usize) {
         let market = &self.stage.truth.markets[slot];
         let listing = Listing {
@@ -157,7 +158,12 @@ impl Talk {
             venue_symbol: market.instrument.symbol().as_str().into(),
             status: papertape::exchange::TradingStatus::Trading,
         };
-        let frames = self.codec.subscribe(Slot(slot), &listing, EVERYTHING);
+        let trades = Channels {
+            trades: true,
+            ..Channels::default()
+        };
+        let mut frames = self.codec.subscribe(Slot(slot), &listing, trades);
+        frames.extend(self.codec.widen(Slot(slot), EVERYTHING.without(trades)));
         let acts = self.say(frames);
         self.hear(acts);
     }

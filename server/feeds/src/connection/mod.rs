@@ -174,6 +174,7 @@ impl Driver {
             .iter()
             .find(|(_, entry)| entry.listing.venue_symbol == listing.venue_symbol)
             .map(|(slot, _)| *slot);
+        let is_streamed = !self.venue.traits().stream.is_empty();
         let slot = known.unwrap_or_else(|| {
             self.next_slot += 1;
             let entry = Entry {
@@ -185,7 +186,7 @@ impl Driver {
                 is_trades_asked: false,
                 is_polled: false,
                 is_poll_asked: false,
-                poll_at: Instant::now(),
+                poll_at: Instant::now() + if is_streamed { POLL_AFTER } else { Duration::ZERO },
             };
             self.slots.insert(self.next_slot, entry);
             self.next_slot
@@ -198,26 +199,26 @@ impl Driver {
             .markets
             .iter()
             .any(|(other, at)| Arc::ptr_eq(other, &market) && *at == place);
-        let all = entry.channels.or(channels);
-        let is_more = all != entry.channels;
-        entry.channels = all;
+        let more = channels.without(entry.channels);
+        let had_book = entry.is_subscribed && entry.channels.depth;
+        entry.channels = entry.channels.or(more);
         let is_polled = entry.is_polled;
         if is_new {
             let breaker = self.breaker.state();
             market.with(now, |market| market.breaker(place, breaker, now));
             entry.markets.push((Arc::clone(&market), place));
         }
-        if is_more && entry.is_subscribed {
-            entry.is_subscribed = false;
-            if let Some(codec) = self.socket.codec() {
-                let frames = codec.unsubscribe(Slot(slot));
-                self.socket.queue(frames);
-            }
+        if !more.is_empty()
+            && entry.is_subscribed
+            && let Some(codec) = self.socket.codec()
+        {
+            let frames = codec.widen(Slot(slot), more);
+            self.socket.queue(frames);
         }
         if is_new && self.socket.is_on() {
             market.with(now, |market| market.connected(place, now));
             // Books begin with a snapshot that this market has not seen.
-            if !is_more && self.slots.get(&slot).is_some_and(|entry| entry.is_subscribed) {
+            if had_book {
                 self.resync(slot);
             }
         } else if is_new && is_polled {

@@ -164,7 +164,7 @@ impl Market {
 
     /// A source's socket stands.
     pub(crate) fn connected(&mut self, place: usize, now: Timestamp) {
-        self.places[place].source.connected(now);
+        self.places[place].source.connected(now, &mut self.heard);
         self.handle(place, now);
     }
 

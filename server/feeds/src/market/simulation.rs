@@ -424,7 +424,10 @@ fn check(seed: u64, world: &World) {
         incidents: world.incidents.values().collect(),
         truth: &world.truth.markets[0],
         slack: world.skew.abs() + SECOND,
-        detail: Detail::Trades(usize::MAX),
+        detail: Detail::Trades {
+            levels: usize::MAX,
+            has_sides: true,
+        },
     };
     assert!(world.published.len() > 1_000, "seed {seed} tells nothing");
     if let Err(wrong) = audit.check(true) {

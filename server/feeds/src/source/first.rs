@@ -164,7 +164,7 @@ mod tests {
         let mut source = Source::new(traits, &Thresholds::default());
         let (mut heard, mut wants) = (Vec::new(), Vec::new());
         let begin = Timestamp::from_secs(1_723_118_400);
-        source.connected(begin);
+        source.connected(begin, &mut heard);
         for (id, price) in [(1, 1_000.0), (2, 100.0), (3, 101.0), (4, 99.0)] {
             let at = begin.plus_nanos(id as i64 * 1_000_000);
             source.told(&trade(id, price), at, &mut heard, &mut wants);

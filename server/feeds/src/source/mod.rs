@@ -327,7 +327,16 @@ impl Source {
     }
 
     /// Its socket stands and the symbol is about to be subscribed.
-    pub(crate) fn connected(&mut self, now: Timestamp) {
+    pub(crate) fn connected(&mut self, now: Timestamp, heard: &mut Vec<Heard>) {
+        // Of the trades since the last answer some are told by nobody, where they cannot be asked for.
+        if self.link == Link::Polled
+            && self.traits.channels.trades
+            && !self.traits.has_trade_backfill
+            && let Some(last) = self.last_trade
+        {
+            let why = "between the last answer and the stream".to_owned();
+            heard.push(begin(IncidentKind::Gap, "connection", last.time, why));
+        }
         self.link = Link::Up;
         (self.refused, self.last_quote_id) = (None, None);
         (self.up_since, self.last_flow, self.is_changed) = (Some(now), Some(now), true);

@@ -28,10 +28,20 @@ pub struct Audit<'a> {
 /// How much of the truth a venue tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Every trade, and so many levels of the book from the best: none where there is no book.
-    Trades(usize),
-    /// The price now and then, told as a trade: at least once in so many nanoseconds.
-    Prices(i64),
+    /// Every trade.
+    Trades {
+        /// So many levels of the book from the best: none where there is no book.
+        levels: usize,
+        /// Whether it always says who took.
+        has_sides: bool,
+    },
+    /// The price now and then, told as a trade.
+    Prices {
+        /// At least once in so many nanoseconds.
+        every: i64,
+        /// So long an answer may take, in nanoseconds, and be published at the time when it came.
+        late: i64,
+    },
     /// Closed minutes.
     Bars,
 }
@@ -44,12 +54,12 @@ impl Audit<'_> {
     pub fn check(&self, is_over: bool) -> Result<(), String> {
         self.times()?;
         match self.detail {
-            Detail::Trades(levels) => {
+            Detail::Trades { levels, has_sides } => {
                 self.books(is_over, levels)?;
-                self.trades(is_over)?;
+                self.trades(is_over, has_sides)?;
                 self.bars()
             }
-            Detail::Prices(every) => self.prices(every),
+            Detail::Prices { every, late } => self.prices(every, late),
             Detail::Bars => self.told_bars(is_over),
         }
     }
@@ -112,7 +122,7 @@ impl Audit<'_> {
         Ok(())
     }
 
-    fn trades(&self, is_over: bool) -> Result<(), String> {
+    fn trades(&self, is_over: bool, has_sides: bool) -> Result<(), String> {
         let trade = |event: &MarketEvent| match event {
             MarketEvent::Trade(trade) => Some(*trade),
             _ => None,
@@ -126,7 +136,8 @@ impl Audit<'_> {
         let (mut missing, mut last_told) = (Vec::new(), None);
         for (place, (_, truth)) in self.truth.trades.iter().enumerate() {
             let is_told = ours.front().is_some_and(|ours| {
-                (ours.price, ours.size, ours.aggressor) == (truth.price, truth.size, truth.aggressor)
+                (ours.price, ours.size) == (truth.price, truth.size)
+                    && (!has_sides || ours.aggressor == truth.aggressor)
             });
             if is_told {
                 ours.pop_front();
@@ -179,13 +190,13 @@ impl Audit<'_> {
     }
 
     /// What was told as the price was the price then, and was told often enough.
-    fn prices(&self, every: i64) -> Result<(), String> {
+    fn prices(&self, every: i64, late: i64) -> Result<(), String> {
         let mut before: Option<Timestamp> = None;
         for published in self.published {
             let MarketEvent::Trade(ours) = &published.event else {
                 continue;
             };
-            if !self.was_the_price(ours) {
+            if !self.was_the_price(ours, late) {
                 return Err(self.around(ours.time, format!("never was the price: {ours:?}")));
             }
             let last = before.replace(published.received);
@@ -199,9 +210,9 @@ impl Audit<'_> {
     }
 
     /// Whether the price stood at its time, give or take the slack: from its trade to the next one, or before the first.
-    fn was_the_price(&self, ours: &TradeTick) -> bool {
+    fn was_the_price(&self, ours: &TradeTick, late: i64) -> bool {
         let (from, to) = (
-            ours.time.plus_nanos(-self.slack),
+            ours.time.plus_nanos(-self.slack - late),
             ours.time.plus_nanos(self.slack),
         );
         let trades = &self.truth.trades;

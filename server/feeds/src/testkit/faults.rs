@@ -176,6 +176,8 @@ impl Faults {
             .filter_map(|fault| {
                 let most = match fault {
                     _ if fault.is_drastic() => 0.000_5,
+                    // Of prices that are mostly wrong nobody could tell which are.
+                    Fault::AbsurdAnswer => 0.02,
                     _ if Fault::OF_REQUESTS.contains(&fault) => 0.25,
                     _ => 0.02,
                 };

@@ -50,3 +50,64 @@ pub fn open(name: &str, config: VenueConfig) -> Option<Result<Arc<dyn Venue>, Fe
     let (_, open) = VENUES.iter().find(|(known, _)| *known == name)?;
     Some(open(config))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::{Channels, Frame, Listing, Secret, Slot};
+    use ::papertape::exchange::TradingStatus;
+    use ::papertape::model::Instrument;
+    use rust_decimal::Decimal;
+
+    #[test]
+    fn who_wants_more_of_a_symbol_does_not_interrupt_what_it_has() {
+        let (tick, one) = (Decimal::new(1, 2), Decimal::ONE);
+        let symbol = "BTC/USD".parse().expect("a symbol");
+        let listing = Listing {
+            instrument: Instrument::new(symbol, tick, tick, one, one).expect("an instrument"),
+            venue_symbol: "BTC/USD".into(),
+            status: TradingStatus::Trading,
+        };
+        let (more, mut asked) = (
+            Channels {
+                depth: true,
+                bars: true,
+                ..Channels::default()
+            },
+            0,
+        );
+        for name in names().filter(|name| *name != "papertape") {
+            let options = [("market", "crypto")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let has_market = matches!(name, "alpaca" | "polygon");
+            let config = VenueConfig {
+                key: Some(Secret::new("key".to_owned())),
+                secret: Some(Secret::new("secret".to_owned())),
+                options: options.into_iter().filter(|_| has_market).collect(),
+                ..VenueConfig::default()
+            };
+            let venue = open(name, config).expect(name).expect(name);
+            let Some(mut codec) = venue.codec().expect(name) else {
+                continue;
+            };
+            assert_eq!(codec.widen(Slot(1), more), [], "{name}: of what nobody has");
+            let first = codec.subscribe(Slot(1), &listing, Channels::TICKS);
+            let then = codec.widen(Slot(1), more);
+            let gone = codec.unsubscribe(Slot(1));
+            let text = |frames: &[Frame]| -> String {
+                let each = frames
+                    .iter()
+                    .map(|frame| String::from_utf8_lossy(frame.bytes()).into_owned());
+                each.collect()
+            };
+            let (first, then, gone) = (text(&first), text(&then), text(&gone));
+            assert!(!first.is_empty() && !then.is_empty(), "{name}");
+            for word in ["unsubscribe", "UNSUBSCRIBE", "Remove", "trade", "XT.", "\"0~"] {
+                assert!(!then.contains(word), "{name}: {then}");
+            }
+            // What is given up in the end is all of it.
+            assert!(gone.len() > then.len().min(first.len()), "{name}: {gone}");
+            asked += 1;
+        }
+        assert_eq!(asked, 7);
+    }
+}

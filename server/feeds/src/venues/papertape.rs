@@ -262,6 +262,12 @@ impl Codec for Relay {
         Self::say(&FeedClientMessage::Subscribe(FeedSubscription { symbol, after }))
     }
 
+    fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
+        // It tells everything that it has.
+        self.subscriptions.widen(slot, more);
+        Vec::new()
+    }
+
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         let Some(gone) = self.subscriptions.remove(slot) else {
             return Vec::new();

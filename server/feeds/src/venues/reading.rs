@@ -377,6 +377,14 @@ impl<T> Subscriptions<T> {
         );
     }
 
+    /// More is wanted of a slot, which the venue has to confirm.
+    pub(crate) fn widen(&mut self, slot: Slot, more: Channels) -> Option<&mut Subscription<T>> {
+        let entry = self.by_slot.get_mut(&slot)?;
+        entry.channels = entry.channels.or(more);
+        entry.is_confirmed = false;
+        Some(entry)
+    }
+
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<Subscription<T>> {
         let gone = self.by_slot.remove(&slot)?;
         if self.by_name.get(&gone.name) == Some(&slot) {

@@ -21,8 +21,19 @@ pub(crate) struct Kind {
 }
 
 const WITHOUT_NUMBERS: &[Fault] = &[Fault::Gap, Fault::Reorder];
-/// The price is told at least so often unless its absence is on record: the time after which it is stale.
-const EVERY: i64 = 120_000_000_000;
+/// The price is told at least so often unless its absence is on record: the time after which it is stale. A slow answer takes a
+/// second on the wall, twenty of the market's.
+const PRICES: Detail = Detail::Prices {
+    every: 120_000_000_000,
+    late: 20_000_000_000,
+};
+
+const fn trades(levels: usize) -> Detail {
+    Detail::Trades {
+        levels,
+        has_sides: true,
+    }
+}
 
 pub(crate) const KINDS: [Kind; 10] = [
     Kind {
@@ -30,7 +41,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "binance",
         options: "",
         has_key: false,
-        detail: Detail::Trades(usize::MAX),
+        detail: trades(usize::MAX),
         unseen: &[],
         stage: |truth, faults| Stage::new(truth, Binance::new(), faults),
     },
@@ -39,7 +50,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "coinbase",
         options: "",
         has_key: false,
-        detail: Detail::Trades(usize::MAX),
+        detail: trades(usize::MAX),
         unseen: &[],
         stage: |truth, faults| Stage::new(truth, Coinbase::new(), faults),
     },
@@ -48,7 +59,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "kraken",
         options: "",
         has_key: false,
-        detail: Detail::Trades(10),
+        detail: trades(10),
         unseen: &[],
         stage: |truth, faults| Stage::new(truth, Kraken::new(), faults),
     },
@@ -57,7 +68,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "alpaca",
         options: r#"market = "crypto""#,
         has_key: true,
-        detail: Detail::Trades(usize::MAX),
+        detail: trades(usize::MAX),
         unseen: WITHOUT_NUMBERS,
         stage: |truth, faults| Stage::new(truth, Alpaca::new(), faults),
     },
@@ -66,7 +77,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "alpaca",
         options: r#"market = "crypto", encoding = "msgpack""#,
         has_key: true,
-        detail: Detail::Trades(usize::MAX),
+        detail: trades(usize::MAX),
         unseen: WITHOUT_NUMBERS,
         stage: |truth, faults| Stage::new(truth, Alpaca::new(), faults),
     },
@@ -75,7 +86,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "polygon",
         options: r#"market = "crypto""#,
         has_key: true,
-        detail: Detail::Trades(0),
+        detail: trades(0),
         unseen: WITHOUT_NUMBERS,
         stage: |truth, faults| Stage::new(truth, Polygon::new(), faults),
     },
@@ -84,7 +95,11 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "cryptocompare",
         options: r#"exchange = "Coinbase""#,
         has_key: true,
-        detail: Detail::Trades(0),
+        detail: Detail::Trades {
+            levels: 0,
+            // Where it is asked, while the stream is away, it does not say.
+            has_sides: false,
+        },
         unseen: WITHOUT_NUMBERS,
         stage: |truth, faults| Stage::new(truth, CryptoCompare::new(), faults),
     },
@@ -93,7 +108,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "cryptocompare",
         options: r#"poll_every_s = "0.25""#,
         has_key: false,
-        detail: Detail::Prices(EVERY),
+        detail: PRICES,
         unseen: &[],
         stage: |truth, faults| Stage::new(truth, CryptoCompare::new(), faults),
     },
@@ -102,7 +117,7 @@ pub(crate) const KINDS: [Kind; 10] = [
         venue: "coingecko",
         options: r#"plan = "pro", poll_every_s = "0.25""#,
         has_key: true,
-        detail: Detail::Prices(EVERY),
+        detail: PRICES,
         unseen: &[],
         stage: |truth, faults| Stage::new(truth, CoinGecko::new(), faults),
     },

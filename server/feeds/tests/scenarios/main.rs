@@ -15,28 +15,27 @@ use papertape_feeds::{
     Channels, Clock, FeedError, FeedHub, FeedsConfig, Incident, MemoryRecorder, Published, Subscription,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// The market runs so many times as fast as the clock on the wall.
 const SPEED: u32 = 20;
+/// The most that passes at once, on the wall.
+const LONGEST_STEP: Duration = Duration::from_millis(10);
 /// How long things go wrong, and how long they do not, on the wall.
 const WAR: Duration = Duration::from_secs(6);
 const PEACE: Duration = Duration::from_secs(5);
-/// How long the end may take, on the wall: long enough for a loaded machine.
+/// How long the end may take, on the wall of a machine that is not busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The market's clock.
+/// The market's clock, which the scenario moves: on a machine that is too busy it waits with the market.
 #[derive(Debug)]
-struct Fast {
-    began: Instant,
-    from: Timestamp,
-}
+struct Hand(AtomicI64);
 
-impl Clock for Fast {
+impl Clock for Hand {
     fn now(&self) -> Timestamp {
-        let passed = self.began.elapsed() * SPEED;
-        self.from.plus_nanos(passed.as_nanos() as i64)
+        Timestamp::from_nanos(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -45,7 +44,7 @@ struct Scenario {
     _folder: Option<tempfile::TempDir>,
     kind: Kind,
     server: Server,
-    clock: Arc<Fast>,
+    clock: Arc<Hand>,
     hub: FeedHub,
     recorder: MemoryRecorder,
 }
@@ -72,10 +71,7 @@ impl Scenario {
             config.stream_url.expect("an address"),
             kind.options,
         );
-        let clock = Arc::new(Fast {
-            began: Instant::now(),
-            from,
-        });
+        let clock = Arc::new(Hand(AtomicI64::new(from.nanos())));
         let recorder = MemoryRecorder::default();
         let keys = |name: &str| match name {
             "PAPERTAPE_IT_KEY" if kind.has_key => Some("key".to_owned()),
@@ -94,13 +90,6 @@ impl Scenario {
         }
     }
 
-    /// Lets happen what has happened by now.
-    fn catch_up(&self) {
-        while self.server.with(|stage| stage.truth.now) < self.clock.now() {
-            self.server.advance(1);
-        }
-    }
-
     async fn subscribe(&self) -> Result<Subscription, FeedError> {
         let symbol = "BTC/USD".parse().expect("a symbol");
         let wanted = Channels {
@@ -111,21 +100,35 @@ impl Scenario {
             // The venue's list may go wrong as anything may: whoever asks then asks again.
             match self.hub.subscribe("it", &symbol, wanted).await {
                 Err(error) if error.is_temporary() => {
-                    self.catch_up();
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    self.run(Duration::from_millis(100)).await;
                 }
                 other => return other,
             }
         }
     }
 
-    /// Lets the market run for so long on the wall.
-    async fn run(&self, how_long: Duration) {
-        let began = Instant::now();
-        while began.elapsed() < how_long {
-            self.catch_up();
+    /// Lets so much time pass as is so long on a wall that is not busy; the market runs, or stands still but for the clock.
+    async fn pass(&self, how_long: Duration, is_running: bool) {
+        let end = self.clock.now().plus_nanos((how_long * SPEED).as_nanos() as i64);
+        let mut before = Instant::now();
+        while self.clock.now() < end {
             tokio::time::sleep(Duration::from_millis(5)).await;
+            let step = before.elapsed().min(LONGEST_STEP) * SPEED;
+            before = Instant::now();
+            self.clock.0.fetch_add(step.as_nanos() as i64, Ordering::SeqCst);
+            while is_running && self.server.with(|stage| stage.truth.now) < self.clock.now() {
+                self.server.advance(1);
+            }
         }
+    }
+
+    /// When it is over with waiting.
+    fn patience(&self) -> Timestamp {
+        self.clock.now().plus_nanos((PATIENCE * SPEED).as_nanos() as i64)
+    }
+
+    async fn run(&self, how_long: Duration) {
+        self.pass(how_long, true).await;
     }
 
     fn published(&self) -> Vec<Published> {
@@ -189,7 +192,7 @@ async fn scenario(kind: Kind, seed: u64) -> Result<usize, String> {
     // Trades and books of the end are on their way. That a socket is half open shows after its symbol's time of silence, or
     // when no pong comes: until then nobody can know, and neither is judged.
     let is_half_open = scenario.server.with(|stage| stage.faults.count(Fault::HalfOpen)) > 0;
-    let began = Instant::now();
+    let patience = scenario.patience();
     let ended = loop {
         // It stands still but for the clock: a source that falls silent would be stale.
         let ended = scenario.audit(true);
@@ -197,11 +200,11 @@ async fn scenario(kind: Kind, seed: u64) -> Result<usize, String> {
         let is_found_out = is_half_open
             && scenario.audit(false).is_ok()
             && scenario.incidents().iter().any(|incident| incident.to.is_none());
-        if is_well || is_found_out || began.elapsed() > PATIENCE {
+        if is_well || is_found_out || scenario.clock.now() > patience {
             break ended;
         }
         scenario.run(Duration::from_millis(500)).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        scenario.pass(Duration::from_millis(300), false).await;
     };
     drop(subscription);
     let incidents = scenario.incidents();
@@ -277,15 +280,15 @@ async fn outage(kind: Kind) -> Result<(), String> {
         elsewhere.expect("a server"),
     ));
     scenario.run(Duration::from_secs(3)).await;
-    let began = Instant::now();
+    let patience = scenario.patience();
     while scenario.incidents().iter().all(|incident| incident.to.is_some()) {
-        if began.elapsed() > PATIENCE {
+        if scenario.clock.now() > patience {
             return Err(format!(
                 "nothing says that it is away: {:?}",
                 scenario.incidents()
             ));
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        scenario.run(Duration::from_millis(20)).await;
     }
     while truth.now < scenario.clock.now() {
         truth.advance();
@@ -294,13 +297,13 @@ async fn outage(kind: Kind) -> Result<(), String> {
     scenario.server = Server::start_at(address, stage)
         .await
         .map_err(|error| error.to_string())?;
-    let began = Instant::now();
+    let patience = scenario.patience();
     loop {
         scenario.run(Duration::from_millis(500)).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        scenario.pass(Duration::from_millis(300), false).await;
         match scenario.audit(true) {
             Ok(TradingStatus::Trading) => break,
-            wrong if began.elapsed() > PATIENCE => {
+            wrong if scenario.clock.now() > patience => {
                 return Err(format!("{wrong:?}, {:?}", scenario.hub.feeds()));
             }
             _ => {}

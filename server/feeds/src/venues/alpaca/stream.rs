@@ -293,6 +293,14 @@ impl Codec for Stream {
         self.request("subscribe", &listing.venue_symbol, channels)
     }
 
+    fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
+        let name = self
+            .subscriptions
+            .widen(slot, more)
+            .map(|entry| entry.name.clone());
+        name.map_or_else(Vec::new, |name| self.request("subscribe", &name, more))
+    }
+
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         match self.subscriptions.remove(slot) {
             Some(gone) => self.request("unsubscribe", &gone.name, gone.channels),

@@ -154,6 +154,20 @@ impl Codec for BinanceCodec {
         frames
     }
 
+    fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
+        let Some(subscription) = self.subscriptions.get_mut(slot) else {
+            return Vec::new();
+        };
+        let streams = streams(&subscription.name, more);
+        if self.streams + streams.len() > MOST_STREAMS {
+            self.refused.push(slot);
+            return Vec::new();
+        }
+        self.subscriptions.widen(slot, more);
+        self.streams += streams.len();
+        vec![self.request("SUBSCRIBE", &streams, vec![slot])]
+    }
+
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         let Some(gone) = self.subscriptions.remove(slot) else {
             return Vec::new();

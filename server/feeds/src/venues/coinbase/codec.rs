@@ -384,6 +384,15 @@ impl Codec for CoinbaseCodec {
             .collect()
     }
 
+    fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
+        let Some(subscription) = self.subscriptions.widen(slot, more) else {
+            return Vec::new();
+        };
+        channels(more)
+            .map(|channel| request("subscribe", channel, &[&subscription.name]))
+            .collect()
+    }
+
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         let Some(gone) = self.subscriptions.remove(slot) else {
             return Vec::new();

@@ -201,6 +201,14 @@ impl Codec for Stream {
         self.request("SubAdd", &name, channels)
     }
 
+    fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
+        let name = self
+            .subscriptions
+            .widen(slot, more)
+            .map(|entry| Arc::clone(&entry.name));
+        name.map_or_else(Vec::new, |name| self.request("SubAdd", &name, more))
+    }
+
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         match self.subscriptions.remove(slot) {
             Some(gone) => self.request("SubRemove", &gone.name, gone.channels),

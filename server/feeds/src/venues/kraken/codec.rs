@@ -461,6 +461,17 @@ impl Codec for KrakenCodec {
         frames
     }
 
+    fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
+        let Some(subscription) = self.subscriptions.widen(slot, more) else {
+            return Vec::new();
+        };
+        subscription.state.unconfirmed.extend(channels(more));
+        let name = Arc::clone(&subscription.name);
+        channels(more)
+            .map(|channel| self.request("subscribe", channel, &[&name]))
+            .collect()
+    }
+
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         let Some(gone) = self.subscriptions.remove(slot) else {
             return Vec::new();

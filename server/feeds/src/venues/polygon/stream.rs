@@ -306,6 +306,21 @@ impl Codec for Stream {
         Self::request("subscribe", &topics)
     }
 
+    fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
+        let Some(name) = self
+            .subscriptions
+            .get_mut(slot)
+            .map(|entry| Arc::clone(&entry.name))
+        else {
+            return Vec::new();
+        };
+        let topics = self.topics(&name, more);
+        if let Some(entry) = self.subscriptions.widen(slot, more) {
+            entry.state.waiting.extend(topics.iter().cloned());
+        }
+        Self::request("subscribe", &topics)
+    }
+
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         match self.subscriptions.remove(slot) {
             Some(gone) => Self::request("unsubscribe", &self.topics(&gone.name, gone.channels)),

@@ -123,7 +123,16 @@ fn what_frames_say() {
             Side::Buy,
         )
     };
-    let coin = |side| trade(2, None, "2021-01-12T14:33:27.425Z", 33_021.9, 0.016_166_17, side);
+    let coin = |side| {
+        trade(
+            2,
+            Some((3 << 56) + 14_272_084),
+            "2021-01-12T14:33:27.425Z",
+            33_021.9,
+            0.016_166_17,
+            side,
+        )
+    };
     let table: Vec<(&str, &str, String, Vec<Told>)> = vec![
         ("stocks", "AAPL", TRADE.to_owned(), vec![share(161.87)]),
         // An average price says nothing of the price now; a trade of another ticker is nobody's.
