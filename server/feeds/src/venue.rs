@@ -525,21 +525,35 @@ pub trait Venue: Debug + Send + Sync + 'static {
     /// are those of quotes of [`Venue::poll`] that are not timed.
     fn book<'a>(
         &'a self,
-        rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>>;
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
+        Box::pin(async { Err(self.unsupported("order book over REST")) })
+    }
 
     /// Trades numbered `from_id` or higher, oldest first, in at most one request, of venues with
     /// [`Traits::has_trade_backfill`].
     fn trades_from<'a>(
         &'a self,
-        rest: &'a Rest,
-        listing: &'a Listing,
-        from_id: u64,
-    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>>;
+        _rest: &'a Rest,
+        _listing: &'a Listing,
+        _from_id: u64,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        Box::pin(async { Err(self.unsupported("trades by their number")) })
+    }
 
     /// The venue's clock; `None` when it does not tell.
-    fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>>;
+    fn time<'a>(&'a self, _rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// That it does not have something at all.
+    fn unsupported(&self, what: &str) -> FeedError {
+        FeedError::Unsupported {
+            venue: self.name().to_owned(),
+            what: what.to_owned(),
+        }
+    }
 }
 
 /// The protocol of one connection.

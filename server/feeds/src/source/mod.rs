@@ -3,6 +3,9 @@
 
 mod book;
 mod first;
+mod gap;
+mod heard;
+mod prices;
 mod sanity;
 mod trades;
 
@@ -13,62 +16,14 @@ use crate::status::Counters;
 use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
 use book::{Book, BookTook};
 use first::{FirstPrice, FirstTook, price_of};
+use gap::TradeGap;
+pub(crate) use heard::{Heard, Trouble, TroubleAct, Want, begin, count, end};
 use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, DepthUpdate, MarketEvent, OrderBook, Quote, TradeTick};
+use papertape::market::{Bar, OrderBook, Quote, TradeTick};
 use papertape::model::Timestamp;
 use sanity::Sanity;
 use std::time::Duration;
 use trades::{Taken, TradeOrder};
-
-/// What a source says, fit to be published.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Heard {
-    /// Somebody traded.
-    Trade(TradeTick),
-    /// The best prices; whether the time is the venue's.
-    Quote(Quote, bool),
-    /// The book, or how it changed.
-    Depth(DepthUpdate),
-    /// A minute is over.
-    Bar(Bar),
-    /// The venue stopped or began trading it.
-    Status(Timestamp, TradingStatus),
-    /// What another Papertape published, to be published as it is.
-    Relayed(MarketEvent),
-    /// Something for the data-quality record.
-    Trouble(Trouble),
-}
-
-/// Something for the data-quality record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    pub(crate) kind: IncidentKind,
-    /// Troubles of one kind with different causes go on beside each other.
-    pub(crate) cause: &'static str,
-    pub(crate) act: TroubleAct,
-}
-
-/// What a trouble does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TroubleAct {
-    /// It begins, unless it goes on already.
-    Begin(Timestamp, String),
-    /// It ends, having cost so many.
-    End(Timestamp, u64, Option<String>),
-    /// It happened so often between two moments.
-    Count(Timestamp, Timestamp, u64, String),
-}
-
-/// What a source asks of its venue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
-    /// Trades with this number or a higher one.
-    Trades(u64),
-    /// The whole book, over REST.
-    Book,
-    /// The whole book, on the stream.
-    Resync,
-}
 
 /// What a source must know of its venue and of what is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -159,21 +114,6 @@ pub(crate) struct Source {
     backfill_next: u64,
     /// Whether [`Source::fault`] or a price may have changed since it was last asked.
     pub(crate) is_changed: bool,
-}
-
-/// How far the search for missing trades is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum TradeGap {
-    #[default]
-    None,
-    /// They may still come by themselves.
-    Waiting(Timestamp),
-    /// They were asked for, and the answer is on its way or not.
-    Asked {
-        since: Timestamp,
-        is_under_way: bool,
-        next: Timestamp,
-    },
 }
 
 /// Why nothing should fill on a source's data.
@@ -389,32 +329,6 @@ impl Source {
         self.take(told, received, heard, wants);
     }
 
-    /// No price is known yet: nothing that tells one is believed before another agrees.
-    #[cold]
-    fn first_told(
-        &mut self,
-        told: &Told,
-        price: f64,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-        wants: &mut Vec<Want>,
-    ) {
-        match self.first.take(told, price, received, self.link == Link::Polled) {
-            FirstTook::Waits => {}
-            FirstTook::Again => self.counters.duplicates += 1,
-            FirstTook::GivenUp(price) => {
-                let why = format!("a first price of {price}, with which no other agrees");
-                self.kept_off(why, received, heard);
-            }
-            FirstTook::Known(price, waiting) => {
-                self.sanity.begin(price);
-                for (told, received) in waiting {
-                    self.take(&told, received, heard, wants);
-                }
-            }
-        }
-    }
-
     #[inline]
     fn take(&mut self, told: &Told, received: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
         match told {
@@ -458,31 +372,6 @@ impl Source {
             }
             other => self.rarely_told(other, received, heard, wants),
         }
-    }
-
-    fn relayed(&mut self, number: u64, event: &MarketEvent, heard: &mut Vec<Heard>) {
-        match self.last_relayed {
-            Some(last) if number <= last => {
-                self.counters.duplicates += 1;
-                return;
-            }
-            Some(last) if number > last + 1 => {
-                let missing = number - last - 1;
-                self.counters.lost += missing;
-                let why = format!("{missing} events from number {} never came", last + 1);
-                let time = event.time();
-                heard.push(count(IncidentKind::Gap, "events", time, time, missing, why));
-            }
-            _ => {}
-        }
-        self.last_relayed = Some(number);
-        match event {
-            MarketEvent::Quote(quote) => self.last_quote = Some((*quote, true)),
-            MarketEvent::Trade(trade) => self.last_trade = Some(*trade),
-            MarketEvent::Bar(bar) => self.last_bar = Some(*bar),
-            _ => {}
-        }
-        heard.push(Heard::Relayed(event.clone()));
     }
 
     #[cold]
@@ -541,57 +430,6 @@ impl Source {
         self.kept_off(format!("a frame that makes no sense: {why}"), received, heard);
     }
 
-    /// Trades that were asked for came, or did not.
-    pub(crate) fn trades_came(
-        &mut self,
-        answer: Result<Vec<(u64, TradeTick)>, FeedError>,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-        wants: &mut Vec<Want>,
-    ) {
-        let TradeGap::Asked { since, .. } = self.gap else {
-            return;
-        };
-        let first_held = self.trades.first_held();
-        let trades = match answer {
-            Ok(trades) => trades,
-            Err(error) => {
-                tracing::debug!(%error, "missing trades did not come");
-                self.ask_again(since, received, 1_000);
-                return;
-            }
-        };
-        let mut came = 0;
-        let (mut first, mut last) = (received, Timestamp::EPOCH);
-        let is_joined = first_held.is_some_and(|held| trades.iter().any(|(id, _)| *id >= held));
-        for (id, trade) in trades {
-            self.backfill_next = self.backfill_next.max(id.saturating_add(1));
-            let checked = self.sane_trade(&trade, received, heard);
-            if self.trades.take(id, checked, &mut self.released) != Taken::Duplicate {
-                came += 1;
-                (first, last) = (first.min(trade.time), last.max(trade.time));
-            }
-        }
-        // The venue gives so many at once: all have come when those that wait are reached, or nothing new comes.
-        let is_all = self.trades.missing() == 0 && (is_joined || came == 0);
-        if is_all {
-            self.trades.answered(&mut self.released);
-        }
-        self.counters.backfilled += came;
-        self.release(heard);
-        if came > 0 {
-            let detail = "missing trades were asked for and came".to_owned();
-            heard.push(count(IncidentKind::Backfill, "trades", first, last, came, detail));
-        }
-        if is_all {
-            self.trades_whole(received, 0, heard);
-        } else {
-            // Or it does not have the last ones yet.
-            self.ask_again(since, received, if came > 0 { 0 } else { 500 });
-            self.tick_trades(received, heard, wants);
-        }
-    }
-
     /// The book that was asked for came, or did not.
     pub(crate) fn book_came(
         &mut self,
@@ -641,212 +479,6 @@ impl Source {
         {
             self.trades.resume();
             self.ask_for_trades(received, heard, wants);
-        }
-    }
-
-    #[inline]
-    fn trade(&mut self, id: Option<u64>, trade: &TradeTick, received: Timestamp, heard: &mut Vec<Heard>) {
-        let checked = self.sane_trade(trade, received, heard);
-        let Some(id) = id else {
-            // Without a number, what is polled twice is known by its time.
-            let is_again = self.link == Link::Polled
-                && self
-                    .last_trade
-                    .is_some_and(|last| trade.time < last.time || *trade == last);
-            if is_again {
-                self.counters.duplicates += 1;
-            } else if let Some(trade) = checked {
-                self.last_trade = Some(trade);
-                heard.push(Heard::Trade(trade));
-            }
-            return;
-        };
-        // A venue that is asked may answer with what it knew a while ago.
-        let is_old = self.link == Link::Polled
-            && !self.traits.has_consecutive_trades
-            && self.last_trade.is_some_and(|last| trade.time < last.time);
-        if is_old {
-            self.counters.late += 1;
-            return;
-        }
-        let is_first = self.trades.last().is_none();
-        match self.trades.take(id, checked, &mut self.released) {
-            // What was traded before we listened, or is asked for afterwards, says nothing of the way.
-            Taken::Next if !is_first && self.link == Link::Speaking => {
-                if checked.is_some() {
-                    self.observe(trade.time, received);
-                }
-            }
-            Taken::Next => {}
-            Taken::Duplicate => self.counters.duplicates += 1,
-            Taken::Held => {
-                if self.gap == TradeGap::None {
-                    self.gap = TradeGap::Waiting(received);
-                }
-            }
-            Taken::Filled => self.counters.out_of_order += 1,
-        }
-        self.release(heard);
-        if self.gap != TradeGap::None && !self.trades.is_waiting() {
-            self.trades_whole(received, 0, heard);
-        }
-    }
-
-    #[inline]
-    fn sane_trade(
-        &mut self,
-        trade: &TradeTick,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-    ) -> Option<TradeTick> {
-        let checked = self
-            .sane_time(trade.time, received)
-            .and_then(|()| self.sanity.check(trade.price, received))
-            .and_then(|()| {
-                // Written so that no NaN passes.
-                if trade.size > 0.0 && trade.size < 1e15 {
-                    Ok(())
-                } else {
-                    Err(format!("a trade of {}", trade.size))
-                }
-            });
-        match checked {
-            Ok(()) => Some(*trade),
-            Err(why) => {
-                self.kept_off(why, received, heard);
-                None
-            }
-        }
-    }
-
-    #[inline]
-    fn observe(&mut self, told: Timestamp, received: Timestamp) {
-        self.last_stamp = self.last_stamp.max(Some(told));
-        self.skew.observe(told, received);
-    }
-
-    /// Since when something may be missing that was told at `received`: what was stamped before has come.
-    fn since(&self, received: Timestamp) -> Timestamp {
-        self.last_stamp.map_or(received, |stamp| stamp.min(received))
-    }
-
-    /// A time far ahead of the venue's own would drag the market's clock along.
-    #[inline]
-    fn sane_time(&self, told: Timestamp, received: Timestamp) -> Result<(), String> {
-        const MOST_AHEAD: i64 = 60_000_000_000;
-        let ahead = told.since(self.venue_time(received));
-        let is_known = self.skew.nanos().is_some();
-        if told <= Timestamp::EPOCH || (is_known && ahead > MOST_AHEAD) {
-            return Err(format!("a time of {told}, when it is {received}"));
-        }
-        Ok(())
-    }
-
-    fn release(&mut self, heard: &mut Vec<Heard>) {
-        if let Some(last) = self.released.last() {
-            self.last_trade = Some(*last);
-        }
-        heard.extend(self.released.drain(..).map(Heard::Trade));
-    }
-
-    #[inline]
-    fn quote(
-        &mut self,
-        id: Option<u64>,
-        quote: &Quote,
-        is_timed: bool,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-    ) {
-        if let (Some(id), Some(last)) = (id, self.last_quote_id)
-            && id <= last
-        {
-            let counter = if id == last {
-                &mut self.counters.duplicates
-            } else {
-                &mut self.counters.late
-            };
-            *counter += 1;
-            return;
-        }
-        if let Err(why) = self.sane_quote(quote, is_timed, received) {
-            self.kept_off(why, received, heard);
-            return;
-        }
-        if is_timed {
-            let is_old = self
-                .last_quote
-                .is_some_and(|(last, timed)| timed && quote.time < last.time);
-            if is_old {
-                self.counters.late += 1;
-                return;
-            }
-            if self.link == Link::Speaking {
-                self.observe(quote.time, received);
-            }
-        }
-        self.last_quote_id = id.or(self.last_quote_id);
-        self.last_quote = Some((*quote, is_timed));
-        heard.push(Heard::Quote(*quote, is_timed));
-    }
-
-    #[inline]
-    fn sane_quote(&mut self, quote: &Quote, is_timed: bool, received: Timestamp) -> Result<(), String> {
-        if is_timed {
-            self.sane_time(quote.time, received)?;
-        }
-        if quote.bid > quote.ask {
-            return Err(format!("a bid of {} above an ask of {}", quote.bid, quote.ask));
-        }
-        for size in [quote.bid_size, quote.ask_size] {
-            if !(0.0..1e15).contains(&size) {
-                return Err(format!("a quote of {size}"));
-            }
-        }
-        self.sanity.check(quote.bid, received)?;
-        self.sanity.check(quote.ask, received)
-    }
-
-    fn bar(
-        &mut self,
-        bar: &Bar,
-        is_closed: bool,
-        is_correction: bool,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-    ) {
-        let checked = bar
-            .check()
-            .map_err(|error| error.to_string())
-            .and_then(|()| self.sanity.check(bar.close, received))
-            .and_then(|()| self.sane_time(bar.open_time, received));
-        if let Err(why) = checked {
-            self.kept_off(why, received, heard);
-            return;
-        }
-        if !is_closed || !self.traits.is_bars() {
-            return;
-        }
-        match self.last_bar {
-            Some(last) if bar.open_time == last.open_time && !is_correction && *bar == last => {
-                self.counters.duplicates += 1;
-            }
-            Some(last) if bar.open_time <= last.open_time => {
-                let detail = format!("the bar of {} closed at {}", bar.open_time, bar.close);
-                let until = papertape::model::Timeframe::MINUTE.close_of(bar.open_time);
-                heard.push(count(
-                    IncidentKind::Correction,
-                    "bar",
-                    bar.open_time,
-                    until,
-                    1,
-                    detail,
-                ));
-            }
-            _ => {
-                self.last_bar = Some(*bar);
-                heard.push(Heard::Bar(*bar));
-            }
         }
     }
 
@@ -909,130 +541,6 @@ impl Source {
             why,
         ));
     }
-
-    fn ask_for_trades(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
-        let from = self.trades.last().map_or(0, |last| last.saturating_add(1));
-        self.backfill_next = from;
-        self.gap = TradeGap::Asked {
-            since: now,
-            is_under_way: true,
-            next: now,
-        };
-        self.is_changed = true;
-        if self.trades.missing() > 0 {
-            let (from_time, why) = self.missing_trades(now);
-            heard.push(begin(IncidentKind::Gap, "trades", from_time, why));
-        }
-        wants.push(Want::Trades(from));
-    }
-
-    fn ask_again(&mut self, since: Timestamp, now: Timestamp, after_millis: i64) {
-        self.gap = TradeGap::Asked {
-            since,
-            is_under_way: false,
-            next: now.plus_nanos(after_millis * 1_000_000),
-        };
-    }
-
-    fn missing_trades(&self, now: Timestamp) -> (Timestamp, String) {
-        let from = self.last_trade.map_or(now, |trade| trade.time);
-        let next = self.trades.last().map_or(0, |last| last + 1);
-        let missing = self.trades.missing();
-        (from, format!("{missing} trades from number {next} are missing"))
-    }
-
-    fn tick_trades(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
-        match self.gap {
-            TradeGap::None => {}
-            TradeGap::Waiting(_) if self.link == Link::Down => {}
-            TradeGap::Waiting(since) => {
-                if now.since(since) < millis(self.thresholds.reorder_ms) {
-                    return;
-                }
-                if self.traits.has_trade_backfill {
-                    self.ask_for_trades(now, heard, wants);
-                } else {
-                    // Nobody to ask: on record, for one tick in which nothing fills, and on.
-                    let (from, why) = self.missing_trades(now);
-                    heard.push(begin(IncidentKind::Gap, "trades", from, why));
-                    self.gap = TradeGap::Asked {
-                        since: now.plus_nanos(-millis(self.thresholds.backfill_ms)),
-                        is_under_way: false,
-                        next: now.plus_nanos(1),
-                    };
-                    self.is_changed = true;
-                }
-            }
-            TradeGap::Asked {
-                since,
-                is_under_way,
-                next,
-            } => {
-                if now.since(since) >= millis(self.thresholds.backfill_ms) && now >= next {
-                    if self.trades.missing() > 0 {
-                        // After a break nobody knew yet that something was missing.
-                        let (from, why) = self.missing_trades(now);
-                        heard.push(begin(IncidentKind::Gap, "trades", from, why));
-                    }
-                    let missing = self.trades.give_up(&mut self.released);
-                    self.counters.lost += missing;
-                    self.release(heard);
-                    self.trades_whole(now, missing, heard);
-                } else if !is_under_way && now >= next && self.link != Link::Down {
-                    let next_id = self.trades.last().map_or(0, |last| last.saturating_add(1));
-                    self.gap = TradeGap::Asked {
-                        since,
-                        is_under_way: true,
-                        next,
-                    };
-                    wants.push(Want::Trades(self.backfill_next.max(next_id)));
-                }
-            }
-        }
-    }
-
-    fn trades_whole(&mut self, now: Timestamp, missing: u64, heard: &mut Vec<Heard>) {
-        (self.gap, self.is_changed) = (TradeGap::None, true);
-        let detail = (missing > 0).then(|| format!("{missing} trades never came"));
-        heard.push(end(IncidentKind::Gap, "trades", now, missing, detail));
-    }
-}
-
-pub(crate) fn begin(kind: IncidentKind, cause: &'static str, from: Timestamp, detail: String) -> Heard {
-    Heard::Trouble(Trouble {
-        kind,
-        cause,
-        act: TroubleAct::Begin(from, detail),
-    })
-}
-
-pub(crate) fn end(
-    kind: IncidentKind,
-    cause: &'static str,
-    to: Timestamp,
-    missing: u64,
-    detail: Option<String>,
-) -> Heard {
-    Heard::Trouble(Trouble {
-        kind,
-        cause,
-        act: TroubleAct::End(to, missing, detail),
-    })
-}
-
-pub(crate) fn count(
-    kind: IncidentKind,
-    cause: &'static str,
-    from: Timestamp,
-    to: Timestamp,
-    count: u64,
-    detail: String,
-) -> Heard {
-    Heard::Trouble(Trouble {
-        kind,
-        cause,
-        act: TroubleAct::Count(from, to, count, detail),
-    })
 }
 
 pub(crate) fn nanos(duration: Duration) -> i64 {

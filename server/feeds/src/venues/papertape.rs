@@ -13,7 +13,7 @@ use crate::venue::{
 use futures::{FutureExt as _, future::BoxFuture};
 use papertape::api::{FeedClientMessage, FeedServerMessage, FeedSubscription, Page, SystemStatus, Ticker};
 use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, DepthSnapshot, TradeTick};
+use papertape::market::Bar;
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -185,23 +185,6 @@ impl Venue for Papertape {
             Ok(Vec::new())
         }
         .boxed()
-    }
-
-    fn book<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
-        async move { Err(self.answers.unsupported("book by request")) }.boxed()
-    }
-
-    fn trades_from<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-        _from_id: u64,
-    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
-        async move { Err(self.answers.unsupported("trades by number")) }.boxed()
     }
 
     fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {

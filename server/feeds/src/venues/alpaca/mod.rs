@@ -19,7 +19,7 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use papertape::{
-    market::{Bar, DepthSnapshot, TradeTick},
+    market::Bar,
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -313,23 +313,6 @@ impl Venue for Alpaca {
             let answer = rest.raw(ask).await?;
             answers::snapshot(&self.answers, listing, self.quote_unit, &answer)
         })
-    }
-
-    fn book<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("order book over REST")) })
-    }
-
-    fn trades_from<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-        _from_id: u64,
-    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("trades by their number")) })
     }
 
     fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {

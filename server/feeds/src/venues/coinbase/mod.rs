@@ -16,7 +16,7 @@ use codec::{CoinbaseCodec, number, taker};
 use futures::future::BoxFuture;
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, DepthSnapshot, TradeTick},
+    market::{Bar, TradeTick},
     model::{Instrument, Symbol, Timeframe, Timestamp},
 };
 use rust_decimal::Decimal;
@@ -338,18 +338,6 @@ impl Venue for Coinbase {
         listing: &'a Listing,
     ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
         Box::pin(self.polled(rest, listing))
-    }
-
-    fn book<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
-        Box::pin(async {
-            Err(self
-                .answers
-                .unsupported("book that joins with its stream, but on the stream"))
-        })
     }
 
     fn trades_from<'a>(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::venue::DecodeError;
-use papertape::market::{DepthDiff, DepthKind, DepthUpdate, Level, Quote};
+use papertape::market::{DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Level, Quote};
 use papertape::model::Side;
 use proptest::prelude::*;
 

@@ -15,7 +15,7 @@ use crate::{
 use futures::future::BoxFuture;
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, Bars, DepthSnapshot, TradeTick, infer_instrument},
+    market::{Bar, Bars, infer_instrument},
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -197,26 +197,5 @@ impl Venue for CoinGecko {
             let ask = self.ask_price(&listing.venue_symbol, listing.instrument.symbol());
             answers::newest(&self.answers, listing, &rest.raw(ask).await?)
         })
-    }
-
-    fn book<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("order book")) })
-    }
-
-    fn trades_from<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-        _from_id: u64,
-    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("past trades")) })
-    }
-
-    fn time<'a>(&'a self, _rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
-        Box::pin(async { Ok(None) })
     }
 }

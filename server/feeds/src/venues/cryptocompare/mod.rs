@@ -19,7 +19,7 @@ use crate::{
 use futures::future::BoxFuture;
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, Bars, DepthSnapshot, TradeTick, infer_instrument},
+    market::{Bar, Bars, infer_instrument},
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -257,26 +257,5 @@ impl Venue for CryptoCompare {
             let answer = rest.raw(ask).await?;
             answers::newest(&self.answers, listing, &answer).map(|told| vec![told])
         })
-    }
-
-    fn book<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("order book")) })
-    }
-
-    fn trades_from<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-        _from_id: u64,
-    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("past trades")) })
-    }
-
-    fn time<'a>(&'a self, _rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
-        Box::pin(async { Ok(None) })
     }
 }

@@ -20,7 +20,7 @@ use codec::KrakenCodec;
 use futures::future::BoxFuture;
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, DepthSnapshot, TradeTick},
+    market::{Bar, TradeTick},
     model::{Instrument, OrderLimits, Side, Symbol, Timeframe, Timestamp},
 };
 use rust_decimal::Decimal;
@@ -414,18 +414,6 @@ impl Venue for Kraken {
         listing: &'a Listing,
     ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
         Box::pin(self.polled(rest, listing))
-    }
-
-    fn book<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
-        Box::pin(async {
-            Err(self
-                .answers
-                .unsupported("book that joins with its stream, but on the stream"))
-        })
     }
 
     /// Of the last thousand trades.

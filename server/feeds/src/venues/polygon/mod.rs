@@ -20,7 +20,7 @@ use crate::{
 use futures::future::BoxFuture;
 use market::Market;
 use papertape::{
-    market::{Bar, DepthSnapshot, TradeTick},
+    market::Bar,
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -340,23 +340,6 @@ impl Venue for Polygon {
         listing: &'a Listing,
     ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
         Box::pin(self.newest(rest, listing))
-    }
-
-    fn book<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("order book")) })
-    }
-
-    fn trades_from<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-        _from_id: u64,
-    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("trades by their number")) })
     }
 
     fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {

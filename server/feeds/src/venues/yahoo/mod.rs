@@ -16,7 +16,7 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use papertape::{
-    market::{Bar, Bars, DepthSnapshot, TradeTick, infer_instrument},
+    market::{Bar, Bars, infer_instrument},
     model::{InstrumentKind, Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -213,26 +213,5 @@ impl Venue for Yahoo {
             let ask = Self::ask(&listing.venue_symbol, "1m").with("range", "1d");
             answers::newest(&self.answers, listing, &rest.raw(ask).await?)
         })
-    }
-
-    fn book<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<DepthSnapshot, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("order book")) })
-    }
-
-    fn trades_from<'a>(
-        &'a self,
-        _rest: &'a Rest,
-        _listing: &'a Listing,
-        _from_id: u64,
-    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
-        Box::pin(async { Err(self.answers.unsupported("trades")) })
-    }
-
-    fn time<'a>(&'a self, _rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
-        Box::pin(async { Ok(None) })
     }
 }

@@ -1,0 +1,93 @@
+//! What a source says and asks for.
+
+use crate::quality::IncidentKind;
+use papertape::exchange::TradingStatus;
+use papertape::market::{Bar, DepthUpdate, MarketEvent, Quote, TradeTick};
+use papertape::model::Timestamp;
+
+/// What a source says, fit to be published.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Heard {
+    /// Somebody traded.
+    Trade(TradeTick),
+    /// The best prices; whether the time is the venue's.
+    Quote(Quote, bool),
+    /// The book, or how it changed.
+    Depth(DepthUpdate),
+    /// A minute is over.
+    Bar(Bar),
+    /// The venue stopped or began trading it.
+    Status(Timestamp, TradingStatus),
+    /// What another Papertape published, to be published as it is.
+    Relayed(MarketEvent),
+    /// Something for the data-quality record.
+    Trouble(Trouble),
+}
+
+/// Something for the data-quality record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) kind: IncidentKind,
+    /// Troubles of one kind with different causes go on beside each other.
+    pub(crate) cause: &'static str,
+    pub(crate) act: TroubleAct,
+}
+
+/// What a trouble does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TroubleAct {
+    /// It begins, unless it goes on already.
+    Begin(Timestamp, String),
+    /// It ends, having cost so many.
+    End(Timestamp, u64, Option<String>),
+    /// It happened so often between two moments.
+    Count(Timestamp, Timestamp, u64, String),
+}
+
+/// What a source asks of its venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Trades with this number or a higher one.
+    Trades(u64),
+    /// The whole book, over REST.
+    Book,
+    /// The whole book, on the stream.
+    Resync,
+}
+
+pub(crate) fn begin(kind: IncidentKind, cause: &'static str, from: Timestamp, detail: String) -> Heard {
+    Heard::Trouble(Trouble {
+        kind,
+        cause,
+        act: TroubleAct::Begin(from, detail),
+    })
+}
+
+pub(crate) fn end(
+    kind: IncidentKind,
+    cause: &'static str,
+    to: Timestamp,
+    missing: u64,
+    detail: Option<String>,
+) -> Heard {
+    Heard::Trouble(Trouble {
+        kind,
+        cause,
+        act: TroubleAct::End(to, missing, detail),
+    })
+}
+
+pub(crate) fn count(
+    kind: IncidentKind,
+    cause: &'static str,
+    from: Timestamp,
+    to: Timestamp,
+    count: u64,
+    detail: String,
+) -> Heard {
+    Heard::Trouble(Trouble {
+        kind,
+        cause,
+        act: TroubleAct::Count(from, to, count, detail),
+    })
+}

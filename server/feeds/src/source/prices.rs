@@ -1,0 +1,277 @@
+//! Trades, quotes and bars: each checked, in order and once.
+
+use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count};
+use crate::quality::IncidentKind;
+use crate::venue::Told;
+use papertape::market::{Bar, MarketEvent, Quote, TradeTick};
+use papertape::model::Timestamp;
+
+impl Source {
+    /// No price is known yet: nothing that tells one is believed before another agrees.
+    #[cold]
+    pub(super) fn first_told(
+        &mut self,
+        told: &Told,
+        price: f64,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+        wants: &mut Vec<Want>,
+    ) {
+        match self.first.take(told, price, received, self.link == Link::Polled) {
+            FirstTook::Waits => {}
+            FirstTook::Again => self.counters.duplicates += 1,
+            FirstTook::GivenUp(price) => {
+                let why = format!("a first price of {price}, with which no other agrees");
+                self.kept_off(why, received, heard);
+            }
+            FirstTook::Known(price, waiting) => {
+                self.sanity.begin(price);
+                for (told, received) in waiting {
+                    self.take(&told, received, heard, wants);
+                }
+            }
+        }
+    }
+
+    pub(super) fn relayed(&mut self, number: u64, event: &MarketEvent, heard: &mut Vec<Heard>) {
+        match self.last_relayed {
+            Some(last) if number <= last => {
+                self.counters.duplicates += 1;
+                return;
+            }
+            Some(last) if number > last + 1 => {
+                let missing = number - last - 1;
+                self.counters.lost += missing;
+                let why = format!("{missing} events from number {} never came", last + 1);
+                let time = event.time();
+                heard.push(count(IncidentKind::Gap, "events", time, time, missing, why));
+            }
+            _ => {}
+        }
+        self.last_relayed = Some(number);
+        match event {
+            MarketEvent::Quote(quote) => self.last_quote = Some((*quote, true)),
+            MarketEvent::Trade(trade) => self.last_trade = Some(*trade),
+            MarketEvent::Bar(bar) => self.last_bar = Some(*bar),
+            _ => {}
+        }
+        heard.push(Heard::Relayed(event.clone()));
+    }
+
+    #[inline]
+    pub(super) fn trade(
+        &mut self,
+        id: Option<u64>,
+        trade: &TradeTick,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+    ) {
+        let checked = self.sane_trade(trade, received, heard);
+        let Some(id) = id else {
+            // Without a number, what is polled twice is known by its time.
+            let is_again = self.link == Link::Polled
+                && self
+                    .last_trade
+                    .is_some_and(|last| trade.time < last.time || *trade == last);
+            if is_again {
+                self.counters.duplicates += 1;
+            } else if let Some(trade) = checked {
+                self.last_trade = Some(trade);
+                heard.push(Heard::Trade(trade));
+            }
+            return;
+        };
+        // A venue that is asked may answer with what it knew a while ago.
+        let is_old = self.link == Link::Polled
+            && !self.traits.has_consecutive_trades
+            && self.last_trade.is_some_and(|last| trade.time < last.time);
+        if is_old {
+            self.counters.late += 1;
+            return;
+        }
+        let is_first = self.trades.last().is_none();
+        match self.trades.take(id, checked, &mut self.released) {
+            // What was traded before we listened, or is asked for afterwards, says nothing of the way.
+            Taken::Next if !is_first && self.link == Link::Speaking => {
+                if checked.is_some() {
+                    self.observe(trade.time, received);
+                }
+            }
+            Taken::Next => {}
+            Taken::Duplicate => self.counters.duplicates += 1,
+            Taken::Held => {
+                if self.gap == TradeGap::None {
+                    self.gap = TradeGap::Waiting(received);
+                }
+            }
+            Taken::Filled => self.counters.out_of_order += 1,
+        }
+        self.release(heard);
+        if self.gap != TradeGap::None && !self.trades.is_waiting() {
+            self.trades_whole(received, 0, heard);
+        }
+    }
+
+    #[inline]
+    pub(super) fn sane_trade(
+        &mut self,
+        trade: &TradeTick,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+    ) -> Option<TradeTick> {
+        let checked = self
+            .sane_time(trade.time, received)
+            .and_then(|()| self.sanity.check(trade.price, received))
+            .and_then(|()| {
+                // Written so that no NaN passes.
+                if trade.size > 0.0 && trade.size < 1e15 {
+                    Ok(())
+                } else {
+                    Err(format!("a trade of {}", trade.size))
+                }
+            });
+        match checked {
+            Ok(()) => Some(*trade),
+            Err(why) => {
+                self.kept_off(why, received, heard);
+                None
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn observe(&mut self, told: Timestamp, received: Timestamp) {
+        self.last_stamp = self.last_stamp.max(Some(told));
+        self.skew.observe(told, received);
+    }
+
+    /// Since when something may be missing that was told at `received`: what was stamped before has come.
+    pub(super) fn since(&self, received: Timestamp) -> Timestamp {
+        self.last_stamp.map_or(received, |stamp| stamp.min(received))
+    }
+
+    /// A time far ahead of the venue's own would drag the market's clock along.
+    #[inline]
+    pub(super) fn sane_time(&self, told: Timestamp, received: Timestamp) -> Result<(), String> {
+        const MOST_AHEAD: i64 = 60_000_000_000;
+        let ahead = told.since(self.venue_time(received));
+        let is_known = self.skew.nanos().is_some();
+        if told <= Timestamp::EPOCH || (is_known && ahead > MOST_AHEAD) {
+            return Err(format!("a time of {told}, when it is {received}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, heard: &mut Vec<Heard>) {
+        if let Some(last) = self.released.last() {
+            self.last_trade = Some(*last);
+        }
+        heard.extend(self.released.drain(..).map(Heard::Trade));
+    }
+
+    #[inline]
+    pub(super) fn quote(
+        &mut self,
+        id: Option<u64>,
+        quote: &Quote,
+        is_timed: bool,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+    ) {
+        if let (Some(id), Some(last)) = (id, self.last_quote_id)
+            && id <= last
+        {
+            let counter = if id == last {
+                &mut self.counters.duplicates
+            } else {
+                &mut self.counters.late
+            };
+            *counter += 1;
+            return;
+        }
+        if let Err(why) = self.sane_quote(quote, is_timed, received) {
+            self.kept_off(why, received, heard);
+            return;
+        }
+        if is_timed {
+            let is_old = self
+                .last_quote
+                .is_some_and(|(last, timed)| timed && quote.time < last.time);
+            if is_old {
+                self.counters.late += 1;
+                return;
+            }
+            if self.link == Link::Speaking {
+                self.observe(quote.time, received);
+            }
+        }
+        self.last_quote_id = id.or(self.last_quote_id);
+        self.last_quote = Some((*quote, is_timed));
+        heard.push(Heard::Quote(*quote, is_timed));
+    }
+
+    #[inline]
+    pub(super) fn sane_quote(
+        &mut self,
+        quote: &Quote,
+        is_timed: bool,
+        received: Timestamp,
+    ) -> Result<(), String> {
+        if is_timed {
+            self.sane_time(quote.time, received)?;
+        }
+        if quote.bid > quote.ask {
+            return Err(format!("a bid of {} above an ask of {}", quote.bid, quote.ask));
+        }
+        for size in [quote.bid_size, quote.ask_size] {
+            if !(0.0..1e15).contains(&size) {
+                return Err(format!("a quote of {size}"));
+            }
+        }
+        self.sanity.check(quote.bid, received)?;
+        self.sanity.check(quote.ask, received)
+    }
+
+    pub(super) fn bar(
+        &mut self,
+        bar: &Bar,
+        is_closed: bool,
+        is_correction: bool,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+    ) {
+        let checked = bar
+            .check()
+            .map_err(|error| error.to_string())
+            .and_then(|()| self.sanity.check(bar.close, received))
+            .and_then(|()| self.sane_time(bar.open_time, received));
+        if let Err(why) = checked {
+            self.kept_off(why, received, heard);
+            return;
+        }
+        if !is_closed || !self.traits.is_bars() {
+            return;
+        }
+        match self.last_bar {
+            Some(last) if bar.open_time == last.open_time && !is_correction && *bar == last => {
+                self.counters.duplicates += 1;
+            }
+            Some(last) if bar.open_time <= last.open_time => {
+                let detail = format!("the bar of {} closed at {}", bar.open_time, bar.close);
+                let until = papertape::model::Timeframe::MINUTE.close_of(bar.open_time);
+                heard.push(count(
+                    IncidentKind::Correction,
+                    "bar",
+                    bar.open_time,
+                    until,
+                    1,
+                    detail,
+                ));
+            }
+            _ => {
+                self.last_bar = Some(*bar);
+                heard.push(Heard::Bar(*bar));
+            }
+        }
+    }
+}
