@@ -3,10 +3,14 @@
 use papertape::exchange::TradingStatus;
 use papertape::market::MarketEvent;
 use papertape::model::{Symbol, Timeframe, Timestamp};
-use papertape_feeds::testkit::{Act, Faults, Server, Stage, Truth, binance::Binance};
-use papertape_feeds::{Channels, Clock, ConnectionState, FeedHub, FeedsConfig, IncidentKind, MemoryRecorder};
+use papertape_feeds::testkit::{
+    Act, Conversation, Faults, Mock, Reply, Request, Server, Stage, Truth, binance::Binance,
+};
+use papertape_feeds::{
+    Channels, Clock, ConnectionState, FeedHub, FeedsConfig, Frame, IncidentKind, MemoryRecorder,
+};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 /// A clock that the test sets.
@@ -28,13 +32,37 @@ struct Place {
 
 const LINGER: i64 = 5;
 
+/// A venue that may have no room for another connection.
+#[derive(Debug)]
+struct Full {
+    venue: Binance,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Mock for Full {
+    fn answer(&mut self, request: &Request, truth: &Truth, at: Duration) -> Reply {
+        self.venue.answer(request, truth, at)
+    }
+
+    fn connect(&mut self, request: &Request) -> Result<Box<dyn Conversation>, Reply> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(Reply::text(503, "text/plain", "full"));
+        }
+        self.venue.connect(request)
+    }
+}
+
 async fn place(count: usize) -> Place {
+    place_of(count, Binance::new).await
+}
+
+async fn place_of<M: Mock>(count: usize, mock: impl Fn() -> M) -> Place {
     let truth = Truth::seeded(3, 2);
     let clock = Arc::new(Hand(AtomicI64::new(truth.now.nanos())));
     let mut servers = Vec::new();
     let mut toml = format!("[quality]\nlinger_s = {LINGER}\nfailover_ms = 100\nreturn_s = 2\n");
     for index in 0..count {
-        let stage = Stage::new(truth.clone(), Binance::new(), Faults::none());
+        let stage = Stage::new(truth.clone(), mock(), Faults::none());
         let server = Server::start(stage).await.expect("a server");
         let config = server.config();
         toml += &format!(
@@ -248,4 +276,64 @@ async fn bars_come_page_after_page_and_what_is_wrong_is_named() {
         .await
         .expect_err("no such");
     assert_eq!(error.code(), "unsupported_timeframe");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_about_to_be_closed_goes_on_until_another_stands() {
+    let is_full = Arc::new(AtomicBool::new(false));
+    let place = place_of(1, || Full {
+        venue: Binance::new(),
+        is_full: Arc::clone(&is_full),
+    })
+    .await;
+    let symbol = btc();
+    let subscription = place
+        .hub
+        .subscribe("venue0", &symbol, Channels::TICKS)
+        .await
+        .expect("listening");
+    place.until(|_| subscription.last() > 20).await;
+    let gaps = |place: &Place| {
+        let incidents = place.recorder.record("venue0", "BTC/USD").incidents;
+        let is_gap = |kind| kind == IncidentKind::Gap;
+        incidents
+            .values()
+            .filter(|incident| is_gap(incident.kind))
+            .count()
+    };
+    assert_eq!(gaps(&place), 0);
+
+    // The venue says that it closes, and has no room for another meanwhile: what is there goes on.
+    is_full.store(true, Ordering::SeqCst);
+    let word = r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":0}}"#;
+    place.servers[0].all_sockets(&Act::Send(Frame::Text(word.to_owned())));
+    let (before, tries) = (subscription.last(), place.servers[0].with(|stage| stage.opened()));
+    place.until(|_| subscription.last() > before + 50).await;
+    assert_eq!((gaps(&place), tries), (0, 1));
+
+    // Then another takes its place, and nothing is missing.
+    is_full.store(false, Ordering::SeqCst);
+    place
+        .until(|place| {
+            let sockets = place.servers[0].with(|stage| (stage.opened(), stage.sockets().count()));
+            sockets == (2, 1) && !place.servers[0].with(|stage| stage.listened(0).is_empty())
+        })
+        .await;
+    let before = subscription.last();
+    place.until(|_| subscription.last() > before + 50).await;
+    let is_well =
+        |place: &Place| place.status("venue0").map(|(_, status)| status) == Some(TradingStatus::Trading);
+    place.until(is_well).await;
+    let truth = place.servers[0].with(|stage| stage.truth.markets[0].trades.clone());
+    let events = place.recorder.record("venue0", "BTC/USD").events;
+    let told = events.iter().filter_map(|published| match published.event {
+        MarketEvent::Trade(trade) => Some((trade.price, trade.size)),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let truth: Vec<_> = truth.iter().map(|(_, trade)| (trade.price, trade.size)).collect();
+    assert!(
+        truth.windows(told.len()).any(|span| span == told),
+        "one is missing or came twice"
+    );
 }

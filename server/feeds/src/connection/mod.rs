@@ -62,6 +62,8 @@ pub(crate) struct Driver {
     slots: BTreeMap<usize, Entry>,
     next_slot: usize,
     socket: Socket,
+    /// What takes the socket's place when it stands: the venue has said that it closes the one in use, or soon would.
+    coming: Socket,
     breaker: Breaker,
     /// Failures since a connection was last well.
     failures: u32,
@@ -128,6 +130,7 @@ impl Driver {
             slots: BTreeMap::new(),
             next_slot: 0,
             socket: Socket::Idle,
+            coming: Socket::Idle,
             breaker: Breaker::new(now),
             failures: 0,
             // Only so that many processes do not come back at one moment.
@@ -149,6 +152,7 @@ impl Driver {
                     None => return,
                 },
                 happened = self.socket.next() => self.happened(happened),
+                happened = self.coming.next() => self.came(happened),
                 Some(done) = self.requests.next(), if !self.requests.is_empty() => self.done(done),
                 _ = tick.tick(), if !self.slots.is_empty() => self.tick(),
             }
@@ -260,7 +264,7 @@ impl Driver {
             }
             Happened::Frame(bytes) => self.frame(&bytes, now),
             Happened::Alive => {}
-            Happened::Closed(why) => self.closed(&why, false),
+            Happened::Closed(why) => self.closed(&why),
         }
     }
 
@@ -306,16 +310,17 @@ impl Driver {
         if let Some(error) = refused {
             let why = error.to_string();
             self.note(Some(error));
-            self.closed(&why, false);
-        } else if is_going {
-            self.closed("the venue closes the connection", true);
+            self.closed(&why);
         } else {
+            if is_going {
+                self.replace();
+            }
             self.subscribe_all();
         }
     }
 
-    fn closed(&mut self, why: &str, is_planned: bool) {
-        let now = self.clock.now();
+    /// What the connection told is over, and so are its subscriptions.
+    fn forget(&mut self, why: &str, now: Timestamp) {
         for entry in self.slots.values_mut() {
             entry.is_subscribed = false;
             entry.poll_at = Instant::now() + POLL_AFTER;
@@ -326,8 +331,14 @@ impl Driver {
                 market.with(now, |market| market.disconnected(*place, now, why));
             }
         }
-        if is_planned {
-            self.connect();
+    }
+
+    fn closed(&mut self, why: &str) {
+        let now = self.clock.now();
+        self.forget(why, now);
+        if matches!(self.coming, Socket::Opening(..)) {
+            self.socket = std::mem::replace(&mut self.coming, Socket::Idle);
+            self.show(|status| status.connection = ConnectionState::Connecting);
             return;
         }
         tracing::info!(feed = self.feed, why, "connection lost");
@@ -341,6 +352,36 @@ impl Driver {
         self.socket = Socket::Waiting(Instant::now() + wait.max(open));
         self.show(|status| status.connection = ConnectionState::Waiting);
         self.show_breaker(now);
+    }
+
+    /// Opens another connection beside the one in use, which goes on until the other stands or the venue ends it.
+    fn replace(&mut self) {
+        if self.socket.is_on()
+            && matches!(self.coming, Socket::Idle)
+            && let Ok(Some(codec)) = self.venue.codec()
+        {
+            self.coming = Socket::connect(codec, Arc::clone(&self.tls));
+        }
+    }
+
+    /// What takes the socket's place stands, or could not be opened.
+    fn came(&mut self, happened: Happened) {
+        match happened {
+            Happened::Opened => {
+                let now = self.clock.now();
+                self.forget(
+                    "another connection takes the place of one that the venue closes",
+                    now,
+                );
+                self.socket = std::mem::replace(&mut self.coming, Socket::Idle);
+                self.happened(Happened::Opened);
+            }
+            Happened::Closed(why) => {
+                tracing::info!(feed = self.feed, why, "no other connection yet");
+                self.coming = Socket::Waiting(Instant::now() + Duration::from_millis(2 * FIRST_WAIT_MILLIS));
+            }
+            Happened::Frame(_) | Happened::Alive => {}
+        }
     }
 
     fn connect(&mut self) {
@@ -366,7 +407,7 @@ impl Driver {
                     };
                     market.told(place, &refused, now);
                 });
-                self.closed(&why, false);
+                self.closed(&why);
             }
         }
     }
@@ -374,10 +415,14 @@ impl Driver {
     fn tick(&mut self) {
         let now = self.clock.now();
         match self.socket.check() {
-            Some(Ended::Dead(why)) => self.closed(&why, false),
-            Some(Ended::Old) => self.closed("the connection is as old as the venue allows", true),
+            Some(Ended::Dead(why)) => self.closed(&why),
+            Some(Ended::Old) => self.replace(),
             Some(Ended::Rested) => self.connect(),
             None => {}
+        }
+        if self.coming.check() == Some(Ended::Rested) {
+            self.coming = Socket::Idle;
+            self.replace();
         }
         if let Some(stood) = self.socket.stood() {
             let since = now.plus_nanos(-i64::try_from(stood.as_nanos()).unwrap_or(i64::MAX));

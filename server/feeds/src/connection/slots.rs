@@ -97,7 +97,7 @@ impl Driver {
             }
         }
         if self.slots.is_empty() {
-            self.socket = Socket::Idle;
+            (self.socket, self.coming) = (Socket::Idle, Socket::Idle);
             self.show(|status| status.connection = ConnectionState::Idle);
         }
     }
