@@ -20,6 +20,10 @@ pub(super) struct Ahead {
     holding: Vec<usize>,
     /// The base bars whose rules have something to do, in order.
     stirring: Vec<usize>,
+    /// Those bars. Fetched together, their prices come from memory side by side; each in its turn would be waited for.
+    stirring_bars: Vec<Bar>,
+    /// How many of them are passed.
+    stirred: usize,
     /// What the program showed before the block.
     before: Vec<f64>,
     /// How many rows the block has, how many of them are passed, and up to which one the program shows them.
@@ -41,6 +45,8 @@ impl Ahead {
             closed: Vec::with_capacity(rows),
             holding: Vec::with_capacity(rows),
             stirring: Vec::with_capacity(rows),
+            stirring_bars: Vec::new(),
+            stirred: 0,
             before: Vec::new(),
             rows: 0,
             next: 0,
@@ -105,11 +111,34 @@ impl Ahead {
             .rows_that_hold(rules.conditions(), self.rows, &mut self.holding);
         if self.is_bar_by_bar() {
             std::mem::swap(&mut self.stirring, &mut self.holding);
-            return;
+        } else {
+            let bar_of = |row: &usize| self.closed.partition_point(|closed| closed <= row);
+            self.stirring.extend(self.holding.iter().map(bar_of));
+            self.stirring.sort_unstable();
         }
-        let bar_of = |row: &usize| self.closed.partition_point(|closed| closed <= row);
-        self.stirring.extend(self.holding.iter().map(bar_of));
-        self.stirring.sort_unstable();
+        self.stirred = 0;
+        self.stirring_bars.clear();
+        self.stirring_bars
+            .extend(self.stirring.iter().map(|index| block.bar(*index)));
+    }
+
+    /// The base bar at `index` of the block, which is the next to be taken in.
+    pub(super) fn bar(&self, block: BarSlice<'_>, index: usize) -> Bar {
+        match self.stirring.get(self.stirred) {
+            Some(stirring) if *stirring == index => self.stirring_bars[self.stirred],
+            _ => block.bar(index),
+        }
+    }
+
+    /// The base bars before `index` are passed.
+    pub(super) fn pass_to(&mut self, index: usize) {
+        while self
+            .stirring
+            .get(self.stirred)
+            .is_some_and(|stirs| *stirs < index)
+        {
+            self.stirred += 1;
+        }
     }
 
     /// The rows that close with the base bar at `index` of the block.
@@ -122,11 +151,10 @@ impl Ahead {
         before..self.closed[index]
     }
 
-    /// How many of `most` base bars from `index` on bring the rules nothing to do: no condition holds, for an account that
-    /// holds nothing.
+    /// How many of `most` base bars from `index` on, before which no bar stirs that is not passed, bring the rules nothing to
+    /// do: no condition holds, for an account that holds nothing.
     pub(super) fn quiet(&self, index: usize, most: usize) -> usize {
-        let passed = self.stirring.partition_point(|stirs| *stirs < index);
-        let next = self.stirring.get(passed);
+        let next = self.stirring.get(self.stirred);
         next.map_or(most, |next| most.min(next - index))
     }
 

@@ -178,14 +178,13 @@ impl Engine {
         let price = terms.kind.price().unwrap_or(decision_price);
         let inputs = SizingInputs {
             instrument: self.instrument(at),
-            equity: self.equity(),
             price,
             stop_distance: plan.stop_loss.map(|span| span.from(price.to_f64())),
             volatility: volatility.unwrap_or(f64::NAN),
             record: self.metrics.record(),
         };
         let reach = || self.reach_of_entry(at, side.entry(), price);
-        let sized = size(&size_rule, &inputs, reach);
+        let sized = size(&size_rule, &inputs, || self.equity(), reach);
         let sized = sized.and_then(|quantity| self.within_exposure(at, price, quantity));
         let quantity = *sized.as_ref().unwrap_or(&Quantity::ZERO);
         let terms = terms.draft(self.instrument(at), quantity);

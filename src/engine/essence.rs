@@ -13,18 +13,32 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 /// Appends a number, seven bits a byte, the lowest first.
-pub(super) fn put_number(out: &mut Vec<u8>, mut number: u128) {
-    // Nearly all numbers fit into a register, which the machine shifts at once.
-    while number > u128::from(u64::MAX) {
+#[inline]
+pub(super) fn put_number(out: &mut Vec<u8>, number: u128) {
+    match number {
+        ..0x80 => out.push(number as u8),
+        _ => put_long(out, number),
+    }
+}
+
+/// [`put_number`] of one that takes several bytes.
+fn put_long(out: &mut Vec<u8>, mut number: u128) {
+    // Nearly all numbers fit into the eight bytes of a register, which takes them apart at once, however many they are.
+    while number >= 1 << 56 {
         out.push(number as u8 | 0x80);
         number >>= 7;
     }
-    let mut number = number as u64;
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
+    let number = number as u64;
+    let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(7);
+    // Halves, quarters and eighths move apart until each byte has seven bits.
+    let apart = (number & 0x0fff_ffff) | (number & 0x00ff_ffff_f000_0000) << 4;
+    let apart = (apart & 0x0000_3fff_0000_3fff) | (apart & 0x0fff_c000_0fff_c000) << 2;
+    let apart = (apart & 0x007f_007f_007f_007f) | (apart & 0x3f80_3f80_3f80_3f80) << 1;
+    // All but the last say that another follows.
+    let follows = 0x8080_8080_8080_8080 & ((1 << (8 * (count - 1))) - 1);
+    let end = out.len() + count as usize;
+    out.extend_from_slice(&(apart | follows).to_le_bytes());
+    out.truncate(end);
 }
 
 /// How far a time is from another one, as a number that is small when they are near: forward even, backward odd.

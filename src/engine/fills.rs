@@ -333,8 +333,9 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
-        self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio);
-        let finding = self.watch.on_trade(trade.pnl.to_f64());
+        let pnl = trade.pnl.to_f64();
+        self.metrics.on_trade(pnl, trade.return_ratio);
+        let finding = self.watch.on_trade(pnl);
         let is_loss = decimal::is_positive(-trade.pnl.amount);
         if S::READS_JOURNAL {
             self.emit(time, EventKind::TradeClosed { trade }, sink);

@@ -85,12 +85,14 @@ impl Engine {
         let rules = &self.config.strategy.rules;
         ahead.compute(&mut desk.program, rules, desk.strategy_bars, (base, block));
         let mut index = 0;
+        let mut room = [0.0; AT_ONCE];
         while index < block.len() {
-            let next = self.pass_quietly(block, index, &ahead, sink);
+            ahead.pass_to(index);
+            let next = self.pass_quietly((block, index), &ahead, &mut room, sink);
             ahead.skip(index, next);
             index = next;
             if index < block.len() {
-                let bar = block.bar(index);
+                let bar = ahead.bar(block, index);
                 ahead.show_passed(&mut self.desks[0].program, &bar);
                 self.desks[0].ahead = Some(ahead);
                 self.process_bar(bar, sink);
@@ -107,12 +109,13 @@ impl Engine {
         ahead
     }
 
-    /// Passes the bars from `from` on that are quiet; says which is the first that is not.
+    /// Passes the bars from `from` on that are quiet; says which is the first that is not. There is `room` for what the
+    /// account is worth at their closes.
     fn pass_quietly<S: Sink>(
         &mut self,
-        block: BarSlice<'_>,
-        from: usize,
+        (block, from): (BarSlice<'_>, usize),
         ahead: &Ahead,
+        room: &mut [f64; AT_ONCE],
         sink: &mut S,
     ) -> usize {
         let Some(limits) = self.limits(ahead) else {
@@ -127,7 +130,7 @@ impl Engine {
             if lasting == 0 {
                 break;
             }
-            let passed = self.pass_some(some.slice(0..lasting), index, &limits, ahead, sink);
+            let passed = self.pass_some((some.slice(0..lasting), index), &limits, ahead, room, sink);
             index += passed;
             if passed < some.len() {
                 break;
@@ -140,13 +143,12 @@ impl Engine {
     /// how many they were. What every bar changes is done column by column, so that it stays in registers.
     fn pass_some<S: Sink>(
         &mut self,
-        bars: BarSlice<'_>,
-        from: usize,
+        (bars, from): (BarSlice<'_>, usize),
         limits: &Limits,
         ahead: &Ahead,
+        room: &mut [f64; AT_ONCE],
         sink: &mut S,
     ) -> usize {
-        let mut room = [0.0; AT_ONCE];
         for (equity, close) in room.iter_mut().zip(bars.close) {
             *equity = limits.cash + limits.value_at(*close);
         }

@@ -130,6 +130,10 @@ impl Engine {
         self.meet_gap(&mut walk, at_open, sink);
         self.watch_cover(at, bar.open, time, sink);
         self.arrive(&mut walk, at_open, sink);
+        if self.market(at).orders.is_empty() && !self.gives_out_in(at, bar) {
+            // Nobody is there for the rest of the bar to meet, and nothing more can come.
+            return;
+        }
         self.trail(at, None, walk.phase, bar.open, time, sink);
         for (number, leg) in self.path(at, bar).into_iter().enumerate() {
             self.walk_leg(&mut walk, leg, number, sink);
@@ -483,9 +487,13 @@ impl Engine {
             (Some(limit), Side::Sell) => slip.price.max(limit),
         };
         // A limit cuts the price; what impact it leaves room for comes first.
-        let moved = (price.0 - point.price.0).abs();
+        let impact = if slip.impact.is_zero() {
+            Decimal::ZERO
+        } else {
+            slip.impact.min((price.0 - point.price.0).abs())
+        };
         let terms = Terms {
-            impact: slip.impact.min(moved),
+            impact,
             ..terms(walk, point, price, Liquidity::Taker)
         };
         let filled = self.fill(walk.at, index, terms, point.time, sink);

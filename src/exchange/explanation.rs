@@ -274,13 +274,18 @@ impl Shortfall {
         let (drift, latency) = if self.on_its_way { (none, way) } else { (way, none) };
         let spread = amount(self.half_spread);
         let impact = amount(self.impact);
-        // What was met at its own price has no more to it than the way there.
-        let total = if self.price == self.reference {
-            way
+        let is_at_reference = self.price == self.reference;
+        let slippage = if is_at_reference && spread.is_zero() && impact.is_zero() {
+            // What was met at its own price has no more to it than the way there.
+            none
         } else {
-            self.total(instrument)
+            let total = if is_at_reference {
+                way
+            } else {
+                self.total(instrument)
+            };
+            total - way - spread - impact
         };
-        let slippage = total - way - spread - impact;
         Parts {
             drift,
             latency,

@@ -79,7 +79,7 @@ impl Arrival<'_> {
         }
         // No more than the books count exactly, at any price that comes into it.
         let mut counted = prices().chain(self.last_price).chain([order.decision_price]);
-        let is_beyond = |price: &Price| self.instrument.checked_notional(*price, quantity).is_none();
+        let is_beyond = |price: &Price| !self.instrument.counts(*price, quantity);
         let price = counted.find(is_beyond)?;
         let most = Money::EXACT_BELOW / price.0 / self.instrument.multiplier();
         let maximum = self.instrument.floor_to_lot(most);

@@ -4,6 +4,7 @@
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cmp::Ordering;
 
 /// Writes the decimal as text, or as its sixteen bytes in binary formats.
 ///
@@ -66,6 +67,18 @@ pub(crate) const fn is_positive(value: Decimal) -> bool {
     !value.is_zero() && !value.is_sign_negative()
 }
 
+/// The order of two decimals: of two with as many digits after the point that of their digits, which nothing has to align
+/// first.
+#[inline]
+#[must_use]
+pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
+    if a.scale() == b.scale() {
+        a.mantissa().cmp(&b.mantissa())
+    } else {
+        a.cmp(&b)
+    }
+}
+
 /// Whether a decimal is exactly 1 and has no digits after the point.
 #[must_use]
 pub(crate) const fn is_one(value: Decimal) -> bool {
@@ -101,5 +114,30 @@ pub mod option {
     /// When the text is no decimal number.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
         Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|wrapped| wrapped.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn decimals_compare_as_their_type_does(
+            a: i64, near in -2_i64..=2, b: i64, alike: bool, scale in 0..20_u32, other in 0..20_u32, same: bool, high: u32,
+        ) {
+            let b = if alike { a.saturating_add(near) } else { b };
+            let scaled = |units: i64, scale| Decimal::from_i128_with_scale(i128::from(units) * i128::from(high | 1), scale);
+            let (a, b) = (scaled(a, scale), scaled(b, if same { scale } else { other }));
+            prop_assert_eq!(compare(a, b), a.cmp(&b), "{} and {}", a, b);
+        }
+    }
+
+    #[test]
+    fn zeros_are_equal_whatever_their_sign() {
+        let zero = |text: &str| text.parse::<Decimal>().expect("a number");
+        assert_eq!(compare(zero("-0.00"), zero("0.00")), Ordering::Equal);
+        assert_eq!(compare(zero("-0.0"), zero("0.000")), Ordering::Equal);
     }
 }

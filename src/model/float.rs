@@ -36,7 +36,8 @@ fn divide(whole: u128, scale: usize) -> Option<f64> {
     let shift = whole.leading_zeros();
     let moved = whole.checked_shl(shift)?;
     let quotient = moved / u128::from(power);
-    let left_over = !moved.is_multiple_of(u128::from(power));
+    // Not asked of the remainder, which would be another division.
+    let left_over = quotient * u128::from(power) != moved;
     let rounded = (quotient | u128::from(left_over)) as f64;
     // A power of two changes nothing but the exponent.
     Some(rounded * f64::from_bits(u64::from(1_023 - shift) << 52))
@@ -46,11 +47,16 @@ fn divide(whole: u128, scale: usize) -> Option<f64> {
 #[inline]
 #[must_use]
 pub(crate) fn to_decimal(value: f64, scale: u32) -> Option<Decimal> {
-    to_units(value, scale).map(|units| {
-        let size = units.unsigned_abs();
-        // In registers, which `Decimal::new` is not.
-        Decimal::from_parts(size as u32, (size >> 32) as u32, 0, units < 0, scale)
-    })
+    to_units(value, scale).map(|units| of_units(units, scale))
+}
+
+/// `units` × 10^-`scale`.
+#[inline]
+#[must_use]
+pub(crate) const fn of_units(units: i64, scale: u32) -> Decimal {
+    let size = units.unsigned_abs();
+    // In registers, which `Decimal::new` is not.
+    Decimal::from_parts(size as u32, (size >> 32) as u32, 0, units < 0, scale)
 }
 
 /// The `f64` nearest to `units` × 10^-`scale`, as [`to_f64`] gives it; `None` when they need more than 53 bits.

@@ -286,21 +286,40 @@ impl Instrument {
         (is_small || value.abs() < Money::EXACT_BELOW).then(|| Money::new(value, self.quote))
     }
 
+    /// Whether the books count what so much is worth exactly: [`Instrument::checked_notional`] gives it.
+    #[must_use]
+    pub fn counts(&self, price: Price, quantity: Quantity) -> bool {
+        // Digits after the point only make it smaller, so nearly all are seen to without working their worth out.
+        let most = Money::EXACT_BELOW.mantissa().unsigned_abs();
+        let whole = |number: Decimal| u64::try_from(number.mantissa().unsigned_abs()).ok();
+        let digits = whole(price.0)
+            .zip(whole(quantity.0))
+            .map(|(a, b)| u128::from(a) * u128::from(b));
+        (decimal::is_one(self.multiplier) && digits.is_some_and(|digits| digits < most))
+            || self.checked_notional(price, quantity).is_some()
+    }
+
     /// The nearest tick to a computed price; `None` when the number is not finite, not positive, or out of range.
     #[inline]
     #[must_use]
     pub fn price_from_f64(&self, price: f64) -> Option<Price> {
         // Steps of a power of ten, nearly all there are, need no decimal division.
-        let exact = if self.tick.mantissa() == 1 {
-            float::to_decimal(price, self.tick.scale())?
-        } else {
-            let ticks = Decimal::from_f64(price)?.checked_div(self.tick)?.round();
-            // As far as the other branch reaches, so that a price can be multiplied without a second thought.
-            if ticks.abs() >= Self::MOST_TICKS {
-                return None;
-            }
-            ticks * self.tick
-        };
+        if self.tick.mantissa() == 1 {
+            let scale = self.tick.scale();
+            let units = float::to_units(price, scale).filter(|units| *units > 0)?;
+            return Some(Price(float::of_units(units, scale)));
+        }
+        self.price_on_step(price)
+    }
+
+    /// [`Instrument::price_from_f64`] for steps that are no power of ten.
+    fn price_on_step(&self, price: f64) -> Option<Price> {
+        let ticks = Decimal::from_f64(price)?.checked_div(self.tick)?.round();
+        // As far as powers of ten reach, so that a price can be multiplied without a second thought.
+        if ticks.abs() >= Self::MOST_TICKS {
+            return None;
+        }
+        let exact = ticks * self.tick;
         decimal::is_positive(exact).then_some(Price(exact))
     }
 
@@ -409,6 +428,41 @@ mod tests {
                 None,
                 "{nonsense}"
             );
+        }
+    }
+
+    #[test]
+    fn the_books_count_what_they_can_work_out() {
+        for (price, quantity, counted) in [
+            ("43210.55", "0.1", true),
+            ("-43210.55", "0.1", true),
+            ("9999999999999999", "1", true),
+            ("10000000000000000", "1", false),
+            ("99999999.99", "100000000.01", true),
+            ("100000000", "100000000", false),
+            (
+                "0.000000000000000000000001",
+                "79228162514264337593543950335",
+                true,
+            ),
+            (
+                "79228162514264337593543950335",
+                "79228162514264337593543950335",
+                false,
+            ),
+        ] {
+            let instrument = instrument("0.01", "0.1");
+            let (price, quantity) = (
+                price.parse().expect("a number"),
+                quantity.parse().expect("a number"),
+            );
+            let (price, quantity) = (Price(price), Quantity(quantity));
+            assert_eq!(
+                instrument.counts(price, quantity),
+                counted,
+                "{price} × {quantity}"
+            );
+            assert_eq!(instrument.checked_notional(price, quantity).is_some(), counted);
         }
     }
 

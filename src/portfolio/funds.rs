@@ -135,7 +135,7 @@ impl Account {
             (self.required(id, instrument, side, quantity, price) + cost(quantity)).amount
         };
         // Nearly always the hold reaches, and then there is nothing to divide.
-        if instrument.checked_notional(price, wanted).is_some() && needs(wanted) <= funds {
+        if instrument.counts(price, wanted) && needs(wanted) <= funds {
             return wanted;
         }
         let slot = &self.slots[id.index()];

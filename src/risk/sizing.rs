@@ -11,8 +11,6 @@ use rust_decimal::{Decimal, prelude::FromPrimitive};
 pub struct SizingInputs<'a> {
     /// What is traded.
     pub instrument: &'a Instrument,
-    /// Cash and position together.
-    pub equity: Money,
     /// The price at which the order is expected to fill.
     pub price: Price,
     /// Distance from entry to the stop loss, in quote currency a unit, if the strategy has one.
@@ -26,9 +24,9 @@ pub struct SizingInputs<'a> {
 /// The quantity that a rule asks for, in whole lots.
 ///
 /// A share of equity up to 100 % is cut to what the free funds carry with fees and slippage on top, so that "all of it" is an
-/// order that can fill. A fixed size is taken at its word: when the funds do not reach, the risk check denies it. `reach`
-/// says the largest quantity that the free funds carry at the price, with slippage and fee on top; it is asked only where it
-/// matters.
+/// order that can fill. A fixed size is taken at its word: when the funds do not reach, the risk check denies it. `equity`
+/// says what cash and position are worth together, `reach` the largest quantity that the free funds carry at the price, with
+/// slippage and fee on top; both are asked only where they matter.
 ///
 /// A volatility target spends the target over the market's volatility, as a share of the equity: half of it where the
 /// market moves twice as much as the target (Moskowitz, Ooi and Pedersen, *Time series momentum*, Journal of Financial
@@ -39,11 +37,11 @@ pub struct SizingInputs<'a> {
 pub fn size(
     rule: &SizeRule,
     inputs: &SizingInputs<'_>,
+    equity: impl Fn() -> Money,
     reach: impl Fn() -> Quantity,
 ) -> Result<Quantity, DenyReason> {
     let SizingInputs {
         instrument,
-        equity,
         price,
         stop_distance,
         volatility,
@@ -57,11 +55,14 @@ pub fn size(
     let share = |percent: f64| {
         Decimal::from_f64(percent / 100.0).ok_or_else(|| undefined("size", percent.to_string()))
     };
-    let equity = equity.amount;
-    let equity = if equity.is_sign_negative() {
-        Decimal::ZERO
-    } else {
-        equity
+    let of_equity = |percent: f64| {
+        let equity = equity().amount;
+        let equity = if equity.is_sign_negative() {
+            Decimal::ZERO
+        } else {
+            equity
+        };
+        share(percent).map(|share| equity.checked_mul(share))
     };
     let over = |value: Option<Decimal>, unit: Decimal| {
         // More units than this are no order, and lots of them no decimal.
@@ -76,7 +77,7 @@ pub fn size(
         SizeRule::FixedQuantity(quantity) => instrument.floor_to_lot(*quantity),
         SizeRule::FixedNotional(notional) => instrument.floor_to_lot(over(Some(*notional), unit())?),
         SizeRule::PercentOfEquity(percent) => {
-            let units = over(equity.checked_mul(share(*percent)?), unit())?;
+            let units = over(of_equity(*percent)?, unit())?;
             if *percent <= 100.0 {
                 headroom(units)
             } else {
@@ -88,23 +89,20 @@ pub fn size(
                 .and_then(Decimal::from_f64)
                 .filter(|distance| *distance > Decimal::ZERO)
                 .ok_or_else(|| undefined("stop distance", format!("{stop_distance:?}")))?;
-            headroom(over(
-                equity.checked_mul(share(*percent)?),
-                distance * instrument.multiplier(),
-            )?)
+            headroom(over(of_equity(*percent)?, distance * instrument.multiplier())?)
         }
         SizeRule::VolatilityTarget { target, .. } => {
             let weight = target / volatility;
             if !(volatility > 0.0 && weight.is_finite()) {
                 return Err(undefined("volatility", volatility.to_string()));
             }
-            headroom(over(equity.checked_mul(share(weight * 100.0)?), unit())?)
+            headroom(over(of_equity(weight * 100.0)?, unit())?)
         }
         // Whoever decides the entry reads the number first.
         SizeRule::Varying { .. } => return Err(undefined("size", "not read".to_owned())),
         SizeRule::Kelly(rule) => {
             let ratio = kelly(rule, &record);
-            headroom(over(equity.checked_mul(share(ratio * 100.0)?), unit())?)
+            headroom(over(of_equity(ratio * 100.0)?, unit())?)
         }
     };
     if !decimal::is_positive(quantity.0) {

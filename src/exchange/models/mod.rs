@@ -186,6 +186,9 @@ fn is_bps(bps: Decimal) -> bool {
 /// Basis points as a share: the point moved four places, which costs a fraction of a division.
 fn share_of_bps(bps: Decimal) -> Decimal {
     const PLACES: u32 = 4;
+    if bps.is_zero() {
+        return Decimal::ZERO;
+    }
     let mut share = bps;
     match share.set_scale(bps.scale() + PLACES) {
         Ok(()) => share.normalize(),

@@ -11,6 +11,9 @@ use crate::model::Timeframe;
 const MOST_ROWS: usize = 1_024;
 /// Most numbers in a program's columns, however many operations it has.
 const MOST_NUMBERS: usize = 1 << 18;
+/// Numbers between two columns: a line of the cache, so that one row's numbers do not all compete for the same places in it,
+/// and the machine does not take what it reads of one column for what it has just written into another.
+const GAP: usize = 8;
 
 /// What a program gives for a run of bars, as columns: one a slot, a row a bar.
 ///
@@ -40,6 +43,7 @@ const MOST_NUMBERS: usize = 1 << 18;
 #[derive(Clone, Debug)]
 pub struct Columns {
     root: BlockColumns,
+    rows: usize,
     /// The steps, by their place in the root block, whose results follow from the position.
     of_position: Vec<usize>,
     /// How each step of the root block comes by its results, where they are shared with other programs.
@@ -92,6 +96,7 @@ impl Columns {
         let rows = (MOST_NUMBERS / root.size().max(1)).clamp(1, MOST_ROWS);
         Some(Self {
             root: BlockColumns::new(root, rows),
+            rows,
             of_position,
             sources: Vec::new(),
             taken: 0,
@@ -118,7 +123,7 @@ impl Columns {
     /// How many rows fit.
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.root.stride
+        self.rows
     }
 
     /// A number at each bar that was taken last, the oldest first; NaN where it is undefined. Rows past those bars say
@@ -136,36 +141,38 @@ impl Columns {
     /// Which of `rows` rows any of the conditions holds at, for an account that holds nothing, in order.
     pub(crate) fn rows_that_hold(
         &self,
-        conditions: impl Iterator<Item = ConditionSlot> + Clone,
+        conditions: impl Iterator<Item = ConditionSlot>,
         rows: usize,
         out: &mut Vec<usize>,
     ) {
         const AT_ONCE: usize = 16;
         out.clear();
-        // Few hold, so many are looked at together.
-        let mut some_hold = [false; MOST_ROWS.div_ceil(AT_ONCE)];
-        for condition in conditions.clone() {
+        // Few hold, so many are looked at together; each row of those that do is a bit.
+        let mut holding = [0_u16; MOST_ROWS.div_ceil(AT_ONCE)];
+        for condition in conditions {
             let values = self.root.column(condition.0)[..rows].chunks(AT_ONCE);
-            for (any, values) in some_hold.iter_mut().zip(values) {
-                *any |= values.iter().fold(false, |any, value| any | (*value == TRUE));
+            for (holding, values) in holding.iter_mut().zip(values) {
+                if values.iter().fold(false, |any, value| any | (*value == TRUE)) {
+                    let bits = values.iter().rev();
+                    *holding |= bits.fold(0, |bits, value| bits << 1 | u16::from(*value == TRUE));
+                }
             }
         }
-        let holds = |row: &usize| {
-            let mut conditions = conditions.clone();
-            conditions.any(|condition| self.root.column(condition.0)[*row] == TRUE)
-        };
-        let from = (0..rows).step_by(AT_ONCE).zip(some_hold);
-        for (from, _) in from.filter(|(_, any)| *any) {
-            out.extend((from..rows.min(from + AT_ONCE)).filter(holds));
+        for (from, mut holding) in (0..rows).step_by(AT_ONCE).zip(holding) {
+            while holding != 0 {
+                out.push(from + holding.trailing_zeros() as usize);
+                holding &= holding - 1;
+            }
         }
     }
 }
 
 impl BlockColumns {
     fn new(block: &Block, rows: usize) -> Self {
-        let column = |value: &f64| std::iter::repeat_n(*value, rows);
+        let stride = rows + GAP.min(rows);
+        let column = |value: &f64| std::iter::repeat_n(*value, stride);
         Self {
-            stride: rows,
+            stride,
             // Constants stay; all else is written over.
             values: block.values.iter().flat_map(column).collect(),
             frames: block
