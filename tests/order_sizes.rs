@@ -1,4 +1,4 @@
-//! What a backtest says of orders that are larger than the market.
+//! What makes less of a backtest than it seems, in its own words.
 
 use papertape::backtest::{ReportContext, run};
 use papertape::market::{Bar, Bars};
@@ -44,4 +44,48 @@ fn fills_beyond_the_volume_are_said() {
     )))));
     // Data that carries no volumes says nothing of sizes.
     assert!(!says_size(&warnings(1, |_| 0.0)));
+}
+
+/// The warnings of a backtest over so many flat minutes.
+fn warnings_of(rules: &str, minutes: i64) -> Vec<String> {
+    let config = config(&format!(
+        "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\n{rules}"
+    ));
+    let bar = |minute: i64| Bar {
+        open_time: Timestamp::from_secs(60 * minute),
+        open: 100.0,
+        high: 100.0,
+        low: 100.0,
+        close: 100.0,
+        volume: 1e9,
+    };
+    let bars: Bars = (0..minutes).map(bar).collect();
+    let outcome = run(config, &bars, &mut |_| true).expect("a run");
+    outcome.report(&bars, ReportContext::default()).warnings
+}
+
+#[test]
+fn rules_that_look_back_beyond_the_data_are_said() {
+    let rules = "entry: {long: close > 1}\nexit: {long: 'close > sma(close, 1000)'}\n";
+    let said = |minutes| warnings_of(rules, minutes).join(" ");
+    assert!(
+        said(500).starts_with(
+            "The rules look back up to 1000 bars of 1m, the data has 500: those that look back so far never acted."
+        ),
+        "{}",
+        said(500)
+    );
+    assert!(!said(1_500).contains("look back"), "{}", said(1_500));
+}
+
+#[test]
+fn no_trade_is_no_evidence_with_or_without_parameters() {
+    assert_eq!(
+        warnings_of("entry: {long: close > 200}\n", 100),
+        ["No trade was closed: the figures say nothing of the rules."]
+    );
+    assert_eq!(
+        warnings_of("params: {n: 200}\nentry: {long: close > $n}\n", 100),
+        ["0 trades are few for 1 parameters: results below 10 say little about them."]
+    );
 }

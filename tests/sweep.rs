@@ -10,6 +10,7 @@ use papertape::market::Bars;
 use papertape::model::Timeframe;
 use papertape::strategy::StrategySpec;
 use papertape::testkit::{bars_of, config};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -300,6 +301,37 @@ fn a_lonely_peak_is_told_from_a_plateau() {
     }
     let steadiest = map.cells[map.plateau.expect("a plateau")].neighbours_worst;
     assert!(map.cells.iter().all(|cell| cell.neighbours_worst <= steadiest));
+}
+
+#[test]
+fn a_map_ranks_as_the_table_does() {
+    // `least: 9` is never met, so nothing is held: the smallest drawdown of all, and worth nothing.
+    let never = CROSS.replace("max: 4", "max: 9");
+    let setting = Setting {
+        spec: StrategySpec::parse(&never).expect("a strategy"),
+        fixed: Default::default(),
+        config: config(&never),
+    };
+    let bars = bars();
+    for name in ["max_drawdown", "total_fees", "profit_factor", "sortino", "sharpe"] {
+        let mut spec = spec(&[("fast", "2..10:4"), ("least", "0..9:3")]);
+        spec.search.objective = name.parse().expect("a metric");
+        let make: MakeSearch<'_> = &|axes| Ok(spec.search.search(axes)?.expect("a method of the core"));
+        let sweep = Sweep::new(&setting, &spec, make, bars.len()).expect("a sweep");
+        let report = sweep.run(&setting, (&bars).into(), &OneByOne).expect("a report");
+        let map = report.stability.expect("a map");
+        let place = |params: &BTreeMap<String, f64>| {
+            let x = map.x_values.iter().position(|it| *it == params[&map.x]);
+            let y = map.y_values.iter().position(|it| *it == params[&map.y]);
+            y.zip(x).map(|(y, x)| y * map.x_values.len() + x)
+        };
+        assert_eq!(map.peak, place(&report.rows[0].params), "{name}");
+        let plateau = map.plateau.expect("a plateau");
+        assert!(
+            map.y_values[plateau / map.x_values.len()] < 9.0,
+            "{name}: {map:?}"
+        );
+    }
 }
 
 #[test]

@@ -160,10 +160,17 @@ fn searching(yaml: &str, axis: &str, change: impl Fn(&mut EngineConfig)) -> (Set
     (setting, spec)
 }
 
-fn walk_over((setting, spec): &(Setting, WalkForwardSpec), data: MarketData<'_>) -> WalkForwardReport {
+fn walk_over(asked: &(Setting, WalkForwardSpec), data: MarketData<'_>) -> WalkForwardReport {
+    try_walk(asked, data).expect("a report")
+}
+
+fn try_walk(
+    (setting, spec): &(Setting, WalkForwardSpec),
+    data: MarketData<'_>,
+) -> Result<WalkForwardReport, SweepError> {
     let make: MakeSearch<'_> = &|axes| Ok(spec.search.search(axes)?.expect("a method of the core"));
     let walk = WalkForward::new(setting, spec, make, data.bars.len()).expect("a walk");
-    walk.run(setting, data, &OneByOne).expect("a report")
+    walk.run(setting, data, &OneByOne)
 }
 
 const HOLDS: &str = "
@@ -209,6 +216,51 @@ fn a_window_in_which_nothing_can_be_judged_trades_nothing() {
     }
     assert_eq!(report.metrics.total_return, 0.0);
     assert!(report.metrics.buy_and_hold_return.is_some());
+}
+
+#[test]
+fn a_search_of_which_nothing_can_run_says_why() {
+    let beyond = searching(HOLDS, "10..12:1", |_| {});
+    let error = try_walk(&beyond, (&bars(6_000)).into())
+        .expect_err("n is at most 9")
+        .to_string();
+    assert!(
+        error.starts_with("none of the combinations can be run: "),
+        "{error}"
+    );
+    assert!(error.contains("n"), "{error}");
+}
+
+#[test]
+fn a_script_that_fails_only_later_is_not_taken_for_a_result() {
+    // The first choice is made on the first half; the bar after fails.
+    let fails = searching(
+        "name: fails\nsymbols: [BTC/USDT]\ntimeframe: 1m\nparams: {n: {default: 1, min: 1, max: 9}}\n\
+         script:\n  gives: {buy: condition}\n  code: |\n    state.bars = (state.bars ?? 0) + 1;\n    \
+         if close > 100000 { throw \"too high\"; }\n    buy = state.bars % 20 < 10;\n\
+         entry: {long: buy}\nexit: {long: not buy}\n",
+        "1",
+        |_| {},
+    );
+    let quiet: Bars = bars(6_000);
+    try_walk(&fails, (&quiet).into()).expect("nothing fails");
+    let last = quiet.len() - 100;
+    let high: Bars = (0..)
+        .zip(quiet.iter())
+        .map(|(place, mut bar)| {
+            if place == last {
+                (bar.high, bar.close) = (200_000.0, 200_000.0);
+            }
+            bar
+        })
+        .collect();
+    let error = try_walk(&fails, (&high).into())
+        .expect_err("the script fails")
+        .to_string();
+    assert!(
+        error.starts_with("the script failed: ") && error.contains("too high"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -140,7 +140,8 @@ impl<'a> WalkForward<'a> {
     /// earlier part, as when none of them trades there, nothing is chosen and nothing traded.
     ///
     /// # Errors
-    /// [`SweepError::NothingLeft`].
+    /// [`SweepError::NothingLeft`] and [`SweepError::NoneRan`] when the first window has nothing to choose from,
+    /// [`SweepError::Script`].
     pub fn run(
         self,
         setting: &Setting,
@@ -156,13 +157,16 @@ impl<'a> WalkForward<'a> {
             if workers.is_canceled() {
                 break;
             }
-            let best = ranking(&trials, self.spec.search.objective)
+            let objective = self.spec.search.objective;
+            let best = ranking(&trials, objective)
                 .first()
-                .and_then(|place| trials.get(*place))
-                .ok_or(SweepError::NothingLeft)?;
-            let chosen = best.merit(self.spec.search.objective).map(|_| best);
+                .and_then(|place| trials.get(*place));
+            if let (None, true) = (best, done.is_empty()) {
+                return Err(nothing_ran(&trials));
+            }
+            let chosen = best.filter(|best| best.merit(objective).is_some());
             let later_metrics = match chosen {
-                Some(best) => stitch.window(setting, best, data, later.clone(), workers),
+                Some(best) => stitch.window(setting, best, data, later.clone(), workers)?,
                 None => Some(stitch.idle(setting, data, later.clone())),
             };
             let Some(later_metrics) = later_metrics else {
@@ -230,6 +234,16 @@ impl<'a> WalkForward<'a> {
     }
 }
 
+/// Why there is nothing to choose from.
+fn nothing_ran(trials: &[Trial]) -> SweepError {
+    let problem = trials
+        .iter()
+        .find_map(|trial| trial.score.as_ref().err()?.first());
+    problem.map_or(SweepError::NothingLeft, |problem| {
+        SweepError::NoneRan(problem.clone())
+    })
+}
+
 /// What the later parts earned a bar, as a share of what the earlier ones did: about 1 when the past was a good guide,
 /// about 0 when it was none (walk-forward efficiency: R. Pardo, "The Evaluation and Optimization of Trading Strategies",
 /// 2nd edition, 2008, chapter 11). `None` when the earlier parts did not earn anything.
@@ -271,6 +285,9 @@ impl Stitch {
     }
 
     /// Runs the chosen parameters over a window's later part; `None` when it was canceled.
+    ///
+    /// # Errors
+    /// [`SweepError::Script`]: what a halted strategy made of a window says nothing.
     fn window(
         &mut self,
         setting: &Setting,
@@ -278,8 +295,10 @@ impl Stitch {
         data: MarketData<'_>,
         later: Range<usize>,
         workers: &dyn Workers,
-    ) -> Option<Metrics> {
-        let mut config = setting.configure(&best.params).ok()?;
+    ) -> Result<Option<Metrics>, SweepError> {
+        let Ok(mut config) = setting.configure(&best.params) else {
+            return Ok(None);
+        };
         config.initial_capital = self.capital;
         let (strategy, base) = (config.strategy.timeframe, config.base_timeframe);
         let end = later
@@ -288,19 +307,27 @@ impl Stitch {
             .and_then(|last| data.bars.open_time.get(last));
         let span =
             Span::warmed_up(later, config.strategy.warm_up(), strategy, base).closed_after(data.bars.len());
+        let Some(end) = end else {
+            return Ok(None);
+        };
         let mut sink = Listener {
-            end: base.close_of(*end?),
+            end: base.close_of(*end),
             instrument: config.instrument.clone(),
             metrics: self.metrics.clone(),
             curve: Vec::new(),
             held: BTreeMap::new(),
         };
-        let engine = run_span(config, data, &span, None, &mut sink, &|| !workers.is_canceled()).ok()?;
+        let Ok(engine) = run_span(config, data, &span, None, &mut sink, &|| !workers.is_canceled()) else {
+            return Ok(None);
+        };
+        if let Some(failure) = engine.script_failure() {
+            return Err(SweepError::Script(failure.to_string()));
+        }
         workers.finished(best);
         self.metrics = sink.metrics;
         self.curve.append(&mut sink.curve);
         self.capital = engine.equity();
-        Some(engine.metrics())
+        Ok(Some(engine.metrics()))
     }
 
     /// Passes a window's later part without a position.

@@ -13,18 +13,25 @@ pub(super) fn of(config: &EngineConfig, bars: &[Bars], trades: u64, beyond_volum
     let strategy = &config.strategy;
     let mut warnings = Vec::new();
     let (base, own) = (config.base_timeframe.nanos(), strategy.timeframe.nanos());
-    // Of several instruments, the one that has the most.
-    let longest = bars.iter().map(Bars::len).max().unwrap_or(0);
-    let (needed, there) = (strategy.warm_up(), (longest as i64 * base / own) as usize);
+    // Of several instruments, the one that has the least.
+    let shortest = bars.iter().map(Bars::len).min().unwrap_or(0);
+    let (needed, there) = (strategy.warm_up(), (shortest as i64 * base / own) as usize);
     if needed > there {
+        let whose = if bars.len() > 1 {
+            "one symbol's data"
+        } else {
+            "the data"
+        };
         warnings.push(format!(
-            "The rules need {needed} bars of {} before they are defined, the data has {there}: they never acted.",
+            "The rules look back up to {needed} bars of {}, {whose} has {there}: those that look back so far never acted.",
             strategy.timeframe
         ));
     }
     let parameters = strategy.params.len() as u64;
     let wanted = TRADES_PER_PARAMETER * parameters;
-    if trades < wanted {
+    if trades == 0 && parameters == 0 {
+        warnings.push("No trade was closed: the figures say nothing of the rules.".to_owned());
+    } else if trades < wanted {
         warnings.push(format!(
             "{trades} trades are few for {parameters} parameters: results below {wanted} say little about them."
         ));

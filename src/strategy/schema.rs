@@ -205,6 +205,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_may_stand_for_a_condition() {
+        let yaml = "name: x\nlet: {on: true, up: close > open}\nentry: {long: up and on}\n";
+        assert!(
+            StrategySpec::parse(yaml).is_ok(),
+            "{:?}",
+            StrategySpec::parse(yaml)
+        );
+        assert_eq!(flaws_of(yaml), Vec::<String>::new());
+    }
+
+    #[test]
     fn schema_and_reader_refuse_the_same_forms() {
         let entry = "entry: {long: true}\n";
         for yaml in [

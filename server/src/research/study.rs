@@ -54,7 +54,10 @@ impl StudyError {
                 SweepError::Constraint(_) => "search.constraint".to_owned(),
                 SweepError::OutOfSample(_) => "out_of_sample".to_owned(),
                 SweepError::Window { field, .. } => (*field).to_owned(),
-                SweepError::TooFewBars(_) | SweepError::NothingLeft => String::new(),
+                SweepError::TooFewBars(_)
+                | SweepError::NothingLeft
+                | SweepError::NoneRan(_)
+                | SweepError::Script(_) => String::new(),
             },
             Self::MonteCarlo(MonteCarloError::Field { field, .. }) => (*field).to_owned(),
             Self::MonteCarlo(_) => String::new(),
@@ -133,6 +136,9 @@ fn courses(
 ) -> Result<MonteCarloReport, MonteCarloError> {
     let config = &ground.setting.config;
     let outcome = backtest::run(config.clone(), ground.data(), &mut |_| !threads.is_canceled())?;
+    if let Some(failure) = outcome.engine().script_failure() {
+        return Err(MonteCarloError::Backtest(format!("the script failed: {failure}")));
+    }
     let initial = config.initial_capital.to_f64();
     let returns = match spec.resampling {
         Resampling::TradeOrder | Resampling::Trades => {

@@ -117,6 +117,12 @@ pub enum SweepError {
     /// A constraint that leaves nothing.
     #[error("the constraint leaves none of the combinations")]
     NothingLeft,
+    /// No combination could be run.
+    #[error("none of the combinations can be run: {0}")]
+    NoneRan(String),
+    /// The script of the chosen combination failed on bars that it was not chosen on.
+    #[error("the script failed: {0}")]
+    Script(String),
     /// A share that is none.
     #[error("the share of bars to keep back must be from 0 to 0.9, and {0} is not")]
     OutOfSample(f64),

@@ -28,9 +28,10 @@ pub struct StabilityMap {
 /// One pair of values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StabilityCell {
-    /// The objective; `None` where it was not run or cannot be computed.
+    /// The objective; `None` where it was not run or cannot be computed. What never held anything may have a value of which little
+    /// is good, and a ratio with nothing bad to divide by has none: cells are judged as trials are, by [`Objective::merit`].
     pub value: Option<f64>,
-    /// Its mean over this cell and those of its (up to eight) neighbours that have a value.
+    /// Its mean over this cell and those of its (up to eight) neighbours that can be judged and have a value.
     pub neighbours_mean: Option<f64>,
     /// The worst value among them.
     pub neighbours_worst: Option<f64>,
@@ -73,6 +74,7 @@ impl StabilityMap {
     ) -> Option<Self> {
         let best = &trials.get(*ranking(trials, objective).first()?)?.params;
         let mut cells = vec![StabilityCell::default(); x_values.len() * y_values.len()];
+        let mut merits = vec![None; cells.len()];
         for trial in trials {
             let is_of_the_map = best
                 .iter()
@@ -84,12 +86,10 @@ impl StabilityMap {
             if let (true, Some(column), Some(row)) =
                 (is_of_the_map, place(&x_values, &x), place(&y_values, &y))
                 && let Some(cell) = cells.get_mut(row * x_values.len() + column)
+                && let Ok(score) = &trial.score
             {
-                cell.value = trial
-                    .score
-                    .as_ref()
-                    .ok()
-                    .and_then(|score| objective.of(&score.metrics));
+                cell.value = objective.of(&score.metrics);
+                merits[row * x_values.len() + column] = objective.merit(&score.metrics);
             }
         }
         let mut map = Self {
@@ -101,39 +101,35 @@ impl StabilityMap {
             peak: None,
             plateau: None,
         };
-        map.look_around(objective);
+        map.look_around(objective, &merits);
         Some(map)
     }
 
-    fn look_around(&mut self, objective: Objective) {
+    /// Judges each cell with those around it.
+    fn look_around(&mut self, objective: Objective, merits: &[Option<f64>]) {
         let sign = if objective.small_is_good() { -1.0 } else { 1.0 };
         let (width, height) = (self.x_values.len(), self.y_values.len());
-        let values: Vec<_> = self.cells.iter().map(|cell| cell.value).collect();
-        for row in 0..height {
-            for column in 0..width {
-                let around: Vec<f64> = (row.saturating_sub(1)..(row + 2).min(height))
-                    .flat_map(|row| {
-                        (column.saturating_sub(1)..(column + 2).min(width)).map(move |it| (row, it))
-                    })
-                    .filter_map(|(row, column)| values[row * width + column])
-                    .collect();
-                let cell = &mut self.cells[row * width + column];
-                if cell.value.is_some() {
-                    let worst = around
-                        .iter()
-                        .map(|value| sign * value)
-                        .fold(f64::INFINITY, f64::min);
-                    cell.neighbours_mean = Some(around.iter().sum::<f64>() / around.len() as f64);
-                    cell.neighbours_worst = Some(sign * worst);
-                }
-            }
+        let mut worsts = vec![None; merits.len()];
+        for place in (0..merits.len()).filter(|place| merits[*place].is_some()) {
+            let (row, column) = (place / width, place % width);
+            let around: Vec<f64> = (row.saturating_sub(1)..(row + 2).min(height))
+                .flat_map(|row| (column.saturating_sub(1)..(column + 2).min(width)).map(move |it| (row, it)))
+                .filter_map(|(row, column)| merits[row * width + column])
+                .collect();
+            let worst = around.iter().copied().fold(f64::INFINITY, f64::min);
+            worsts[place] = Some(worst);
+            let finite: Vec<f64> = around.into_iter().filter(|merit| merit.is_finite()).collect();
+            let mean = finite.iter().sum::<f64>() / finite.len() as f64;
+            let cell = &mut self.cells[place];
+            cell.neighbours_mean = (!finite.is_empty()).then_some(sign * mean);
+            cell.neighbours_worst = worst.is_finite().then_some(sign * worst);
         }
-        let best = |of: fn(&StabilityCell) -> Option<f64>| {
-            let merits = self.cells.iter().map(|cell| of(cell).map(|value| sign * value));
-            let mut places: Vec<_> = merits.enumerate().filter(|(_, merit)| merit.is_some()).collect();
-            places.sort_by(|(_, a), (_, b)| Objective::best_first(*a, *b));
-            places.first().map(|(place, _)| *place)
+        let best = |merits: &[Option<f64>]| {
+            let there = merits.iter().enumerate().filter(|(_, merit)| merit.is_some());
+            there
+                .min_by(|(_, a), (_, b)| Objective::best_first(**a, **b))
+                .map(|(place, _)| place)
         };
-        (self.peak, self.plateau) = (best(|cell| cell.value), best(|cell| cell.neighbours_worst));
+        (self.peak, self.plateau) = (best(merits), best(&worsts));
     }
 }

@@ -112,8 +112,8 @@ pub(crate) static STRATEGY: Shape = Shape {
         ),
         key(
             "let",
-            Holds::Names(&Holds::Expression),
-            "Names for expressions, in any order.",
+            Holds::Names(&Holds::Either(&[Holds::Expression, Holds::Condition])),
+            "Names for expressions and conditions, in any order.",
         ),
         key(
             "script",
