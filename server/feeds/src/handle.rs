@@ -4,7 +4,7 @@ use crate::connection::Command;
 use crate::market::Market;
 use crate::record::Recording;
 use crate::source::Want;
-use crate::venue::Channels;
+use crate::venue::{Channels, Listing};
 use papertape::model::{Instrument, Symbol, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
@@ -15,7 +15,6 @@ pub(crate) struct MarketHandle {
     /// The feed's name.
     pub(crate) feed: String,
     pub(crate) symbol: Symbol,
-    pub(crate) instrument: Instrument,
     state: Mutex<State>,
     numbers: watch::Sender<u64>,
     /// Of each source, who speaks with its venue.
@@ -26,12 +25,17 @@ pub(crate) struct MarketHandle {
 
 #[derive(Debug)]
 struct State {
+    instrument: Instrument,
+    /// What its sources list, as far as they said.
+    listings: Vec<Option<Arc<Listing>>>,
     market: Market,
     recording: Box<dyn Recording>,
     /// What any listener wants.
     channels: Channels,
     idle_since: Option<Timestamp>,
     last_error: Option<String>,
+    /// Nothing is recorded any more.
+    is_closed: bool,
 }
 
 impl MarketHandle {
@@ -49,14 +53,16 @@ impl MarketHandle {
         Self {
             feed: feed.to_owned(),
             symbol: instrument.symbol().clone(),
-            instrument,
             numbers: watch::Sender::new(recording.last_number()),
             state: Mutex::new(State {
+                listings: vec![None; market.places()],
+                instrument,
                 market,
                 recording,
                 channels,
                 idle_since: None,
                 last_error: None,
+                is_closed: false,
             }),
             drivers,
             listeners: Arc::new(()),
@@ -88,13 +94,55 @@ impl MarketHandle {
         look(&self.state().market)
     }
 
-    /// What any listener wants, with `more`; whether that is more than before.
-    pub(crate) fn widen(&self, more: Channels) -> (Channels, bool) {
+    /// Wants `more` too; whether that is more than before.
+    pub(crate) fn widen(&self, more: Channels) -> bool {
         let mut state = self.state();
         let all = state.channels.or(more);
         let is_more = all != state.channels;
         state.channels = all;
-        (all, is_more)
+        is_more
+    }
+
+    /// What any listener wants.
+    pub(crate) fn channels(&self) -> Channels {
+        self.state().channels
+    }
+
+    /// What is traded, in the steps in which it is published.
+    pub(crate) fn instrument(&self) -> Instrument {
+        self.state().instrument.clone()
+    }
+
+    /// What its sources list, as far as they said.
+    pub(crate) fn listings(&self) -> Vec<Option<Arc<Listing>>> {
+        self.state().listings.clone()
+    }
+
+    /// A source of it lists this.
+    pub(crate) fn lists(&self, place: usize, listing: &Arc<Listing>) {
+        let mut state = self.state();
+        state.market.lists(place, &listing.instrument);
+        if let Some(known) = state.listings.get_mut(place) {
+            *known = Some(Arc::clone(listing));
+        }
+    }
+
+    /// Goes on after [`MarketHandle::close`] as another market, on another record, or as it was.
+    pub(crate) fn renew(&self, anew: Option<(Instrument, Market, Box<dyn Recording>)>) {
+        let mut state = self.state();
+        if let Some((instrument, market, recording)) = anew {
+            state.instrument = instrument;
+            state.market = market;
+            state.recording = recording;
+        }
+        state.is_closed = false;
+    }
+
+    /// Records what there is, and nothing from now on.
+    pub(crate) fn close(&self, now: Timestamp) {
+        let mut state = self.state();
+        self.flush(&mut state, now);
+        state.is_closed = true;
     }
 
     /// Whether nobody has listened for so long.
@@ -113,6 +161,10 @@ impl MarketHandle {
     }
 
     fn flush(&self, state: &mut State, now: Timestamp) {
+        if state.is_closed {
+            state.market.out().clear();
+            return;
+        }
         for (id, incident) in state.market.log.take_changed() {
             state.recording.incident(id, &incident);
         }
@@ -122,12 +174,16 @@ impl MarketHandle {
         match state.recording.append(state.market.out()) {
             Ok(number) => {
                 state.market.out().clear();
-                state.last_error = None;
+                if state.last_error.take().is_some() {
+                    tracing::info!(feed = self.feed, symbol = %self.symbol, "what waited is recorded");
+                    state.market.record_goes_on(now);
+                }
                 self.numbers.send_replace(number);
             }
             Err(error) => {
                 if state.last_error.is_none() {
                     tracing::error!(feed = self.feed, symbol = %self.symbol, %error, "events wait to be recorded");
+                    state.market.record_waits(&error.to_string(), now);
                 }
                 state.last_error = Some(error.to_string());
                 let waiting = state.market.out().len();

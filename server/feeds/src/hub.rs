@@ -1,21 +1,27 @@
 //! One shared subscription a symbol, however many listen.
 
-use crate::config::{ConfigError, Feed, FeedsConfig, nearest};
-use crate::connection::{Command, Driver, DriverStatus};
+mod entry;
+mod late;
+mod relist;
+mod standing;
+
+use crate::config::{ConfigError, FeedsConfig, nearest};
+use crate::connection::Command;
 use crate::handle::MarketHandle;
 use crate::market::{Market, MarketConfig, PlaceConfig};
 use crate::quality::Incident;
-use crate::record::{Clock, Recorder};
-use crate::rest::Rest;
-use crate::source::SourceTraits;
-use crate::status::{ConnectionState, Counters, FeedStatus, Indicative, SymbolStatus};
-use crate::venue::{Channels, FeedError, Listing, Venue};
+use crate::record::{Clock, Recorder, Recording};
+use crate::status::Indicative;
+use crate::venue::{Channels, FeedError, Listing};
+use entry::VenueEntry;
+use futures::future::join_all;
 use papertape::market::Bar;
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// All feeds of a process. Clones share them.
 #[derive(Clone, Debug)]
@@ -30,33 +36,12 @@ struct Inner {
     clock: Arc<dyn Clock>,
     venues: BTreeMap<String, VenueEntry>,
     markets: Mutex<BTreeMap<(String, Symbol), Arc<MarketHandle>>>,
+    /// Held while a record is opened.
+    opening: tokio::sync::Mutex<()>,
+    is_closed: AtomicBool,
     ticker: OnceLock<()>,
 }
 
-/// One venue of one configured feed.
-#[derive(Debug)]
-struct VenueEntry {
-    feed: Feed,
-    venue: Arc<dyn Venue>,
-    rest: Rest,
-    tls: Arc<rustls::ClientConfig>,
-    status: Arc<Mutex<DriverStatus>>,
-    /// Whoever speaks with the venue, from when somebody first listens.
-    driver: OnceLock<mpsc::UnboundedSender<Command>>,
-    listings: tokio::sync::Mutex<Listings>,
-    /// What symbols counted that nobody listens to any more.
-    retired: Mutex<Counters>,
-}
-
-/// What a venue lists, as far as it was asked for.
-#[derive(Debug, Default)]
-struct Listings {
-    all: Option<(tokio::time::Instant, Arc<Vec<Listing>>)>,
-    single: BTreeMap<Symbol, (tokio::time::Instant, Arc<Listing>)>,
-}
-
-/// How long listings are believed.
-const LISTINGS_FOR: Duration = Duration::from_secs(3_600);
 /// How often markets look at the clock.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -129,70 +114,13 @@ impl FeedHub {
             clock,
             venues,
             markets: Mutex::new(BTreeMap::new()),
+            opening: tokio::sync::Mutex::new(()),
+            is_closed: AtomicBool::new(false),
             ticker: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
-    }
-
-    /// How every feed stands.
-    #[must_use]
-    pub fn feeds(&self) -> Vec<FeedStatus> {
-        let markets = self.inner.markets().values().cloned().collect::<Vec<_>>();
-        let symbols = |feed: &str| {
-            let of_feed = markets.iter().filter(|market| market.feed == feed);
-            of_feed.map(|market| symbol_status(market)).collect::<Vec<_>>()
-        };
-        let venues = self.inner.venues.iter().map(|(name, entry)| {
-            let driver = entry.driver_status();
-            let mut counters = *lock(&entry.retired);
-            let mut skew = None;
-            for market in &markets {
-                market.look(|market| {
-                    for place in (0..market.places()).filter(|place| **market.name(*place) == **name) {
-                        counters.add(market.counters(place));
-                        skew = skew.or_else(|| market.skew_nanos(place));
-                    }
-                });
-            }
-            FeedStatus {
-                feed: name.clone(),
-                venue: Some(entry.feed.venue.clone()),
-                sources: Vec::new(),
-                connection: driver.connection,
-                breaker: driver.breaker,
-                counters,
-                reconnects: driver.connects.saturating_sub(1),
-                last_message: driver.last_message,
-                clock_skew_ms: skew.map(|nanos| -(nanos as f64) / 1e6),
-                budget: entry.rest.budget_status(),
-                last_error: driver.last_error,
-                symbols: symbols(name),
-            }
-        });
-        let routes = self.inner.config.routes().map(|route| {
-            let symbols = symbols(&route.name);
-            FeedStatus {
-                feed: route.name.clone(),
-                venue: None,
-                sources: route.sources.iter().map(|source| source.feed.clone()).collect(),
-                connection: if symbols.is_empty() {
-                    ConnectionState::Idle
-                } else {
-                    ConnectionState::Connected
-                },
-                breaker: crate::status::BreakerState::Closed,
-                counters: Counters::default(),
-                reconnects: 0,
-                last_message: symbols.iter().filter_map(|symbol| symbol.last_heard).max(),
-                clock_skew_ms: None,
-                budget: Vec::new(),
-                last_error: None,
-                symbols,
-            }
-        });
-        venues.chain(routes).collect()
     }
 
     /// Names of all feeds.
@@ -274,27 +202,67 @@ impl FeedHub {
         symbol: &Symbol,
         channels: Channels,
     ) -> Result<Subscription, FeedError> {
-        let mut places = Vec::new();
-        for (index, (entry, called)) in self.places(feed, Some(symbol))?.into_iter().enumerate() {
-            match entry.listing(&called).await {
-                Ok(listing) => places.push((entry, listing)),
-                // The first one's steps are the stream's: without it there is none.
-                Err(error) if index == 0 => return Err(error),
-                Err(error) => tracing::warn!(feed, source = entry.feed.name, %error, "a source is left out"),
+        let known = self.places(feed, Some(symbol))?;
+        let (first, _) = known.first().ok_or_else(|| self.unknown_feed(feed))?;
+        let asked = known.iter().map(|(entry, called)| entry.listing(called));
+        let listings: Vec<_> = join_all(asked).await;
+        // The first one's steps are the stream's: without it there is none, but for one that is on record already.
+        let instrument = match &listings[0] {
+            Ok(listing) => named(&listing.instrument, symbol),
+            Err(error) => {
+                let recorded = self.recorded_as(feed, symbol).await;
+                recorded
+                    .filter(|_| error.is_temporary())
+                    .ok_or_else(|| error.clone())?
             }
-        }
+        };
         // Nothing needs a key that the venue gives without one; a missing one is said at once, and not only on record.
-        let (first, _) = places.first().ok_or_else(|| self.unknown_feed(feed))?;
         if let Err(error @ FeedError::MissingKey { .. }) = first.venue.codec() {
             return Err(error);
         }
-        let handle = self.market(feed, symbol, &places, channels)?;
+        let mut places = Vec::with_capacity(known.len());
+        for ((entry, called), listing) in known.into_iter().zip(listings) {
+            places.push(match listing {
+                Ok(listing) => Place {
+                    entry,
+                    called,
+                    listing: Some(listing),
+                    is_late: false,
+                },
+                Err(error) => {
+                    tracing::warn!(feed, source = entry.feed.name, %error, "a source is left out for now");
+                    Place {
+                        entry,
+                        called,
+                        listing: None,
+                        is_late: error.is_temporary(),
+                    }
+                }
+            });
+        }
+        let handle = self
+            .market((feed, symbol), &instrument, &places, channels)
+            .await?;
         self.start_ticker();
         Ok(Subscription {
-            instrument: handle.instrument.clone(),
+            instrument: handle.instrument(),
             numbers: handle.numbers(),
             _listener: Arc::clone(&handle.listeners),
         })
+    }
+
+    /// Ends everything: no source is listened to, and nothing is recorded any more. To be called before the record is closed.
+    pub fn close(&self) {
+        let now = self.inner.clock.now();
+        let handles = {
+            let mut markets = self.inner.markets();
+            self.inner.is_closed.store(true, Ordering::SeqCst);
+            std::mem::take(&mut *markets)
+        };
+        for handle in handles.into_values() {
+            handle.close(now);
+            self.inner.leave(&handle);
+        }
     }
 
     /// What went wrong within a span of time, oldest first: of the incidents kept in memory while somebody listens.
@@ -315,71 +283,129 @@ impl FeedHub {
             .look(|market| market.indicative(now))
     }
 
-    /// The shared stream of a symbol: the one there is, widened to what is wanted, or a new one. Nothing is awaited, so no two
-    /// callers make one each.
-    fn market(
+    /// The shared stream of an instrument: the one there is, widened to what is wanted, or a new one. One is opened at a time,
+    /// so no two callers make one each.
+    async fn market(
         &self,
-        feed: &str,
-        symbol: &Symbol,
-        places: &[(&VenueEntry, Arc<Listing>)],
+        (feed, symbol): (&str, &Symbol),
+        instrument: &Instrument,
+        places: &[Place<'_>],
         channels: Channels,
     ) -> Result<Arc<MarketHandle>, FeedError> {
-        let mut markets = self.inner.markets();
         let key = (feed.to_owned(), symbol.clone());
-        let now = self.inner.clock.now();
-        let (handle, all, is_more) = if let Some(handle) = markets.get(&key) {
-            let (all, is_more) = handle.widen(channels);
-            (Arc::clone(handle), all, is_more)
-        } else {
-            let handle = Arc::new(self.open(feed, symbol, places, channels, now)?);
-            markets.insert(key, Arc::clone(&handle));
-            (handle, channels, true)
-        };
+        if let Some(handle) = self.widened(&key, places, channels) {
+            return Ok(handle);
+        }
+        let _opening = self.inner.opening.lock().await;
+        if let Some(handle) = self.widened(&key, places, channels) {
+            return Ok(handle);
+        }
+        let recording = self.recording(feed, instrument).await?;
+        let drivers = places
+            .iter()
+            .map(|place| place.entry.driver(&self.inner.clock).downgrade());
+        let drivers = drivers.collect();
+        let market = self.made(feed, instrument, places, channels, &*recording);
+        let handle = MarketHandle::new(feed, instrument.clone(), market, recording, channels, drivers);
+        let handle = Arc::new(handle);
         // So that the ticker does not take it for idle before the subscription is made.
-        let listener = Arc::clone(&handle.listeners);
-        drop(markets);
-        if is_more {
-            for (place, (entry, listing)) in places.iter().enumerate() {
-                let traits = entry.traits(all);
-                handle.with(now, |market| market.widen(place, traits));
-                let listen = Command::Listen {
-                    listing: Arc::clone(listing),
-                    channels: traits.channels,
-                    market: Arc::clone(&handle),
-                    place,
-                };
-                // The driver lives as long as the hub.
-                let _ = entry.driver(&self.inner.clock).send(listen);
+        let _listener = Arc::clone(&handle.listeners);
+        {
+            let mut markets = self.inner.markets();
+            if self.inner.is_closed.load(Ordering::SeqCst) {
+                return Err(FeedError::Refused {
+                    venue: feed.to_owned(),
+                    detail: "the feeds are closed".to_owned(),
+                });
+            }
+            markets.insert(key, Arc::clone(&handle));
+        }
+        for (index, place) in places.iter().enumerate() {
+            match &place.listing {
+                Some(listing) => self.inner.listen(&handle, index, place.entry, listing),
+                None if place.is_late => {
+                    let source = (place.entry.feed.name.clone(), place.called.clone());
+                    tokio::spawn(late::ask(
+                        Arc::downgrade(&self.inner),
+                        Arc::downgrade(&handle),
+                        symbol.clone(),
+                        index,
+                        source,
+                    ));
+                }
+                None => {}
             }
         }
-        drop(listener);
         Ok(handle)
     }
 
-    fn open(
+    /// The shared stream of a symbol, if there is one, with what is wanted.
+    fn widened(
+        &self,
+        key: &(String, Symbol),
+        places: &[Place<'_>],
+        channels: Channels,
+    ) -> Option<Arc<MarketHandle>> {
+        let handle = Arc::clone(self.inner.markets().get(key)?);
+        if handle.widen(channels) {
+            for (index, place) in places.iter().enumerate() {
+                if let Some(listing) = &place.listing {
+                    self.inner.listen(&handle, index, place.entry, listing);
+                }
+            }
+        }
+        Some(handle)
+    }
+
+    /// Opens the record of an instrument, on a thread that may wait for the disk.
+    async fn recording(&self, feed: &str, instrument: &Instrument) -> Result<Box<dyn Recording>, FeedError> {
+        let (recorder, name, of) = (
+            Arc::clone(&self.inner.recorder),
+            feed.to_owned(),
+            instrument.clone(),
+        );
+        let opened = tokio::task::spawn_blocking(move || recorder.open(&name, &of)).await;
+        let detail = match opened {
+            Ok(Ok(recording)) => return Ok(recording),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Err(FeedError::Refused {
+            venue: feed.to_owned(),
+            detail,
+        })
+    }
+
+    /// The instrument in whose steps a feed's symbol is on record.
+    async fn recorded_as(&self, feed: &str, symbol: &Symbol) -> Option<Instrument> {
+        let (recorder, feed, symbol) = (Arc::clone(&self.inner.recorder), feed.to_owned(), symbol.clone());
+        let known = tokio::task::spawn_blocking(move || recorder.instrument(&feed, &symbol)).await;
+        known.ok().flatten()
+    }
+
+    /// A market that goes on with a record.
+    fn made(
         &self,
         feed: &str,
-        symbol: &Symbol,
-        places: &[(&VenueEntry, Arc<Listing>)],
+        instrument: &Instrument,
+        places: &[Place<'_>],
         channels: Channels,
-        now: Timestamp,
-    ) -> Result<MarketHandle, FeedError> {
-        let (_, first) = places.first().ok_or_else(|| self.unknown_feed(feed))?;
-        let instrument = named(&first.instrument, symbol);
-        let recording = self.inner.recorder.open(feed, &instrument);
-        let recording = recording.map_err(|error| FeedError::Refused {
-            venue: feed.to_owned(),
-            detail: error.to_string(),
-        })?;
+        recording: &dyn Recording,
+    ) -> Market {
+        let now = self.inner.clock.now();
         let route = self.inner.config.routes.get(feed);
         let config = MarketConfig {
             instrument: instrument.clone(),
             places: places
                 .iter()
-                .map(|(entry, listing)| PlaceConfig {
-                    name: entry.feed.name.as_str().into(),
-                    traits: entry.traits(channels),
-                    instrument: listing.instrument.clone(),
+                .map(|place| PlaceConfig {
+                    name: place.entry.feed.name.as_str().into(),
+                    traits: place.entry.traits(channels),
+                    instrument: place
+                        .listing
+                        .as_ref()
+                        .map_or(instrument, |listing| &listing.instrument)
+                        .clone(),
                 })
                 .collect(),
             thresholds: self.inner.config.thresholds().clone(),
@@ -388,18 +414,9 @@ impl FeedHub {
             // Room for a million in every millisecond: ids of an earlier run are below.
             first_incident: now.millis().unsigned_abs() << 20,
         };
-        let drivers = places
-            .iter()
-            .map(|(entry, _)| entry.driver(&self.inner.clock).downgrade());
-        let drivers = drivers.collect();
-        Ok(MarketHandle::new(
-            feed,
-            instrument,
-            Market::new(config, now),
-            recording,
-            channels,
-            drivers,
-        ))
+        let mut market = Market::new(config, now);
+        market.resumes_after(recording.last_events());
+        market
     }
 
     /// The sources of a feed, with what each calls the symbol.
@@ -438,9 +455,21 @@ impl FeedHub {
     fn start_ticker(&self) {
         self.inner.ticker.get_or_init(|| {
             let inner = Arc::downgrade(&self.inner);
-            tokio::spawn(tick(inner));
+            tokio::spawn(tick(inner.clone()));
+            tokio::spawn(relist::hourly(inner));
         });
     }
+}
+
+/// One source of a symbol that is asked for.
+struct Place<'a> {
+    entry: &'a VenueEntry,
+    /// What it calls the symbol.
+    called: Symbol,
+    /// What it lists, where it answered.
+    listing: Option<Arc<Listing>>,
+    /// Whether it may answer yet.
+    is_late: bool,
 }
 
 /// Lets every market look at the clock, and ends those to which nobody listens any more.
@@ -450,6 +479,9 @@ async fn tick(inner: Weak<Inner>) {
     loop {
         interval.tick().await;
         let Some(inner) = inner.upgrade() else { return };
+        if inner.is_closed.load(Ordering::SeqCst) {
+            return;
+        }
         let now = inner.clock.now();
         let handles: Vec<_> = inner.markets().values().cloned().collect();
         for handle in &handles {
@@ -481,144 +513,44 @@ impl Inner {
         });
         for handle in ended {
             handle.with(now, |market| market.end(now));
-            for entry in self.venues.values() {
-                handle.look(|market| {
-                    let name = entry.feed.name.as_str();
-                    for place in (0..market.places()).filter(|place| **market.name(*place) == *name) {
-                        lock(&entry.retired).add(market.counters(place));
-                    }
-                });
-                if let Some(driver) = entry.driver.get() {
-                    let _ = driver.send(Command::Leave(Arc::clone(&handle)));
+            self.retire(&handle);
+            self.leave(&handle);
+        }
+    }
+
+    /// Keeps what a market's sources have counted.
+    fn retire(&self, handle: &MarketHandle) {
+        for entry in self.venues.values() {
+            handle.look(|market| {
+                let name = entry.feed.name.as_str();
+                for place in (0..market.places()).filter(|place| **market.name(*place) == *name) {
+                    lock(&entry.retired).add(market.counters(place));
                 }
-            }
-        }
-    }
-}
-
-impl VenueEntry {
-    fn new(feed: &Feed, venue: Arc<dyn Venue>, now: Timestamp) -> Result<Self, FeedError> {
-        let ca_file = feed.ca_file.as_deref();
-        let rest = Rest::new(&feed.name, venue.rest_url(), venue.traits(), ca_file, now)?;
-        Ok(Self {
-            feed: feed.clone(),
-            venue,
-            rest,
-            tls: Arc::new(crate::tls::client(&feed.name, ca_file)?),
-            status: Arc::default(),
-            driver: OnceLock::new(),
-            listings: tokio::sync::Mutex::default(),
-            retired: Mutex::default(),
-        })
-    }
-
-    fn traits(&self, channels: Channels) -> SourceTraits {
-        SourceTraits::new(self.venue.traits(), channels, self.feed.stale_after)
-    }
-
-    fn driver_status(&self) -> DriverStatus {
-        lock(&self.status).clone()
-    }
-
-    fn driver(&self, clock: &Arc<dyn Clock>) -> &mpsc::UnboundedSender<Command> {
-        self.driver.get_or_init(|| {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            let driver = Driver::new(
-                &self.feed.name,
-                Arc::clone(&self.venue),
-                self.rest.clone(),
-                Arc::clone(&self.tls),
-                Arc::clone(clock),
-                Arc::clone(&self.status),
-            );
-            tokio::spawn(driver.run(receiver));
-            sender
-        })
-    }
-
-    async fn all_listings(&self) -> Result<Arc<Vec<Listing>>, FeedError> {
-        // Held while asking: who comes meanwhile has the same answer.
-        let mut kept = self.listings.lock().await;
-        if let Some((asked, all)) = &kept.all
-            && asked.elapsed() < LISTINGS_FOR
-        {
-            return Ok(Arc::clone(all));
-        }
-        let all = Arc::new(self.venue.listings(&self.rest, None).await?);
-        kept.all = Some((tokio::time::Instant::now(), Arc::clone(&all)));
-        Ok(all)
-    }
-
-    async fn listing(&self, symbol: &Symbol) -> Result<Arc<Listing>, FeedError> {
-        let mut kept = self.listings.lock().await;
-        if let Some((asked, listing)) = kept.single.get(symbol)
-            && asked.elapsed() < LISTINGS_FOR
-        {
-            return Ok(Arc::clone(listing));
-        }
-        let whole = kept
-            .all
-            .as_ref()
-            .filter(|(asked, _)| asked.elapsed() < LISTINGS_FOR);
-        let listings = match whole {
-            Some((_, all)) => Arc::clone(all),
-            None => Arc::new(self.venue.listings(&self.rest, Some(symbol)).await?),
-        };
-        let found = listings
-            .iter()
-            .find(|listing| listing.instrument.symbol() == symbol);
-        let Some(found) = found else {
-            let known = listings
-                .iter()
-                .map(|listing| listing.instrument.symbol().as_str());
-            return Err(FeedError::UnknownSymbol {
-                venue: self.feed.name.clone(),
-                symbol: symbol.to_string(),
-                near: nearest(symbol.as_str(), known),
-            });
-        };
-        let found = Arc::new(found.clone());
-        let entry = (tokio::time::Instant::now(), Arc::clone(&found));
-        kept.single.insert(symbol.clone(), entry);
-        Ok(found)
-    }
-
-    async fn bars(
-        &self,
-        symbol: &Symbol,
-        timeframe: Timeframe,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Bar>, FeedError> {
-        let known = &self.venue.traits().timeframes;
-        if !known.contains(&timeframe) {
-            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
-            return Err(FeedError::UnsupportedTimeframe {
-                venue: self.feed.name.clone(),
-                timeframe,
-                known: known.join(", "),
             });
         }
-        let listing = self.listing(symbol).await?;
-        let (mut bars, mut next) = (Vec::<Bar>::new(), from);
-        for _ in 0..FeedHub::MOST_PAGES {
-            if next >= to {
-                break;
-            }
-            let page = self.venue.bars(&self.rest, &listing, timeframe, next, to).await?;
-            let before = next;
-            for bar in page {
-                // Whatever the venue answers: in order, once, possible.
-                if bar.open_time >= next && bar.open_time < to && bar.check().is_ok() {
-                    next = timeframe.close_of(bar.open_time);
-                    bars.push(bar);
-                }
-            }
-            if next == before {
-                break;
-            }
+    }
+
+    /// Has a source speak for a market, with what is wanted of it.
+    fn listen(&self, handle: &Arc<MarketHandle>, place: usize, entry: &VenueEntry, listing: &Arc<Listing>) {
+        let traits = entry.traits(handle.channels());
+        let now = self.clock.now();
+        handle.lists(place, listing);
+        handle.with(now, |market| market.widen(place, traits));
+        let listen = Command::Listen {
+            listing: Arc::clone(listing),
+            channels: traits.channels,
+            market: Arc::clone(handle),
+            place,
+        };
+        // The driver lives as long as the hub.
+        let _ = entry.driver(&self.clock).send(listen);
+    }
+
+    /// No source speaks for a market any more.
+    fn leave(&self, handle: &Arc<MarketHandle>) {
+        for driver in self.venues.values().filter_map(|entry| entry.driver.get()) {
+            let _ = driver.send(Command::Leave(Arc::clone(handle)));
         }
-        Ok(bars)
     }
 }
 
@@ -627,20 +559,6 @@ fn named(instrument: &Instrument, symbol: &Symbol) -> Instrument {
     // Another quote currency is another instrument: then it keeps its name.
     let renamed = instrument.clone().with_symbol(symbol.clone());
     renamed.unwrap_or_else(|| instrument.clone())
-}
-
-fn symbol_status(handle: &MarketHandle) -> SymbolStatus {
-    let number = *handle.numbers().borrow();
-    let broken = handle.last_error();
-    handle.look(|market| SymbolStatus {
-        symbol: handle.symbol.clone(),
-        source: market.name(market.active()).to_string(),
-        status: market.status(),
-        why: broken.or_else(|| market.why()),
-        number,
-        last_heard: market.last_heard(),
-        reference_price: market.reference(),
-    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,7 +2,7 @@
 
 use crate::quality::Incident;
 use papertape::market::MarketEvent;
-use papertape::model::{Instrument, Timestamp};
+use papertape::model::{Instrument, Symbol, Timestamp};
 use std::{fmt::Debug, sync::Arc};
 
 /// One event as it goes on record.
@@ -28,6 +28,9 @@ pub trait Recorder: Debug + Send + Sync {
     /// # Errors
     /// [`RecordError`] when it cannot be opened.
     fn open(&self, feed: &str, instrument: &Instrument) -> Result<Box<dyn Recording>, RecordError>;
+
+    /// The instrument in whose steps there is a record of a feed's symbol. May wait for the disk, as [`Recorder::open`] may.
+    fn instrument(&self, feed: &str, symbol: &Symbol) -> Option<Instrument>;
 }
 
 /// The record of one instrument of one feed: events numbered from 1 by one, over all restarts.
@@ -37,6 +40,9 @@ pub trait Recording: Debug + Send {
 
     /// The time of the last event.
     fn last_time(&self) -> Option<Timestamp>;
+
+    /// The last events as far as they have one time, oldest first.
+    fn last_events(&self) -> Vec<MarketEvent>;
 
     /// Appends events and gives the number of the last. Readers find them from then on. All or none are taken.
     ///
@@ -83,6 +89,8 @@ pub struct MemoryRecord {
     pub events: Vec<Published>,
     /// Incidents by their ids, as they last stood.
     pub incidents: std::collections::BTreeMap<u64, Incident>,
+    /// What is recorded.
+    pub instrument: Option<Instrument>,
 }
 
 impl MemoryRecorder {
@@ -102,10 +110,16 @@ impl MemoryRecorder {
 
 impl Recorder for MemoryRecorder {
     fn open(&self, feed: &str, instrument: &Instrument) -> Result<Box<dyn Recording>, RecordError> {
+        let key = (feed.to_owned(), instrument.symbol().to_string());
+        self.kept().entry(key.clone()).or_default().instrument = Some(instrument.clone());
         Ok(Box::new(MemoryRecording {
             recorder: self.clone(),
-            key: (feed.to_owned(), instrument.symbol().to_string()),
+            key,
         }))
+    }
+
+    fn instrument(&self, feed: &str, symbol: &Symbol) -> Option<Instrument> {
+        self.record(feed, symbol.as_str()).instrument
     }
 }
 
@@ -129,6 +143,13 @@ impl Recording for MemoryRecording {
             .events
             .last()
             .map(|published| published.event.time())
+    }
+
+    fn last_events(&self) -> Vec<MarketEvent> {
+        let events = self.recorder.record(&self.key.0, &self.key.1).events;
+        let last = events.last().map(|published| published.event.time());
+        let of_then = events.into_iter().map(|published| published.event);
+        of_then.filter(|event| Some(event.time()) == last).collect()
     }
 
     fn append(&mut self, events: &[Published]) -> Result<u64, RecordError> {

@@ -242,6 +242,159 @@ async fn another_takes_over_and_the_preferred_comes_back_when_it_is_stable() {
 }
 
 #[tokio::test]
+async fn what_is_on_record_goes_on_with_the_source_that_answers_and_the_other_joins() {
+    let mut place = place(2).await;
+    let symbol = btc();
+    let subscription = place.hub.subscribe("best", &symbol, Channels::TICKS).await;
+    let subscription = subscription.expect("listening");
+    place.until(|_| subscription.last() > 20).await;
+    // The next run of the program finds the first source away.
+    place.hub.close();
+    drop(subscription);
+    let last = place.recorder.record("best", "BTC/USD").events.len();
+    let away = place.servers.remove(0);
+    let address = away.address();
+    let config = away.config();
+    let other = place.servers[0].config();
+    drop(away);
+    let toml = format!(
+        "[quality]\nfailover_ms = 100\nreturn_s = 2\n\
+         [feeds.venue0]\nvenue = \"binance\"\nrest_url = \"{}\"\nstream_url = \"{}\"\n\
+         [feeds.venue1]\nvenue = \"binance\"\nrest_url = \"{}\"\nstream_url = \"{}\"\n\
+         [[routes]]\nname = \"best\"\nsources = [{{feed = \"venue0\"}}, {{feed = \"venue1\"}}]\n\
+         [[routes]]\nname = \"new\"\nsources = [{{feed = \"venue0\"}}, {{feed = \"venue1\"}}]\n",
+        config.rest_url.expect("an address"),
+        config.stream_url.expect("an address"),
+        other.rest_url.expect("an address"),
+        other.stream_url.expect("an address"),
+    );
+    let config = FeedsConfig::parse(&toml, &|_| None).expect("a configuration");
+    let recorder = Arc::new(place.recorder.clone());
+    place.hub = FeedHub::new(config, recorder, Arc::clone(&place.clock) as _).expect("feeds");
+    // Without a record nobody knows the steps that the first one counts in.
+    let unknown = place.hub.subscribe("new", &symbol, Channels::TICKS).await;
+    assert_eq!(unknown.expect_err("nobody says").code(), "unreachable");
+    let subscription = place.hub.subscribe("best", &symbol, Channels::TICKS).await;
+    let _subscription = subscription.expect("listening");
+    let told_by = |place: &Place, source: &str| {
+        let events = place.recorder.record("best", "BTC/USD").events;
+        let mut later = events.iter().skip(last);
+        later.any(|it| &*it.source == source && matches!(it.event, MarketEvent::Trade(_)))
+    };
+    place.until(|place| told_by(place, "venue1")).await;
+    assert!(!told_by(&place, "venue0"));
+    // It is back: it is asked again, and preferred.
+    let stage = Stage::new(
+        place.servers[0].with(|stage| stage.truth.clone()),
+        Binance::new(),
+        Faults::none(),
+    );
+    let back = Server::start_at(address, stage).await.expect("the port is free");
+    place.servers.push(back);
+    place.until(|place| told_by(place, "venue0")).await;
+}
+
+#[tokio::test]
+async fn steps_that_a_venue_changes_are_those_of_what_is_told_from_then_on() {
+    let place = place(1).await;
+    let symbol = btc();
+    let everything = Channels {
+        depth: true,
+        ..Channels::TICKS
+    };
+    // Two streams with one source.
+    let listening = [
+        place
+            .hub
+            .subscribe("venue0", &symbol, everything)
+            .await
+            .expect("listening"),
+        place
+            .hub
+            .subscribe("best", &symbol, everything)
+            .await
+            .expect("listening"),
+    ];
+    let books = |place: &Place, feed: &str, from: usize| -> Vec<(i64, bool)> {
+        let events = place.recorder.record(feed, "BTC/USD").events;
+        let told = events.iter().skip(from).filter_map(|it| match &it.event {
+            MarketEvent::Depth(update) => Some(update.bids.first().or(update.asks.first())?.price),
+            _ => None,
+        });
+        told.map(|price| (price, price % 10 == 0)).collect()
+    };
+    place
+        .until(|place| {
+            ["venue0", "best"]
+                .iter()
+                .all(|feed| books(place, feed, 0).len() > 5)
+        })
+        .await;
+    let old = listening[0].instrument().clone();
+    // Nothing has changed: nothing happens.
+    place.hub.relist().await;
+    assert_eq!(place.servers[0].with(|stage| stage.opened()), 1);
+    // A tick is a tenth of what it was.
+    let finer = papertape::model::Instrument::new(
+        old.symbol().clone(),
+        old.tick() / rust_decimal::Decimal::TEN,
+        old.lot(),
+        rust_decimal::Decimal::ZERO,
+        rust_decimal::Decimal::ONE,
+    );
+    let finer = finer.expect("an instrument");
+    place.servers[0].with(|stage| stage.truth.markets[0].instrument = finer.clone());
+    let before = ["venue0", "best"].map(|feed| place.recorder.record(feed, "BTC/USD").events.len());
+    place.hub.relist().await;
+    place
+        .until(|place| {
+            let feeds = ["venue0", "best"].iter().zip(before);
+            feeds
+                .into_iter()
+                .all(|(feed, from)| books(place, feed, from).len() > 5)
+        })
+        .await;
+    for (feed, from) in ["venue0", "best"].into_iter().zip(before) {
+        let record = place.recorder.record(feed, "BTC/USD");
+        let recorded = record.instrument.expect("it is recorded");
+        assert_eq!(recorded.tick(), finer.tick(), "{feed}");
+        // A book of the old steps is none of the new ones: it is unknown until it is told whole.
+        let states = record.events.iter().skip(from).filter_map(|it| match it.event {
+            MarketEvent::Status(_, status) => Some(status),
+            _ => None,
+        });
+        let states: Vec<TradingStatus> = states.collect();
+        assert_eq!(states, [TradingStatus::Gap, TradingStatus::Trading], "{feed}");
+        // The truth's prices are whole old ticks: tens of new ones.
+        assert!(
+            books(&place, feed, from)
+                .iter()
+                .all(|(price, is_ten)| *is_ten && *price > 10_000_000)
+        );
+    }
+    drop(listening);
+}
+
+#[tokio::test]
+async fn what_is_closed_records_nothing_more_and_opens_nothing() {
+    let place = place(1).await;
+    let symbol = btc();
+    let subscription = place.hub.subscribe("venue0", &symbol, Channels::TICKS).await;
+    let subscription = subscription.expect("listening");
+    place.until(|_| subscription.last() > 20).await;
+    place.hub.close();
+    let recorded = || place.recorder.record("venue0", "BTC/USD").events.len();
+    let before = recorded();
+    // The source is told that nobody listens; whatever it had under way is of no record.
+    place
+        .until(|place| place.servers[0].with(|stage| stage.listened(0).is_empty()))
+        .await;
+    assert_eq!(recorded(), before);
+    let refused = place.hub.subscribe("venue0", &symbol, Channels::TICKS).await;
+    assert_eq!(refused.expect_err("closed").code(), "refused");
+}
+
+#[tokio::test]
 async fn bars_come_page_after_page_and_what_is_wrong_is_named() {
     let place = place(1).await;
     let symbol = btc();

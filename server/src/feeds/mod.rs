@@ -2,6 +2,7 @@
 
 mod latest;
 mod recorder;
+mod reopening;
 mod replay;
 mod stream;
 
@@ -67,10 +68,19 @@ struct Running {
 #[derive(Debug)]
 #[allow(dead_code, reason = "they are for what they keep")]
 pub enum Heard {
-    /// A venue.
-    Venue(Box<Subscription>),
-    /// Imported bars.
-    Replay(Arc<()>),
+    /// A venue, and the number of what it had told last.
+    Venue(Box<Subscription>, u64),
+    /// Imported bars, and the number of the last that had been told.
+    Replay(Arc<()>, u64),
+}
+
+impl Heard {
+    /// The number of what had been told last when the listener came.
+    const fn reached(&self) -> u64 {
+        match self {
+            Self::Venue(_, reached) | Self::Replay(_, reached) => *reached,
+        }
+    }
 }
 
 impl Feeds {
@@ -166,8 +176,13 @@ impl Feeds {
         }
     }
 
-    /// Makes durable what was told, and closes the tape.
+    /// Ends the feeds, then makes durable what they told, and closes the tape: nothing is told that is not on it.
     pub async fn close(&self) {
+        if let Some(running) = &self.running {
+            running.hub.close();
+            running.replays.values().for_each(ReplayFeed::close);
+            running.recorder.settle().await;
+        }
         if let Some(store) = self.store.clone() {
             let _ = tokio::task::spawn_blocking(move || store.close()).await;
         }
@@ -238,10 +253,14 @@ impl Feeds {
     /// [`FeedError`] when the feed or the symbol is unknown, or a key is missing.
     pub async fn hear(&self, feed: &str, symbol: &Symbol) -> Result<Heard, FeedError> {
         Ok(match self.replay(feed) {
-            Some(replay) => Heard::Replay(replay.hear(symbol).await?),
+            Some(replay) => {
+                let (listener, reached) = replay.hear(symbol).await?;
+                Heard::Replay(listener, reached)
+            }
             None => {
                 let subscription = self.hub(feed)?.subscribe(feed, symbol, EVERYTHING).await?;
-                Heard::Venue(Box::new(subscription))
+                let reached = subscription.last();
+                Heard::Venue(Box::new(subscription), reached)
             }
         })
     }
@@ -250,13 +269,13 @@ impl Feeds {
     ///
     /// # Errors
     /// [`TapeError`] when there is no such tape.
-    pub fn recorded(&self, feed: &str, symbol: &Symbol) -> Result<RecordedStream, TapeError> {
+    pub async fn recorded(&self, feed: &str, symbol: &Symbol) -> Result<RecordedStream, TapeError> {
         let unknown = || TapeError::Unknown {
             feed: feed.to_owned(),
             symbol: symbol.to_string(),
         };
         let store = self.store.as_ref().ok_or_else(unknown)?;
-        Ok(RecordedStream::new(store.existing(feed, symbol)?))
+        RecordedStream::open(store.clone(), feed, symbol).await
     }
 
     /// When a session on a symbol that is heard begins, by the market's time, and with which number of its tape.
@@ -267,6 +286,7 @@ impl Feeds {
         &self,
         feed: &str,
         symbol: &Symbol,
+        heard: &Heard,
         now: Timestamp,
     ) -> Result<(Timestamp, u64), FeedError> {
         let refuse = |detail: String| FeedError::Refused {
@@ -275,11 +295,13 @@ impl Feeds {
         };
         let mut stream = self
             .recorded(feed, symbol)
+            .await
             .map_err(|error| refuse(error.to_string()))?;
-        let last = stream.last_number();
         if !self.has_time_of_its_own(feed) {
-            return Ok((now, last + 1));
+            return Ok((now, stream.last_number() + 1));
         }
+        // It may be as fast as it likes: what has been told since counts.
+        let last = heard.reached();
         let told = last.max(1);
         if tokio::time::timeout(PATIENCE, stream.wait_for(told))
             .await
@@ -309,7 +331,7 @@ impl Feeds {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
     ) -> Result<Option<(RangeInclusive<u64>, Timestamp)>, TapeError> {
-        let mut stream = self.recorded(feed, symbol)?;
+        let mut stream = self.recorded(feed, symbol).await?;
         let first = match from {
             Some(from) => stream.number_at(from).await?,
             None => stream.first_number(),
@@ -332,12 +354,18 @@ impl Feeds {
         Ok(Some((first..=last, record.entry.time())))
     }
 
-    /// The instrument in whose steps a feed last told of a symbol.
+    /// The instrument in whose steps the record of a number counts.
     ///
     /// # Errors
-    /// [`TapeError`] when there is no tape of it.
-    pub fn instrument_on_tape(&self, feed: &str, symbol: &Symbol) -> Result<Instrument, TapeError> {
-        Ok(self.recorded(feed, symbol)?.instrument())
+    /// [`TapeError`] when there is no tape of it, or no such record.
+    pub async fn instrument_on_tape(
+        &self,
+        feed: &str,
+        symbol: &Symbol,
+        number: u64,
+    ) -> Result<Instrument, TapeError> {
+        let stream = self.recorded(feed, symbol).await?;
+        Ok(stream.instrument_of(number)?.1)
     }
 
     /// The feeds that a tape is there of, running or not.
@@ -348,8 +376,7 @@ impl Feeds {
         let Some(store) = &self.store else {
             return Ok(Vec::new());
         };
-        let mut names: Vec<String> = store
-            .channels()?
+        let mut names: Vec<String> = stream::without_holding_up(|| store.channels())?
             .iter()
             .map(|name| name.feed.to_string())
             .collect();

@@ -16,7 +16,7 @@ use papertape_feeds::{
     SymbolStatus, SystemClock,
 };
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -85,6 +85,9 @@ pub(super) struct ReplayFeed {
     storage: Arc<dyn Storage>,
     recorder: Arc<dyn Recorder>,
     running: Mutex<BTreeMap<Symbol, Running>>,
+    /// Held while a record is opened.
+    opening: tokio::sync::Mutex<()>,
+    is_closed: Arc<AtomicBool>,
 }
 
 /// A symbol that was heard.
@@ -109,6 +112,8 @@ impl ReplayFeed {
             storage,
             recorder,
             running: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            is_closed: Arc::default(),
         }
     }
 
@@ -151,12 +156,9 @@ impl ReplayFeed {
         Ok(within(bars, timeframe, Some(from), Some(to)).iter().collect())
     }
 
-    /// Runs for one listener more.
-    pub(super) async fn hear(&self, symbol: &Symbol) -> Result<Arc<()>, FeedError> {
-        if let Some(running) = lock(&self.running)
-            .get(symbol)
-            .and_then(|it| it.listeners.upgrade())
-        {
+    /// Runs for one listener more; with the number of what had been told before it came.
+    pub(super) async fn hear(&self, symbol: &Symbol) -> Result<(Arc<()>, u64), FeedError> {
+        if let Some(running) = self.heard(symbol) {
             return Ok(running);
         }
         let dataset = self.dataset(symbol).await?;
@@ -168,36 +170,54 @@ impl ReplayFeed {
         let (bars, actions) = read.await.map_err(|error| self.trouble(&error))?;
         let bars = within(bars, Timeframe::MINUTE, self.config.from, self.config.to);
         let tape = ReplayTape::new(bars, &actions, Timeframe::MINUTE);
-        let mut all = lock(&self.running);
+        let _opening = self.opening.lock().await;
         // Somebody was faster.
-        if let Some(running) = all.get(symbol).and_then(|it| it.listeners.upgrade()) {
+        if let Some(running) = self.heard(symbol) {
             return Ok(running);
         }
-        let mut recording = self
-            .recorder
-            .open(&self.name, &dataset.instrument)
-            .map_err(|error| FeedError::Refused {
-                venue: self.name.clone(),
-                detail: error.to_string(),
-            })?;
+        let (recorder, name, instrument) =
+            (Arc::clone(&self.recorder), self.name.clone(), dataset.instrument);
+        let opened = tokio::task::spawn_blocking(move || recorder.open(&name, &instrument)).await;
+        let refuse = |detail: String| FeedError::Refused {
+            venue: self.name.clone(),
+            detail,
+        };
+        let mut recording = opened
+            .map_err(|error| refuse(error.to_string()))?
+            .map_err(|error| refuse(error.to_string()))?;
         let heard = Arc::new(());
-        let number = Arc::new(AtomicU64::new(recording.last_number()));
+        let reached = recording.last_number();
+        let number = Arc::new(AtomicU64::new(reached));
         let running = Running {
             listeners: Arc::downgrade(&heard),
             number: Arc::clone(&number),
         };
-        all.insert(symbol.clone(), running);
-        drop(all);
+        lock(&self.running).insert(symbol.clone(), running);
         let (name, speed, listeners) = (self.name.clone(), self.config.speed, Arc::downgrade(&heard));
         let lingering = Arc::clone(&heard);
         tokio::spawn(async move {
             tokio::time::sleep(LINGER).await;
             drop(lingering);
         });
+        let is_closed = Arc::clone(&self.is_closed);
         tokio::spawn(async move {
-            run(&name, speed, tape, &mut *recording, (&listeners, &number)).await;
+            let goes_on = || listeners.strong_count() > 0 && !is_closed.load(Ordering::SeqCst);
+            run(&name, speed, tape, &mut *recording, (goes_on, &number)).await;
         });
-        Ok(heard)
+        Ok((heard, reached))
+    }
+
+    /// One listener more of a symbol that is heard already, with the number of what has been told.
+    fn heard(&self, symbol: &Symbol) -> Option<(Arc<()>, u64)> {
+        let all = lock(&self.running);
+        let running = all.get(symbol)?;
+        let reached = running.number.load(Ordering::Relaxed);
+        Some((running.listeners.upgrade()?, reached))
+    }
+
+    /// Tells nothing more. To be called before the record is closed.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
     }
 
     /// How it stands; `received` says when a symbol's last record came in.
@@ -271,7 +291,7 @@ async fn run(
     speed: f64,
     mut tape: ReplayTape,
     recording: &mut dyn papertape_feeds::Recording,
-    (listeners, number): (&Weak<()>, &AtomicU64),
+    (goes_on, number): (impl Fn() -> bool, &AtomicU64),
 ) {
     for _ in 0..recording.last_number() {
         tape.next();
@@ -279,7 +299,7 @@ async fn run(
     let source: Arc<str> = VENUE.into();
     let mut began: Option<(Instant, Timestamp)> = None;
     let mut batch = Vec::with_capacity(BATCH);
-    while listeners.strong_count() > 0 {
+    while goes_on() {
         let now = Instant::now();
         let mut wait = None;
         while batch.len() < BATCH {
@@ -305,6 +325,9 @@ async fn run(
         }
         let is_over = batch.is_empty() && wait.is_none();
         if let Err(error) = recording.append(&batch) {
+            if !goes_on() {
+                return;
+            }
             tracing::warn!(feed = name, %error, "the replay waits: it cannot be recorded");
             tokio::time::sleep(RETRY).await;
             continue;

@@ -1,29 +1,35 @@
 //! What a feed told of a symbol, record by record.
 
-use papertape::model::{Instrument, Timestamp};
-use papertape_tape::{Channel, Record, TapeError};
+use super::reopening::{FIRST_PAUSE, LONGEST_PAUSE};
+use papertape::model::{Instrument, Symbol, Timestamp};
+use papertape_tape::{Channel, Record, TapeError, TapeStore};
 use std::collections::VecDeque;
-use tokio::sync::watch;
+use std::ops::RangeInclusive;
 
 /// Records read at once: so many are held by each reader at most.
 const STRIDE: u64 = 4_096;
 
-/// What a feed told of a symbol, by number, as far as it is durable.
+/// What a feed told of a symbol, by number, as far as it is durable. When its tape fails it goes on with the one that is opened
+/// anew.
 #[derive(Debug)]
 pub struct RecordedStream {
+    store: TapeStore,
     channel: Channel,
-    durable: watch::Receiver<u64>,
     /// Read ahead.
     ahead: VecDeque<Record>,
 }
 
 impl RecordedStream {
-    pub(super) fn new(channel: Channel) -> Self {
-        Self {
-            durable: channel.watch(),
-            channel,
+    /// A tape that is there.
+    ///
+    /// # Errors
+    /// [`TapeError`] when there is none, or its files cannot be read.
+    pub(super) async fn open(store: TapeStore, feed: &str, symbol: &Symbol) -> Result<Self, TapeError> {
+        Ok(Self {
+            channel: existing(&store, feed, symbol).await?,
+            store,
             ahead: VecDeque::new(),
-        }
+        })
     }
 
     /// The record of a number; `None` while it is not durable. Reads a few thousand at once.
@@ -40,9 +46,20 @@ impl RecordedStream {
             if durable < number {
                 return Ok(None);
             }
-            let last = durable.min(number.saturating_add(STRIDE - 1));
-            for record in self.channel.scan(number..=last) {
-                self.ahead.push_back(record?);
+            self.ahead = self.channel.recent(number, STRIDE as usize).into();
+            if self.ahead.is_empty() {
+                let last = durable.min(number.saturating_add(STRIDE - 1));
+                let read = |channel: &Channel| channel.scan(number..=last).collect::<Result<_, _>>();
+                self.ahead = match without_holding_up(|| read(&self.channel)) {
+                    // Its files are the new one's now, where they are others.
+                    Err(_) if self.has_failed() => {
+                        let name = self.channel.name();
+                        let reopen = || self.store.existing(&name.feed, &name.symbol);
+                        self.channel = without_holding_up(reopen)?;
+                        without_holding_up(|| read(&self.channel))?
+                    }
+                    read => read?,
+                };
             }
         }
         Ok(self.ahead.front().cloned())
@@ -56,10 +73,12 @@ impl RecordedStream {
         self.channel.seek_time(time).await
     }
 
-    /// The instrument in whose steps the newest records count.
-    #[must_use]
-    pub fn instrument(&self) -> Instrument {
-        self.channel.instrument()
+    /// The instrument in whose steps the record of a number counts, and the numbers around it that count so for sure.
+    ///
+    /// # Errors
+    /// [`TapeError`] when there is no such record, or its file cannot be read.
+    pub fn instrument_of(&self, number: u64) -> Result<(RangeInclusive<u64>, Instrument), TapeError> {
+        without_holding_up(|| self.channel.instrument_of(number))
     }
 
     /// The number of the oldest record that is kept; one more than the last when there is none.
@@ -74,11 +93,47 @@ impl RecordedStream {
         self.channel.last_number()
     }
 
-    /// Ends when the record of a number can be read.
+    /// Ends when the record of a number can be read, however often the tape fails before. May be dropped and begun again.
     pub async fn wait_for(&mut self, number: u64) {
-        if self.durable.wait_for(|durable| *durable >= number).await.is_err() {
-            // The tape is closed: nothing more will come.
-            std::future::pending::<()>().await;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.channel.durable(number).await {
+                Ok(()) => return,
+                // Nothing more will come.
+                Err(TapeError::Closed | TapeError::ReadOnly) => std::future::pending().await,
+                Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+            let name = self.channel.name();
+            match existing(&self.store, &name.feed, &name.symbol).await {
+                Ok(channel) => self.channel = channel,
+                Err(error) => tracing::debug!(tape = %name, %error, "the tape cannot be read again yet"),
+            }
         }
+    }
+
+    /// Whether its tape has failed, so that it may be open anew.
+    fn has_failed(&self) -> bool {
+        let failure = self.channel.failure();
+        failure.is_some_and(|error| !matches!(error, TapeError::Closed | TapeError::ReadOnly))
+    }
+}
+
+/// Opens a tape that is there, on a thread that may wait for the disk.
+async fn existing(store: &TapeStore, feed: &str, symbol: &Symbol) -> Result<Channel, TapeError> {
+    let (store, feed, symbol) = (store.clone(), feed.to_owned(), symbol.clone());
+    let opened = tokio::task::spawn_blocking(move || store.existing(&feed, &symbol)).await;
+    opened.unwrap_or(Err(TapeError::Closed))
+}
+
+/// Does what waits for the disk; the other tasks of a thread that serves many go on meanwhile on another.
+pub(super) fn without_holding_up<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current() {
+        Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => {
+            tokio::task::block_in_place(work)
+        }
+        _ => work(),
     }
 }

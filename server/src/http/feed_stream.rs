@@ -130,7 +130,7 @@ async fn follow(
             return;
         }
     };
-    let mut stream = match feeds.recorded(&feed, &symbol) {
+    let mut stream = match feeds.recorded(&feed, &symbol).await {
         Ok(stream) => stream,
         Err(error) => {
             tracing::error!(feed, %symbol, %error, "a feed's tape cannot be read");

@@ -1,38 +1,22 @@
-//! Sessions on live feeds, and how those are.
+//! Sessions on live feeds: which symbols, where they begin, and the bars that they warm up on.
 
 use super::sessions::{Chosen, history_from};
 use super::{ServiceError, Services, quality, wall_clock};
-use crate::feeds::{Latest, lock};
 use crate::storage::{DatasetId, NewDataset};
 use crate::tape::TapeSpec;
-use papertape::alert::{Alert, AlertKind, Severity};
-use papertape::api::{
-    BreakerState, ConnectionState, DataIncident, DatasetInfo, FeedHealth, FeedInfo, FeedKind, FieldErrors,
-    Freshness, IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth, StartRequest, SymbolHealth,
-    TaintedSpan, Ticker,
-};
-use papertape::exchange::TradingStatus;
+use papertape::api::{DatasetInfo, FeedInfo, FeedKind, FieldErrors, StartRequest};
 use papertape::market::{Bar, Bars};
-use papertape::model::{AlertId, Instrument, SessionId, Side, Symbol, Timeframe, Timestamp};
+use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape::strategy::Strategy;
-use papertape_feeds::{FeedError, FeedStatus};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use papertape_feeds::FeedError;
+use std::collections::BTreeMap;
 
 /// Bars of history that are asked of a venue for a new session at most.
 const MOST_HISTORY: i64 = 50_000;
-/// Symbols of a feed that are listened to for who only looks, at most.
-const MOST_SYMBOLS: usize = 256;
 /// Minutes that are fetched at once at most.
 const MOST_FETCHED: i64 = 366 * 1_440;
-/// Numbers of alerts about data begin here: no session raises so many itself.
-const DATA_ALERTS: std::ops::RangeFrom<u64> = 1 << 32..;
 /// The longest that a market with a calendar rests: a long weekend.
-const LONGEST_REST: i64 = 4 * DAY;
-/// How far back incidents are told of a feed that nobody asks a span of.
-const DAY: i64 = 86_400_000_000_000;
+const LONGEST_REST: i64 = 4 * 86_400_000_000_000;
 
 impl Services {
     /// A feed's symbols for a new session that starts now, or when the feed says that it is: instruments, bars to warm up on, and
@@ -54,8 +38,9 @@ impl Services {
         // All of them are heard from here on: nothing that is told falls between history and the beginning.
         let now = wall_clock();
         let mut beginnings = Vec::with_capacity(symbols.len());
-        for symbol in symbols {
-            beginnings.push(self.feeds.beginning(feed, symbol, now).await.map_err(refused)?);
+        for (symbol, (_, heard)) in symbols.iter().zip(&heard) {
+            let beginning = self.feeds.beginning(feed, symbol, heard, now).await;
+            beginnings.push(beginning.map_err(refused)?);
         }
         let mut all = Vec::with_capacity(symbols.len());
         for ((instrument, _heard), beginning) in heard.into_iter().zip(beginnings) {
@@ -135,7 +120,8 @@ impl Services {
         let Some((numbers, start)) = told else {
             return Err(lacking(format!("{feed} told nothing of {symbol} in that span")));
         };
-        let instrument = self.feeds.instrument_on_tape(feed, symbol);
+        let first = *numbers.start();
+        let instrument = self.feeds.instrument_on_tape(feed, symbol, first).await;
         let instrument = instrument.map_err(|error| lacking(error.to_string()))?;
         let known = self.storage.datasets().await?.into_iter().find(|record| {
             record.feed == feed
@@ -154,7 +140,7 @@ impl Services {
                 dataset: known.map(|record| record.id),
                 history_from: history_from(start, earliest, strategy),
                 start,
-                first: *numbers.start(),
+                first,
                 last: Some(*numbers.end()),
             },
             feed: FeedInfo {
@@ -214,147 +200,6 @@ impl Services {
         Ok(Some(self.storage.import(dataset).await?))
     }
 
-    /// How every live feed is.
-    #[must_use]
-    pub fn feed_health(&self) -> Vec<FeedHealth> {
-        let all = self.feeds.status();
-        let source = |name: &str| {
-            let found = all.iter().find(|status| status.feed == name);
-            found.map(source_health)
-        };
-        all.iter()
-            .map(|status| FeedHealth {
-                name: status.feed.clone(),
-                kind: FeedKind::Live,
-                label: format!("{}, live", status.feed),
-                sources: if status.sources.is_empty() {
-                    vec![source_health(status)]
-                } else {
-                    status.sources.iter().filter_map(|name| source(name)).collect()
-                },
-                symbols: status.symbols.iter().map(symbol_health).collect(),
-            })
-            .collect()
-    }
-
-    /// Whether there is a live feed of this name.
-    #[must_use]
-    pub fn has_feed(&self, feed: &str) -> bool {
-        self.feeds.has(feed)
-    }
-
-    /// What was last told of a symbol; begins to listen, for a while, if nobody does.
-    ///
-    /// # Errors
-    /// [`ServiceError`] when the feed does not have the symbol.
-    pub async fn ticker(&self, feed: &str, symbol: &Symbol) -> Result<Ticker, ServiceError> {
-        let (latest, freshness) = self.market(feed, symbol).await?;
-        let indicative = self.feeds.indicative(feed, symbol);
-        let latest = lock(&latest);
-        Ok(Ticker {
-            symbol: symbol.clone(),
-            feed: feed.to_owned(),
-            source: latest.source.clone(),
-            freshness,
-            quote: latest.quote,
-            last_trade: latest.trade,
-            received: latest.received,
-            indicative: indicative.map(|estimate| IndicativePrice {
-                price: estimate.price,
-                time: estimate.time,
-                is_estimate: true,
-                sources: estimate.sources,
-            }),
-        })
-    }
-
-    /// A symbol's order book as it stands; begins to listen, for a while, if nobody does.
-    ///
-    /// # Errors
-    /// [`ServiceError`] when the feed does not have the symbol.
-    pub async fn order_book(
-        &self,
-        feed: &str,
-        symbol: &Symbol,
-        depth: usize,
-    ) -> Result<OrderBookView, ServiceError> {
-        let (latest, freshness) = self.market(feed, symbol).await?;
-        let latest = lock(&latest);
-        Ok(OrderBookView {
-            symbol: symbol.clone(),
-            feed: feed.to_owned(),
-            freshness,
-            bids: latest.levels(Side::Buy, depth),
-            asks: latest.levels(Side::Sell, depth),
-            received: latest.received,
-        })
-    }
-
-    async fn market(
-        &self,
-        feed: &str,
-        symbol: &Symbol,
-    ) -> Result<(Arc<Mutex<Latest>>, Freshness), ServiceError> {
-        let all = self.feeds.status();
-        let listens = all
-            .iter()
-            .find(|status| status.feed == feed)
-            .map_or(&[][..], |status| &status.symbols);
-        if listens.len() >= MOST_SYMBOLS && !listens.iter().any(|heard| heard.symbol == *symbol) {
-            return Err(ServiceError::NoSuch {
-                code: "too_many_symbols",
-                path: "symbol",
-                message: format!(
-                    "{feed} listens to {MOST_SYMBOLS} symbols already: wait until some are not looked at any more"
-                ),
-            });
-        }
-        drop(self.feeds.hear(feed, symbol).await.map_err(refused)?);
-        let latest = self
-            .feeds
-            .latest(feed, symbol)
-            .ok_or_else(|| ServiceError::NoSuch {
-                code: "unknown_symbol",
-                path: "symbol",
-                message: format!("{feed} tells nothing of {symbol}"),
-            })?;
-        let all = self.feeds.status();
-        let of_feed = all.iter().find(|status| status.feed == feed);
-        let status = of_feed.and_then(|status| status.symbols.iter().find(|heard| heard.symbol == *symbol));
-        let freshness = status.map_or(Freshness::Waiting, |status| symbol_health(status).freshness);
-        Ok((latest, freshness))
-    }
-
-    /// What was not as it should be with a feed's data in the last day.
-    ///
-    /// # Errors
-    /// [`ServiceError`] when storage cannot be read.
-    pub async fn feed_incidents(&self, feed: &str) -> Result<Vec<DataIncident>, ServiceError> {
-        let now = wall_clock();
-        Ok(self
-            .storage
-            .incidents(feed, None, (now.plus_nanos(-DAY), now))
-            .await?)
-    }
-
-    /// What of a session's data-quality record is worth an alert: data that is missing or stale, another source, sources that
-    /// differ. They are numbered after all that the session raises itself.
-    pub(super) async fn data_alerts(&self, id: &SessionId) -> Result<Vec<Alert>, ServiceError> {
-        let incidents = self.data_quality(id).await?.incidents;
-        let worth = incidents.into_iter().filter(is_doubtful);
-        Ok(worth
-            .zip(DATA_ALERTS)
-            .map(|(incident, number)| Alert {
-                id: AlertId(number),
-                time: incident.from,
-                severity: Severity::Warning,
-                kind: AlertKind::System,
-                code: format!("data_{}", incident.kind),
-                message: incident.detail,
-            })
-            .collect())
-    }
-
     /// Keeps a feed's minute bars of a span, as far as they are not kept yet, and gives the dataset that they are in.
     ///
     /// # Errors
@@ -393,68 +238,6 @@ impl Services {
         let id = format!("{feed}:{symbol}@{}", Timeframe::MINUTE);
         Ok(self.dataset(&id, &[]).await?.info)
     }
-
-    /// What a session's data was like while it listened.
-    ///
-    /// # Errors
-    /// [`ServiceError`] when there is no such session.
-    pub async fn data_quality(&self, id: &SessionId) -> Result<SessionDataQuality, ServiceError> {
-        let summary = self.host.summary(id)?;
-        let Some(spec) = self.storage.session(id).await?.map(|record| record.spec) else {
-            return Ok(SessionDataQuality::default());
-        };
-        let end = match (summary.state.is_final(), summary.market_time) {
-            (true, Some(last)) => last,
-            _ => wall_clock(),
-        };
-        let mut incidents = Vec::new();
-        for tape in spec.tape.each() {
-            match tape {
-                TapeSpec::Live {
-                    feed,
-                    symbol,
-                    start,
-                    last,
-                    ..
-                } => {
-                    // Incidents have the time of our clock, whatever time the feed tells of.
-                    let has_own_time = self.feeds.has_time_of_its_own(feed);
-                    let span = match (last, summary.market_time) {
-                        (Some(_), _) if has_own_time => continue,
-                        (Some(_), Some(reached)) => (*start, reached),
-                        _ if has_own_time => (summary.created_at, wall_clock()),
-                        _ => (*start, end),
-                    };
-                    let found = self.storage.incidents(feed, Some(symbol), span).await?;
-                    incidents.extend(found.into_iter().map(|incident| DataIncident {
-                        from: incident.from.max(span.0),
-                        ..incident
-                    }));
-                }
-                TapeSpec::Replay {
-                    dataset,
-                    timeframe,
-                    from,
-                    to,
-                } => {
-                    let bars = self.storage.bars(*dataset).await?;
-                    let bars = papertape::backtest::within(bars, *timeframe, *from, *to);
-                    let name = spec.instrument.symbol();
-                    let until = summary.market_time.unwrap_or_default();
-                    incidents.extend(holes(&bars, *timeframe, name, until));
-                }
-                TapeSpec::Simulated { .. } | TapeSpec::SimulatedBars { .. } | TapeSpec::Together { .. } => {}
-            }
-        }
-        incidents.sort_by_key(|incident| incident.from);
-        let tainted = tainted(&incidents);
-        let seconds = tainted.iter().map(|span| span.to.unwrap_or(end).since(span.from));
-        Ok(SessionDataQuality {
-            tainted_seconds: seconds.sum::<i64>() as f64 / 1e9,
-            tainted,
-            incidents,
-        })
-    }
 }
 
 /// The spans of a span that kept bars lack: before the first, after the last, and between two that are more than
@@ -477,103 +260,6 @@ fn lacking(
     all
 }
 
-/// The holes between bars, up to `until`.
-fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -> Vec<DataIncident> {
-    let pairs = bars.open_time.windows(2).take_while(|pair| pair[0] < until);
-    let holes = pairs.filter_map(|pair| {
-        let from = timeframe.close_of(pair[0]);
-        let missing = pair[1].since(from) / timeframe.nanos();
-        (missing > 0).then(|| DataIncident {
-            kind: "gap".to_owned(),
-            feed: "replay".to_owned(),
-            symbol: symbol.clone(),
-            source: "dataset".to_owned(),
-            from,
-            to: Some(pair[1]),
-            count: missing.unsigned_abs(),
-            detail: format!("{missing} bars of {timeframe} are missing"),
-        })
-    });
-    holes.take(10_000).collect()
-}
-
-/// Whether data was missing, stale or in doubt. Backfilled data is whole again, and what was kept off was replaced by nothing
-/// that fills.
-fn is_doubtful(incident: &DataIncident) -> bool {
-    ["gap", "stale", "failover", "divergence"].contains(&incident.kind.as_str())
-}
-
-/// The spans in which data was missing, stale or in doubt, apart from each other and in order.
-fn tainted(incidents: &[DataIncident]) -> Vec<TaintedSpan> {
-    let mut all: Vec<TaintedSpan> = Vec::new();
-    for incident in incidents.iter().filter(|incident| is_doubtful(incident)) {
-        let span = TaintedSpan {
-            from: incident.from,
-            to: incident.to,
-        };
-        match all.last_mut() {
-            Some(last) if last.to.is_none_or(|to| span.from <= to) => {
-                last.to = last.to.and_then(|to| span.to.map(|other| other.max(to)));
-            }
-            _ => all.push(span),
-        }
-    }
-    all
-}
-
-fn source_health(status: &FeedStatus) -> SourceHealth {
-    use papertape_feeds::{BreakerState as Breaker, ConnectionState as Connection};
-    let used = status
-        .budget
-        .iter()
-        .map(|budget| f64::from(budget.used) / f64::from(budget.weight.max(1)));
-    let counters = status.counters;
-    SourceHealth {
-        name: status.feed.clone(),
-        venue: status.venue.clone().unwrap_or_default(),
-        connection: match status.connection {
-            Connection::Idle => ConnectionState::Idle,
-            Connection::Connecting => ConnectionState::Connecting,
-            Connection::Connected => ConnectionState::Connected,
-            Connection::Polling => ConnectionState::Polling,
-            Connection::Waiting => ConnectionState::Waiting,
-        },
-        breaker: match status.breaker {
-            Breaker::Closed => BreakerState::Closed,
-            Breaker::Open => BreakerState::Open,
-            Breaker::HalfOpen => BreakerState::HalfOpen,
-        },
-        subscriptions: status.symbols.len() as u64,
-        messages: counters.messages,
-        lost: counters.lost,
-        late: counters.late,
-        duplicates: counters.duplicates,
-        quarantined: counters.quarantined,
-        reconnects: status.reconnects,
-        last_message: status.last_message,
-        clock_skew_ms: status.clock_skew_ms,
-        budget_used: used.reduce(f64::max),
-        last_error: status.last_error.clone(),
-    }
-}
-
-fn symbol_health(status: &papertape_feeds::SymbolStatus) -> SymbolHealth {
-    SymbolHealth {
-        symbol: status.symbol.clone(),
-        source: status.source.clone(),
-        freshness: match (status.status, status.last_heard) {
-            (_, None) => Freshness::Waiting,
-            (TradingStatus::Trading, _) => Freshness::Fresh,
-            (TradingStatus::Gap, _) => Freshness::Gap,
-            (TradingStatus::Halted | TradingStatus::Ended, _) => Freshness::Halted,
-        },
-        why: status.why.clone(),
-        number: status.number,
-        last_event: status.last_heard,
-        reference_price: status.reference_price,
-    }
-}
-
 /// What a feed refused, as an error of a request's field.
 pub(super) fn refused(error: FeedError) -> ServiceError {
     match error {
@@ -589,19 +275,6 @@ pub(super) fn refused(error: FeedError) -> ServiceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn incident(kind: &str, from: i64, to: Option<i64>) -> DataIncident {
-        DataIncident {
-            kind: kind.to_owned(),
-            feed: "binance".to_owned(),
-            symbol: "BTC/USDT".parse().expect("a symbol"),
-            source: "binance".to_owned(),
-            from: Timestamp::from_secs(from),
-            to: to.map(Timestamp::from_secs),
-            count: 1,
-            detail: String::new(),
-        }
-    }
 
     #[test]
     fn what_is_lacking_is_asked_for_and_what_a_market_rests_is_not() {
@@ -633,24 +306,5 @@ mod tests {
         assert_eq!(lacks(&[5, weekend], 5, weekend + 1), []);
         assert_eq!(lacks(&[5, month], 5, month + 1), [(6, month)]);
         assert_eq!(lacks(&[5], month, month + 9), [(month, month + 9)]);
-    }
-
-    #[test]
-    fn spans_that_touch_are_one_and_what_was_made_good_taints_nothing() {
-        let incidents = [
-            incident("gap", 10, Some(20)),
-            incident("backfill", 12, Some(90)),
-            incident("stale", 20, Some(25)),
-            incident("failover", 30, Some(31)),
-            incident("quarantine", 40, Some(41)),
-            incident("divergence", 50, None),
-            incident("gap", 60, Some(70)),
-        ];
-        let secs = |time: Timestamp| time.secs();
-        let spans: Vec<(i64, Option<i64>)> = tainted(&incidents)
-            .into_iter()
-            .map(|span| (secs(span.from), span.to.map(secs)))
-            .collect();
-        assert_eq!(spans, [(10, Some(25)), (30, Some(31)), (50, None)]);
     }
 }

@@ -3,9 +3,11 @@
 mod accounts;
 mod backend;
 mod backtests;
+mod data_quality;
 mod datasets;
 mod drawer;
 mod error;
+mod feed_health;
 mod feeds_now;
 mod history;
 mod live;

@@ -1,5 +1,6 @@
 //! A live feed as a tape: kept bars, then what the feed's recorded stream says, from a number on.
 
+use super::steps::Steps;
 use super::{Ahead, Tape, TapeError, TapeItem};
 use crate::feeds::{Feeds, Heard, RecordedStream};
 use futures::{FutureExt as _, future::BoxFuture};
@@ -38,6 +39,7 @@ pub struct LiveTape {
     /// Bars of history in all.
     history_length: u64,
     stream: RecordedStream,
+    steps: Steps,
     next: Option<TapeItem>,
     feeds: Arc<Feeds>,
     listener: Listener,
@@ -79,7 +81,7 @@ impl LiveTape {
     ///
     /// # Errors
     /// When there is no such recording, or none any more.
-    pub fn new(span: LiveSpan, history: VecDeque<Bar>, feeds: &Arc<Feeds>) -> Result<Self, TapeError> {
+    pub async fn new(span: LiveSpan, history: VecDeque<Bar>, feeds: &Arc<Feeds>) -> Result<Self, TapeError> {
         Ok(Self {
             at: Position {
                 bars: 0,
@@ -87,7 +89,8 @@ impl LiveTape {
             },
             history_length: history.len() as u64,
             history,
-            stream: feeds.recorded(&span.feed, &span.symbol)?,
+            stream: feeds.recorded(&span.feed, &span.symbol).await?,
+            steps: Steps::new(span.first),
             next: None,
             feeds: Arc::clone(feeds),
             listener: Listener::None,
@@ -150,24 +153,30 @@ impl LiveTape {
             if self.is_over() {
                 return None;
             }
-            let record = match self.stream.read(self.at.number) {
-                Ok(record) => record?,
+            let read = match self.stream.read(self.at.number) {
+                Ok(None) => return None,
+                Ok(Some(record)) => {
+                    let received = record.received;
+                    let event = self.steps.event(&self.stream, record);
+                    event.map(|event| event.map(|event| (received, event)))
+                }
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(Some((received, event))) => {
+                    return Some(TapeItem {
+                        due: self.span.last.map(|_| event.time()),
+                        received: Some(received),
+                        input: Input::market(event),
+                    });
+                }
+                Ok(None) => self.at.number += 1,
                 Err(error) => {
                     let LiveSpan { feed, symbol, .. } = &self.span;
                     tracing::error!(feed, %symbol, %error, "the tape cannot be read");
                     self.failure = Some(error.to_string());
                     return None;
                 }
-            };
-            match record.event() {
-                Some(event) => {
-                    return Some(TapeItem {
-                        due: self.span.last.map(|_| event.time()),
-                        received: Some(record.received),
-                        input: Input::market(event.clone()),
-                    });
-                }
-                None => self.at.number += 1,
             }
         }
     }

@@ -7,6 +7,7 @@
 mod live;
 mod replay;
 mod simulated;
+mod steps;
 mod together;
 mod world;
 
@@ -297,7 +298,7 @@ impl Library {
                     first: *first,
                     last: *last,
                 };
-                let mut tape = LiveTape::new(live, history.iter().collect(), &self.feeds)?;
+                let mut tape = LiveTape::new(live, history.iter().collect(), &self.feeds).await?;
                 if let Some(checkpoint) = checkpoint {
                     tape.resume(checkpoint)?;
                 }

@@ -40,6 +40,15 @@ impl Channel {
         self.0.lock().instrument.clone()
     }
 
+    /// The instrument in whose steps the record of a number counts, and the numbers around it that count so for sure. May wait
+    /// for the disk.
+    ///
+    /// # Errors
+    /// [`TapeError`] when there is no such record, not any more, or its file cannot be read.
+    pub fn instrument_of(&self, number: u64) -> Result<(RangeInclusive<u64>, Instrument)> {
+        self.0.instrument_of(number)
+    }
+
     /// What was put right when the tape was opened, a sentence each: a torn end that was cut off.
     #[must_use]
     pub fn repairs(&self) -> &[String] {
@@ -120,6 +129,31 @@ impl Channel {
     #[must_use]
     pub fn failure(&self) -> Option<TapeError> {
         self.0.lock().failed.clone()
+    }
+
+    /// The records that were taken and are not durable: of a tape that has failed those that whoever appended them may append
+    /// to the tape that is opened anew.
+    #[must_use]
+    pub fn unwritten(&self) -> Vec<Record> {
+        let durable = self.durable_up_to();
+        let state = self.0.lock();
+        let records = state.tail.iter().map(|(record, _)| record);
+        records
+            .filter(|record| record.number > durable)
+            .cloned()
+            .collect()
+    }
+
+    /// Those of the newest durable records from a number on that are in memory still; none when that record is not. Never
+    /// waits for the disk.
+    #[must_use]
+    pub fn recent(&self, number: u64, most: usize) -> Vec<Record> {
+        let durable = self.durable_up_to();
+        let state = self.0.lock();
+        match number < state.first() {
+            true => Vec::new(),
+            false => state.recent(number, durable, most),
+        }
     }
 
     /// Reads from a number on, and on and on as records become durable.

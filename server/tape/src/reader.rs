@@ -6,7 +6,7 @@ use crate::names::{SegmentName, wal_file};
 use crate::record::{Record, Source};
 use crate::segment::{Group, SegmentInfo, SegmentReader};
 use crate::wal::WalReader;
-use papertape::model::Timestamp;
+use papertape::model::{Instrument, Timestamp};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError};
@@ -149,6 +149,40 @@ impl Shared {
                 Ok(records)
             }
         }
+    }
+
+    /// The instrument in whose steps a record counts, and the span of records around it that count so for sure.
+    pub(crate) fn instrument_of(&self, number: u64) -> Result<(RangeInclusive<u64>, Instrument)> {
+        let (segment, wal) = {
+            let state = self.lock();
+            let first = state.first();
+            if number < first {
+                return Err(TapeError::Gone { number, first });
+            }
+            let is_around = |segment: &&SegmentName| (segment.first..=segment.last).contains(&number);
+            let wal = state
+                .wals
+                .iter()
+                .find(|wal| (wal.first..wal.first + wal.count).contains(&number));
+            let wal = wal.map(|wal| (wal.first..=wal.first + wal.count - 1, wal.instrument.clone()));
+            (state.segments.iter().find(is_around).copied(), wal)
+        };
+        if let Some(name) = segment {
+            return Ok((name.first..=name.last, self.info(name)?.instrument.clone()));
+        }
+        let Some((span, json)) = wal else {
+            return Err(TapeError::Hole {
+                from: number,
+                to: number,
+            });
+        };
+        let instrument = serde_json::from_str(&json).map_err(|error| {
+            TapeError::damaged(
+                self.folder.join(wal_file(*span.start())),
+                format!("its instrument: {error}"),
+            )
+        })?;
+        Ok((span, instrument))
     }
 
     /// What a segment says of itself.

@@ -87,6 +87,15 @@ pub struct Record {
 }
 
 impl Record {
+    /// The market event itself, if it is one.
+    #[must_use]
+    pub fn into_event(self) -> Option<MarketEvent> {
+        match self.entry {
+            Entry::Event(event) => Some(event),
+            Entry::Incident { .. } => None,
+        }
+    }
+
     /// The market event, if it is one.
     #[must_use]
     pub const fn event(&self) -> Option<&MarketEvent> {

@@ -3,6 +3,7 @@
 
 mod choice;
 mod pace;
+mod relay;
 #[cfg(all(test, feature = "testkit"))]
 mod simulation;
 
@@ -18,6 +19,7 @@ use papertape::market::{
     DepthKind, DepthSnapshot, DepthUpdate, Grid, Level, MarketEvent, OrderBook, Phase, PhaseCursor, TradeTick,
 };
 use papertape::model::{Instrument, Side, Timeframe, Timestamp};
+use relay::Resumption;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -77,6 +79,7 @@ pub(crate) struct Market {
     is_gap: bool,
     is_ended: bool,
     is_resuming: bool,
+    resumption: Resumption,
     is_diverged: bool,
     is_record_torn: bool,
     /// What the active source's venue says of its trading, as it was published.
@@ -135,6 +138,7 @@ impl Market {
             is_gap: false,
             is_ended: false,
             is_resuming: recorded_until.is_some(),
+            resumption: Resumption::default(),
             is_diverged: false,
             is_record_torn: false,
             status: TradingStatus::Trading,
@@ -215,6 +219,25 @@ impl Market {
         if self.places[place].breaker != state {
             self.places[place].breaker = state;
             self.arbitrate(now);
+        }
+    }
+
+    /// What a source lists is known: the steps in which it counts.
+    pub(crate) fn lists(&mut self, place: usize, instrument: &Instrument) {
+        let own = Some(Grid::of(instrument));
+        self.places[place].grid = own.filter(|own| *own != self.grid);
+    }
+
+    /// The events on record cannot be written for now: they wait, in order.
+    pub(crate) fn record_waits(&mut self, why: &str, now: Timestamp) {
+        let detail = format!("what is told waits to be recorded: {why}");
+        self.begin(IncidentKind::Stale, "record", self.active, now, detail);
+    }
+
+    /// What waited to be recorded is on record.
+    pub(crate) fn record_goes_on(&mut self, now: Timestamp) {
+        for place in 0..self.places.len() {
+            self.log.end((IncidentKind::Stale, "record", place), now, 0, None);
         }
     }
 
@@ -408,34 +431,6 @@ impl Market {
             // Told whole when the gap ends; troubles are not of the stream.
             Heard::Depth(_) | Heard::Trouble(_) => {}
         }
-    }
-
-    /// What another Papertape published: its times, its gaps.
-    fn relay(&mut self, event: MarketEvent, received: Timestamp) {
-        let time = event.time();
-        // The other tells everything once more after a restart of ours: what is on record is not told twice, nor late.
-        if self.is_resuming && time <= self.pace.time() {
-            return;
-        }
-        if time < self.pace.time() {
-            self.late(
-                time,
-                received,
-                "an event came that is older than what is on record",
-            );
-            return;
-        }
-        if std::mem::take(&mut self.is_resuming) {
-            self.log.end((IncidentKind::Gap, "restart", 0), time, 0, None);
-            self.is_gap = false;
-            let until = self.pace.time();
-            self.push(received, MarketEvent::Status(until, TradingStatus::Trading));
-        }
-        self.pace.advance(time);
-        if let MarketEvent::Status(_, status) = event {
-            (self.status, self.is_ended) = (status, status == TradingStatus::Ended);
-        }
-        self.push(received, event);
     }
 
     /// Whether the source that is published tells what another Papertape published.

@@ -154,6 +154,16 @@ fn a_full_disk_is_told_stops_the_tape_and_takes_nothing_back() {
                 .expect("open again");
             assert!(healed.failure().is_none());
             assert!((durable..=number).contains(&healed.last_number()));
+            // Whoever appended what was not written goes on with it, and nothing is lost.
+            let found = healed.last_number();
+            let unwritten = channel.unwritten();
+            for record in unwritten.into_iter().filter(|record| record.number > found) {
+                let again = healed.append_batch(record.received, &record.source, [record.entry]);
+                assert_eq!(again.expect("appended"), record.number);
+            }
+            settle(&healed).expect("durable");
+            let numbers = read(&healed).into_iter().map(|record| record.number);
+            assert!(numbers.eq(1..=channel.last_number()), "step {at}");
         }
         disk.heal();
         drop(store);

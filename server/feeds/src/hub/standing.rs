@@ -1,0 +1,80 @@
+//! How feeds stand.
+
+use super::{FeedHub, lock};
+use crate::handle::MarketHandle;
+use crate::status::{ConnectionState, Counters, FeedStatus, SymbolStatus};
+
+impl FeedHub {
+    /// How every feed stands.
+    #[must_use]
+    pub fn feeds(&self) -> Vec<FeedStatus> {
+        let markets = self.inner.markets().values().cloned().collect::<Vec<_>>();
+        let symbols = |feed: &str| {
+            let of_feed = markets.iter().filter(|market| market.feed == feed);
+            of_feed.map(|market| symbol_status(market)).collect::<Vec<_>>()
+        };
+        let venues = self.inner.venues.iter().map(|(name, entry)| {
+            let driver = entry.driver_status();
+            let mut counters = *lock(&entry.retired);
+            let mut skew = None;
+            for market in &markets {
+                market.look(|market| {
+                    for place in (0..market.places()).filter(|place| **market.name(*place) == **name) {
+                        counters.add(market.counters(place));
+                        skew = skew.or_else(|| market.skew_nanos(place));
+                    }
+                });
+            }
+            FeedStatus {
+                feed: name.clone(),
+                venue: Some(entry.feed.venue.clone()),
+                sources: Vec::new(),
+                connection: driver.connection,
+                breaker: driver.breaker,
+                counters,
+                reconnects: driver.connects.saturating_sub(1),
+                last_message: driver.last_message,
+                clock_skew_ms: skew.map(|nanos| -(nanos as f64) / 1e6),
+                budget: entry.rest.budget_status(),
+                last_error: driver.last_error,
+                symbols: symbols(name),
+            }
+        });
+        let routes = self.inner.config.routes().map(|route| {
+            let symbols = symbols(&route.name);
+            FeedStatus {
+                feed: route.name.clone(),
+                venue: None,
+                sources: route.sources.iter().map(|source| source.feed.clone()).collect(),
+                connection: if symbols.is_empty() {
+                    ConnectionState::Idle
+                } else {
+                    ConnectionState::Connected
+                },
+                breaker: crate::status::BreakerState::Closed,
+                counters: Counters::default(),
+                reconnects: 0,
+                last_message: symbols.iter().filter_map(|symbol| symbol.last_heard).max(),
+                clock_skew_ms: None,
+                budget: Vec::new(),
+                last_error: None,
+                symbols,
+            }
+        });
+        venues.chain(routes).collect()
+    }
+}
+
+fn symbol_status(handle: &MarketHandle) -> SymbolStatus {
+    let number = *handle.numbers().borrow();
+    let broken = handle.last_error();
+    handle.look(|market| SymbolStatus {
+        symbol: handle.symbol.clone(),
+        source: market.name(market.active()).to_string(),
+        status: market.status(),
+        why: broken.or_else(|| market.why()),
+        number,
+        last_heard: market.last_heard(),
+        reference_price: market.reference(),
+    })
+}

@@ -1,0 +1,194 @@
+//! What another Papertape published: its times, its gaps. After a restart of ours it may tell everything once more.
+
+use super::Market;
+use crate::quality::IncidentKind;
+use papertape::exchange::TradingStatus;
+use papertape::market::MarketEvent;
+use papertape::model::Timestamp;
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+
+/// How a record is gone on with whose last events are told again.
+#[derive(Debug, Default)]
+pub(super) struct Resumption {
+    /// The events on record that have the time of the last one, as far as they were not told again.
+    on_record: VecDeque<MarketEvent>,
+    /// States of that time that were told again, or are new: which of both, what follows them shows.
+    held: Vec<MarketEvent>,
+}
+
+impl Market {
+    /// Says which events on record have the time of the last one: what else is told of that time is new.
+    pub(crate) fn resumes_after(&mut self, on_record: Vec<MarketEvent>) {
+        self.resumption.on_record = on_record.into();
+    }
+
+    /// An event that the other published.
+    pub(super) fn relay(&mut self, event: MarketEvent, received: Timestamp) {
+        let time = event.time();
+        // What is on record is not told twice, nor late.
+        if self.is_resuming && !self.is_new(&event) {
+            return;
+        }
+        if time < self.pace.time() {
+            self.late(
+                time,
+                received,
+                "an event came that is older than what is on record",
+            );
+            return;
+        }
+        if std::mem::take(&mut self.is_resuming) {
+            self.log.end((IncidentKind::Gap, "restart", 0), time, 0, None);
+            self.is_gap = false;
+            let until = self.pace.time();
+            self.push(received, MarketEvent::Status(until, TradingStatus::Trading));
+            for held in std::mem::take(&mut self.resumption).held {
+                self.relay_next(held, received);
+            }
+        }
+        self.relay_next(event, received);
+    }
+
+    fn relay_next(&mut self, event: MarketEvent, received: Timestamp) {
+        self.pace.advance(event.time());
+        if let MarketEvent::Status(_, status) = event {
+            (self.status, self.is_ended) = (status, status == TradingStatus::Ended);
+        }
+        self.push(received, event);
+    }
+
+    /// Whether an event is after those on record. Several may have the time of the last one: they are told again in their
+    /// order, so one that is on record shows that those before it are. Our own states are on record between them, so states
+    /// say nothing: they wait for what follows.
+    fn is_new(&mut self, event: &MarketEvent) -> bool {
+        let Resumption { on_record, held } = &mut self.resumption;
+        match event.time().cmp(&self.pace.time()) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal if matches!(event, MarketEvent::Status(..)) => {
+                held.push(event.clone());
+                false
+            }
+            Ordering::Equal => match on_record.iter().position(|known| known == event) {
+                Some(place) => {
+                    on_record.drain(..=place);
+                    held.clear();
+                    false
+                }
+                None => true,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Thresholds;
+    use crate::market::{MarketConfig, PlaceConfig};
+    use crate::source::SourceTraits;
+    use crate::venue::{BookStart, Channels, Slot, Told};
+    use papertape::market::TradeTick;
+    use papertape::model::Side;
+    use papertape::testkit::instrument;
+    use std::time::Duration;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(1_700_000_000 + secs)
+    }
+
+    fn trade(secs: i64, price: f64) -> MarketEvent {
+        MarketEvent::Trade(TradeTick {
+            time: at(secs),
+            price,
+            size: 1.0,
+            aggressor: Side::Buy,
+        })
+    }
+
+    /// A market whose record ends with these events.
+    fn follower(record: &[MarketEvent]) -> Market {
+        let config = MarketConfig {
+            instrument: instrument(),
+            places: vec![PlaceConfig {
+                name: "house".into(),
+                traits: SourceTraits {
+                    channels: Channels::TICKS,
+                    book: BookStart::None,
+                    has_trade_backfill: false,
+                    has_consecutive_trades: false,
+                    is_relay: true,
+                    delay: Duration::ZERO,
+                    stale_after: Duration::from_secs(60),
+                    bar_lag: Duration::from_secs(10),
+                },
+                instrument: instrument(),
+            }],
+            thresholds: Thresholds::default(),
+            hold_on_divergence: false,
+            recorded_until: record.last().map(MarketEvent::time),
+            first_incident: 1,
+        };
+        let mut market = Market::new(config, at(1_000));
+        if let Some(last) = record.last() {
+            let of_then = record.iter().filter(|event| event.time() == last.time());
+            market.resumes_after(of_then.cloned().collect());
+        }
+        market.connected(0, at(1_000));
+        market.out().clear();
+        market
+    }
+
+    /// What of a stream that is told from its beginning a follower with such a record publishes.
+    fn publishes(record: &[MarketEvent], stream: &[MarketEvent]) -> Vec<MarketEvent> {
+        let mut market = follower(record);
+        for (number, event) in (1..).zip(stream) {
+            let told = Told::Relayed {
+                slot: Slot(0),
+                number,
+                event: event.clone(),
+            };
+            market.told(0, &told, at(1_001));
+        }
+        market.out().iter().map(|it| it.event.clone()).collect()
+    }
+
+    #[test]
+    fn of_events_of_one_moment_those_are_told_that_are_not_on_record() {
+        let state = |secs, status| MarketEvent::Status(at(secs), status);
+        let (gap, trading) = (TradingStatus::Gap, TradingStatus::Trading);
+        // Two trades of one moment are alike; the fourth of the moment is a state.
+        let stream = [
+            trade(1, 10.0),
+            trade(2, 11.0),
+            trade(2, 12.0),
+            trade(2, 12.0),
+            state(2, TradingStatus::Halted),
+            trade(2, 13.0),
+            trade(3, 14.0),
+        ];
+        let goes_on = |rest: &[MarketEvent]| {
+            let mut all = vec![state(2, trading)];
+            all.extend_from_slice(rest);
+            all
+        };
+        for known in 2..=4 {
+            assert_eq!(
+                publishes(&stream[..known], &stream),
+                goes_on(&stream[known..]),
+                "{known}"
+            );
+        }
+        // A state is told once more rather than not at all.
+        assert_eq!(publishes(&stream[..5], &stream), goes_on(&stream[4..]));
+        assert_eq!(publishes(&stream[..6], &stream), goes_on(&stream[6..]));
+        // What an earlier restart put on record is not the other's.
+        let mut record = stream[..3].to_vec();
+        record.extend([state(2, gap), state(2, trading), stream[3].clone(), state(2, gap)]);
+        assert_eq!(publishes(&record, &stream), goes_on(&stream[4..]));
+        // Who begins with what comes has nothing to skip.
+        assert_eq!(publishes(&stream[..3], &stream[5..]), goes_on(&stream[5..]));
+        assert_eq!(publishes(&[], &stream), stream);
+    }
+}

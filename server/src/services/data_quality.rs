@@ -1,0 +1,221 @@
+//! What a session's data was like: what was missing, stale or in doubt while it listened.
+
+use super::{ServiceError, Services, wall_clock};
+use crate::tape::TapeSpec;
+use papertape::alert::{Alert, AlertKind, Severity};
+use papertape::api::{DataIncident, SessionDataQuality, TaintedSpan};
+use papertape::market::Bars;
+use papertape::model::{AlertId, SessionId, Symbol, Timeframe, Timestamp};
+
+/// Numbers of alerts about data begin here: no session raises so many itself.
+const DATA_ALERTS: std::ops::RangeFrom<u64> = 1 << 32..;
+/// What incidents name as their source that are the session's own and no feed's.
+const OWN: &str = "session";
+
+impl Services {
+    /// What a session's data was like while it listened.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when there is no such session.
+    pub async fn data_quality(&self, id: &SessionId) -> Result<SessionDataQuality, ServiceError> {
+        let summary = self.host.summary(id)?;
+        let Some(spec) = self.storage.session(id).await?.map(|record| record.spec) else {
+            return Ok(SessionDataQuality::default());
+        };
+        let end = match (summary.state.is_final(), summary.market_time) {
+            (true, Some(last)) => last,
+            _ => wall_clock(),
+        };
+        let mut incidents = Vec::new();
+        for tape in spec.tape.each() {
+            incidents.extend(first_bar(tape));
+            match tape {
+                TapeSpec::Live {
+                    feed,
+                    symbol,
+                    start,
+                    last,
+                    ..
+                } => {
+                    // Incidents have the time of our clock, whatever time the feed tells of.
+                    let has_own_time = self.feeds.has_time_of_its_own(feed);
+                    let span = match (last, summary.market_time) {
+                        (Some(_), _) if has_own_time => continue,
+                        (Some(_), Some(reached)) => (*start, reached),
+                        _ if has_own_time => (summary.created_at, wall_clock()),
+                        _ => (*start, end),
+                    };
+                    let found = self.storage.incidents(feed, Some(symbol), span).await?;
+                    incidents.extend(found.into_iter().map(|incident| DataIncident {
+                        from: incident.from.max(span.0),
+                        ..incident
+                    }));
+                }
+                TapeSpec::Replay {
+                    dataset,
+                    timeframe,
+                    from,
+                    to,
+                } => {
+                    let bars = self.storage.bars(*dataset).await?;
+                    let bars = papertape::backtest::within(bars, *timeframe, *from, *to);
+                    let name = spec.instrument.symbol();
+                    let until = summary.market_time.unwrap_or_default();
+                    incidents.extend(holes(&bars, *timeframe, name, until));
+                }
+                TapeSpec::Simulated { .. } | TapeSpec::SimulatedBars { .. } | TapeSpec::Together { .. } => {}
+            }
+        }
+        incidents.sort_by_key(|incident| incident.from);
+        let tainted = tainted(&incidents);
+        let seconds = tainted.iter().map(|span| span.to.unwrap_or(end).since(span.from));
+        Ok(SessionDataQuality {
+            tainted_seconds: seconds.sum::<i64>() as f64 / 1e9,
+            tainted,
+            incidents,
+        })
+    }
+
+    /// What of a session's data-quality record is worth an alert: data that is missing or stale, another source, sources that
+    /// differ. They are numbered after all that the session raises itself.
+    pub(super) async fn data_alerts(&self, id: &SessionId) -> Result<Vec<Alert>, ServiceError> {
+        let incidents = self.data_quality(id).await?.incidents;
+        // That it began within a minute is so of nearly every session, and nobody's fault.
+        let is_worth = |it: &DataIncident| is_doubtful(it) && it.source != OWN;
+        let worth = incidents.into_iter().filter(is_worth);
+        Ok(worth
+            .zip(DATA_ALERTS)
+            .map(|(incident, number)| Alert {
+                id: AlertId(number),
+                time: incident.from,
+                severity: Severity::Warning,
+                kind: AlertKind::System,
+                code: format!("data_{}", incident.kind),
+                message: incident.detail,
+            })
+            .collect())
+    }
+}
+
+/// The first minute of a session that began to listen within it: its bar is not whole, whatever the feed told.
+fn first_bar(tape: &TapeSpec) -> Option<DataIncident> {
+    let TapeSpec::Live {
+        feed, symbol, start, ..
+    } = tape
+    else {
+        return None;
+    };
+    let minute = Timeframe::MINUTE;
+    let opened = minute.floor(*start);
+    (opened < *start).then(|| DataIncident {
+        kind: "gap".to_owned(),
+        feed: feed.clone(),
+        symbol: symbol.clone(),
+        source: OWN.to_owned(),
+        from: *start,
+        to: Some(minute.close_of(opened)),
+        count: 1,
+        detail: "the session began to listen within this minute: its bar is not whole".to_owned(),
+    })
+}
+
+/// The holes between bars, up to `until`.
+fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -> Vec<DataIncident> {
+    let pairs = bars.open_time.windows(2).take_while(|pair| pair[0] < until);
+    let holes = pairs.filter_map(|pair| {
+        let from = timeframe.close_of(pair[0]);
+        let missing = pair[1].since(from) / timeframe.nanos();
+        (missing > 0).then(|| DataIncident {
+            kind: "gap".to_owned(),
+            feed: "replay".to_owned(),
+            symbol: symbol.clone(),
+            source: "dataset".to_owned(),
+            from,
+            to: Some(pair[1]),
+            count: missing.unsigned_abs(),
+            detail: format!("{missing} bars of {timeframe} are missing"),
+        })
+    });
+    holes.take(10_000).collect()
+}
+
+/// Whether data was missing, stale or in doubt. Backfilled data is whole again, and what was kept off was replaced by nothing
+/// that fills.
+fn is_doubtful(incident: &DataIncident) -> bool {
+    ["gap", "stale", "failover", "divergence"].contains(&incident.kind.as_str())
+}
+
+/// The spans in which data was missing, stale or in doubt, apart from each other and in order.
+fn tainted(incidents: &[DataIncident]) -> Vec<TaintedSpan> {
+    let mut all: Vec<TaintedSpan> = Vec::new();
+    for incident in incidents.iter().filter(|incident| is_doubtful(incident)) {
+        let span = TaintedSpan {
+            from: incident.from,
+            to: incident.to,
+        };
+        match all.last_mut() {
+            Some(last) if last.to.is_none_or(|to| span.from <= to) => {
+                last.to = last.to.and_then(|to| span.to.map(|other| other.max(to)));
+            }
+            _ => all.push(span),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    fn incident(kind: &str, from: i64, to: Option<i64>) -> DataIncident {
+        DataIncident {
+            kind: kind.to_owned(),
+            feed: "binance".to_owned(),
+            symbol: "BTC/USDT".parse().expect("a symbol"),
+            source: "binance".to_owned(),
+            from: Timestamp::from_secs(from),
+            to: to.map(Timestamp::from_secs),
+            count: 1,
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_bar_of_a_minute_that_was_half_heard_is_in_doubt() {
+        let live = |start: &str| TapeSpec::Live {
+            feed: "binance".to_owned(),
+            symbol: "BTC/USDT".parse().expect("a symbol"),
+            dataset: None,
+            history_from: Timestamp::EPOCH,
+            start: Timestamp::parse(start).expect("a time"),
+            first: 1,
+            last: None,
+        };
+        assert_eq!(first_bar(&live("2025-01-06T10:00:00Z")), None);
+        let found = first_bar(&live("2025-01-06T10:00:59.5Z")).expect("half a second of it was heard");
+        let spans = tainted(std::slice::from_ref(&found));
+        let expected = TaintedSpan {
+            from: Timestamp::parse("2025-01-06T10:00:59.5Z").expect("a time"),
+            to: Some(Timestamp::parse("2025-01-06T10:01:00Z").expect("a time")),
+        };
+        assert_eq!((spans, found.source.as_str()), (vec![expected], OWN));
+    }
+
+    #[test]
+    fn spans_that_touch_are_one_and_what_was_made_good_taints_nothing() {
+        let incidents = [
+            incident("gap", 10, Some(20)),
+            incident("backfill", 12, Some(90)),
+            incident("stale", 20, Some(25)),
+            incident("failover", 30, Some(31)),
+            incident("quarantine", 40, Some(41)),
+            incident("divergence", 50, None),
+            incident("gap", 60, Some(70)),
+        ];
+        let secs = |time: Timestamp| time.secs();
+        let spans: Vec<(i64, Option<i64>)> = tainted(&incidents)
+            .into_iter()
+            .map(|span| (secs(span.from), span.to.map(secs)))
+            .collect();
+        assert_eq!(spans, [(10, Some(25)), (30, Some(31)), (50, None)]);
+    }
+}

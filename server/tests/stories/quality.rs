@@ -1,0 +1,142 @@
+//! What a session's data was like: a hole in a recording, and sources that tell different prices.
+
+use crate::feeds::silent_venues;
+use crate::support::{Server, file, folder, papertape, simulated_csv, text};
+use crate::venues::{IDLE, feed, has_incident, venue};
+use papertape::model::Timeframe;
+use papertape_feeds::{Clock as _, SystemClock};
+use serde_json::json;
+use std::collections::BTreeSet;
+use tokio::runtime::Runtime;
+
+/// In a position from the first to the third minute of every four.
+const METRONOME: &str = "
+name: Metronome
+symbols: [BTC/USDT]
+timeframe: 1m
+entry:
+  long: minute % 4 < 2
+exit:
+  long: minute % 4 >= 2
+risk:
+  size: {method: percent_of_equity, value: 10}
+";
+
+#[test]
+fn a_trade_that_was_held_over_a_hole_is_left_out_of_untainted_metrics() {
+    let data = folder();
+    let whole = simulated_csv(1_000);
+    // Of 9:58 to 10:27 there are no bars: what was bought at 9:57 could not be sold at 9:59.
+    let lines = whole.lines().enumerate();
+    let kept = lines.filter(|(line, _)| !(599..629).contains(line));
+    let holed: String = kept.map(|(_, line)| format!("{line}\n")).collect();
+    let (from, to) = ("2025-01-06T09:58:00Z", "2025-01-06T10:28:00Z");
+    let bars = file(&data, "bars.csv", &holed);
+    let import = papertape()
+        .arg("import")
+        .arg(&bars)
+        .args(["--symbol", "BTC/USDT", "--data-dir"])
+        .arg(data.path())
+        .output()
+        .expect("the binary runs");
+    assert!(
+        text(&import.stdout).contains("1 gap, 30 bars missing"),
+        "{}",
+        text(&import.stdout)
+    );
+    let server = Server::start(data.path());
+    let id = server.start_session(&json!({"strategy": METRONOME, "feed": "replay", "speed": 0}));
+    let one = format!("/sessions/{id}");
+    server.wait_for(&one, |session| session["summary"]["state"] == "finished");
+    let quality = server.get(&format!("{one}/data-quality")).json();
+    assert_eq!(quality["tainted"], json!([{"from": from, "to": to}]));
+    let trades = server.all(&format!("{one}/trades"));
+    let closed: Vec<_> = trades
+        .iter()
+        .filter(|trade| trade["exit_time"].is_string())
+        .collect();
+    let touching = closed.iter().filter(|trade| {
+        let time = |name: &str| trade[name].as_str().expect("a time").to_owned();
+        *time("entry_time") <= *to && *time("exit_time") >= *from
+    });
+    assert_eq!(touching.count(), 1, "one was held over the hole");
+    let count = |path: &str| server.get(path).json()["trades"].as_u64().expect("a count");
+    let all = count(&format!("{one}/metrics"));
+    assert_eq!(all, closed.len() as u64);
+    assert_eq!(count(&format!("{one}/metrics?without=tainted")), all - 1);
+}
+
+#[test]
+fn sources_that_differ_raise_an_alert_and_where_it_is_wanted_hold_fills() {
+    let runtime = Runtime::new().expect("threads");
+    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
+    let first = venue(&runtime, None, beginning, 2);
+    let second = venue(&runtime, None, beginning, 2);
+    let data = folder();
+    // The second calls by that name what is worth a twentieth.
+    let route = |name: &str, holds: bool| {
+        format!(
+            "[[routes]]\nname = \"{name}\"\nhold_on_divergence = {holds}\nsources = [{{ feed = \"first\" }}, \
+             {{ feed = \"second\", symbols = {{ \"BTC/USD\" = \"ETH/USD\" }} }}]\n"
+        )
+    };
+    let config = format!(
+        "{}{}{}{}{}",
+        feed("first", &first),
+        feed("second", &second),
+        silent_venues(),
+        route("strict", true),
+        route("lenient", false)
+    );
+    let config = file(&data, "papertape.toml", &config);
+    let server = Server::start_with(data.path(), &["--config", &config.display().to_string()]);
+    let order = json!({"symbol": "BTC/USD", "side": "buy", "type": "market", "quantity": "0.01"});
+    let orders = ["strict", "lenient"].map(|feed| {
+        let start = json!({"strategy": IDLE, "feed": feed, "symbols": ["BTC/USD"]});
+        let id = server.start_session(&start);
+        server.wait_for(&format!("/sessions/{id}/data-quality"), |quality| {
+            has_incident(quality, "divergence", false)
+        });
+        (id, feed)
+    });
+    // Told at once, and both are held to be in doubt.
+    let alerts = server.wait_for("/alerts", |alerts| {
+        let all = alerts["items"].as_array().cloned().unwrap_or_default();
+        let about = all.iter().filter(|alert| alert["code"] == "data_divergence");
+        let sessions: BTreeSet<String> = about.map(|alert| alert["session"].to_string()).collect();
+        sessions.len() == 2
+    });
+    assert!(
+        alerts.to_string().contains("from what the other sources tell"),
+        "{alerts}"
+    );
+    let [(strict, _), (lenient, _)] = &orders;
+    server.wait_for("/feeds/strict", |feed| feed["symbols"][0]["freshness"] == "gap");
+    server.wait_for("/feeds/lenient", |feed| {
+        feed["symbols"][0]["freshness"] == "fresh"
+    });
+    let place = |id: &str| {
+        let placed = server.post(&format!("/accounts/{id}/orders"), &order);
+        assert_eq!(placed.status, 201, "{}", placed.body);
+        placed.json()["id"].as_str().expect("an id").to_owned()
+    };
+    let waits = place(strict);
+    place(lenient);
+    let fills = |id: &str| server.all(&format!("/sessions/{id}/fills"));
+    server.wait_for(&format!("/sessions/{lenient}/fills"), |page| {
+        page["items"].as_array().is_some_and(|items| !items.is_empty())
+    });
+    let why = server.wait_for(&format!("/orders/{waits}/explain"), |why| {
+        why.to_string().contains("gap")
+    });
+    assert_eq!(fills(strict).len(), 0, "{why}");
+    // Who is alone contradicts nobody: it fills.
+    drop(second);
+    server.wait_for(&format!("/sessions/{strict}/fills"), |page| {
+        page["items"].as_array().is_some_and(|items| !items.is_empty())
+    });
+    server.wait_for(&format!("/sessions/{strict}/data-quality"), |quality| {
+        has_incident(quality, "divergence", true) && !has_incident(quality, "divergence", false)
+    });
+    server.stop();
+}
