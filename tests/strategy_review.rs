@@ -85,6 +85,60 @@ fn a_condition_that_can_never_hold_is_told() {
 }
 
 #[test]
+fn a_price_above_its_own_highest_is_told() {
+    let hint = "; [1] makes it that of the bar before";
+    for (rule, above, below) in [
+        ("close > highest(high, 20)", "close", "highest(high, 20)"),
+        ("highest(close, 9) < close", "close", "highest(close, 9)"),
+        ("low < lowest(low, 5)", "lowest(low, 5)", "low"),
+        ("close > donchian(20).upper", "close", "donchian(20).upper"),
+        ("hl2 < donchian(20).lower", "donchian(20).lower", "hl2"),
+        ("close > high", "close", "high"),
+        (
+            "cross_above(close, highest(high, 20))",
+            "close",
+            "highest(high, 20)",
+        ),
+        ("cross_below(low, lowest(low, 20))", "lowest(low, 20)", "low"),
+    ] {
+        let expected = format!("4:9: this can never be true: {above} is never above {below}{hint}");
+        assert_eq!(of_rule(rule), [expected], "{rule}");
+    }
+    let named = "name: x\nlet: {channel: donchian(20), top: channel.upper}\nentry: {long: close > top}\nrisk: {stop_loss: 1%}\n";
+    assert_eq!(
+        warnings(named),
+        [format!(
+            "3:15: this can never be true: close is never above top{hint}"
+        )]
+    );
+    assert_eq!(
+        of_rule("close > close"),
+        ["4:9: this can never be true: close is never above close"]
+    );
+    assert_eq!(
+        of_rule("cross_above(rsi(close, 14), 120)"),
+        ["4:9: this can never be true: rsi(close, 14) is from 0 to 100"]
+    );
+}
+
+#[test]
+fn parts_that_contradict_each_other_are_told() {
+    for (rule, parts) in [
+        (
+            "close > open and close < open",
+            "(close > open) and (close < open)",
+        ),
+        (
+            "close >= ema(close, 9) and hour > 3 and ema(close, 9) > close",
+            "(close >= ema(close, 9)) and (ema(close, 9) > close)",
+        ),
+    ] {
+        let expected = format!("4:9: this can never be true: {parts} contradict each other");
+        assert_eq!(of_rule(rule), [expected], "{rule}");
+    }
+}
+
+#[test]
 fn a_condition_that_always_holds_is_told() {
     for (rule, expected) in [
         (
@@ -108,6 +162,18 @@ fn a_condition_that_always_holds_is_told() {
 fn what_may_hold_is_not_warned_of() {
     for rule in [
         "true",
+        "close > highest(high, 20)[1]",
+        "close >= highest(high, 20)",
+        "close > highest(low, 20)",
+        "close > donchian(20).upper[1]",
+        "close > donchian(20).lower",
+        "close[1] > high",
+        "open > close",
+        "(close @ 1h) > high",
+        "close >= open and close <= open",
+        "close > open and close[1] < open[1]",
+        "cross_above(rsi(close, 14), 70)",
+        "cross_above(close, highest(high, 20)[1])",
         "rsi(close, 14) > 99.9",
         "close > 5 and close < 6",
         "close > 5 or close < 3",

@@ -3,8 +3,10 @@
 //!
 //! Conditions are judged by interval arithmetic: every number gets a range in which it must lie, from what its function
 //! can give, and a comparison whose ranges do not meet is decided. Parts of one `and` that compare the same thing with
-//! constants are judged together. What the ranges cannot decide is not warned of.
+//! constants are judged together, and so are parts that say the opposite of each other. Of prices and their highest and lowest it is
+//! known besides which cannot be above which. What all this cannot decide is not warned of.
 
+mod order;
 mod ranges;
 
 use super::expression::ast::{Binary, Expression, Kind, Unary};
@@ -104,6 +106,9 @@ impl Review<'_> {
         match &expression.kind {
             // Of parameters alone: a switch, which the next run may turn.
             Kind::Binary(operator, _, left, right) if operator.is_comparison() && is_switch(left, right) => {}
+            Kind::Binary(operator, _, left, right)
+                if operator.is_comparison()
+                    && self.is_out_of_order(script, expression, *operator, (left, right)) => {}
             Kind::Binary(operator, _, left, right) if operator.is_comparison() => {
                 let (a, b) = (self.scope.range(left), self.scope.range(right));
                 let word = match compare(*operator, a, b) {
@@ -154,7 +159,18 @@ impl Review<'_> {
                 self.walk(script, yes);
                 self.walk(script, no);
             }
-            Kind::Call(_, arguments) => {
+            Kind::Call(name, arguments) => {
+                // What crosses above is above now.
+                let crossed = match (name.text.as_str(), arguments.as_slice()) {
+                    ("cross_above", [left, right]) => Some((Binary::Greater, left, right)),
+                    ("cross_below", [left, right]) => Some((Binary::Less, left, right)),
+                    _ => None,
+                };
+                if let Some((operator, left, right)) = crossed
+                    && self.cannot_cross(script, expression, operator, (left, right))
+                {
+                    return;
+                }
                 for argument in arguments {
                     self.walk(script, argument);
                 }
@@ -163,11 +179,58 @@ impl Review<'_> {
         }
     }
 
+    /// Warns of a number that would have to be above what it is never above.
+    fn is_out_of_order(
+        &mut self,
+        script: &Script,
+        whole: &Expression,
+        operator: Binary,
+        (left, right): (&Expression, &Expression),
+    ) -> bool {
+        let (above, below) = match operator {
+            Binary::Greater => (left, right),
+            Binary::Less => (right, left),
+            _ => return false,
+        };
+        if !self.scope.never_above(above, below) {
+            return false;
+        }
+        let (above, below) = (ranges::text(above), ranges::text(below));
+        let hint = if above == below {
+            ""
+        } else {
+            "; [1] makes it that of the bar before"
+        };
+        let message = format!("this can never be true: {above} is never above {below}{hint}");
+        self.warn(script, whole, message);
+        true
+    }
+
+    /// Warns of a crossing whose end is out of reach.
+    fn cannot_cross(
+        &mut self,
+        script: &Script,
+        whole: &Expression,
+        operator: Binary,
+        (left, right): (&Expression, &Expression),
+    ) -> bool {
+        if self.is_out_of_order(script, whole, operator, (left, right)) {
+            return true;
+        }
+        let (a, b) = (self.scope.range(left), self.scope.range(right));
+        if is_switch(left, right) || compare(operator, a, b) != Truth::Never {
+            return false;
+        }
+        let message = format!("this can never be true: {} {a}", ranges::text(left));
+        self.warn(script, whole, message);
+        true
+    }
+
     /// The parts of one `and` that compare the same thing with constants must leave it room.
     fn check_together(&mut self, script: &Script, whole: &Expression) {
         let parts = self.scope.conjunction(whole);
         let mut known: BTreeMap<String, Range> = BTreeMap::new();
-        for part in parts {
+        for part in &parts {
             let Some((subject, allowed)) = self.scope.constraint(part) else {
                 continue;
             };
@@ -181,6 +244,19 @@ impl Review<'_> {
             *room = room.intersection(allowed);
             if room.is_empty() {
                 let message = format!("this can never be true: its parts leave {text} no value");
+                return self.warn(script, whole, message);
+            }
+        }
+        // So many parts are nobody's; the pairs of more would take long.
+        const MOST_PARTS: usize = 32;
+        let first = parts.get(..MOST_PARTS).unwrap_or(&parts);
+        for (place, one) in first.iter().enumerate() {
+            if let Some(other) = first[place + 1..]
+                .iter()
+                .find(|it| self.scope.contradict(one, it))
+            {
+                let (one, other) = (ranges::text(one), ranges::text(other));
+                let message = format!("this can never be true: {one} and {other} contradict each other");
                 return self.warn(script, whole, message);
             }
         }

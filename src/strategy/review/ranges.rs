@@ -154,7 +154,7 @@ impl<'a> Scope<'a> {
         range
     }
 
-    fn definition(&self, name: &str) -> Option<&'a Definition> {
+    pub(super) fn definition(&self, name: &str) -> Option<&'a Definition> {
         self.definitions.iter().find(|definition| definition.name == name)
     }
 
