@@ -2,10 +2,10 @@
 
 use crate::{
     rest::{Answer, host_of},
-    venue::{Channels, FeedError, Secret, Slot, VenueConfig},
+    venue::{Channels, FeedError, Secret, Slot, Told, VenueConfig},
 };
 use papertape::{
-    market::{Bar, Quote, TradeTick},
+    market::{Bar, DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Quote, TradeTick},
     model::{Instrument, Quantity, Side, Timeframe, Timestamp},
 };
 use serde::de::DeserializeOwned;
@@ -127,6 +127,29 @@ pub(crate) fn bar(bar: Bar) -> Result<Bar, String> {
     price("high", bar.high)?;
     size("volume", bar.volume)?;
     Ok(bar)
+}
+
+/// A whole book or its changes, as `update` says, under a number that the reader counts itself: the venue gives none, and a
+/// connection loses none.
+pub(crate) fn counted_book(slot: Slot, number: u64, update: DepthUpdate) -> Told {
+    match update.kind {
+        DepthKind::Snapshot => Told::Book {
+            slot,
+            snapshot: DepthSnapshot {
+                last_id: number,
+                update,
+            },
+        },
+        DepthKind::Changes => Told::Depth {
+            slot,
+            diff: DepthDiff {
+                first_id: number,
+                final_id: number,
+                previous: None,
+                update,
+            },
+        },
+    }
 }
 
 /// Of `bars`, those that open at or after `from` and close at or before `to`, oldest first, each once: of two with one open

@@ -124,8 +124,8 @@ pub(crate) const KINDS: [Kind; 10] = [
     Kind {
         name: "yahoo",
         venue: "yahoo",
-        // Its limit of requests is counted on the wall.
-        options: r#"poll_every_s = "0.4""#,
+        // Its limit of requests is counted on the wall, where a busy machine takes longer.
+        options: r#"poll_every_s = "0.4", requests_in_10_min = "1000""#,
         has_key: false,
         detail: Detail::Bars,
         unseen: &[],

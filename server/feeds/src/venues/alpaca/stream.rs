@@ -8,7 +8,7 @@ use super::{
 use crate::venue::{Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Listing, Secret, Slot, Told};
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Grid, Level},
+    market::{Bar, DepthKind, DepthUpdate, Grid, Level},
     model::{Side, Timestamp},
 };
 use serde_json::{Value, json};
@@ -488,18 +488,11 @@ fn depth(
     if message.is_whole {
         update.kind = DepthKind::Snapshot;
         state.book = Some(0);
-        let snapshot = DepthSnapshot { last_id: 0, update };
-        return Ok(Some(Told::Book { slot, snapshot }));
+        return Ok(Some(reading::counted_book(slot, 0, update)));
     }
     let Some(count) = &mut state.book else {
         return Ok(None);
     };
     *count += 1;
-    let diff = DepthDiff {
-        first_id: *count,
-        final_id: *count,
-        previous: None,
-        update,
-    };
-    Ok(Some(Told::Depth { slot, diff }))
+    Ok(Some(reading::counted_book(slot, *count, update)))
 }

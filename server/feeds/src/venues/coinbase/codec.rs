@@ -5,7 +5,7 @@ use crate::{
     venues::reading::{self, Subscriptions},
 };
 use papertape::{
-    market::{DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Grid, Level},
+    market::{DepthKind, DepthUpdate, Grid, Level},
     model::{Side, Timestamp},
 };
 use serde::Deserialize;
@@ -273,21 +273,7 @@ impl CoinbaseCodec {
             state.messages = Some(state.messages.unwrap_or_default() + 1);
             state.numbered += 1;
             let id = state.numbered;
-            told.push(match kind {
-                DepthKind::Snapshot => Told::Book {
-                    slot,
-                    snapshot: DepthSnapshot { last_id: id, update },
-                },
-                DepthKind::Changes => Told::Depth {
-                    slot,
-                    diff: DepthDiff {
-                        first_id: id,
-                        final_id: id,
-                        previous: None,
-                        update,
-                    },
-                },
-            });
+            told.push(reading::counted_book(slot, id, update));
         }
         Ok(())
     }

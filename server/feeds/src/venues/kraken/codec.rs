@@ -7,7 +7,7 @@ use crate::{
 };
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, DepthDiff, DepthKind, DepthSnapshot, Grid, Level},
+    market::{Bar, DepthKind, Grid, Level},
     model::{Side, Timestamp},
 };
 use serde::Deserialize;
@@ -337,21 +337,7 @@ impl KrakenCodec {
             }
             state.messages += 1;
             let id = state.messages;
-            told.push(match kind {
-                DepthKind::Snapshot => Told::Book {
-                    slot,
-                    snapshot: DepthSnapshot { last_id: id, update },
-                },
-                DepthKind::Changes => Told::Depth {
-                    slot,
-                    diff: DepthDiff {
-                        first_id: id,
-                        final_id: id,
-                        previous: None,
-                        update,
-                    },
-                },
-            });
+            told.push(reading::counted_book(slot, id, update));
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Yahoo Finance's chart: shares, funds, coins and currencies in bars, asked for. Nobody promises its form or its limits, and
 //! its data must not be passed on: a last fallback.
 //!
-//! Option: `poll_every_s` (60: how often a symbol is asked for). Prices are as after later splits. Half-hour bars have been wrong at times and are not offered.
+//! Options: `poll_every_s` (60: how often a symbol is asked for), `requests_in_10_min` (60, for all symbols together). Prices are as
+//! after later splits. Half-hour bars have been wrong at times and are not offered.
 
 mod answers;
 #[cfg(test)]
@@ -61,7 +62,10 @@ impl Yahoo {
             .unwrap_or("https://query1.finance.yahoo.com");
         let answers = Answers::new(NAME, rest_url, &config);
         Ok(Self {
-            traits: traits(answers.poll_every(&config, Duration::from_secs(60))?),
+            traits: traits(
+                answers.poll_every(&config, Duration::from_secs(60))?,
+                requests(&answers, &config)?,
+            ),
             answers,
             config,
         })
@@ -127,11 +131,22 @@ fn name_of(symbol: &Symbol) -> String {
     }
 }
 
-fn traits(poll_every: Duration) -> Traits {
+/// The option `requests_in_10_min`: nobody tells the limit, and some hundreds an hour have done no harm.
+fn requests(answers: &Answers, config: &VenueConfig) -> Result<u32, FeedError> {
+    let Some(text) = config.options.get("requests_in_10_min") else {
+        return Ok(60);
+    };
+    text.parse()
+        .ok()
+        .filter(|count| (1..=1_000).contains(count))
+        .ok_or_else(|| answers.unsupported(format!("requests_in_10_min '{text}'; it may be 1 to 1000")))
+}
+
+fn traits(poll_every: Duration, requests: u32) -> Traits {
     let nothing = Channels::default();
     Traits {
         limits: vec![Limit {
-            weight: 60,
+            weight: requests,
             every: Duration::from_secs(600),
             is_aligned: false,
         }],

@@ -249,3 +249,19 @@ proptest! {
         let _ = answers::listing(&venue.answers, symbol, "AAPL", &answer);
     }
 }
+
+#[test]
+fn the_limit_of_requests_may_be_said() {
+    let limit = |count: &str| {
+        let venue = Yahoo::new(config(&[("requests_in_10_min", count)]));
+        venue
+            .map(|venue| venue.traits.limits[0].weight)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(limit("300"), Ok(300));
+    for wrong in ["0", "1001", "many"] {
+        let message = format!("yahoo has no requests_in_10_min '{wrong}'; it may be 1 to 1000");
+        assert_eq!(limit(wrong), Err(message));
+    }
+    assert_eq!(venue().traits.limits[0].weight, 60);
+}
