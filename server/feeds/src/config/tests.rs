@@ -132,3 +132,29 @@ fn a_route_may_call_a_symbol_otherwise() {
         .collect();
     assert_eq!(called, ["BTC/USDT", "BTC/USD"]);
 }
+
+#[test]
+fn the_documentation_configures_what_it_says() {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/feeds.md"))
+        .expect("docs/feeds.md");
+    let blocks: Vec<&str> = docs
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|block| block.split("```").next())
+        .collect();
+    let files: Vec<FeedsFile> = blocks
+        .iter()
+        .map(|block| read(block).unwrap_or_else(|error| panic!("{error}\n{block}")))
+        .collect();
+    let route = files
+        .iter()
+        .flat_map(|file| &file.routes)
+        .next()
+        .expect("a route");
+    assert!(route.hold_on_divergence && route.sources.len() > 1);
+    let thresholds = files.iter().map(|file| &file.quality);
+    assert!(thresholds.clone().count() > 1);
+    for said in thresholds {
+        assert_eq!(said, &Thresholds::default(), "the defaults that are written down");
+    }
+}
