@@ -183,10 +183,7 @@ impl Rest {
                 .map_err(|error| self.unreachable(error))?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             self.believe(&headers);
-            if matches!(status, 429 | 418) {
-                let is_ban = status == 418;
-                let wait = retry_after(&headers, self.now());
-                let wait = wait.unwrap_or(if is_ban { USUAL_BAN } else { USUAL_WAIT });
+            if let Some((wait, is_ban)) = refused_for(status, &headers, self.now()) {
                 self.budget().shut(wait, is_ban, self.now());
                 tracing::warn!(
                     venue = self.shared.venue,
@@ -202,6 +199,10 @@ impl Rest {
                 continue;
             }
             if status >= 500 {
+                // 503 says it for maintenance (RFC 9110, 10.2.3).
+                if let Some(wait) = retry_after(&headers, self.now()) {
+                    self.shut(wait);
+                }
                 return Err(FeedError::Trouble {
                     venue: self.shared.venue.clone(),
                     status,
@@ -210,6 +211,26 @@ impl Rest {
             let body = self.body(response).await?;
             return Ok(Answer { status, body });
         }
+    }
+
+    /// The venue said, with an answer that only it can read, that nobody is to ask for so long.
+    pub fn shut(&self, wait: Duration) {
+        self.shut_by(wait, false);
+    }
+
+    /// The same, where it may be a ban.
+    pub(crate) fn shut_by(&self, wait: Duration, is_ban: bool) {
+        self.budget().shut(wait, is_ban, self.now());
+    }
+
+    /// The same error; when it is [`FeedError::RateLimited`], nobody asks before it says. For refusals that only the venue's
+    /// module can read.
+    #[must_use]
+    pub fn heeding(&self, error: FeedError) -> FeedError {
+        if let FeedError::RateLimited { retry_after, .. } = &error {
+            self.shut(*retry_after);
+        }
+        error
     }
 
     /// How much of the venue's limits is used.
@@ -374,8 +395,18 @@ fn said(answer: &Answer) -> String {
     }
 }
 
+/// How long nobody is to ask after 429 or 418, and whether it is a ban; `None` after any other status.
+pub(crate) fn refused_for(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<(Duration, bool)> {
+    let (is_ban, usual) = match status {
+        418 => (true, USUAL_BAN),
+        429 => (false, USUAL_WAIT),
+        _ => return None,
+    };
+    Some((retry_after(headers, now).unwrap_or(usual), is_ban))
+}
+
 /// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(secs) = text.parse::<u64>() {
         // Nobody means more than a week.

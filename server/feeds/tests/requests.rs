@@ -102,3 +102,52 @@ async fn nobody_home_is_said_with_the_host_and_without_the_key() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn who_is_being_mended_says_for_how_long_and_is_left_alone() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let mut request = [0; 4_096];
+            let _ = stream.read(&mut request).await;
+            let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let now = Timestamp::from_secs(1_000_000);
+    let rest = Rest::new("binance", format!("http://{address}"), &traits(), None, now).expect("requests");
+    assert_eq!(time(&rest).await.expect_err("trouble").code(), "venue_trouble");
+    let error = time(&rest).await.expect_err("not yet");
+    assert!(
+        matches!(error, FeedError::RateLimited { is_ban: false, retry_after, .. } if retry_after > Duration::from_secs(60)),
+        "{error}"
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// A venue whose limits are told inside of an answer with status 200.
+#[tokio::test]
+async fn a_limit_that_only_the_venue_s_module_can_read_holds_for_everybody() {
+    let (server, rest) = place(&traits()).await;
+    let error = rest.heeding(FeedError::RateLimited {
+        venue: "kraken".to_owned(),
+        retry_after: Duration::from_secs(600),
+        is_ban: false,
+    });
+    assert_eq!(error.code(), "rate_limited");
+    assert_eq!(time(&rest).await.expect_err("not yet").code(), "rate_limited");
+    assert_eq!(
+        server.with(|stage| stage.requests.get("/api/v3/time").copied()),
+        None
+    );
+}

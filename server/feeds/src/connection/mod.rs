@@ -1,6 +1,7 @@
 //! One venue of one configured feed: a socket that is kept alive and opened again, the REST side where it fails, and the
 //! symbols that are listened to.
 
+mod backoff;
 mod outbox;
 mod slots;
 mod socket;
@@ -12,6 +13,7 @@ use crate::rest::Rest;
 use crate::source::Want;
 use crate::status::{BreakerState, ConnectionState};
 use crate::venue::{Channels, FeedError, Listing, Slot, Told, Venue};
+use backoff::Backoff;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use papertape::market::{DepthSnapshot, Random, TradeTick};
@@ -65,8 +67,9 @@ pub(crate) struct Driver {
     /// What takes the socket's place when it stands: the venue has said that it closes the one in use, or soon would.
     coming: Socket,
     breaker: Breaker,
-    /// Failures since a connection was last well.
-    failures: u32,
+    backoff: Backoff,
+    /// Of the connection that takes the place of the one in use.
+    coming_backoff: Backoff,
     random: Random,
     requests: FuturesUnordered<BoxFuture<'static, Done>>,
     told: Vec<Told>,
@@ -102,9 +105,6 @@ enum Answered {
 
 /// How often timers are looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// The first wait after a failure, and the longest.
-const FIRST_WAIT_MILLIS: u64 = 500;
-const LONGEST_WAIT_MILLIS: u64 = 30_000;
 /// A socket may be away for so long before the venue is asked over REST.
 const POLL_AFTER: Duration = Duration::from_secs(3);
 
@@ -132,7 +132,8 @@ impl Driver {
             socket: Socket::Idle,
             coming: Socket::Idle,
             breaker: Breaker::new(now),
-            failures: 0,
+            backoff: Backoff::default(),
+            coming_backoff: Backoff::default(),
             // Only so that many processes do not come back at one moment.
             random: Random::new(now.nanos().cast_unsigned() ^ name),
             requests: FuturesUnordered::new(),
@@ -224,7 +225,7 @@ impl Driver {
                 }
                 if !has_stream {
                     self.breaker.well(now.plus_nanos(-Breaker::STABLE), now);
-                    self.failures = 0;
+                    self.backoff.well();
                 }
                 self.show(|status| {
                     status.connection = ConnectionState::Polling;
@@ -265,6 +266,10 @@ impl Driver {
             Happened::Frame(bytes) => self.frame(&bytes, now),
             Happened::Alive => {}
             Happened::Closed(why) => self.closed(&why),
+            Happened::Shut(why, wait, is_ban) => {
+                self.rest.shut_by(wait, is_ban);
+                self.closed_for(&why, wait);
+            }
         }
     }
 
@@ -313,7 +318,7 @@ impl Driver {
             self.closed(&why);
         } else {
             if is_going {
-                self.replace();
+                self.going_away();
             }
             self.subscribe_all();
         }
@@ -334,6 +339,11 @@ impl Driver {
     }
 
     fn closed(&mut self, why: &str) {
+        self.closed_for(why, Duration::ZERO);
+    }
+
+    /// It is closed, and the venue wants nobody back for so long.
+    fn closed_for(&mut self, why: &str, least: Duration) {
         let now = self.clock.now();
         self.forget(why, now);
         if matches!(self.coming, Socket::Opening(..)) {
@@ -344,14 +354,22 @@ impl Driver {
         tracing::info!(feed = self.feed, why, "connection lost");
         self.breaker.failed(now);
         self.show(|status| status.last_error = Some(why.to_owned()));
-        let most = (FIRST_WAIT_MILLIS << self.failures.min(8)).min(LONGEST_WAIT_MILLIS);
-        self.failures += 1;
-        // Half of it for certain, the other half by chance.
-        let wait = Duration::from_millis(most / 2 + self.random.below(most / 2 + 1));
+        let wait = self.backoff.failed(&mut self.random);
         let open = Duration::from_nanos(self.breaker.wait(now).unsigned_abs());
-        self.socket = Socket::Waiting(Instant::now() + wait.max(open));
+        self.socket = Socket::Waiting(Instant::now() + wait.max(open).max(least));
         self.show(|status| status.connection = ConnectionState::Waiting);
         self.show_breaker(now);
+    }
+
+    /// The venue says that it closes the connection. Where that stands only just, another is no better: it is opened after a
+    /// wait that grows.
+    fn going_away(&mut self) {
+        if self.socket.stood().is_some_and(Backoff::is_planned) {
+            self.replace();
+        } else if self.socket.is_on() && matches!(self.coming, Socket::Idle) {
+            let wait = self.coming_backoff.failed(&mut self.random);
+            self.coming = Socket::Waiting(Instant::now() + wait);
+        }
     }
 
     /// Opens another connection beside the one in use, which goes on until the other stands or the venue ends it.
@@ -360,7 +378,7 @@ impl Driver {
             && matches!(self.coming, Socket::Idle)
             && let Ok(Some(codec)) = self.venue.codec()
         {
-            self.coming = Socket::connect(codec, Arc::clone(&self.tls));
+            self.coming = Socket::connect(codec, Arc::clone(&self.tls), self.clock.now());
         }
     }
 
@@ -376,12 +394,19 @@ impl Driver {
                 self.socket = std::mem::replace(&mut self.coming, Socket::Idle);
                 self.happened(Happened::Opened);
             }
-            Happened::Closed(why) => {
-                tracing::info!(feed = self.feed, why, "no other connection yet");
-                self.coming = Socket::Waiting(Instant::now() + Duration::from_millis(2 * FIRST_WAIT_MILLIS));
+            Happened::Closed(why) => self.no_other(&why, Duration::ZERO),
+            Happened::Shut(why, wait, is_ban) => {
+                self.rest.shut_by(wait, is_ban);
+                self.no_other(&why, wait);
             }
             Happened::Frame(_) | Happened::Alive => {}
         }
+    }
+
+    fn no_other(&mut self, why: &str, least: Duration) {
+        tracing::info!(feed = self.feed, why, "no other connection yet");
+        let wait = self.coming_backoff.failed(&mut self.random);
+        self.coming = Socket::Waiting(Instant::now() + wait.max(least));
     }
 
     fn connect(&mut self) {
@@ -391,7 +416,7 @@ impl Driver {
         match self.venue.codec() {
             Ok(Some(codec)) => {
                 self.show(|status| status.connection = ConnectionState::Connecting);
-                self.socket = Socket::connect(codec, Arc::clone(&self.tls));
+                self.socket = Socket::connect(codec, Arc::clone(&self.tls), self.clock.now());
             }
             Ok(None) => {
                 self.socket = Socket::None;
@@ -427,8 +452,9 @@ impl Driver {
         if let Some(stood) = self.socket.stood() {
             let since = now.plus_nanos(-i64::try_from(stood.as_nanos()).unwrap_or(i64::MAX));
             self.breaker.well(since, now);
-            if stood >= Duration::from_secs(30) {
-                self.failures = 0;
+            self.backoff.stood(stood);
+            if matches!(self.coming, Socket::Idle) {
+                self.coming_backoff.stood(stood);
             }
             self.show_breaker(now);
         }
@@ -514,7 +540,7 @@ enum Ended {
 }
 
 /// The slot that something is about; `None` when it is about all.
-fn slot_of(told: &Told) -> Option<Slot> {
+pub(crate) fn slot_of(told: &Told) -> Option<Slot> {
     match told {
         Told::Trade { slot, .. }
         | Told::Quote { slot, .. }

@@ -2,10 +2,11 @@
 
 use super::Ended;
 use super::outbox::Outbox;
-use crate::rest::{cause, host_of};
+use crate::rest::{self, cause, host_of};
 use crate::venue::{Codec, Frame, KeepAlive, Secret};
 use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
+use papertape::model::Timestamp;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +39,7 @@ pub(super) enum Socket {
     /// The next attempt is made then.
     Waiting(Instant),
     /// Under way.
-    Opening(BoxFuture<'static, Result<Box<Stream>, String>>, Box<dyn Codec>),
+    Opening(BoxFuture<'static, Result<Box<Stream>, Failed>>, Box<dyn Codec>),
     /// Open.
     On(Box<On>),
 }
@@ -57,6 +58,20 @@ pub(super) struct On {
     failed: Option<String>,
 }
 
+/// Why a socket could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failed {
+    why: String,
+    /// Nobody is to come back for so long, the venue says; whether it is a ban.
+    wait: Option<(Duration, bool)>,
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Self {
+        Self { why, wait: None }
+    }
+}
+
 /// What a socket did.
 #[derive(Debug)]
 pub(super) enum Happened {
@@ -68,6 +83,8 @@ pub(super) enum Happened {
     Alive,
     /// It closed or broke.
     Closed(String),
+    /// The handshake was refused for so long; whether it is a ban.
+    Shut(String, Duration, bool),
 }
 
 impl fmt::Debug for Socket {
@@ -84,9 +101,9 @@ impl fmt::Debug for Socket {
 
 impl Socket {
     /// Begins to connect to where the codec says.
-    pub(super) fn connect(codec: Box<dyn Codec>, tls: Arc<rustls::ClientConfig>) -> Self {
+    pub(super) fn connect(codec: Box<dyn Codec>, tls: Arc<rustls::ClientConfig>, now: Timestamp) -> Self {
         let (address, headers) = codec.address();
-        Self::Opening(Box::pin(open(address, headers, tls)), codec)
+        Self::Opening(Box::pin(open(address, headers, tls, now)), codec)
     }
 
     pub(super) const fn is_on(&self) -> bool {
@@ -117,7 +134,11 @@ impl Socket {
                     self.opened(*stream);
                     Happened::Opened
                 }
-                Err(why) => Happened::Closed(why),
+                Err(Failed { why, wait: None }) => Happened::Closed(why),
+                Err(Failed {
+                    why,
+                    wait: Some((wait, is_ban)),
+                }) => Happened::Shut(why, wait, is_ban),
             },
             Self::On(on) => match on.failed.take() {
                 Some(why) => Happened::Closed(why),
@@ -159,17 +180,17 @@ impl Socket {
     pub(super) async fn send(&mut self) {
         let Self::On(on) = self else { return };
         let mut is_sent = false;
+        if on.pinged.elapsed() >= on.keep_alive.ping_every && on.outbox.take(Instant::now()) {
+            on.pinged = Instant::now();
+            on.feed(Message::Ping(Vec::new().into())).await;
+            is_sent = true;
+        }
         while let Some(frame) = on.outbox.pop(Instant::now()) {
             let message = match frame {
                 Frame::Text(text) => Message::Text(text.into()),
                 Frame::Binary(bytes) => Message::Binary(bytes.into()),
             };
             on.feed(message).await;
-            is_sent = true;
-        }
-        if on.pinged.elapsed() >= on.keep_alive.ping_every {
-            on.pinged = Instant::now();
-            on.feed(Message::Ping(Vec::new().into())).await;
             is_sent = true;
         }
         if is_sent && on.failed.is_none() {
@@ -204,7 +225,12 @@ impl On {
                         .to_owned()
                 },
             )),
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Happened::Alive,
+            Ok(Message::Ping(_)) => {
+                // It is answered as soon as it is read.
+                self.outbox.sent(self.received);
+                Happened::Alive
+            }
+            Ok(Message::Pong(_) | Message::Frame(_)) => Happened::Alive,
             Err(error) => Happened::Closed(said(&error)),
         }
     }
@@ -252,11 +278,21 @@ fn said(error: &Error) -> String {
     }
 }
 
+/// How long the venue refuses handshakes, if it says that there were too many, or that it is being mended.
+fn refusal(error: &Error, now: Timestamp) -> Option<(Duration, bool)> {
+    let Error::Http(response) = error else {
+        return None;
+    };
+    let (status, headers) = (response.status().as_u16(), response.headers());
+    rest::refused_for(status, headers, now).or_else(|| Some((rest::retry_after(headers, now)?, false)))
+}
+
 async fn open(
     address: String,
     headers: Vec<(String, Secret)>,
     tls: Arc<rustls::ClientConfig>,
-) -> Result<Box<Stream>, String> {
+    now: Timestamp,
+) -> Result<Box<Stream>, Failed> {
     let host = host_of(&address).to_owned();
     let request = request(&address, headers)?;
     let mut config = WebSocketConfig::default();
@@ -265,11 +301,11 @@ async fn open(
     let connecting = connect_async_tls_with_config(request, Some(config), true, Some(Connector::Rustls(tls)));
     match timeout(CONNECT_TIME_OUT, connecting).await {
         Ok(Ok((stream, _))) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(format!("{host}: {}", said(&error))),
-        Err(_) => Err(format!(
-            "{host}: no connection within {} s",
-            CONNECT_TIME_OUT.as_secs()
-        )),
+        Ok(Err(error)) => Err(Failed {
+            why: format!("{host}: {}", said(&error)),
+            wait: refusal(&error, now),
+        }),
+        Err(_) => Err(format!("{host}: no connection within {} s", CONNECT_TIME_OUT.as_secs()).into()),
     }
 }
 
@@ -286,4 +322,38 @@ fn request(address: &str, headers: Vec<(String, Secret)>) -> Result<Request, Str
         request.headers_mut().insert(name, value);
     }
     Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_tungstenite::tungstenite::http::Response;
+
+    #[test]
+    fn a_refused_handshake_says_for_how_long() {
+        let secs = Duration::from_secs;
+        for (status, header, expected) in [
+            (429, Some("17"), Some((secs(17), false))),
+            (418, Some("300"), Some((secs(300), true))),
+            (503, Some("40"), Some((secs(40), false))),
+            // Without the header: what is usual, of what is a refusal of everything.
+            (429, None, Some((secs(5), false))),
+            (418, None, Some((secs(120), true))),
+            (503, None, None),
+            (404, None, None),
+        ] {
+            let mut response = Response::builder().status(status);
+            if let Some(header) = header {
+                response = response.header("retry-after", header);
+            }
+            let response = response.body(None).expect("a response");
+            let error = Error::Http(Box::new(response));
+            assert_eq!(
+                refusal(&error, Timestamp::from_secs(1_000)),
+                expected,
+                "{status} {header:?}"
+            );
+        }
+        assert_eq!(refusal(&Error::ConnectionClosed, Timestamp::EPOCH), None);
+    }
 }

@@ -203,7 +203,8 @@ impl Binance {
         if answer.status == 200 {
             return self.answers.json(&answer.body);
         }
-        Err(self.refusal(&answer, listing.map(|listing| listing.instrument.symbol())))
+        let symbol = listing.map(|listing| listing.instrument.symbol());
+        Err(rest.heeding(self.refusal(&answer, symbol)))
     }
 
     /// What an error's code means.

@@ -100,7 +100,8 @@ impl CryptoCompare {
         let symbol = only.ok_or_else(|| self.answers.unsupported("list of pairs: name one"))?;
         let (base, quote) = self.pair(symbol)?;
         let ask = self.ask("/data/price").with("fsym", base).with("tsyms", quote);
-        let price = answers::price(&self.answers, symbol, &rest.raw(ask).await?)?;
+        let price = answers::price(&self.answers, symbol, &rest.raw(ask).await?)
+            .map_err(|error| rest.heeding(error))?;
         Ok(vec![Listing {
             instrument: infer_instrument(symbol, reading::digits_of(price), &Bars::default()),
             venue_symbol: symbol.as_str().into(),
@@ -140,7 +141,8 @@ impl CryptoCompare {
                 .with("toTs", last.secs())
                 .with("aggregate", 1);
             let answer = rest.raw(ask).await?;
-            let bars = answers::bars(&self.answers, symbol, timeframe, (from, to), &answer)?;
+            let bars = answers::bars(&self.answers, symbol, timeframe, (from, to), &answer)
+                .map_err(|error| rest.heeding(error))?;
             if !bars.is_empty() {
                 return Ok(bars);
             }
@@ -255,7 +257,9 @@ impl Venue for CryptoCompare {
                 .with("fsyms", base)
                 .with("tsyms", quote);
             let answer = rest.raw(ask).await?;
-            answers::newest(&self.answers, listing, &answer).map(|told| vec![told])
+            answers::newest(&self.answers, listing, &answer)
+                .map(|told| vec![told])
+                .map_err(|error| rest.heeding(error))
         })
     }
 }

@@ -223,7 +223,7 @@ impl Kraken {
         let Wrapped { error, result } = self.answers.json::<Wrapped<T>>(&answer.body)?;
         // Those that begin with W are warnings.
         if let Some(words) = error.iter().find(|words| words.starts_with('E')) {
-            return Err(self.refusal(words, symbol));
+            return Err(rest.heeding(self.refusal(words, symbol)));
         }
         result.ok_or_else(|| self.nonsense("an answer with neither an error nor a result"))
     }
