@@ -50,7 +50,7 @@ pub(crate) struct IncidentLog {
     kept: BTreeMap<u64, Incident>,
     open: BTreeMap<Key, u64>,
     /// The last of those that are counted, so that many in a row are one entry.
-    counted: BTreeMap<Key, u64>,
+    counted: BTreeMap<(Key, String), u64>,
     next: u64,
     /// Those that the record does not have yet as they are.
     changed: BTreeSet<u64>,
@@ -62,6 +62,8 @@ type Key = (IncidentKind, &'static str, usize);
 impl IncidentLog {
     /// Incidents kept in memory.
     const MOST: usize = 2_000;
+    /// Reasons of which the last incident is remembered.
+    const MOST_CLASSES: usize = 1_000;
     /// Counted incidents so close to each other are one.
     const TOGETHER: i64 = 10_000_000_000;
 
@@ -99,7 +101,8 @@ impl IncidentLog {
         }
     }
 
-    /// Something happened so often between two moments; close to the last of its kind they are one entry.
+    /// Something happened so often between two moments; close to the last of its kind, with the same words but for the numbers in
+    /// them, they are one entry.
     pub(crate) fn count(
         &mut self,
         key: Key,
@@ -109,7 +112,8 @@ impl IncidentLog {
         detail: String,
     ) {
         let to = to.max(from);
-        if let Some(id) = self.counted.get(&key)
+        let class = (key, class_of(&detail));
+        if let Some(id) = self.counted.get(&class)
             && let Some(incident) = self.kept.get_mut(id)
             && let Some(until) = incident.to
             && from.since(until) <= Self::TOGETHER
@@ -122,7 +126,10 @@ impl IncidentLog {
             return;
         }
         let id = self.add(key.0, source, from, Some(to), count, detail);
-        self.counted.insert(key, id);
+        if self.counted.len() >= Self::MOST_CLASSES {
+            self.counted.clear();
+        }
+        self.counted.insert(class, id);
     }
 
     /// Something happened between two moments, and each time is an entry of its own.
@@ -201,6 +208,18 @@ impl IncidentLog {
     }
 }
 
+/// The words that reasons of one class share: without numbers, and without what follows a colon.
+fn class_of(detail: &str) -> String {
+    const MOST: usize = 12;
+    let words = detail.split(':').next().unwrap_or_default().split_whitespace();
+    let is_number = |word: &&str| word.chars().any(|c| c.is_ascii_digit()) || word.parse::<f64>().is_ok();
+    words
+        .filter(|word| !is_number(word))
+        .take(MOST)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +268,42 @@ mod tests {
         let found = log.between(at(0), at(1_000));
         let spans: Vec<_> = found.iter().map(|i| (i.from, i.to, i.count)).collect();
         assert_eq!(spans, [(at(0), Some(at(99)), 100), (at(200), Some(at(209)), 10)]);
+    }
+
+    #[test]
+    fn what_has_different_reasons_is_counted_apart() {
+        let mut log = log();
+        for (second, detail) in [
+            "a price of 0 after 100",
+            "a frame that makes no sense: expected value at line 1",
+            "a price of 1e300 after 101.5",
+            "a price of NaN after 101",
+            "a frame that makes no sense: EOF while parsing",
+            "a trade of -1",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let at = at(second as i64);
+            log.count(STRANGE, "binance", (at, at), 1, detail.to_owned());
+        }
+        let found = log.between(at(0), at(100));
+        let counts: Vec<_> = found.iter().map(|i| (i.detail.as_str(), i.count)).collect();
+        assert_eq!(
+            counts,
+            [
+                ("a price of 0 after 100", 3),
+                ("a frame that makes no sense: expected value at line 1", 2),
+                ("a trade of -1", 1)
+            ]
+        );
+        // Nobody's words fill the memory.
+        for number in 0..5_000_u32 {
+            let word: String = number.to_string().bytes().map(|b| char::from(b + 49)).collect();
+            log.count(STRANGE, "binance", (at(0), at(0)), 1, word);
+            log.take_changed();
+        }
+        assert!(log.counted.len() <= IncidentLog::MOST_CLASSES);
     }
 
     #[test]
