@@ -37,19 +37,14 @@ impl Market {
             if fault.is_none() || before.is_none() {
                 entry.since = now;
             }
-            let key = (IncidentKind::Stale, "stale", place);
-            if before == Some(Fault::Stale) {
-                self.log.end(key, now, 0, None);
+            if let Some((cause, _)) = before.and_then(Fault::staleness) {
+                self.log.end((IncidentKind::Stale, cause, place), now, 0, None);
             }
-            if fault == Some(Fault::Stale) {
-                let from = self.places[place].source.last_heard().unwrap_or(now);
-                self.begin(
-                    IncidentKind::Stale,
-                    "stale",
-                    place,
-                    from,
-                    "nothing came".to_owned(),
-                );
+            if let Some(fault) = fault
+                && let Some((cause, detail)) = fault.staleness()
+            {
+                let from = self.places[place].source.stale_since(fault, now).unwrap_or(now);
+                self.begin(IncidentKind::Stale, cause, place, from, detail.to_owned());
             }
         }
     }
@@ -59,7 +54,7 @@ impl Market {
         let long = |since: Timestamp, nanos: i64| now.since(since) >= nanos;
         let next = match active.fault {
             Some(fault) => {
-                let is_urgent = matches!(fault, Fault::Stale | Fault::Refused);
+                let is_urgent = fault.staleness().is_some() || fault == Fault::Refused;
                 if !(is_urgent || long(active.since, millis(self.thresholds.failover_ms))) {
                     return;
                 }
@@ -194,21 +189,51 @@ impl Market {
             .filter(|(place, _)| *place != self.active)
             .collect();
         let difference = own.and_then(|(_, price)| divergence(price, &of(&others)));
-        let is_diverged = difference.is_some_and(|difference| difference > self.thresholds.divergence);
+        let (is_diverged, is_alone) = match (difference, own) {
+            (Some(difference), _) => (difference > self.thresholds.divergence, false),
+            // That nobody contradicts it any more does not make right who was contradicted.
+            (None, own) if self.is_diverged => (!self.is_steady_alone(own, now), true),
+            (None, _) => (false, false),
+        };
+        if !is_alone {
+            self.alone = None;
+        }
         if is_diverged == self.is_diverged {
             return;
         }
-        self.is_diverged = is_diverged;
+        (self.is_diverged, self.alone) = (is_diverged, None);
         if is_diverged {
             let percent = difference.unwrap_or_default() * 100.0;
             let detail = format!("{percent:.2} % from what the other sources tell");
             self.begin(IncidentKind::Divergence, "divergence", self.active, now, detail);
         } else {
+            let detail = is_alone.then(|| {
+                let secs = self.thresholds.return_s;
+                format!("the other sources are gone, and its price was steady for {secs} s without them")
+            });
             for place in 0..self.places.len() {
-                self.log
-                    .end((IncidentKind::Divergence, "divergence", place), now, 0, None);
+                let key = (IncidentKind::Divergence, "divergence", place);
+                self.log.end(key, now, 0, detail.clone());
             }
         }
+    }
+
+    /// Whether a source that was contradicted has been alone, with a price that hardly moved, for as long as a source must be
+    /// well to be believed again.
+    fn is_steady_alone(&mut self, own: Option<(usize, f64)>, now: Timestamp) -> bool {
+        let Some((_, price)) = own else {
+            self.alone = None;
+            return false;
+        };
+        let is_near = |then: f64| (price - then).abs() <= then * self.thresholds.divergence;
+        let since = match self.alone {
+            Some((since, then)) if is_near(then) => since,
+            _ => {
+                self.alone = Some((now, price));
+                now
+            }
+        };
+        now.since(since) >= millis(self.thresholds.return_s * 1_000)
     }
 
     /// An estimate of the price now.

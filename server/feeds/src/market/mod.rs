@@ -6,6 +6,8 @@ mod pace;
 mod relay;
 #[cfg(all(test, feature = "testkit"))]
 mod simulation;
+#[cfg(test)]
+mod tests;
 
 use crate::config::Thresholds;
 use crate::quality::{IncidentKind, IncidentLog};
@@ -81,6 +83,8 @@ pub(crate) struct Market {
     is_resuming: bool,
     resumption: Resumption,
     is_diverged: bool,
+    /// Since when nobody contradicts a source that was contradicted, and its price then.
+    alone: Option<(Timestamp, f64)>,
     is_record_torn: bool,
     /// What the active source's venue says of its trading, as it was published.
     status: TradingStatus,
@@ -140,6 +144,7 @@ impl Market {
             is_resuming: recorded_until.is_some(),
             resumption: Resumption::default(),
             is_diverged: false,
+            alone: None,
             is_record_torn: false,
             status: TradingStatus::Trading,
             phases: PhaseCursor::new(instrument.calendar()),
@@ -352,6 +357,11 @@ impl Market {
 
     fn handle(&mut self, place: usize, received: Timestamp) {
         if !self.heard.is_empty() {
+            if self.hold_on_divergence && self.places.len() > 1 && self.heard.iter().any(Heard::is_price) {
+                // Before the price that contradicts the others is published, and fills.
+                self.compare(received);
+                self.settle(received);
+            }
             let mut heard = std::mem::take(&mut self.heard);
             for heard in heard.drain(..) {
                 if let Heard::Trouble(trouble) = heard {

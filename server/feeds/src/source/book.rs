@@ -1,6 +1,7 @@
 //! One venue's book of one symbol: joined, checked, and asked for anew when it is torn.
 
 use super::Want;
+use super::numbers::{Anew, MOST_JUMP};
 use crate::venue::{BookStart, FeedError};
 use papertape::market::{
     BookCondition, DepthDiff, DepthJoin, DepthSnapshot, DepthUpdate, JoinError, Level, OrderBook,
@@ -37,6 +38,9 @@ pub(super) struct Book {
     book: OrderBook,
     ask: Ask,
     was_known: bool,
+    /// The venue's time until which the book is known.
+    known_as_of: Timestamp,
+    anew: Anew,
     /// Attempts since the book was last known.
     attempts: u32,
 }
@@ -62,6 +66,8 @@ impl Book {
             book: OrderBook::default(),
             ask: Ask::Not,
             was_known: false,
+            known_as_of: Timestamp::EPOCH,
+            anew: Anew::default(),
             attempts: 0,
         }
     }
@@ -83,6 +89,7 @@ impl Book {
     pub(super) fn lose(&mut self) {
         self.join.restart();
         (self.ask, self.attempts) = (Ask::Not, 0);
+        self.anew.goes_on();
     }
 
     #[inline]
@@ -90,9 +97,24 @@ impl Book {
         if !are_possible(&diff.update) {
             return self.strange("a level of the book that cannot be".to_owned(), now);
         }
+        let (first, last, time) = (diff.first_id, diff.final_id, diff.update.time);
+        if last.saturating_sub(first) > MOST_JUMP {
+            return self.strange(
+                format!("changes {first} to {last} of the book in one message"),
+                now,
+            );
+        }
         let was_known = self.is_known();
         match self.join.diff(diff) {
-            Ok(Some(update)) => self.apply(update, now),
+            Ok(Some(update)) => {
+                self.anew.goes_on();
+                self.known_as_of = self.known_as_of.max(time);
+                self.apply(update, now)
+            }
+            // Newer than the book, and said to be in it already.
+            Ok(None) if was_known && time > self.known_as_of && self.anew.is_begun(last) => {
+                self.distrust("the numbers of the book's changes begin anew", now)
+            }
             Ok(None) if was_known => BookTook::Duplicate,
             Ok(None) => self.ask_unless_asked(now),
             Err(error @ JoinError::Gap { expected, found }) => {
@@ -189,8 +211,13 @@ impl Book {
         BookTook::Changed(update)
     }
 
+    /// The venue's time at which a snapshot came: what it stamps later is not in it.
+    pub(super) fn known_as_of(&mut self, time: Timestamp) {
+        self.known_as_of = self.known_as_of.max(time);
+    }
+
     #[cold]
-    fn strange(&mut self, why: String, now: Timestamp) -> BookTook {
+    pub(super) fn strange(&mut self, why: String, now: Timestamp) -> BookTook {
         self.join.restart();
         let want = self.ask(now);
         BookTook::Strange(why, want)

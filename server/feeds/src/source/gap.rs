@@ -48,7 +48,8 @@ impl Source {
         for (id, trade) in trades {
             self.backfill_next = self.backfill_next.max(id.saturating_add(1));
             let checked = self.sane_trade(&trade, received, heard);
-            if self.trades.take(id, checked, &mut self.released) != Taken::Duplicate {
+            let taken = self.trades.take(id, trade.time, checked, &mut self.released);
+            if !matches!(taken, Taken::Duplicate | Taken::Absurd) {
                 came += 1;
                 (first, last) = (first.min(trade.time), last.max(trade.time));
             }

@@ -24,6 +24,13 @@ pub(crate) enum Heard {
     Trouble(Trouble),
 }
 
+impl Heard {
+    /// Whether it moves the price of its source.
+    pub(crate) const fn is_price(&self) -> bool {
+        matches!(self, Self::Trade(_) | Self::Quote(..) | Self::Bar(_))
+    }
+}
+
 /// Something for the data-quality record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {

@@ -5,8 +5,13 @@ mod book;
 mod first;
 mod gap;
 mod heard;
+mod numbers;
 mod prices;
 mod sanity;
+mod silent;
+#[cfg(test)]
+mod tests;
+mod times;
 mod trades;
 
 use crate::config::Thresholds;
@@ -18,11 +23,14 @@ use book::{Book, BookTook};
 use first::{FirstPrice, FirstTook, price_of};
 use gap::TradeGap;
 pub(crate) use heard::{Heard, Trouble, TroubleAct, Want, begin, count, end};
+use numbers::Anew;
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, OrderBook, Quote, TradeTick};
 use papertape::model::Timestamp;
 use sanity::Sanity;
+use silent::Silent;
 use std::time::Duration;
+use times::Times;
 use trades::{Taken, TradeOrder};
 
 /// What a source must know of its venue and of what is wanted.
@@ -89,6 +97,7 @@ pub(crate) struct Source {
     pub(crate) skew: Skew,
     pub(crate) counters: Counters,
     sanity: Sanity,
+    times: Times,
     first: FirstPrice,
     trades: TradeOrder,
     released: Vec<TradeTick>,
@@ -98,8 +107,11 @@ pub(crate) struct Source {
     refused: Option<FeedError>,
     last_quote: Option<(Quote, bool)>,
     last_quote_id: Option<u64>,
+    quotes_anew: Anew,
     last_relayed: Option<u64>,
     last_trade: Option<TradeTick>,
+    silent_quotes: Silent,
+    silent_book: Silent,
     last_bar: Option<Bar>,
     status: TradingStatus,
     /// The venue's time of the last thing that had one.
@@ -125,6 +137,10 @@ pub(crate) enum Fault {
     MissingTrades,
     NoBook,
     Stale,
+    /// The symbol trades on, beyond the quote that was told last.
+    SilentQuotes,
+    /// The symbol trades on, and its book does not change.
+    SilentBook,
 }
 
 impl Fault {
@@ -136,6 +152,21 @@ impl Fault {
             Self::MissingTrades => "trades are missing",
             Self::NoBook => "the order book is not known",
             Self::Stale => "it is stale",
+            Self::SilentQuotes => "its quotes are stale",
+            Self::SilentBook => "its order book is stale",
+        }
+    }
+
+    /// Under which cause and in which words it is on record as stale.
+    pub(crate) const fn staleness(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Stale => Some(("stale", "nothing came")),
+            Self::SilentQuotes => Some((
+                "quotes",
+                "trades went on beyond the last quote, and no quote came",
+            )),
+            Self::SilentBook => Some(("book", "trades went on, and no change of the order book came")),
+            _ => None,
         }
     }
 }
@@ -148,6 +179,7 @@ impl Source {
             skew: Skew::default(),
             counters: Counters::default(),
             sanity: Sanity::new(thresholds.outlier_factor),
+            times: Times::default(),
             first: FirstPrice::new(thresholds.outlier_factor),
             trades: TradeOrder::new(traits.has_consecutive_trades),
             released: Vec::new(),
@@ -156,8 +188,11 @@ impl Source {
             refused: None,
             last_quote: None,
             last_quote_id: None,
+            quotes_anew: Anew::default(),
             last_relayed: None,
             last_trade: None,
+            silent_quotes: Silent::default(),
+            silent_book: Silent::default(),
             last_bar: None,
             status: TradingStatus::Trading,
             last_stamp: None,
@@ -254,8 +289,26 @@ impl Source {
         }
         let stale_after = nanos(self.traits.stale_after);
         let is_silent = now.since(heard.max(self.up_since.unwrap_or(heard))) > stale_after;
-        (is_open && is_silent && self.status != TradingStatus::Halted && self.status != TradingStatus::Ended)
-            .then_some(Fault::Stale)
+        if !is_open || matches!(self.status, TradingStatus::Halted | TradingStatus::Ended) {
+            return None;
+        }
+        if is_silent {
+            return Some(Fault::Stale);
+        }
+        let is_dead = |channel: &Silent| channel.dead_since(now, self.traits.stale_after).is_some();
+        if is_dead(&self.silent_quotes) {
+            return Some(Fault::SilentQuotes);
+        }
+        is_dead(&self.silent_book).then_some(Fault::SilentBook)
+    }
+
+    /// Since when it is stale in the way that the fault says.
+    pub(crate) fn stale_since(&self, fault: Fault, now: Timestamp) -> Option<Timestamp> {
+        match fault {
+            Fault::SilentQuotes => self.silent_quotes.dead_since(now, self.traits.stale_after),
+            Fault::SilentBook => self.silent_book.dead_since(now, self.traits.stale_after),
+            _ => self.last_heard,
+        }
     }
 
     /// A polled source has no book, and is not asked for one; one that has just been subscribed has none yet.
@@ -278,7 +331,15 @@ impl Source {
             heard.push(begin(IncidentKind::Gap, "connection", last.time, why));
         }
         self.link = Link::Up;
+        // What an earlier connection said of a halt may have ended unheard: whoever is halted says so once more.
+        if self.status == TradingStatus::Halted {
+            self.status = TradingStatus::Trading;
+            heard.push(Heard::Status(self.venue_time(now), TradingStatus::Trading));
+        }
         (self.refused, self.last_quote_id) = (None, None);
+        self.quotes_anew.goes_on();
+        self.silent_quotes.speaks();
+        self.silent_book.speaks();
         (self.up_since, self.last_flow, self.is_changed) = (Some(now), Some(now), true);
     }
 
@@ -345,15 +406,25 @@ impl Source {
             Told::Depth { diff, .. } => {
                 self.speaks(received, heard, wants);
                 if self.traits.channels.depth {
-                    self.observe(diff.update.time, received);
-                    let took = self.book.diff(diff.clone(), received);
+                    self.silent_book.speaks();
+                    let took = match self.sane_time(diff.update.time, received) {
+                        Ok(()) => {
+                            self.observe(diff.update.time, received);
+                            self.book.diff(diff.clone(), received)
+                        }
+                        Err(why) => self.book.strange(why, received),
+                    };
                     self.took_book(took, received, heard, wants);
                 }
             }
             Told::Book { snapshot, .. } => {
                 self.speaks(received, heard, wants);
                 if self.traits.channels.depth {
-                    let took = self.book.stream_snapshot(snapshot.clone(), received);
+                    self.silent_book.speaks();
+                    let took = match self.sane_time(snapshot.update.time, received) {
+                        Ok(()) => self.book.stream_snapshot(snapshot.clone(), received),
+                        Err(why) => self.book.strange(why, received),
+                    };
                     self.took_book(took, received, heard, wants);
                 }
             }
@@ -388,7 +459,13 @@ impl Source {
                 if self.status != *status {
                     self.status = *status;
                     self.is_changed = true;
-                    heard.push(Heard::Status(*time, *status));
+                    // Whatever its time, that it is halted is so.
+                    let time = self.sane_time(*time, received).map(|()| *time);
+                    let time = time.unwrap_or_else(|why| {
+                        self.kept_off(why, received, heard);
+                        self.venue_time(received)
+                    });
+                    heard.push(Heard::Status(time, *status));
                 }
             }
             Told::Correction { id, instead, .. } => {
@@ -397,7 +474,7 @@ impl Source {
                     || format!("trade {id} did not happen"),
                     |trade| format!("trade {id} was {} at {}", trade.size, trade.price),
                 );
-                let time = instead.map_or(received, |trade| trade.time);
+                let time = instead.map_or(received, |trade| trade.time).min(received);
                 heard.push(count(
                     IncidentKind::Correction,
                     "correction",
@@ -418,7 +495,10 @@ impl Source {
                 heard.push(begin(IncidentKind::Gap, "refused", received, error.to_string()));
                 (self.refused, self.is_changed) = (Some(error.clone()), true);
             }
-            Told::Time(time) => self.observe(*time, received),
+            Told::Time(time) => match self.sane_time(*time, received) {
+                Ok(()) => self.observe(*time, received),
+                Err(why) => self.kept_off(why, received, heard),
+            },
             // Signs of life: `last_flow` has them.
             _ => {}
         }
@@ -438,6 +518,15 @@ impl Source {
         heard: &mut Vec<Heard>,
         wants: &mut Vec<Want>,
     ) {
+        let mut answer = answer;
+        if let Ok(snapshot) = &mut answer
+            && snapshot.update.time > Timestamp::EPOCH
+            && let Err(why) = self.sane_time(snapshot.update.time, received)
+        {
+            // Its numbers say where it belongs.
+            snapshot.update.time = Timestamp::EPOCH;
+            self.kept_off(why, received, heard);
+        }
         let took = self.book.rest_snapshot(answer, received);
         self.took_book(took, received, heard, wants);
     }
@@ -495,6 +584,7 @@ impl Source {
             BookTook::Changed(update) => heard.push(Heard::Depth(update)),
             BookTook::Known(updates) => {
                 self.is_changed = true;
+                self.book.known_as_of(self.venue_time(received));
                 heard.extend(updates.into_iter().map(Heard::Depth));
                 heard.push(end(IncidentKind::Gap, "book", received, 0, None));
             }
@@ -520,12 +610,16 @@ impl Source {
             let took = self.book.distrust(why, received);
             self.took_book(took, received, heard, wants);
         }
-        // Where trades have no numbers nothing else would tell.
-        if !(self.traits.channels.trades && self.traits.has_consecutive_trades) {
-            let why = why.to_owned();
-            let from = self.since(received);
-            heard.push(count(IncidentKind::Gap, "messages", from, received, 1, why));
-        }
+        // Trades may have numbers and the book begins anew; of quotes nothing else would tell.
+        let from = self.since(received);
+        heard.push(count(
+            IncidentKind::Gap,
+            "messages",
+            from,
+            received,
+            1,
+            why.to_owned(),
+        ));
     }
 
     #[cold]

@@ -1,10 +1,12 @@
 //! Trades, quotes and bars: each checked, in order and once.
 
+use super::numbers::MOST_JUMP;
 use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count};
 use crate::quality::IncidentKind;
 use crate::venue::Told;
 use papertape::market::{Bar, MarketEvent, Quote, TradeTick};
 use papertape::model::Timestamp;
+use std::cmp::Ordering;
 
 impl Source {
     /// No price is known yet: nothing that tells one is believed before another agrees.
@@ -77,6 +79,7 @@ impl Source {
                 self.counters.duplicates += 1;
             } else if let Some(trade) = checked {
                 self.last_trade = Some(trade);
+                self.traded(&trade, received);
                 heard.push(Heard::Trade(trade));
             }
             return;
@@ -90,7 +93,11 @@ impl Source {
             return;
         }
         let is_first = self.trades.last().is_none();
-        match self.trades.take(id, checked, &mut self.released) {
+        let taken = self.trades.take(id, trade.time, checked, &mut self.released);
+        if matches!(taken, Taken::Next | Taken::Filled) && checked.is_some() {
+            self.traded(trade, received);
+        }
+        match taken {
             // What was traded before we listened, or is asked for afterwards, says nothing of the way.
             Taken::Next if !is_first && self.link == Link::Speaking => {
                 if checked.is_some() {
@@ -105,10 +112,38 @@ impl Source {
                 }
             }
             Taken::Filled => self.counters.out_of_order += 1,
+            Taken::Absurd => {
+                let last = self.trades.last().unwrap_or_default();
+                self.kept_off(format!("a trade numbered {id} after {last}"), received, heard);
+            }
+            Taken::Anew(missing) => {
+                self.counters.lost += missing;
+                self.numbers_anew("trades", received, heard);
+            }
         }
         self.release(heard);
         if self.gap != TradeGap::None && !self.trades.is_waiting() {
             self.trades_whole(received, 0, heard);
+        }
+    }
+
+    /// What a trade tells of the other channels: it changes the book, and one beyond the best prices moves them.
+    #[inline]
+    fn traded(&mut self, trade: &TradeTick, received: Timestamp) {
+        if self.link != Link::Speaking {
+            return;
+        }
+        if let Some((quote, _)) = &self.last_quote
+            && self.traits.channels.quotes
+        {
+            if trade.price < quote.bid || trade.price > quote.ask {
+                self.silent_quotes.missed(received);
+            } else {
+                self.silent_quotes.speaks();
+            }
+        }
+        if self.traits.channels.depth && self.book.is_known() {
+            self.silent_book.missed(received);
         }
     }
 
@@ -141,8 +176,12 @@ impl Source {
 
     #[inline]
     pub(super) fn observe(&mut self, told: Timestamp, received: Timestamp) {
+        // The last price before a weekend says nothing of how the clocks stand.
+        const OLD: i64 = 86_400_000_000_000;
         self.last_stamp = self.last_stamp.max(Some(told));
-        self.skew.observe(told, received);
+        if received.since(told) <= OLD {
+            self.skew.observe(told, received);
+        }
     }
 
     /// Since when something may be missing that was told at `received`: what was stamped before has come.
@@ -152,14 +191,25 @@ impl Source {
 
     /// A time far ahead of the venue's own would drag the market's clock along.
     #[inline]
-    pub(super) fn sane_time(&self, told: Timestamp, received: Timestamp) -> Result<(), String> {
-        const MOST_AHEAD: i64 = 60_000_000_000;
-        let ahead = told.since(self.venue_time(received));
-        let is_known = self.skew.nanos().is_some();
-        if told <= Timestamp::EPOCH || (is_known && ahead > MOST_AHEAD) {
-            return Err(format!("a time of {told}, when it is {received}"));
+    pub(super) fn sane_time(&mut self, told: Timestamp, received: Timestamp) -> Result<(), String> {
+        // Another Papertape's time is its own.
+        if self.traits.is_relay {
+            return Ok(());
         }
-        Ok(())
+        let venue = self.skew.nanos().map(|_| self.skew.venue_time(received));
+        self.times.check(told, received, venue)
+    }
+
+    /// Numbers do not go on where they ended: what lies between nobody knows.
+    #[cold]
+    pub(super) fn numbers_anew(&mut self, of: &'static str, received: Timestamp, heard: &mut Vec<Heard>) {
+        let from = match of {
+            "trades" => self.last_trade.map(|trade| trade.time),
+            _ => self.last_quote.map(|(quote, _)| quote.time),
+        };
+        let from = from.unwrap_or(received).min(received);
+        let why = format!("the numbers of {of} begin anew");
+        heard.push(count(IncidentKind::Gap, "numbers", from, received, 1, why));
     }
 
     pub(super) fn release(&mut self, heard: &mut Vec<Heard>) {
@@ -179,15 +229,21 @@ impl Source {
         heard: &mut Vec<Heard>,
     ) {
         if let (Some(id), Some(last)) = (id, self.last_quote_id)
-            && id <= last
+            && (id <= last || id - last > MOST_JUMP)
         {
-            let counter = if id == last {
-                &mut self.counters.duplicates
-            } else {
-                &mut self.counters.late
-            };
-            *counter += 1;
-            return;
+            if !self.quotes_anew.is_begun(id) {
+                match id.cmp(&last) {
+                    Ordering::Less => self.counters.late += 1,
+                    Ordering::Equal => self.counters.duplicates += 1,
+                    Ordering::Greater => {
+                        self.kept_off(format!("a quote numbered {id} after {last}"), received, heard);
+                    }
+                }
+                return;
+            }
+            self.numbers_anew("quotes", received, heard);
+        } else {
+            self.quotes_anew.goes_on();
         }
         if let Err(why) = self.sane_quote(quote, is_timed, received) {
             self.kept_off(why, received, heard);
@@ -205,6 +261,7 @@ impl Source {
                 self.observe(quote.time, received);
             }
         }
+        self.silent_quotes.speaks();
         self.last_quote_id = id.or(self.last_quote_id);
         self.last_quote = Some((*quote, is_timed));
         heard.push(Heard::Quote(*quote, is_timed));
@@ -244,6 +301,12 @@ impl Source {
             .check()
             .map_err(|error| error.to_string())
             .and_then(|()| self.sanity.check(bar.close, received))
+            .and_then(|()| {
+                // The close is believed: the others are of the same minute.
+                [("an open", bar.open), ("a high", bar.high), ("a low", bar.low)]
+                    .into_iter()
+                    .try_for_each(|(what, price)| self.sanity.beside(what, price, bar.close))
+            })
             .and_then(|()| self.sane_time(bar.open_time, received));
         if let Err(why) = checked {
             self.kept_off(why, received, heard);

@@ -57,6 +57,15 @@ impl Sanity {
         self.doubt(price, time)
     }
 
+    /// Whether a price may have been told together with `other`, which is believed; why not otherwise.
+    pub(super) fn beside(&self, what: &str, price: f64, other: f64) -> Result<(), String> {
+        // Written so that no NaN passes.
+        if price < other * self.factor && price * self.factor > other {
+            return Ok(());
+        }
+        Err(format!("{what} of {price} beside {other}"))
+    }
+
     #[cold]
     fn doubt(&mut self, price: f64, time: Timestamp) -> Result<(), String> {
         if !(price.is_finite() && price > 0.0 && price < 1e15) {

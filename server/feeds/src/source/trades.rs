@@ -1,6 +1,8 @@
 //! Trades in the order of their numbers: none twice, none missing without being missed.
 
+use super::numbers::{Anew, MOST_JUMP};
 use papertape::market::TradeTick;
+use papertape::model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What became of a trade.
@@ -14,6 +16,10 @@ pub(super) enum Taken {
     Filled,
     /// It was there already.
     Duplicate,
+    /// No venue goes on with such a number.
+    Absurd,
+    /// Numbers begin anew: it is released, with those before it that did not seem to go on. So many are missing before.
+    Anew(u64),
 }
 
 /// Puts trades in order. A trade may be kept off for its price; its number counts all the same.
@@ -29,13 +35,18 @@ pub(super) struct TradeOrder {
     /// Of a venue whose numbers have holes: what was released lately.
     recent: BTreeSet<u64>,
     recent_order: VecDeque<u64>,
+    /// The latest time of those that went on.
+    newest: Timestamp,
+    anew: Anew,
+    /// What did not go on, and is newer than all that did.
+    strange: Vec<(u64, Option<TradeTick>)>,
 }
 
 impl TradeOrder {
     /// Numbers remembered to know a trade again.
     const RECENT: usize = 4_096;
 
-    pub(super) const fn new(is_consecutive: bool) -> Self {
+    pub(super) fn new(is_consecutive: bool) -> Self {
         Self {
             is_consecutive,
             last: None,
@@ -43,6 +54,9 @@ impl TradeOrder {
             is_resuming: false,
             recent: BTreeSet::new(),
             recent_order: VecDeque::new(),
+            newest: Timestamp::EPOCH,
+            anew: Anew::default(),
+            strange: Vec::new(),
         }
     }
 
@@ -74,15 +88,23 @@ impl TradeOrder {
         self.is_resuming = true;
     }
 
-    /// Takes a trade, which goes to `released` with all that waited for it.
+    /// Takes a trade, which goes to `released` with all that waited for it. `time` is when it is told to have happened, even if
+    /// the trade is kept off.
     #[inline]
-    pub(super) fn take(&mut self, id: u64, trade: Option<TradeTick>, released: &mut Vec<TradeTick>) -> Taken {
+    pub(super) fn take(
+        &mut self,
+        id: u64,
+        time: Timestamp,
+        trade: Option<TradeTick>,
+        released: &mut Vec<TradeTick>,
+    ) -> Taken {
         if !self.is_consecutive {
             return self.take_loose(id, trade, released);
         }
         let next = self.last.map_or(id, |last| last.saturating_add(1));
         if id == next {
             self.last = Some(id);
+            self.goes_on(trade);
             released.extend(trade);
             if self.held.is_empty() {
                 return Taken::Next;
@@ -90,12 +112,59 @@ impl TradeOrder {
             self.drain(released);
             return Taken::Filled;
         }
-        if id < next || self.held.contains_key(&id) {
+        if id < next || id - next > MOST_JUMP {
+            return self.take_strange(id, time, trade, id < next, released);
+        }
+        if self.held.contains_key(&id) {
             return Taken::Duplicate;
         }
+        self.goes_on(trade);
         let is_filling = self.held.last_key_value().is_some_and(|(last, _)| id < *last);
         self.held.insert(id, trade);
         if is_filling { Taken::Filled } else { Taken::Held }
+    }
+
+    #[inline]
+    fn goes_on(&mut self, trade: Option<TradeTick>) {
+        if let Some(trade) = trade {
+            self.newest = self.newest.max(trade.time);
+        }
+        if !self.strange.is_empty() {
+            self.strange.clear();
+            self.anew.goes_on();
+        }
+    }
+
+    /// Takes a trade whose number was told already, or is far ahead: unless it is newer than all, it says nothing.
+    #[cold]
+    fn take_strange(
+        &mut self,
+        id: u64,
+        time: Timestamp,
+        trade: Option<TradeTick>,
+        is_low: bool,
+        released: &mut Vec<TradeTick>,
+    ) -> Taken {
+        let taken = if is_low { Taken::Duplicate } else { Taken::Absurd };
+        if trade.is_none() || time <= self.newest {
+            return taken;
+        }
+        if !self.anew.is_begun(id) {
+            let does_follow = |last: u64| id >= last && id - last <= MOST_JUMP;
+            if !self.strange.last().is_some_and(|(last, _)| does_follow(*last)) {
+                self.strange.clear();
+            }
+            self.strange.push((id, trade));
+            self.strange.dedup_by_key(|(id, _)| *id);
+            return taken;
+        }
+        // What waits for numbers that never come is as true as before.
+        let missing = self.give_up(released);
+        released.extend(self.strange.drain(..).filter_map(|(_, trade)| trade));
+        released.extend(trade);
+        self.newest = self.newest.max(time);
+        self.last = Some(id);
+        Taken::Anew(missing)
     }
 
     fn take_loose(&mut self, id: u64, trade: Option<TradeTick>, released: &mut Vec<TradeTick>) -> Taken {
@@ -153,7 +222,10 @@ impl TradeOrder {
     }
 
     fn remember(&mut self, id: u64) {
-        self.last = self.last.max(Some(id));
+        // A number that is absurd is not one after which to ask.
+        if self.last.is_none_or(|last| id > last && id - last <= MOST_JUMP) {
+            self.last = Some(id);
+        }
         self.recent.insert(id);
         self.recent_order.push_back(id);
         if self.recent_order.len() > Self::RECENT
@@ -167,7 +239,7 @@ impl TradeOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use papertape::model::{Side, Timestamp};
+    use papertape::model::Side;
 
     fn trade(id: u64) -> Option<TradeTick> {
         Some(TradeTick {
@@ -182,7 +254,7 @@ mod tests {
         let mut released = Vec::new();
         let taken = ids
             .iter()
-            .map(|id| order.take(*id, trade(*id), &mut released))
+            .map(|id| order.take(*id, Timestamp::from_millis(*id as i64), trade(*id), &mut released))
             .collect();
         (taken, released.iter().map(|trade| trade.price as u64).collect())
     }

@@ -38,6 +38,8 @@ struct State {
     /// How many messages of the book have come.
     messages: u64,
     bar: Option<Bar>,
+    /// Whether it was told that the venue does not trade now.
+    is_halt_told: bool,
 }
 
 /// Any frame.
@@ -196,15 +198,38 @@ impl KrakenCodec {
                 } else {
                     TradingStatus::Halted
                 };
-                told.extend(self.subscriptions.iter_mut().map(|(slot, _)| Told::Status {
-                    slot,
-                    time: received,
-                    status,
+                told.extend(self.subscriptions.iter_mut().map(|(slot, subscription)| {
+                    subscription.state.is_halt_told = !is_online;
+                    Told::Status {
+                        slot,
+                        time: received,
+                        status,
+                    }
                 }));
             }
         }
         told.push(Told::Heartbeat);
         Ok(())
+    }
+
+    /// Whoever is subscribed while the venue does not trade hears so before anything else: the venue says it once, on connecting.
+    #[cold]
+    fn tell_halt(&mut self, from: usize, received: Timestamp, told: &mut Vec<Told>) {
+        for (slot, subscription) in self.subscriptions.iter_mut() {
+            let is_of = |told: &Told| crate::connection::slot_of(told) == Some(slot);
+            if subscription.state.is_halt_told {
+                continue;
+            }
+            if let Some(first) = told[from..].iter().position(is_of) {
+                subscription.state.is_halt_told = true;
+                let status = Told::Status {
+                    slot,
+                    time: received,
+                    status: TradingStatus::Halted,
+                };
+                told.insert(from + first, status);
+            }
+        }
     }
 
     fn trades(&mut self, data: &str, told: &mut Vec<Told>) -> Result<(), String> {
@@ -423,6 +448,7 @@ impl Codec for KrakenCodec {
                 book: None,
                 messages: 0,
                 bar: None,
+                is_halt_told: false,
             };
             self.subscriptions.insert(*slot, &name, *of, state);
         }
@@ -488,17 +514,24 @@ impl Codec for KrakenCodec {
     ) -> Result<(), DecodeError> {
         let envelope: Envelope<'_> =
             serde_json::from_slice(frame).map_err(|error| DecodeError::new(error, frame))?;
+        let before = told.len();
         if envelope.method.is_some() || envelope.error.is_some() {
             self.answered(&envelope, told);
+            if !self.is_online {
+                self.tell_halt(before, received, told);
+            }
             return Ok(());
         }
         if envelope.channel.is_none() {
             return Err(DecodeError::new("neither data nor an answer", frame));
         }
-        let before = told.len();
         self.data(&envelope, received, told).map_err(|problem| {
             told.truncate(before);
             DecodeError::new(problem, frame)
-        })
+        })?;
+        if !self.is_online {
+            self.tell_halt(before, received, told);
+        }
+        Ok(())
     }
 }

@@ -39,6 +39,46 @@ fn read(codec: &mut dyn Codec, frame: &str) -> Result<Vec<Told>, DecodeError> {
     Ok(told)
 }
 
+#[test]
+fn who_subscribes_while_the_venue_does_not_trade_hears_so_first() {
+    let venue = open(VenueConfig::default()).expect("no options");
+    let mut codec = venue.codec().expect("no key").expect("a stream");
+    // The status comes on connecting, before anybody is subscribed.
+    let status =
+        |system| format!(r#"{{"channel":"status","type":"update","data":[{{"system":"{system}"}}]}}"#);
+    let halted = |status| Told::Status {
+        slot: SLOT,
+        time: RECEIVED,
+        status,
+    };
+    assert_eq!(
+        read(&mut *codec, &status("maintenance")),
+        Ok(vec![Told::Heartbeat])
+    );
+    let trades = Channels {
+        trades: true,
+        ..Channels::default()
+    };
+    codec.subscribe(SLOT, &listing(), trades);
+    let confirmed = r#"{"method":"subscribe","result":{"channel":"trade","symbol":"BTC/USD","snapshot":false},"success":true}"#;
+    assert_eq!(
+        read(&mut *codec, confirmed),
+        Ok(vec![
+            halted(TradingStatus::Halted),
+            Told::Subscribed { slot: SLOT }
+        ])
+    );
+    assert_eq!(
+        read(&mut *codec, &status("cancel_only")),
+        Ok(vec![Told::Heartbeat]),
+        "it was told"
+    );
+    assert_eq!(
+        read(&mut *codec, &status("online")),
+        Ok(vec![halted(TradingStatus::Trading), Told::Heartbeat])
+    );
+}
+
 fn bar(minute: &str, close: f64) -> Bar {
     Bar {
         open_time: Timestamp::parse(minute).expect("a time"),

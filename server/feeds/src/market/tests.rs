@@ -1,0 +1,173 @@
+//! Two sources of one market that tell different prices, and what one absurd time does to a stream.
+
+use super::*;
+use crate::venue::{BookStart, Channels, Slot};
+use papertape::market::Quote;
+use std::time::Duration;
+
+const SLOT: Slot = Slot(0);
+const MILLI: i64 = 1_000_000;
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_secs(1_723_118_400).plus_nanos(millis * MILLI)
+}
+
+fn market(count: usize) -> Market {
+    let symbol = "BTC/USDT".parse().expect("a symbol");
+    let one = rust_decimal::Decimal::ONE;
+    let tick = rust_decimal::Decimal::new(1, 2);
+    let instrument = Instrument::new(symbol, tick, tick, one, one).expect("an instrument");
+    let traits = SourceTraits {
+        channels: Channels::TICKS,
+        book: BookStart::None,
+        has_trade_backfill: false,
+        has_consecutive_trades: true,
+        is_relay: false,
+        delay: Duration::ZERO,
+        stale_after: Duration::from_secs(10),
+        bar_lag: Duration::from_secs(10),
+    };
+    let place = |index: usize| PlaceConfig {
+        name: ["first", "second"][index].into(),
+        traits,
+        instrument: instrument.clone(),
+    };
+    let config = MarketConfig {
+        places: (0..count).map(place).collect(),
+        instrument: instrument.clone(),
+        thresholds: Thresholds::default(),
+        hold_on_divergence: true,
+        recorded_until: None,
+        first_incident: 1,
+    };
+    let mut market = Market::new(config, at(0));
+    for place in 0..count {
+        market.connected(place, at(0));
+    }
+    market
+}
+
+fn quote(market: &mut Market, place: usize, millis: i64, price: f64) {
+    let quote = Quote {
+        time: at(millis),
+        bid: price,
+        bid_size: 1.0,
+        ask: price,
+        ask_size: 1.0,
+    };
+    let told = Told::Quote {
+        slot: SLOT,
+        id: None,
+        is_timed: true,
+        quote,
+    };
+    market.told(place, &told, at(millis));
+}
+
+/// What was published since, in words.
+fn words(market: &mut Market) -> Vec<String> {
+    let out = market.out().drain(..);
+    let word = |published: Published| match published.event {
+        MarketEvent::Quote(quote) => Some(quote.bid.to_string()),
+        MarketEvent::Trade(trade) => Some(format!("trade {}", trade.price)),
+        MarketEvent::Status(_, status) => Some(format!("{status:?}")),
+        _ => None,
+    };
+    out.filter_map(word).collect()
+}
+
+fn agreeing() -> Market {
+    let mut market = market(2);
+    for millis in 1..=3 {
+        for place in 0..2 {
+            quote(&mut market, place, millis, 100.0);
+        }
+    }
+    market.tick(at(10));
+    assert_eq!(market.status(), TradingStatus::Trading);
+    market.out().clear();
+    market
+}
+
+#[test]
+fn a_price_that_contradicts_the_others_is_held_before_it_is_told() {
+    // The source that is published moves.
+    let mut market = agreeing();
+    quote(&mut market, 0, 20, 110.0);
+    assert_eq!(words(&mut market), ["Gap", "110"]);
+    // They agree again.
+    quote(&mut market, 1, 30, 110.0);
+    assert_eq!(market.status(), TradingStatus::Trading);
+    assert_eq!(words(&mut market), ["110", "Trading"]);
+
+    // The other one moves: the next of the published one is held.
+    let mut market = agreeing();
+    quote(&mut market, 1, 20, 110.0);
+    quote(&mut market, 0, 21, 100.0);
+    assert_eq!(words(&mut market), ["Gap", "100"]);
+}
+
+#[test]
+fn who_was_contradicted_is_not_right_because_the_other_is_gone() {
+    let steady = |moves: bool| {
+        let mut market = agreeing();
+        quote(&mut market, 0, 20, 110.0);
+        market.disconnected(1, at(30), "it broke");
+        let mut well = None;
+        for second in 1..100 {
+            let price = if moves {
+                110.0 + 2.0 * (second % 30) as f64
+            } else {
+                110.0
+            };
+            quote(&mut market, 0, second * 1_000, price);
+            market.tick(at(second * 1_000 + 50));
+            if market.status() == TradingStatus::Trading {
+                well = well.or(Some(second));
+            }
+        }
+        (well, market)
+    };
+    let (well, market) = steady(false);
+    let return_s = Thresholds::default().return_s as i64;
+    assert!(
+        well.is_some_and(|well| (return_s..return_s + 2).contains(&well)),
+        "{well:?}"
+    );
+    let incidents = market.log.between(at(0), at(100_000));
+    let found = incidents
+        .iter()
+        .find(|incident| incident.kind == IncidentKind::Divergence);
+    let found = found.expect("on record");
+    assert!(found.detail.contains("the other sources are gone"), "{found:?}");
+    assert_eq!(found.to, Some(at(well.unwrap_or_default() * 1_000)));
+
+    // Nor while its price runs.
+    assert_eq!(steady(true).0, None);
+}
+
+#[test]
+fn one_absurd_time_does_not_end_a_stream() {
+    let mut market = market(1);
+    let told = |id, time| Told::Trade {
+        slot: SLOT,
+        id: Some(id),
+        trade: TradeTick {
+            time,
+            price: 100.0,
+            size: 1.0,
+            aggressor: Side::Buy,
+        },
+    };
+    for id in 1..=3 {
+        let time = at(id as i64 * 10);
+        market.told(0, &told(id, time), time);
+    }
+    // 2090.
+    market.told(0, &Told::Time(Timestamp::from_secs(3_786_912_000)), at(40));
+    market.tick(at(50));
+    words(&mut market);
+    market.told(0, &told(4, at(60_000)), at(60_005));
+    assert_eq!(words(&mut market), ["trade 100"]);
+    assert!(market.pace.time() <= at(60_005));
+}
