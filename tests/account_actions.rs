@@ -338,6 +338,62 @@ fn a_mark_price_decides_where_the_venue_tells_one() {
 }
 
 #[test]
+fn a_mark_price_that_is_not_told_again_gives_way_to_the_last_price() {
+    let mut bench = Bench::with(perpetual(LONG, 150));
+    bench.flat(2, 100.0);
+    act(&mut bench, MarketAction::MarkPrice(Price(decimal("100"))));
+    // It counts for two bars, through which the market is far below what covers the position.
+    bench.forget().bar(100.0, 100.0, 87.0, 88.0).flat(1, 88.0);
+    assert_eq!(bench.journal(), Vec::<String>::new());
+    bench.flat(1, 88.0);
+    assert_eq!(
+        bench.journal()[..3],
+        [
+            "alert liquidation",
+            "#2 sell 10 market (liquidation)",
+            "#2 accepted"
+        ]
+    );
+}
+
+/// Quotes at `price` on both sides, so many seconds after the bars so far.
+fn quote(bench: &mut Bench, second: i64, price: f64) {
+    let quote = papertape::market::Quote {
+        time: bench.now().plus_nanos(second * 1_000_000_000),
+        bid: price,
+        bid_size: 100.0,
+        ask: price,
+        ask_size: 100.0,
+    };
+    bench.feed(&Input::market(MarketEvent::Quote(quote)));
+}
+
+#[test]
+fn among_ticks_a_mark_price_counts_for_a_minute_and_no_longer_than_the_next_gap() {
+    let ruined = |bench: &mut Bench| {
+        bench.flat(2, 100.0);
+        quote(bench, 0, 100.0);
+        act(bench, MarketAction::MarkPrice(Price(decimal("100"))));
+        bench.forget();
+        quote(bench, 30, 88.0);
+        quote(bench, 60, 88.0);
+        assert_eq!(bench.journal(), Vec::<String>::new());
+    };
+    let is_called = |bench: &Bench| bench.journal().contains(&"alert liquidation".to_owned());
+    let mut bench = Bench::with(perpetual(LONG, 150));
+    ruined(&mut bench);
+    quote(&mut bench, 61, 88.0);
+    assert!(is_called(&bench), "{:?}", bench.journal());
+
+    let mut bench = Bench::with(perpetual(LONG, 150));
+    ruined(&mut bench);
+    let status = papertape::exchange::TradingStatus::Gap;
+    let time = bench.now().plus_nanos(60_000_000_000);
+    bench.feed(&Input::market(MarketEvent::Status(time, status)));
+    assert!(is_called(&bench), "{:?}", bench.journal());
+}
+
+#[test]
 fn interest_and_borrow_fees_are_charged_by_the_day() {
     let mut config = shares(SHORT);
     config.account = AccountConfig {

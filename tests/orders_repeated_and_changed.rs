@@ -2,8 +2,10 @@
 
 use papertape::engine::{Command, EngineConfig, Familiar, Input};
 use papertape::exchange::LatencyModel;
-use papertape::market::{CorporateAction, MarketAction, MarketEvent, Quote};
-use papertape::model::{Instrument, OrderId, OrderLimits, Side};
+use papertape::market::{CalendarId, CorporateAction, MarketAction, MarketEvent, Quote};
+use papertape::model::{
+    Instrument, InstrumentId, InstrumentKind, MarginRule, OrderId, OrderLimits, Side, Timestamp,
+};
 use papertape::order::{Amendment, Attached, AttachedLeg, Contingency, Order, OrderList, OrderRequest};
 use papertape::testkit::{Bench, config, decimal};
 use rust_decimal::Decimal;
@@ -330,6 +332,186 @@ fn an_attached_order_that_the_funds_do_not_let_grow_says_so() {
         "{journal:?}"
     );
     assert_eq!(quantities(&bench, 2), [decimal("10"), decimal("4")]);
+}
+
+/// Asks for another price at so many seconds after the market at 100.
+fn change_price_at(bench: &mut Bench, second: i64, price: &str) {
+    let amendment = Amendment {
+        order_id: OrderId(1),
+        quantity: None,
+        price: Some(decimal(price)),
+        stop_price: None,
+    };
+    let time = bench.now().plus_nanos(second * 1_000_000_000);
+    bench.feed(&Input::Command(time, Command::Amend(amendment)));
+}
+
+#[test]
+fn an_order_can_be_changed_before_the_market_has_spoken_again() {
+    let mut bench = bench(|_| ());
+    place(&mut bench, &limit(Side::Buy, "1", "90").into());
+    change_price_at(&mut bench, 0, "95");
+    assert_eq!(last(&bench), "#1 amended to 95");
+    assert_eq!(
+        order(&bench, 1).hold.amount,
+        decimal("95"),
+        "it holds what it needs now"
+    );
+    change_quantity(&mut bench, 1, "200");
+    assert_eq!(last(&bench), "#1 request refused: insufficient_funds");
+    bench.forget().bar(100.0, 100.0, 94.0, 100.0);
+    assert!(
+        bench.journal().contains(&"#1 filled 1 @ 95".to_owned()),
+        "{:?}",
+        bench.journal()
+    );
+}
+
+#[test]
+fn an_order_for_a_closed_market_can_be_changed_while_it_is_closed() {
+    let mut bench = bench(|config| {
+        let shares = config.instrument.clone().with_kind(InstrumentKind::Equity);
+        config.instrument = shares.with_calendar(CalendarId::UsEquities);
+    });
+    place(&mut bench, &limit(Side::Buy, "1", "90").into());
+    // Hours later and still in the same night.
+    change_price_at(&mut bench, 3 * 3_600, "80");
+    assert_eq!(last(&bench), "#1 amended to 80");
+    assert_eq!(order(&bench, 1).hold.amount, decimal("80"));
+}
+
+#[test]
+fn a_change_of_an_order_in_a_quiet_book_counts_when_the_book_speaks_again() {
+    let mut bench = bench(|config| {
+        config.execution.latency = LatencyModel::Fixed {
+            entry: 50_000_000,
+            response: 50_000_000,
+        };
+    });
+    quote(&mut bench, 0, 99.0, 100.0, 4.0);
+    place(&mut bench, &limit(Side::Buy, "1", "105").into());
+    change_price_at(&mut bench, 10, "95");
+    bench.forget();
+    quote(&mut bench, 60, 99.0, 100.0, 4.0);
+    assert_eq!(
+        bench.journal(),
+        ["#1 amended to 95", "#1 accepted"],
+        "no fill at the old price"
+    );
+    quote(&mut bench, 61, 94.0, 94.5, 4.0);
+    assert_eq!(last(&bench), "long 1");
+}
+
+#[test]
+fn a_change_that_overtakes_its_order_finds_none() {
+    let mut bench = bench(|config| {
+        let point = |second: i64, entry: i64| papertape::exchange::LatencyPoint {
+            time: Timestamp::from_secs(60 + second),
+            entry: entry * 1_000_000_000,
+            response: 0,
+        };
+        config.execution.latency = LatencyModel::Series {
+            points: vec![point(0, 20), point(5, 1)],
+        };
+    });
+    quote(&mut bench, 0, 99.0, 100.0, 4.0);
+    place(&mut bench, &limit(Side::Buy, "1", "90").into());
+    change_price_at(&mut bench, 5, "95");
+    bench.forget();
+    quote(&mut bench, 10, 99.0, 100.0, 4.0);
+    assert_eq!(bench.journal(), ["#1 request refused: not_yet_there"]);
+}
+
+/// 1,000 of cash and a perpetual of which fifty, bought at 100, have gained 5,000: what that lends buys no coins.
+fn rich_on_paper(config: &mut EngineConfig) {
+    config.initial_capital.amount = decimal("1000");
+    let perpetual = papertape::testkit::instrument_of("ETH/USDT")
+        .with_kind(InstrumentKind::Perpetual)
+        .with_margin(MarginRule::Rate {
+            initial: decimal("0.1"),
+            maintenance: decimal("0.05"),
+        });
+    config.others = vec![perpetual.expect("margins")];
+}
+
+fn on_perpetual(request: OrderRequest) -> OrderRequest {
+    OrderRequest {
+        symbol: Some("ETH/USDT".parse().expect("a symbol")),
+        ..request
+    }
+}
+
+fn quote_perpetual(bench: &mut Bench, second: i64, bid: f64, ask: f64, size: f64) {
+    let quote = Quote {
+        time: bench.now().plus_nanos(second * 1_000_000_000),
+        bid,
+        bid_size: size,
+        ask,
+        ask_size: size,
+    };
+    bench.feed(&Input::Market(InstrumentId(1), MarketEvent::Quote(quote)));
+}
+
+#[test]
+fn a_change_spends_no_more_than_a_new_order_may() {
+    let mut bench = bench(rich_on_paper);
+    quote(&mut bench, 0, 99.0, 100.0, 100.0);
+    quote_perpetual(&mut bench, 0, 99.9, 100.0, 100.0);
+    place(
+        &mut bench,
+        &on_perpetual(OrderRequest::market(Side::Buy, decimal("50"))).into(),
+    );
+    quote_perpetual(&mut bench, 1, 99.9, 100.0, 100.0);
+    quote_perpetual(&mut bench, 2, 200.0, 200.1, 100.0);
+    assert!(bench.engine.equity().amount > decimal("5000"));
+    place(&mut bench, &limit(Side::Buy, "40", "90").into());
+    assert!(
+        bench
+            .journal()
+            .contains(&"#2 denied: insufficient_funds".to_owned()),
+        "{:?}",
+        bench.journal()
+    );
+    place(&mut bench, &limit(Side::Buy, "5", "90").into());
+    quote(&mut bench, 3, 99.0, 100.0, 100.0);
+    change_quantity(&mut bench, 3, "40");
+    assert_eq!(last(&bench), "#3 request refused: insufficient_funds");
+    // The perpetual holds 500 of the 1,000.
+    change_quantity(&mut bench, 3, "5.5");
+    assert_eq!(last(&bench), "#3 amended to 90");
+    assert!(bench.engine.ledger().available().amount >= Decimal::ZERO);
+}
+
+#[test]
+fn an_attached_order_grows_no_further_than_a_new_one_could_be() {
+    let mut bench = bench(rich_on_paper);
+    quote(&mut bench, 0, 99.0, 100.0, 100.0);
+    quote_perpetual(&mut bench, 0, 99.9, 100.0, 100.0);
+    place(
+        &mut bench,
+        &on_perpetual(OrderRequest::market(Side::Buy, decimal("50"))).into(),
+    );
+    quote_perpetual(&mut bench, 1, 99.9, 100.0, 100.0);
+    quote_perpetual(&mut bench, 2, 200.0, 200.0, 4.0);
+    let list = OrderList {
+        contingency: Contingency::Oto,
+        orders: vec![
+            on_perpetual(limit(Side::Buy, "20", "201")),
+            OrderRequest {
+                symbol: Some("BTC/USDT".parse().expect("a symbol")),
+                ..limit(Side::Buy, "20", "10")
+            },
+        ],
+    };
+    place(&mut bench, &list);
+    // The fifty hold 500 and the order for twenty more 402; four of those bring 40 of what is left to be held.
+    quote_perpetual(&mut bench, 3, 200.0, 200.0, 4.0);
+    assert_eq!(quantities(&bench, 3), [decimal("20"), decimal("4")]);
+    bench.forget();
+    quote_perpetual(&mut bench, 4, 199.0, 199.5, 16.0);
+    let refused = "#3 request refused: insufficient_funds".to_owned();
+    assert!(bench.journal().contains(&refused), "{:?}", bench.journal());
+    assert!(bench.engine.ledger().available().amount >= Decimal::ZERO);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::orders::Draft;
 use super::{Engine, EventKind, Sink};
 use crate::alert::{AlertKind, Severity};
-use crate::exchange::TradingStatus;
+use crate::exchange::{MarkPrice, TradingStatus};
 use crate::market::{
     Calendar, CorporateAction, MarketAction, Phase, PriceRole, price_after_dividend, price_after_split,
     quantity_after_split,
@@ -36,7 +36,7 @@ impl Engine {
         }
         match action {
             MarketAction::Funding { rate, mark } => self.fund(at, *rate, *mark, time, sink),
-            MarketAction::MarkPrice(price) => self.market_mut(at).mark_price = Some(*price),
+            MarketAction::MarkPrice(price) => self.mark_at_price(at, *price, time),
             MarketAction::Underlying(price) => self.account.mark_underlying(at, *price),
             MarketAction::Corporate(action) => self.on_corporate_action(at, action, time, sink),
             MarketAction::Settlement { price } => self.end_instrument(at, *price, "settled", time, sink),
@@ -53,16 +53,31 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
-        let market = self.market_mut(at);
-        // A mark that comes with the funding alone would be hours old when the cover is next looked at.
-        if market.mark_price.is_some() {
-            market.mark_price = mark.or(market.mark_price);
+        // A mark that comes with the funding alone is the only one for hours: it counts for the funding alone.
+        if let Some(mark) = mark.filter(|_| self.market(at).mark_price.is_some()) {
+            self.mark_at_price(at, mark, time);
         }
-        let Some(mark) = mark.or(market.mark_price).or_else(|| market.last_price()) else {
+        let market = self.market(at);
+        let known = market.mark_price.map(|mark| mark.price);
+        let Some(mark) = mark.or(known).or_else(|| market.last_price()) else {
             return;
         };
         let flow = self.account.fund(at, rate, mark, time);
         self.tell_flow(flow, sink);
+    }
+
+    /// The venue tells a mark price, which counts for a while: a minute where ticks are told, for venues tell marks every few
+    /// seconds; two bars where bars are, for with bars come their marks, one a bar. After that the last price decides again: a
+    /// mark of hours ago would keep a position from being called that the market has long ruined.
+    fn mark_at_price(&mut self, at: InstrumentId, price: Price, time: Timestamp) {
+        let on_bars = if self.market(at).tier().is_some() {
+            0
+        } else {
+            2 * self.config.base_timeframe.nanos()
+        };
+        let until = time.plus_nanos(Timeframe::MINUTE.nanos().max(on_bars));
+        self.market_mut(at).mark_price = Some(MarkPrice { price, until });
+        self.due_at = self.due_at.min(until.plus_nanos(1));
     }
 
     pub(super) fn on_corporate_action<S: Sink>(
@@ -253,6 +268,10 @@ impl Engine {
             market.last_price = market.last_price.or(Some(underlying.to_f64()));
         }
         self.deliver_exercised(at, &expiry, reason, time, sink);
+        let to = self.instrument_id(&terms.underlying);
+        if let Some((to, delivery)) = to.zip(expiry.delivery(time)) {
+            self.note_delivery(to, &delivery);
+        }
     }
 
     /// The underlying of an option comes or goes, where the session has a market for it.
@@ -312,7 +331,9 @@ impl Engine {
     /// Closes what is not covered any more, at the market, and withdraws what else rests in it.
     #[cold]
     pub(super) fn call_margin<S: Sink>(&mut self, time: Timestamp, sink: &mut S) {
-        if !self.account.needs_cover() || self.state.is_final() {
+        // What was delivered and is not paid for yet would be counted as a debt.
+        let is_settling = !self.delivered.is_empty();
+        if !self.account.needs_cover() || self.state.is_final() || is_settling {
             return;
         }
         self.mark_account();

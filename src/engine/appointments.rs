@@ -1,5 +1,5 @@
 //! What happens at a time that is known beforehand, whether or not there is data: instruments expire, closing auctions are
-//! held.
+//! held, what an expiry has delivered is paid for, mark prices are too old.
 //!
 //! A future that nobody settles is settled at its last price at or before its expiry; an option at that of its underlying. A
 //! venue's own word ([`crate::market::MarketAction::Settlement`]) counts when it comes by then.
@@ -20,6 +20,10 @@ const SECOND: i64 = 1_000_000_000;
 enum Appointment {
     ClosingAuction,
     Expiry,
+    /// What was delivered by all that expired at one time is paid for.
+    Delivery,
+    /// A mark price counts no more.
+    OldMark,
 }
 
 impl Engine {
@@ -51,6 +55,8 @@ impl Engine {
                     self.hold_closing_auction(at, due, None, sink);
                 }
                 Appointment::Expiry => self.expire_instrument(at, due, sink),
+                Appointment::Delivery => self.pay_for_deliveries(due, sink),
+                Appointment::OldMark => self.forget_mark(at, due, sink),
             }
         }
         self.due_at = self.next_due();
@@ -62,6 +68,9 @@ impl Engine {
             .open_orders()
             .filter(|order| order.time_in_force == TimeInForce::Cls);
         let expiries = self.places().filter_map(|at| self.expiry_of(at));
+        let marks = self.markets.iter().filter_map(|market| market.mark_price);
+        let deliveries = self.delivered.iter().map(|delivered| delivered.time);
+        let expiries = expiries.chain(marks.map(|mark| mark.until)).chain(deliveries);
         auctions
             .map(|order| self.closing_auction(order))
             // A price of the very moment still counts.
@@ -87,7 +96,21 @@ impl Engine {
                 )
             })
             .filter(|(close, ..)| *close <= now);
-        expiries.chain(auctions).min()
+        let deliveries = self.delivered.iter().filter(|delivered| delivered.time < now);
+        let deliveries =
+            deliveries.map(|delivered| (delivered.time, Appointment::Delivery, InstrumentId::PRIMARY));
+        let marks = self.places().filter_map(|at| {
+            let mark = self.market(at).mark_price.filter(|mark| mark.until < now)?;
+            Some((mark.until, Appointment::OldMark, at))
+        });
+        expiries.chain(auctions).chain(deliveries).chain(marks).min()
+    }
+
+    /// The mark price of an instrument is too old to say anything: the last price decides again whether positions are covered.
+    fn forget_mark<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
+        self.market_mut(at).mark_price = None;
+        self.refresh_cover();
+        self.call_margin(time, sink);
     }
 
     /// When an instrument ends that has not ended yet.
@@ -110,6 +133,7 @@ impl Engine {
             None => self.on_status(at, TradingStatus::Ended, expiry, sink),
         }
         self.refresh_cover();
+        self.call_margin(expiry, sink);
     }
 
     fn closing_auction(&self, order: &Order) -> Timestamp {

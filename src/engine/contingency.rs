@@ -138,6 +138,7 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
+        self.mark_account();
         let order = self.market(at).orders.at(index);
         let larger = Order {
             quantity,
@@ -145,7 +146,7 @@ impl Engine {
         };
         let (id, held) = (order.id, order.hold);
         let needed = Money::new(self.hold_for(at, &larger), held.currency);
-        let available = self.account.available() + held;
+        let available = self.account.funds(at, order.side) + held;
         if needed.amount > available.amount {
             // It stays as large as it is, and says so.
             let reason = DenyReason::InsufficientFunds { needed, available };

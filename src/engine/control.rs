@@ -34,6 +34,7 @@ impl Engine {
                 self.flatten("flatten", time, sink)
             }
             (Command::Stop, State::Starting | State::Running | State::Paused | State::Halted) => {
+                self.pay_for_deliveries(time, sink);
                 self.cancel_all(CancelReason::SessionStopped, time, sink);
                 self.change_state(State::Stopped, "stopped on request", time, sink);
                 self.refuse_all_requests(time, sink);

@@ -17,6 +17,7 @@ mod config;
 mod contingency;
 mod control;
 mod correlation;
+mod deliveries;
 mod desk;
 mod entries;
 mod essence;
@@ -73,6 +74,7 @@ use crate::risk::Protection;
 use crate::strategy::Program;
 use chain::Chain;
 use combos::WorkingCombo;
+use deliveries::Delivered;
 use desk::Desk;
 use model_quotes::Looked;
 use requests::OnItsWay;
@@ -104,6 +106,8 @@ pub struct Engine {
     on_their_way: Vec<OnItsWay>,
     client_ids: ClientIds,
     combos: Vec<WorkingCombo>,
+    /// What options that expired have delivered and nobody has looked yet whether the account carries.
+    delivered: Vec<Delivered>,
     account: Account,
     protection: Protection,
     metrics: MetricsAccumulator,
@@ -189,6 +193,7 @@ impl Engine {
             on_their_way: Vec::new(),
             client_ids: ClientIds::default(),
             combos: Vec::new(),
+            delivered: Vec::new(),
             account: Account::open(
                 capital,
                 &config.instruments().cloned().collect::<Vec<_>>(),
@@ -304,6 +309,11 @@ impl Engine {
         );
         if status == TradingStatus::Ended {
             self.cancel_where(at, |_| true, CancelReason::NotTrading, time, sink);
+        }
+        if status == TradingStatus::Gap && self.account.needs_cover() {
+            // The mark price went with the book.
+            self.refresh_cover();
+            self.call_margin(time, sink);
         }
     }
 

@@ -225,11 +225,8 @@ impl Engine {
             }
             return arrival.objection_to_terms(&judged);
         }
-        let alone = self.market(order.instrument).orders.is_empty();
-        arrival
-            .objection(order)
-            // An order under way may open what this one is to reduce.
-            .filter(|reason| alone || *reason != RejectReason::WouldIncrease)
+        let is_alone = self.market(order.instrument).orders.is_empty();
+        may_come(arrival.objection(order), is_alone)
     }
 
     fn refuse_order<S: Sink>(
@@ -325,8 +322,10 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) -> Result<(), Refusal> {
+        self.mark_account();
         let order = self.market(at).orders.at(index);
-        if order.status == OrderStatus::Submitted {
+        // It is there from its arrival on, though the market has to speak before the exchange says so.
+        if order.status == OrderStatus::Submitted && order.arrives_at > time {
             return Err(RejectReason::NotYetThere.into());
         }
         let changed = self.changed(at, order, amendment)?;
@@ -369,13 +368,16 @@ impl Engine {
             changed.asked = quantity;
         }
         changed.decision_price = self.market(at).last_price().unwrap_or(order.decision_price);
-        // It is one of those that rest, so it needs no place of its own.
         let mut arrival = self.arrival(at, Phase::Regular);
-        arrival.open_orders = arrival.open_orders.saturating_sub(1);
-        let objection = if order.status == OrderStatus::Waiting {
-            arrival.objection_to_terms(&changed)
-        } else {
-            arrival.objection(&changed)
+        if rests(order) {
+            // It is one of those that rest, so it needs no place of its own.
+            arrival.open_orders = arrival.open_orders.saturating_sub(1);
+        }
+        let is_alone = self.market(at).orders.iter().len() == 1;
+        let objection = match order.status {
+            OrderStatus::Waiting => arrival.objection_to_terms(&changed),
+            OrderStatus::Submitted => may_come(arrival.objection(&changed), is_alone),
+            _ => arrival.objection(&changed),
         };
         if let Some(reason) = objection {
             return Err(reason.into());
@@ -383,8 +385,8 @@ impl Engine {
         if let Some(reason) = value_objection(self.instrument(at), &changed) {
             return Err(reason.into());
         }
-        if rests(order) {
-            let available = self.account.available() + order.hold;
+        if order.status != OrderStatus::Waiting {
+            let available = self.account.funds(at, order.side) + order.hold;
             let needed = Money::new(self.hold_for(at, &changed), available.currency);
             // Giving back is always possible, whatever else has become of the funds.
             if needed.amount > available.amount && needed.amount > order.hold.amount {
@@ -454,6 +456,11 @@ impl Change {
             Self::Amend(amendment) => amendment.order_id,
         }
     }
+}
+
+/// An objection to an order that is under way: unless it is alone, another may open what it is to reduce.
+fn may_come(objection: Option<RejectReason>, is_alone: bool) -> Option<RejectReason> {
+    objection.filter(|reason| is_alone || *reason != RejectReason::WouldIncrease)
 }
 
 /// What is wrong with a list as a whole.

@@ -182,7 +182,8 @@ impl Engine {
         for at in self.places() {
             // A venue's mark price comes before what was traded.
             let market = self.market(at);
-            if let Some(price) = market.mark_price.or_else(|| market.last_price()) {
+            let mark = market.mark_price.map(|mark| mark.price);
+            if let Some(price) = mark.or_else(|| market.last_price()) {
                 self.account.mark(at, price);
             }
             // What covers a sold option depends on its underlying.

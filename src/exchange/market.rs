@@ -28,6 +28,15 @@ pub enum TradingStatus {
     Ended,
 }
 
+/// What a venue said that a position is to be valued at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkPrice {
+    /// The price.
+    pub price: Price,
+    /// Until when it counts: a venue that tells marks tells the next one long before.
+    pub until: Timestamp,
+}
+
 /// What is known of one instrument's market, and our orders in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Market {
@@ -43,8 +52,8 @@ pub struct Market {
     pub last_price: Option<f64>,
     /// The last trade where only trades are known, and how many of its lots our orders have left.
     pub last_trade: Option<(TradeTick, i64)>,
-    /// The venue's mark price, where it tells one: by it positions are covered.
-    pub mark_price: Option<Price>,
+    /// The venue's mark price, where it tells one and has lately: by it positions are covered.
+    pub mark_price: Option<MarkPrice>,
     /// The best bid and ask, as the finest data has them.
     pub quote: Option<Quote>,
     /// What rests at which price; one level a side when only quotes are known.
@@ -169,7 +178,9 @@ impl Market {
     /// Each unit became `ratio` units: what was known of prices is divided, what was known of the book is forgotten.
     pub fn split(&mut self, ratio: Decimal) {
         let divide = |price: Price| Price((price.0 / ratio).round_dp(Money::SCALE).normalize());
-        self.mark_price = self.mark_price.map(divide);
+        if let Some(mark) = &mut self.mark_price {
+            mark.price = divide(mark.price);
+        }
         self.last_price = self.last_price().map(|price| divide(price).to_f64());
         self.conditions.split(Price(ratio).to_f64());
         self.forget_book();
@@ -213,7 +224,7 @@ impl Market {
 
     /// Takes in what is said of its trading: it is halted, its data has a gap, it has ended, or it trades, which ends halt and
     /// gap. A gap that falls into a halt leaves the halt, when a new book has ended it; what has ended stays so. What was
-    /// known of the book is forgotten with a gap, and with an end.
+    /// known of the book, and the mark price, is forgotten with a gap, and with an end.
     pub fn set_status(&mut self, status: TradingStatus) {
         match status {
             TradingStatus::Trading => (self.shut.halted, self.shut.gap) = (false, false),
@@ -223,6 +234,7 @@ impl Market {
         }
         if matches!(status, TradingStatus::Gap | TradingStatus::Ended) {
             self.forget_book();
+            self.mark_price = None;
         }
     }
 

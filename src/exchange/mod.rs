@@ -15,7 +15,7 @@ pub use client_ids::{ClientIds, Placement};
 pub use explanation::{DataTier, Explanation, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
 pub use filters::{Arrival, is_open_to};
 pub use liquidity::{OwnLiquidity, Taker, sweep, sweep_and_take};
-pub use market::{Market, TradingStatus};
+pub use market::{MarkPrice, Market, TradingStatus};
 pub use models::{
     Amount, Basis, Charge, ChargedOn, Checked, Conditions, FeeInputs, FeePreset, FeePresetName, FeeSchedule,
     FeeScheduleError, FillRules, ImpactModel, LatencyModel, LatencyPoint, LimitFill, LiquidityCurve, Models,

@@ -5,7 +5,7 @@
 //! | `split` | `split_ratio` | each share becomes so many |
 //! | `dividend` | `cash_amount` | cash a share, told on the ex-date |
 //! | `funding` | `funding_rate`, `price` if known | longs pay a positive rate on the value at the mark, or at the last price |
-//! | `mark_price` | `price` | the venue's mark price from now on |
+//! | `mark_price` | `price` | the venue's mark price, for two bars unless told again |
 //! | `settlement` | `price` | the instrument ends at this price |
 //! | `symbol_change` | `new_symbol` | it trades under another name from now on |
 //! | `delisting` | `price` if known | it trades no more and is paid out, else at the last price |
@@ -19,7 +19,7 @@ use super::bar_file::field;
 use super::{Calendar, CalendarId, CorporateAction, MarketAction};
 use crate::model::{Price, Symbol, Timeframe, Timestamp, decimal};
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -267,18 +267,31 @@ fn new_symbol(text: &str) -> Result<Symbol, String> {
 
 /// A ratio of whole numbers up to ten for one of which `ratio` is a rounding; else the ratio itself.
 fn whole_ratio(ratio: Decimal) -> Decimal {
-    let nearest = |ratio: Decimal| {
+    let is_meant =
+        |whole: Decimal| (whole - ratio).abs() <= ratio * RATIO_ROUNDING || is_written(whole, ratio);
+    let nearest = |many: Decimal, whole: &dyn Fn(Decimal, Decimal) -> Option<Decimal>| {
         (1..=10).map(Decimal::from).find_map(|parts| {
-            let shares = ratio.checked_mul(parts)?.round();
-            let whole = shares.checked_div(parts)?;
-            ((whole - ratio).abs() <= ratio * RATIO_ROUNDING).then_some((shares, parts))
+            let shares = many.checked_mul(parts)?.round();
+            whole(shares, parts).filter(|whole| is_meant(*whole))
         })
     };
-    if ratio >= Decimal::ONE {
-        return nearest(ratio).map_or(ratio, |(shares, parts)| shares / parts);
-    }
-    let inverse = Decimal::ONE.checked_div(ratio).and_then(nearest);
-    inverse.map_or(ratio, |(shares, parts)| parts / shares)
+    let found = if ratio >= Decimal::ONE {
+        nearest(ratio, &|shares, parts| shares.checked_div(parts))
+    } else {
+        Decimal::ONE
+            .checked_div(ratio)
+            .and_then(|inverse| nearest(inverse, &|shares, parts| parts.checked_div(shares)))
+    };
+    found.unwrap_or(ratio)
+}
+
+/// Whether `ratio` is `whole` as somebody wrote it who rounded it, or cut it off, to the digits that `ratio` has: at least
+/// three of them, for of fewer nobody knows.
+fn is_written(whole: Decimal, ratio: Decimal) -> bool {
+    let digits = ratio.scale();
+    let is_fine = digits >= 3 && ratio.mantissa().unsigned_abs() >= 100;
+    let cut = whole.round_dp_with_strategy(digits, RoundingStrategy::ToZero);
+    is_fine && (whole.round_dp(digits) == ratio || cut == ratio)
 }
 
 /// The moment of a field: what a date is to bars of this length, and else the moment itself.
@@ -373,10 +386,30 @@ mod tests {
             ("0.125001", "0.125"),
             ("1.02", "1.02"),
             ("2.001", "2.001"),
+            // Two digits are a ratio of their own: eleven for ten is not eight for seven.
+            ("1.1", "1.1"),
+            ("1.14", "1.14"),
+            ("0.33", "0.33"),
+            ("1.125", "1.125"),
+            ("0.007", "0.007"),
         ] {
             assert_eq!(whole_ratio(number(told)), number(meant), "{told}");
         }
-        assert_eq!(whole_ratio(number("0.333333")), Decimal::ONE / Decimal::from(3));
+        // Coarse sources round or cut a ratio that does not end.
+        for (told, [shares, parts]) in [
+            ("0.333333", [1, 3]),
+            ("0.3333", [1, 3]),
+            ("0.333", [1, 3]),
+            ("0.6667", [2, 3]),
+            ("0.6666", [2, 3]),
+            ("0.0667", [1, 15]),
+            ("1.3333", [4, 3]),
+            ("1.333", [4, 3]),
+            ("0.1429", [1, 7]),
+        ] {
+            let meant = Decimal::from(shares) / Decimal::from(parts);
+            assert_eq!(whole_ratio(number(told)), meant, "{told}");
+        }
     }
 
     #[test]

@@ -62,15 +62,32 @@ const SPOT: [Row; 17] = [
     ("SPY",           100,           1, 0, 1,    590.0, 0.16,  50_000.0, 0.000_02),
 ];
 
-/// CME futures, by root; the symbol adds month letter and year, such as `ESZ3`.
+/// CME futures, by root; the symbol adds month letter and year, such as `ESZ3`. Steps and multipliers are those of CME's contract
+/// specifications; bonds and notes are quoted in decimals of a point, not in 32nds.
 #[rustfmt::skip]
-const FUTURES: [Row; 6] = [
+const FUTURES: [Row; 22] = [
     ("ES",   4, 1, 0,    50,  6_000.0, 0.16, 1_200.0, 0.000_04),
     ("MES",  4, 1, 0,     5,  6_000.0, 0.16, 1_000.0, 0.000_04),
     ("NQ",   4, 1, 0,    20, 21_000.0, 0.22,   500.0, 0.000_02),
     ("MNQ",  4, 1, 0,     2, 21_000.0, 0.22, 1_000.0, 0.000_02),
+    ("YM",   1, 1, 0,     5, 42_000.0, 0.15,   200.0, 0.000_03),
+    ("RTY", 10, 1, 0,    50,  2_200.0, 0.22,   200.0, 0.000_05),
+    ("M2K", 10, 1, 0,     5,  2_200.0, 0.22,   100.0, 0.000_05),
     ("CL", 100, 1, 0, 1_000,     70.0, 0.35,   250.0, 0.000_15),
+    ("MCL", 100, 1, 0,  100,     70.0, 0.35,   100.0, 0.000_15),
+    ("NG", 1_000, 1, 0, 10_000,   3.0, 0.60,   150.0, 0.000_4),
+    ("HO", 10_000, 1, 0, 42_000,  2.3, 0.35,    50.0, 0.000_2),
+    ("RB", 10_000, 1, 0, 42_000,  2.1, 0.35,    50.0, 0.000_2),
     ("GC",  10, 1, 0,   100,  2_700.0, 0.16,   150.0, 0.000_04),
+    ("SI", 200, 1, 0, 5_000,     31.0, 0.28,    60.0, 0.000_2),
+    ("HG", 2_000, 1, 0, 25_000,   4.2, 0.22,    60.0, 0.000_15),
+    ("ZN",  64, 1, 0, 1_000,    110.0, 0.06, 1_500.0, 0.000_15),
+    ("ZB",  32, 1, 0, 1_000,    118.0, 0.11,   400.0, 0.000_3),
+    ("ZF", 128, 1, 0, 1_000,    107.0, 0.04, 1_000.0, 0.000_08),
+    ("ZT", 256, 1, 0, 2_000,    103.0, 0.02,   600.0, 0.000_04),
+    ("6E", 20_000, 1, 0, 125_000, 1.1, 0.08,   200.0, 0.000_05),
+    ("6J", 2_000_000, 1, 0, 12_500_000, 0.0066, 0.10, 150.0, 0.000_08),
+    ("6B", 10_000, 1, 0, 62_500,  1.3, 0.09,   100.0, 0.000_08),
 ];
 
 impl Listing {
@@ -186,8 +203,31 @@ mod tests {
         assert_eq!(steps("AAPL"), ["0.01", "1", "0", "1"]);
         assert_eq!(steps("ESZ3"), ["0.25", "1", "0", "50"]);
         assert_eq!(steps("MNQH25"), ["0.25", "1", "0", "2"]);
+        assert_eq!(steps("RTYZ5"), ["0.1", "1", "0", "50"]);
+        assert_eq!(steps("YMZ5"), ["1", "1", "0", "5"]);
+        assert_eq!(steps("MCLF6"), ["0.01", "1", "0", "100"]);
+        assert_eq!(steps("SIZ5"), ["0.005", "1", "0", "5000"]);
+        assert_eq!(steps("ZNZ5"), ["0.015625", "1", "0", "1000"]);
+        assert_eq!(steps("ZTZ5"), ["0.00390625", "1", "0", "2000"]);
+        assert_eq!(steps("6EZ5"), ["0.00005", "1", "0", "125000"]);
+        assert_eq!(steps("6JZ5"), ["0.0000005", "1", "0", "12500000"]);
         assert_eq!(steps("FOO/USDT"), ["0.01", "0.00001", "5", "1"]);
         assert_eq!(steps("FOO"), ["0.01", "1", "0", "1"]);
+    }
+
+    /// Each contract has an end and a margin beside its steps.
+    #[test]
+    fn the_futures_that_have_steps_are_those_that_end() {
+        for (root, ..) in FUTURES {
+            let symbol: Symbol = format!("{root}Z25").parse().expect("a symbol");
+            let contract = Contract::parse(symbol.as_str()).expect("a contract");
+            assert_eq!(contract.root(), root);
+            assert!(
+                contract.expiry(crate::model::Timestamp::EPOCH).is_some(),
+                "{root}"
+            );
+            assert!(matches!(Class::of(&symbol), Class::Future(_)), "{root}");
+        }
     }
 
     #[test]

@@ -14,8 +14,9 @@ use lifecycle::Lifecycle;
 use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, SessionState};
 use papertape::exchange::{Fill, Liquidity, Met};
 use papertape::market::{CorporateAction, MarketEvent};
-use papertape::model::{InstrumentId, Side, Timeframe, Timestamp};
+use papertape::model::{InstrumentId, InstrumentKind, MarginRule, Side, Timeframe, Timestamp};
 use papertape::order::{CancelReason, Order, OrderKind};
+use rust_decimal::Decimal;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub(crate) struct Observer {
     config: EngineConfig,
     markets: Vec<MarketModel>,
     account: AccountModel,
+    /// What no hold had spoken for after the input before.
+    available: Decimal,
     lifecycle: Lifecycle,
     pub(crate) coverage: Coverage,
 }
@@ -73,6 +76,7 @@ impl Observer {
                 .map(|instrument| MarketModel::new(instrument, &config.execution))
                 .collect(),
             account: AccountModel::new(config),
+            available: config.initial_capital.amount,
             lifecycle: Lifecycle::default(),
             coverage: Coverage::default(),
         }
@@ -99,7 +103,30 @@ impl Observer {
         }
         self.lifecycle.judge(engine)?;
         self.account.judge(engine)?;
+        self.judge_change(input, engine)?;
         stuck::judge(input, engine, &self.markets)
+    }
+
+    /// A change of what is paid in full takes no more than there is, whatever other positions have gained.
+    fn judge_change(&mut self, input: &Input, engine: &Engine) -> Verdict {
+        let (available, before) = (engine.ledger().available().amount, self.available);
+        self.available = available;
+        let Input::Command(_, Command::Amend(amendment)) = input else {
+            return Ok(());
+        };
+        let is_paid_in_full = |order: &Order| {
+            let instrument = engine.market(order.instrument).instrument();
+            match instrument.kind() {
+                InstrumentKind::Option(_) => order.side == Side::Buy,
+                kind => !kind.is_margined() && instrument.margin() == MarginRule::Full,
+            }
+        };
+        let order = engine.open_order(amendment.order_id);
+        ensure(
+            !order.is_some_and(is_paid_in_full) || available >= Decimal::ZERO.min(before),
+            "a change spends no more than there is",
+            || format!("{available} after {before}: {order:?}"),
+        )
     }
 
     fn judge_event(&mut self, input: &Input, event: &Event) -> Verdict {

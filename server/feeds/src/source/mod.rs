@@ -2,6 +2,7 @@
 //! for. No sockets and no clock: everything comes in by calls that say when it is.
 
 mod book;
+mod fault;
 mod first;
 mod gap;
 mod heard;
@@ -20,6 +21,7 @@ use crate::skew::Skew;
 use crate::status::Counters;
 use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
 use book::{Book, BookTook};
+pub(crate) use fault::Fault;
 use first::{FirstPrice, FirstTook, price_of};
 use gap::TradeGap;
 pub(crate) use heard::{Heard, Trouble, TroubleAct, Want, begin, count, end};
@@ -128,49 +130,6 @@ pub(crate) struct Source {
     pub(crate) is_changed: bool,
 }
 
-/// Why nothing should fill on a source's data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Down,
-    Refused,
-    NothingYet,
-    MissingTrades,
-    NoBook,
-    Stale,
-    /// The symbol trades on, beyond the quote that was told last.
-    SilentQuotes,
-    /// The symbol trades on, and its book does not change.
-    SilentBook,
-}
-
-impl Fault {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Down => "the connection is down",
-            Self::Refused => "the venue refuses it",
-            Self::NothingYet => "nothing has come yet",
-            Self::MissingTrades => "trades are missing",
-            Self::NoBook => "the order book is not known",
-            Self::Stale => "it is stale",
-            Self::SilentQuotes => "its quotes are stale",
-            Self::SilentBook => "its order book is stale",
-        }
-    }
-
-    /// Under which cause and in which words it is on record as stale.
-    pub(crate) const fn staleness(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::Stale => Some(("stale", "nothing came")),
-            Self::SilentQuotes => Some((
-                "quotes",
-                "trades went on beyond the last quote, and no quote came",
-            )),
-            Self::SilentBook => Some(("book", "trades went on, and no change of the order book came")),
-            _ => None,
-        }
-    }
-}
-
 impl Source {
     pub(crate) fn new(traits: SourceTraits, thresholds: &Thresholds) -> Self {
         Self {
@@ -261,62 +220,6 @@ impl Source {
             Some(_) => self.skew.venue_time(received),
             None => received.plus_nanos(-nanos(self.traits.delay)),
         }
-    }
-
-    /// What is wrong with it, if anything; `is_open` says whether its market is, since silence is only then a fault.
-    pub(crate) fn fault(&self, now: Timestamp, is_open: bool) -> Option<Fault> {
-        if self.link == Link::Down {
-            return Some(Fault::Down);
-        }
-        if self.refused.is_some() {
-            return Some(Fault::Refused);
-        }
-        let Some(heard) = self.last_heard else {
-            return Some(Fault::NothingYet);
-        };
-        if self.link == Link::Up {
-            return Some(Fault::NothingYet);
-        }
-        if matches!(self.gap, TradeGap::Asked { .. }) {
-            return Some(Fault::MissingTrades);
-        }
-        if self.is_book_missing() {
-            return Some(Fault::NoBook);
-        }
-        // Its time is not ours: how long it may be silent nobody knows but itself.
-        if self.traits.is_relay {
-            return None;
-        }
-        let stale_after = nanos(self.traits.stale_after);
-        let is_silent = now.since(heard.max(self.up_since.unwrap_or(heard))) > stale_after;
-        if !is_open || matches!(self.status, TradingStatus::Halted | TradingStatus::Ended) {
-            return None;
-        }
-        if is_silent {
-            return Some(Fault::Stale);
-        }
-        let is_dead = |channel: &Silent| channel.dead_since(now, self.traits.stale_after).is_some();
-        if is_dead(&self.silent_quotes) {
-            return Some(Fault::SilentQuotes);
-        }
-        is_dead(&self.silent_book).then_some(Fault::SilentBook)
-    }
-
-    /// Since when it is stale in the way that the fault says.
-    pub(crate) fn stale_since(&self, fault: Fault, now: Timestamp) -> Option<Timestamp> {
-        match fault {
-            Fault::SilentQuotes => self.silent_quotes.dead_since(now, self.traits.stale_after),
-            Fault::SilentBook => self.silent_book.dead_since(now, self.traits.stale_after),
-            _ => self.last_heard,
-        }
-    }
-
-    /// A polled source has no book, and is not asked for one; one that has just been subscribed has none yet.
-    fn is_book_missing(&self) -> bool {
-        self.traits.channels.depth
-            && self.link != Link::Polled
-            && self.book.was_known()
-            && !self.book.is_known()
     }
 
     /// Its socket stands and the symbol is about to be subscribed.
