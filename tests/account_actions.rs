@@ -356,6 +356,19 @@ fn a_mark_price_that_is_not_told_again_gives_way_to_the_last_price() {
     );
 }
 
+#[test]
+fn a_mark_price_of_the_morning_comes_before_the_last_price_of_the_evening() {
+    let mut bench = Bench::with(perpetual(LONG, 150));
+    bench.flat(2, 100.0);
+    act(&mut bench, MarketAction::MarkPrice(Price(decimal("100"))));
+    // The market's last price would not cover the position; its marks do, before the night and after it.
+    bench.forget().bar(100.0, 100.0, 87.0, 88.0);
+    let morning = bench.now().plus_nanos(12 * 3_600_000_000_000);
+    let mark = MarketAction::MarkPrice(Price(decimal("101")));
+    bench.feed(&Input::market(MarketEvent::Action(morning, mark)));
+    assert_eq!(bench.journal(), Vec::<String>::new());
+}
+
 /// Quotes at `price` on both sides, so many seconds after the bars so far.
 fn quote(bench: &mut Bench, second: i64, price: f64) {
     let quote = papertape::market::Quote {

@@ -79,11 +79,12 @@ fn rules_that_look_back_beyond_the_data_are_said() {
 }
 
 #[test]
-fn no_trade_is_no_evidence_with_or_without_parameters() {
+fn nothing_held_is_no_evidence_with_or_without_parameters() {
     assert_eq!(
         warnings_of("entry: {long: close > 200}\n", 100),
-        ["No trade was closed: the figures say nothing of the rules."]
+        ["Nothing was ever held: the figures say nothing of the rules."]
     );
+    assert!(warnings_of("entry: {long: close > 1}\n", 100).is_empty());
     assert_eq!(
         warnings_of("params: {n: 200}\nentry: {long: close > $n}\n", 100),
         ["0 trades are few for 1 parameters: results below 10 say little about them."]

@@ -165,6 +165,7 @@ fn what_may_hold_is_not_warned_of() {
         "close > highest(high, 20)[1]",
         "close >= highest(high, 20)",
         "close > highest(low, 20)",
+        "hlc3 > high",
         "close > donchian(20).upper[1]",
         "close > donchian(20).lower",
         "close[1] > high",

@@ -331,6 +331,12 @@ fn a_map_ranks_as_the_table_does() {
             map.y_values[plateau / map.x_values.len()] < 9.0,
             "{name}: {map:?}"
         );
+        let of_nothing: Vec<_> = map.cells.iter().skip(3 * map.x_values.len()).collect();
+        assert_eq!(of_nothing.len(), map.x_values.len(), "{name}");
+        assert!(
+            of_nothing.iter().all(|cell| cell.value.is_none()),
+            "{name}: {map:?}"
+        );
     }
 }
 

@@ -289,7 +289,7 @@ impl Outcome {
         let others = warnings::of(
             self.engine.config(),
             bars,
-            self.metrics.trades,
+            &self.metrics,
             self.engine.fills_beyond_volume(),
         );
         stopped.into_iter().chain(others).collect()

@@ -1,5 +1,6 @@
 //! What makes a backtest's result less than it seems.
 
+use crate::analytics::Metrics;
 use crate::engine::EngineConfig;
 use crate::market::Bars;
 
@@ -9,29 +10,26 @@ use crate::market::Bars;
 const TRADES_PER_PARAMETER: u64 = 10;
 
 /// The warnings, a sentence each.
-pub(super) fn of(config: &EngineConfig, bars: &[Bars], trades: u64, beyond_volume: u64) -> Vec<String> {
-    let strategy = &config.strategy;
+pub(super) fn of(config: &EngineConfig, bars: &[Bars], metrics: &Metrics, beyond_volume: u64) -> Vec<String> {
+    let (strategy, trades) = (&config.strategy, metrics.trades);
     let mut warnings = Vec::new();
     let (base, own) = (config.base_timeframe.nanos(), strategy.timeframe.nanos());
     // Of several instruments, the one that has the least.
     let shortest = bars.iter().map(Bars::len).min().unwrap_or(0);
     let (needed, there) = (strategy.warm_up(), (shortest as i64 * base / own) as usize);
     if needed > there {
-        let whose = if bars.len() > 1 {
-            "one symbol's data"
-        } else {
-            "the data"
+        let (whose, on_it) = match bars.len() {
+            ..=1 => ("the data", ""),
+            _ => ("one symbol's data", " on it"),
         };
         warnings.push(format!(
-            "The rules look back up to {needed} bars of {}, {whose} has {there}: those that look back so far never acted.",
+            "The rules look back up to {needed} bars of {}, {whose} has {there}: those that look back so far never acted{on_it}.",
             strategy.timeframe
         ));
     }
     let parameters = strategy.params.len() as u64;
     let wanted = TRADES_PER_PARAMETER * parameters;
-    if trades == 0 && parameters == 0 {
-        warnings.push("No trade was closed: the figures say nothing of the rules.".to_owned());
-    } else if trades < wanted {
+    if trades < wanted {
         warnings.push(format!(
             "{trades} trades are few for {parameters} parameters: results below {wanted} say little about them."
         ));
@@ -40,6 +38,9 @@ pub(super) fn of(config: &EngineConfig, bars: &[Bars], trades: u64, beyond_volum
         .iter()
         .any(|bars| bars.volume.iter().any(|volume| *volume > 0.0));
     warnings.extend(of_volume(config, carries_volumes, beyond_volume));
+    if warnings.is_empty() && metrics.exposure == 0.0 {
+        warnings.push("Nothing was ever held: the figures say nothing of the rules.".to_owned());
+    }
     warnings
 }
 

@@ -26,6 +26,7 @@ impl Engine {
         time: Timestamp,
         sink: &mut S,
     ) {
+        self.renew_mark(at, action, time);
         self.pass_time_until(time, sink);
         self.reach(time);
         self.accrue(time, sink);
@@ -43,6 +44,19 @@ impl Engine {
         }
         self.refresh_cover();
         self.call_margin(time, sink);
+    }
+
+    /// A mark that is told anew does not grow too old before: over a night in which nothing is told, no margin is judged by the last
+    /// price of the evening when the morning's mark is there.
+    fn renew_mark(&mut self, at: InstrumentId, action: &MarketAction, time: Timestamp) {
+        let is_mark = matches!(action, MarketAction::MarkPrice(_));
+        if is_mark && action.validate(self.instrument(at), Decimal::ZERO).is_ok() {
+            let market = self.market_mut(at);
+            market.mark_price = market.mark_price.map(|mark| MarkPrice {
+                until: mark.until.max(time),
+                ..mark
+            });
+        }
     }
 
     fn fund<S: Sink>(

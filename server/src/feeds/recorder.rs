@@ -172,12 +172,15 @@ fn steps(instrument: &Instrument) -> (Decimal, Decimal) {
 
 /// The last records of a tape as far as they have one time.
 fn last_records(channel: &Channel) -> Result<Vec<Record>, TapeError> {
+    // What is on its way to the disk comes after what is there, and may arrive meanwhile.
+    let unwritten = channel.unwritten();
     let last = channel.durable_up_to();
     let time = |record: &Record| record.event().map(MarketEvent::time);
     let mut many = LAST;
     loop {
         let from = last.saturating_sub(many - 1).max(channel.first_number());
-        let records: Vec<Record> = channel.scan(from..=last).collect::<Result<_, _>>()?;
+        let mut records: Vec<Record> = channel.scan(from..=last).collect::<Result<_, _>>()?;
+        records.extend(unwritten.iter().filter(|record| record.number > last).cloned());
         let until = records.last().and_then(time);
         let before = records.iter().rposition(|record| time(record) != until);
         if before.is_some() || from <= channel.first_number() {

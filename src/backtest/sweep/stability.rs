@@ -28,8 +28,8 @@ pub struct StabilityMap {
 /// One pair of values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StabilityCell {
-    /// The objective; `None` where it was not run or cannot be computed. What never held anything may have a value of which little
-    /// is good, and a ratio with nothing bad to divide by has none: cells are judged as trials are, by [`Objective::merit`].
+    /// The objective; `None` where it was not run, cannot be computed, or cannot be judged ([`Objective::merit`]): what never held
+    /// anything lost nothing. A ratio with nothing bad to divide by has no value either, and is the best.
     pub value: Option<f64>,
     /// Its mean over this cell and those of its (up to eight) neighbours that can be judged and have a value.
     pub neighbours_mean: Option<f64>,
@@ -88,8 +88,9 @@ impl StabilityMap {
                 && let Some(cell) = cells.get_mut(row * x_values.len() + column)
                 && let Ok(score) = &trial.score
             {
-                cell.value = objective.of(&score.metrics);
-                merits[row * x_values.len() + column] = objective.merit(&score.metrics);
+                let merit = objective.merit(&score.metrics);
+                cell.value = objective.of(&score.metrics).filter(|_| merit.is_some());
+                merits[row * x_values.len() + column] = merit;
             }
         }
         let mut map = Self {

@@ -9,8 +9,9 @@ use crate::strategy::expression::ast::{Binary, Expression, Kind};
 /// Deepest nesting that is followed.
 const MAXIMUM_DEPTH: usize = 16;
 
-/// The prices of a bar, all from its low to its high.
-const PRICES: [&str; 7] = ["low", "open", "close", "hl2", "hlc3", "ohlc4", "high"];
+/// The prices of a bar, all from its low to its high. A mean of three or four is not: of a bar that stood still it may be rounded
+/// to the next number above.
+const PRICES: [&str; 5] = ["low", "open", "close", "hl2", "high"];
 
 impl Scope<'_> {
     /// Whether `a` is at most `b` at every bar at which both are defined.

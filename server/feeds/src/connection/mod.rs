@@ -351,6 +351,8 @@ impl Driver {
             self.show(|status| status.connection = ConnectionState::Connecting);
             return;
         }
+        // What was to take its place would take that of the next.
+        self.coming = Socket::Idle;
         tracing::info!(feed = self.feed, why, "connection lost");
         self.breaker.failed(now);
         self.show(|status| status.last_error = Some(why.to_owned()));
@@ -361,7 +363,7 @@ impl Driver {
         self.show_breaker(now);
     }
 
-    /// The venue says that it closes the connection. Where that stands only just, another is no better: it is opened after a
+    /// The venue says that it closes the connection, or a channel of it is dead. Where that stands only just, another is no better: it is opened after a
     /// wait that grows.
     fn going_away(&mut self) {
         if self.socket.stood().is_some_and(Backoff::is_planned) {

@@ -133,6 +133,7 @@ impl Driver {
                 }));
             }
             Want::Resync => self.resync(slot),
+            Want::Anew => self.going_away(),
             // The answer to another's request is told to all.
             Want::Book | Want::Trades(_) => {}
         }

@@ -62,7 +62,9 @@ impl FeedHub {
         }
         // First all of them leave: whoever speaks with a venue reads a symbol in one way for all.
         for (_, handle, _) in &changed {
-            handle.close(self.inner.clock.now());
+            let now = self.inner.clock.now();
+            handle.with(now, |market| market.end(now));
+            handle.close(now);
             self.inner.retire(handle);
             self.inner.leave(handle);
         }

@@ -333,7 +333,7 @@ impl World {
                     self.tell_book(place);
                     continue;
                 }
-                Want::Resync => continue,
+                Want::Resync | Want::Anew => continue,
             };
             self.schedule(place, at, arrival);
         }

@@ -82,11 +82,27 @@ impl Source {
         if is_silent {
             return Some(Fault::Stale);
         }
-        let is_dead = |channel: &Silent| channel.dead_since(now, self.traits.stale_after).is_some();
-        if is_dead(&self.silent_quotes) {
+        if self.is_dead(&self.silent_quotes, now) {
             return Some(Fault::SilentQuotes);
         }
-        is_dead(&self.silent_book).then_some(Fault::SilentBook)
+        self.is_dead(&self.silent_book, now).then_some(Fault::SilentBook)
+    }
+
+    /// Whether a channel of the stream tells nothing while others go on. Who is polled tells what is asked for.
+    fn is_dead(&self, channel: &Silent, now: Timestamp) -> bool {
+        self.link == Link::Speaking && channel.dead_since(now, self.traits.stale_after).is_some()
+    }
+
+    /// Whether another connection is due, because a channel of this one is dead: a venue may drop a subscription and keep the
+    /// socket. Once for as long as a symbol may be silent.
+    pub(super) fn is_anew_due(&mut self, now: Timestamp) -> bool {
+        let is_dead = self.is_dead(&self.silent_quotes, now) || self.is_dead(&self.silent_book, now);
+        let patience = nanos(self.traits.stale_after);
+        let is_due = is_dead && self.anew_asked.is_none_or(|asked| now.since(asked) > patience);
+        if is_due {
+            self.anew_asked = Some(now);
+        }
+        is_due
     }
 
     /// Since when it is stale in the way that the fault says.

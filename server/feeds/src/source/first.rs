@@ -39,6 +39,11 @@ impl FirstPrice {
         }
     }
 
+    /// What waits is confirmed by nothing that comes now.
+    pub(super) fn forget(&mut self) {
+        self.waiting.clear();
+    }
+
     pub(super) const fn is_known(&self) -> bool {
         self.is_known
     }

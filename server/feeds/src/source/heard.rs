@@ -60,6 +60,8 @@ pub(crate) enum Want {
     Book,
     /// The whole book, on the stream.
     Resync,
+    /// Another connection: this one stands, and a channel of it is dead.
+    Anew,
 }
 
 pub(crate) fn begin(kind: IncidentKind, cause: &'static str, from: Timestamp, detail: String) -> Heard {

@@ -114,6 +114,8 @@ pub(crate) struct Source {
     last_trade: Option<TradeTick>,
     silent_quotes: Silent,
     silent_book: Silent,
+    /// When another connection was last asked for, because a channel of this one is dead.
+    anew_asked: Option<Timestamp>,
     last_bar: Option<Bar>,
     status: TradingStatus,
     /// The venue's time of the last thing that had one.
@@ -152,6 +154,7 @@ impl Source {
             last_trade: None,
             silent_quotes: Silent::default(),
             silent_book: Silent::default(),
+            anew_asked: None,
             last_bar: None,
             status: TradingStatus::Trading,
             last_stamp: None,
@@ -241,8 +244,9 @@ impl Source {
         }
         (self.refused, self.last_quote_id) = (None, None);
         self.quotes_anew.goes_on();
-        self.silent_quotes.speaks();
-        self.silent_book.speaks();
+        // Numbers may begin anew with a connection: what waited to be confirmed is the last one's.
+        self.first.forget();
+        self.forget_silence();
         (self.up_since, self.last_flow, self.is_changed) = (Some(now), Some(now), true);
     }
 
@@ -254,6 +258,7 @@ impl Source {
         self.link = Link::Down;
         self.is_changed = true;
         self.book.lose();
+        self.forget_silence();
         // What was asked for is asked for again when the socket stands.
         if matches!(self.gap, TradeGap::Asked { .. }) {
             self.gap = TradeGap::Waiting(now);
@@ -263,6 +268,12 @@ impl Source {
             let from = self.last_flow.unwrap_or(now);
             heard.push(begin(IncidentKind::Gap, "connection", from, why.to_owned()));
         }
+    }
+
+    /// What a channel has not told is judged within one connection.
+    fn forget_silence(&mut self) {
+        self.silent_quotes.speaks();
+        self.silent_book.speaks();
     }
 
     /// The socket fails, and it is asked over REST instead. What it told while there was no socket is on record as missing.
@@ -439,6 +450,9 @@ impl Source {
         self.tick_trades(now, heard, wants);
         if self.traits.channels.depth && matches!(self.link, Link::Up | Link::Speaking) {
             wants.extend(self.book.tick(now));
+        }
+        if self.is_anew_due(now) {
+            wants.push(Want::Anew);
         }
     }
 

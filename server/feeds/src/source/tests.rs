@@ -466,3 +466,32 @@ fn trades_do_not_keep_a_dead_book_fresh() {
     line.tell(&diff(11, 11, at(12_100)), at(12_110));
     assert_eq!(line.source.fault(at(12_200), true), None);
 }
+
+#[test]
+fn a_dead_channel_asks_for_another_connection_and_ends_with_its_own() {
+    let mut line = line_with_book();
+    line.tell(&quote(1, at(40), 100.0), at(45));
+    line.tell(&quote(2, at(50), 100.0), at(55));
+    line.tell(&diff(11, 11, at(500)), at(510));
+    let trades = |line: &mut Line, seconds: std::ops::RangeInclusive<i64>| {
+        for second in seconds {
+            let time = at(second * 1_000);
+            line.tell(&trade(second as u64, time, 100.0), time);
+        }
+    };
+    let mut asked = |line: &mut Line, second: i64| {
+        line.wants.clear();
+        line.tick(at(second * 1_000));
+        line.wants.contains(&Want::Anew)
+    };
+    trades(&mut line, 1..=12);
+    assert!(!asked(&mut line, 11) && asked(&mut line, 12) && !asked(&mut line, 13));
+    trades(&mut line, 13..=23);
+    assert!(asked(&mut line, 23), "once for as long as it may be silent");
+    // Polled, nobody tells a book, and nobody waits for one.
+    line.source.disconnected(at(23_500), "gone", &mut Vec::new());
+    line.source.polled(at(24_000));
+    trades(&mut line, 24..=40);
+    assert_eq!(line.source.fault(at(40_000), true), None);
+    assert!(!asked(&mut line, 41));
+}
