@@ -479,7 +479,7 @@ fn a_dead_channel_asks_for_another_connection_and_ends_with_its_own() {
             line.tell(&trade(second as u64, time, 100.0), time);
         }
     };
-    let mut asked = |line: &mut Line, second: i64| {
+    let asked = |line: &mut Line, second: i64| {
         line.wants.clear();
         line.tick(at(second * 1_000));
         line.wants.contains(&Want::Anew)
