@@ -1,6 +1,6 @@
 //! Sessions on live feeds: a recorded market as the venue, here and for another Papertape; what the tape keeps.
 
-use crate::support::{BUSY, Server, file, folder, papertape, simulated_csv, text};
+use crate::support::{BUSY, Server, file, folder, import, papertape, simulated_csv, text};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -13,13 +13,7 @@ const BARS: usize = 3_000;
 fn with_rerun(speed: &str) -> TempDir {
     let data = folder();
     let bars = file(&data, "bars.csv", &simulated_csv(BARS));
-    let import = papertape()
-        .arg("import")
-        .arg(&bars)
-        .args(["--symbol", "BTC/USDT", "--data-dir"])
-        .arg(data.path())
-        .output()
-        .expect("the binary runs");
+    let import = import(data.path(), &[&bars]);
     assert_eq!(import.status.code(), Some(0), "{}", text(&import.stderr));
     let config = format!(
         "[feeds.rerun]\nvenue = \"replay\"\noptions = {{ speed = \"{speed}\" }}\n{}",

@@ -1,6 +1,6 @@
 //! Files in and out: a venue's archive as it is downloaded, and what a session did.
 
-use crate::support::{BUSY, CROSS, Server, file, folder, papertape, simulated_csv, text};
+use crate::support::{BUSY, CROSS, Server, file, folder, import, papertape, simulated_csv, text};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -50,16 +50,7 @@ fn a_downloaded_archive_is_the_bars_that_are_in_it() {
     );
     assert_eq!(from_zip["event_hash"], from_csv["event_hash"]);
     assert_eq!(from_zip["final_equity"], from_csv["final_equity"]);
-    let import = |path: &Path| {
-        papertape()
-            .arg("import")
-            .arg(path)
-            .args(["--symbol", "BTC/USDT", "--data-dir"])
-            .arg(data.path())
-            .output()
-            .expect("the binary runs")
-    };
-    let imported = import(&zip);
+    let imported = import(data.path(), &[&zip]);
     assert_eq!(
         text(&imported.stdout),
         "BTC/USDT@1m: 3000 bars, no gaps\n",
@@ -70,7 +61,7 @@ fn a_downloaded_archive_is_the_bars_that_are_in_it() {
     let bytes = std::fs::read(&zip).expect("it was written");
     let half = data.path().join("half.zip");
     std::fs::write(&half, &bytes[..bytes.len() / 2]).expect("written");
-    let refused = import(&half);
+    let refused = import(data.path(), &[&half]);
     let said = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(
@@ -92,13 +83,7 @@ fn a_downloaded_archive_is_the_bars_that_are_in_it() {
 fn what_a_session_did_is_exported_in_every_form() {
     let data = folder();
     let bars = file(&data, "bars.csv", &simulated_csv(2_000));
-    let import = papertape()
-        .arg("import")
-        .arg(&bars)
-        .args(["--symbol", "BTC/USDT", "--data-dir"])
-        .arg(data.path())
-        .output()
-        .expect("the binary runs");
+    let import = import(data.path(), &[&bars]);
     assert_eq!(import.status.code(), Some(0), "{}", text(&import.stderr));
     let server = Server::start(data.path());
     let id = server.start_session(&json!({"strategy": BUSY, "feed": "replay", "speed": 0}));

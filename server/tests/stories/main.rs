@@ -3,6 +3,7 @@
 
 mod accounts;
 mod actions;
+mod calibration;
 mod command_line;
 mod feeds;
 mod files;

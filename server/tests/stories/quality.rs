@@ -1,7 +1,7 @@
 //! What a session's data was like: a hole in a recording, and sources that tell different prices.
 
 use crate::feeds::silent_venues;
-use crate::support::{Server, file, folder, papertape, simulated_csv, text};
+use crate::support::{Server, file, folder, import, simulated_csv, text};
 use crate::venues::{IDLE, feed, has_incident, venue};
 use papertape::model::Timeframe;
 use papertape_feeds::{Clock as _, SystemClock};
@@ -32,13 +32,7 @@ fn a_trade_that_was_held_over_a_hole_is_left_out_of_untainted_metrics() {
     let holed: String = kept.map(|(_, line)| format!("{line}\n")).collect();
     let (from, to) = ("2025-01-06T09:58:00Z", "2025-01-06T10:28:00Z");
     let bars = file(&data, "bars.csv", &holed);
-    let import = papertape()
-        .arg("import")
-        .arg(&bars)
-        .args(["--symbol", "BTC/USDT", "--data-dir"])
-        .arg(data.path())
-        .output()
-        .expect("the binary runs");
+    let import = import(data.path(), &[&bars]);
     assert!(
         text(&import.stdout).contains("1 gap, 30 bars missing"),
         "{}",

@@ -1,6 +1,6 @@
 //! A replay at full speed is the backtest: the same trades, the same equity, the same events.
 
-use crate::support::{BUSY, CROSS, Server, file, folder, papertape, simulated_csv, text};
+use crate::support::{BUSY, CROSS, Server, file, folder, import, papertape, simulated_csv, text};
 use papertape::model::Timestamp;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -27,13 +27,7 @@ fn compare(bars: &Path, strategy: &str) {
         "worth comparing"
     );
 
-    let import = papertape()
-        .arg("import")
-        .arg(bars)
-        .args(["--symbol", "BTC/USDT", "--data-dir"])
-        .arg(data.path())
-        .output()
-        .expect("the binary runs");
+    let import = import(data.path(), &[bars]);
     assert_eq!(import.status.code(), Some(0), "{}", text(&import.stderr));
     let server = Server::start(data.path());
     let id = server.start_session(&json!({"strategy": strategy, "feed": "replay", "speed": 0}));

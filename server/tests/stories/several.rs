@@ -1,6 +1,6 @@
 //! Sessions and backtests of several symbols on one account.
 
-use crate::support::{Server, file, folder, papertape, simulated_csv_of, text};
+use crate::support::{Server, file, folder, import_as, papertape, simulated_csv_of, text};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -51,13 +51,7 @@ fn a_replay_of_two_symbols_is_the_backtest() {
     let btc = file(&data, "btc.csv", &simulated_csv_of("BTC/USDT", 6_000));
     let eth = file(&data, "eth.csv", &with_gaps(&simulated_csv_of("ETH/USDT", 5_000)));
     let import = |symbol: &str, bars: &Path| {
-        let import = papertape()
-            .arg("import")
-            .arg(bars)
-            .args(["--symbol", symbol, "--data-dir"])
-            .arg(data.path())
-            .output()
-            .expect("the binary runs");
+        let import = import_as(symbol, data.path(), &[bars]);
         assert_eq!(import.status.code(), Some(0), "{}", text(&import.stderr));
     };
     import("BTC/USDT", &btc);

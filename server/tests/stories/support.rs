@@ -67,6 +67,18 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     papertape().args(arguments).output().expect("the binary runs")
 }
 
+/// Imports bars of BTC/USDT into a data directory.
+pub(crate) fn import(data_dir: &Path, files: &[&Path]) -> Output {
+    import_as("BTC/USDT", data_dir, files)
+}
+
+pub(crate) fn import_as(symbol: &str, data_dir: &Path, files: &[&Path]) -> Output {
+    let mut command = papertape();
+    command.arg("import").args(files);
+    command.args(["--symbol", symbol, "--data-dir"]).arg(data_dir);
+    command.output().expect("the binary runs")
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
