@@ -175,14 +175,14 @@ impl Services {
             _ => Err(ServiceError::NoSuch {
                 code: "unknown_feed",
                 path: "feed",
-                message: format!(
+                message: papertape_feeds::venues::what_it_needs(feed).unwrap_or_else(|| format!(
                     "there is no feed '{feed}'; there are: simulated, replay, replay:DATASET such as replay:BTC/USDT@1m, recorded:FEED{}",
                     self.feeds
                         .names()
                         .iter()
                         .map(|name| format!(", {name}"))
                         .collect::<String>()
-                ),
+                )),
             }),
         }
     }

@@ -44,6 +44,24 @@ pub(crate) fn needs_key(name: &str) -> bool {
     venue.is_some_and(|venue| venue.is_ok_and(|venue| venue.traits().needs_key))
 }
 
+/// What is missing for a feed of this venue's name that is not configured, in words; `None` when no venue has the name.
+#[must_use]
+pub fn what_it_needs(name: &str) -> Option<String> {
+    names().find(|known| *known == name)?;
+    Some(match name {
+        "papertape" => {
+            "papertape is another Papertape's market: say its hosts in [feeds.papertape] of the configuration"
+                .to_owned()
+        }
+        _ if needs_key(name) => format!(
+            "{name} tells nothing without a key: set {} (and {}, where it gives one) or the secrets file, and start the server again",
+            crate::config::variable(name, "KEY"),
+            crate::config::variable(name, "SECRET"),
+        ),
+        _ => format!("{name} is switched off in the configuration (feeds.{name}.enabled)"),
+    })
+}
+
 /// The venue of this name; `None` when there is none.
 #[must_use]
 pub fn open(name: &str, config: VenueConfig) -> Option<Result<Arc<dyn Venue>, FeedError>> {
@@ -58,6 +76,19 @@ mod tests {
     use ::papertape::exchange::TradingStatus;
     use ::papertape::model::Instrument;
     use rust_decimal::Decimal;
+
+    #[test]
+    fn a_venue_that_is_no_feed_says_what_it_needs() {
+        let needs = |name| what_it_needs(name).unwrap_or_default();
+        assert!(
+            needs("alpaca").contains("PAPERTAPE_ALPACA_KEY"),
+            "{}",
+            needs("alpaca")
+        );
+        assert!(needs("papertape").contains("hosts"), "{}", needs("papertape"));
+        assert!(needs("binance").contains("switched off"), "{}", needs("binance"));
+        assert_eq!(what_it_needs("nope"), None);
+    }
 
     #[test]
     fn who_wants_more_of_a_symbol_does_not_interrupt_what_it_has() {
