@@ -13,6 +13,8 @@ pub struct Outline {
     pub sections: Vec<Section>,
     /// What is wrong with the file; empty when it can run.
     pub problems: Vec<BlockProblem>,
+    /// What is likely a mistake in a file that runs.
+    pub warnings: Vec<BlockProblem>,
     /// Whether blocks can be edited: the text as a whole is YAML.
     pub editable: bool,
 }
@@ -44,7 +46,7 @@ pub struct Section {
 /// One thing that can be read, changed and moved as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
-    /// Where it is in the file by keys, a condition by its number: `entry.long.0`. Stays the same while neither it nor a
+    /// Where it is in the file by keys, conditions and items of lists by their number: `entry.long.0`. Stays the same while neither it nor a
     /// neighbour is added, moved, removed or renamed.
     pub path: String,
     /// What it is called.
@@ -53,7 +55,7 @@ pub struct Block {
     pub place: Place,
     /// Its values.
     pub fields: Vec<Field>,
-    /// Blocks inside: the conditions of a rule.
+    /// Blocks inside, such as the conditions of a rule.
     pub blocks: Vec<Block>,
     /// What can be added to it.
     pub additions: Vec<Addition>,
@@ -140,7 +142,8 @@ pub enum Edit {
         /// The new value.
         value: String,
     },
-    /// Adds a parameter to `params`, a name to `let`, a condition to a rule such as `entry.long`, or else the key itself.
+    /// Adds a parameter to `params`, a name to `let`, a condition to a rule such as `entry.long`, an item to a list, or else
+    /// the key itself.
     Add {
         /// Where.
         path: String,
@@ -229,22 +232,48 @@ pub struct WordArgument {
     pub constant: bool,
 }
 
+impl Edit {
+    /// What it is about.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Set { path, .. }
+            | Self::Add { path, .. }
+            | Self::Remove { path }
+            | Self::Move { path, .. }
+            | Self::Rename { path, .. } => path,
+        }
+    }
+}
+
 impl Outline {
+    /// All blocks in the order in which they are shown, those inside others after those.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<&Block> {
+        fn gather<'a>(blocks: &'a [Block], all: &mut Vec<&'a Block>) {
+            for block in blocks {
+                all.push(block);
+                gather(&block.blocks, all);
+            }
+        }
+        let mut all = Vec::new();
+        for section in &self.sections {
+            gather(&section.blocks, &mut all);
+        }
+        all
+    }
+
     /// The block at a path.
     #[must_use]
     pub fn block(&self, path: &str) -> Option<&Block> {
-        let blocks = self.sections.iter().flat_map(|section| &section.blocks);
-        blocks
-            .flat_map(|block| std::iter::once(block).chain(&block.blocks))
-            .find(|block| block.path == path)
+        self.blocks().into_iter().find(|block| block.path == path)
     }
 
     /// The field at a path.
     #[must_use]
     pub fn field(&self, path: &str) -> Option<&Field> {
-        let blocks = self.sections.iter().flat_map(|section| &section.blocks);
+        let blocks = self.blocks().into_iter();
         blocks
-            .flat_map(|block| std::iter::once(block).chain(&block.blocks))
             .flat_map(|block| &block.fields)
             .find(|field| field.path == path)
     }

@@ -22,8 +22,8 @@ fn setting_any_field_of_any_text_shows_in_the_blocks_and_touches_that_block_only
                 assert!(edited.outline.editable, "{place}:\n{}", edited.text);
                 assert_eq!(comments(&edited.text), comments(&text), "{place}");
                 let after = fields(&edited.outline);
-                // The type of an order decides which prices it has.
-                let follows = field.path.ends_with(".type");
+                // The type of an order decides which prices it has, a method what else it is told.
+                let follows = field.path.ends_with(".type") || field.path.ends_with(".method");
                 // Another side of a comparison may be another kind of condition.
                 if !field.path.ends_with("operator") || after.contains_key(&field.path) {
                     assert_eq!(
@@ -82,8 +82,9 @@ fn whatever_can_be_added_is_there_afterwards_and_can_be_removed_again() {
                 let count = added.text.lines().count() - text.lines().count();
                 assert!(count <= 3, "{place} added {count} lines:\n{}", added.text);
             }
-            if focus.starts_with("orders.")
-                && added.outline.sections[5].additions.len() == before.sections[5].additions.len()
+            // A field of a form is removed by emptying it, and what has become a list stays one.
+            let removable = |outline: &Outline| outline.block(&focus).is_some_and(|block| block.removable);
+            if before.block(&focus).is_some() || !removable(&added.outline) || becomes_a_list(&before, &focus)
             {
                 continue;
             }
@@ -99,6 +100,36 @@ fn whatever_can_be_added_is_there_afterwards_and_can_be_removed_again() {
             let bare = |text: &str| text.trim_end().replace('\'', "");
             assert_eq!(bare(&removed.text), bare(&text), "{place}");
         }
+    }
+}
+
+/// Whether what is added at a path makes a list of the one thing that was there.
+fn becomes_a_list(before: &Outline, focus: &str) -> bool {
+    let number = |path: &str| {
+        path.rsplit('.')
+            .next()
+            .is_some_and(|last| last.parse::<u32>().is_ok())
+    };
+    number(focus)
+        && ["entry.", "exit.", "risk.take_profit."]
+            .iter()
+            .any(|list| focus.starts_with(list))
+        && !blocks(before)
+            .iter()
+            .any(|block| number(&block.path) && same_list(&block.path, focus))
+}
+
+fn same_list(one: &str, other: &str) -> bool {
+    one.rsplit_once('.').map(|(list, _)| list) == other.rsplit_once('.').map(|(list, _)| list)
+}
+
+fn section_of(block: &Block) -> papertape::api::Section {
+    papertape::api::Section {
+        path: String::new(),
+        title: String::new(),
+        about: String::new(),
+        blocks: vec![block.clone()],
+        additions: Vec::new(),
     }
 }
 
@@ -123,8 +154,12 @@ fn removing_any_block_leaves_all_others() {
                 0
             };
             // A rule goes with its conditions, and with its only condition.
+            let inside = papertape::api::Outline {
+                sections: vec![section_of(block)],
+                ..Outline::default()
+            };
             assert!(
-                gone >= 1 && gone <= 1 + block.blocks.len().max(2),
+                gone >= 1 && gone <= 2 + blocks(&inside).len(),
                 "{place}: {gone}\n{}",
                 edited.text
             );

@@ -77,6 +77,95 @@ risk:
     value: 50
 ";
 
+/// Everything that a file can say, as people write it.
+const FULL: &str = "\
+name: Everything
+symbols: [BTC/USDT, ETH/USDT]   # both
+timeframe: 1h
+rank: roc(close, 48)
+when: {days: mon..fri, hours: [09:30-12:00, 13:00-16:00], timezone: America/New_York}   # not at night
+entry:
+  # first idea
+  - name: breakout
+    long: >
+      close > donchian(48).upper[1]
+      and volume > 0
+    order: {type: stop, stop_price: high, expire_after: 3}   # late is better
+    add:
+      after_gain: 0.5 * atr(20)   # half
+      max: 3
+      size: {method: fixed_quantity, value: 1}
+
+  # second idea
+  - # with a remark
+    name: dip
+    long: 'rsi(close, 4) < 15'   # deep
+    short: rsi(close, 4) > 85
+    size:
+      method: kelly
+      value: 50
+      cap: 25   # at most
+    stop_loss: 3%
+    trailing_stop: none
+    when: {session: regular, from: 2024-01-01}
+  - {name: third, long: close > open, max_entries: 2}
+exit:
+- name: tired
+  long: close < sma(close, 20)
+  of: breakout
+  close: 50%
+  max_exits: 2
+- name: all
+  long: close < sma(close, 50)
+  short: close > sma(close, 50)
+  of: [dip, third]   # the others
+  order: {type: limit, price: close}
+risk:
+  size: {method: volatility_target, value: 20%, lookback: 24 * 14}
+  take_profit:
+    - at: 2%   # soon
+      close: 50%
+    # then
+    - {at: 4%, close: 25%}
+    - at: 8%
+  max_correlation: {limit: 0.7, lookback: 120}
+  max_exposure: 150%
+  max_entries: 4
+  cooldown_after_loss: 12   # calm down
+  flatten_before_close: 15m
+";
+
+/// One rule with everything of its own, and short forms.
+const ONE: &str = "\
+name: One
+entry:
+    name: turtle   # its name
+    long: close > donchian(20).upper[1]
+    # how to add
+    add: {after_gain: 0.5 * atr(20), max: 3}
+    take_profit: 3%
+exit: {long: close < donchian(10).lower[1], of: turtle}
+risk:
+    take_profit: 6%
+    max_correlation: 0.8
+    size: {method: kelly, value: 50}
+";
+
+/// The account divided.
+const SHARED: &str = "\
+name: Sixty and thirty
+symbols: [BTC/USDT, ETH/USDT, SOL/USDT]
+portfolio:   # once a month
+  method: target
+  weights:
+    BTC/USDT: 60%   # most
+    # the rest
+    ETH/USDT: 30%
+  rebalance: monthly
+  drift: 5%
+risk: {max_drawdown: 20%}
+";
+
 fn library() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("strategies");
     let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
@@ -98,6 +187,10 @@ fn texts() -> Vec<(String, String)> {
     let mut texts = library();
     texts.push(("odd".to_owned(), ODD.to_owned()));
     texts.push(("foreign".to_owned(), FOREIGN.to_owned()));
+    texts.push(("full".to_owned(), FULL.to_owned()));
+    texts.push(("full with CRLF".to_owned(), FULL.replace('\n', "\r\n")));
+    texts.push(("one".to_owned(), ONE.to_owned()));
+    texts.push(("shared".to_owned(), SHARED.to_owned()));
     texts.push(("odd with CRLF".to_owned(), ODD.replace('\n', "\r\n")));
     texts.push((
         "odd without its last line break".to_owned(),
@@ -171,8 +264,16 @@ fn other_value(field: &Field) -> String {
     match &field.kind {
         FieldKind::Number if field.path.ends_with(".step") => "0.125".to_owned(),
         FieldKind::Number => "42".to_owned(),
+        FieldKind::Name if field.path.starts_with("portfolio") => "XRP/USDT".to_owned(),
         FieldKind::Name => "renamed".to_owned(),
         FieldKind::Prose | FieldKind::Text if field.path == "symbols" => "ETH/USDT, BTC/USDT".to_owned(),
+        FieldKind::Text
+            if ["hours", "days", "of"]
+                .iter()
+                .any(|key| field.path.ends_with(key)) =>
+        {
+            "some, of: them".to_owned()
+        }
         FieldKind::Text | FieldKind::Prose => "Words: with 'quotes' and # signs, [all] {kinds}".to_owned(),
         FieldKind::Expression => "nz(ema(close, 7), open)".to_owned(),
         FieldKind::Choice(choices) => choices

@@ -91,13 +91,13 @@ impl Backend for Services {
     }
 
     fn outline(&self, yaml: String) -> Answer<'_, Outline> {
-        Box::pin(async move { Ok(outline::outline_with(&yaml, &|text| self.problems(text))) })
+        Box::pin(async move { Ok(outline::outline_with(&yaml, &|text| self.validate(text))) })
     }
 
     fn edit_outline(&self, yaml: String, edit: Edit) -> Answer<'_, EditOutcome> {
         Box::pin(async move {
             Ok(
-                match outline::edit_with(&yaml, &edit, &|text| self.problems(text)) {
+                match outline::edit_with(&yaml, &edit, &|text| self.validate(text)) {
                     Ok(edited) => EditOutcome::Made(Box::new(edited)),
                     Err(refusal) => EditOutcome::Refused(refusal.message),
                 },

@@ -1,14 +1,17 @@
 //! From an edit of a block to the new text.
 
+use super::blocks::texts as said;
 use super::condition::{Part, Rule};
 use super::document::{Document, Splice, spliced};
-use super::forms::{ORDER, PARAM, PRICES};
+use super::forms::{begins, follows, label, start};
+use super::list;
 use super::read::is_bare;
 use super::rename::rename;
+use super::shapes::{is_texts, listed, shape, spot};
 use super::value::Fragment;
 use super::{Check, Refusal, outline_with};
 use crate::api::{Edit, Edited};
-use crate::strategy::spec;
+use crate::strategy::spec::shape::{Holds, Key, Shape};
 use crate::strategy::yaml::Content;
 
 /// Makes an edit of a text that stands alone.
@@ -73,57 +76,167 @@ fn change(document: &Document, edit: &Edit) -> Result<Changed, Refusal> {
 /// Sets a field.
 fn set(document: &Document, keys: &[&str], value: &str) -> Result<Document, Refusal> {
     match keys {
-        ["name"] if value.is_empty() => Err(Refusal::new("a strategy needs a name")),
-        ["name" | "description" | "timeframe"] => put(document, keys, value),
-        ["symbols"] => symbols(document, value),
-        ["params", name, key] => param(document, name, key, value),
-        ["let", name, "value"] => {
+        ["let", _, "value"] => {
             expression(value)?;
-            put(document, &["let", name], value)
+            return put(document, &keys[..2], value);
         }
-        ["entry" | "exit", "long" | "short"] => {
-            if !value.is_empty() {
-                expression(value)?;
-            }
-            put(document, keys, value)
+        ["portfolio", "weights", _, "value"] => {
+            amount(value)?;
+            return put(document, &keys[..3], value);
         }
-        [section @ ("entry" | "exit"), side, "join"] => {
-            let rule = rule(document, section, side)?;
-            rewrite(document, section, side, &rule, &rule.rejoin(value)?)
+        _ => {}
+    }
+    let spot = spot(keys).ok_or_else(unknown)?;
+    match spot.rest {
+        [] => {}
+        ["join"] => {
+            let rule = rule(document, spot.keys)?;
+            return rewrite(document, spot.keys, &rule, &rule.rejoin(value)?);
         }
-        [section @ ("entry" | "exit"), side, index, part] => {
-            let rule = rule(document, section, side)?;
+        [index, part] => {
+            let rule = rule(document, spot.keys)?;
             let part = Part::of(part).ok_or_else(unknown)?;
-            rewrite(
+            return rewrite(
                 document,
-                section,
-                side,
+                spot.keys,
                 &rule,
                 &rule.set(number(index)?, part, value)?,
-            )
+            );
         }
-        ["orders", which @ ("entry" | "exit"), "type"] => order_type(document, which, value),
-        ["orders", "entry" | "exit", key] => {
-            let form = ORDER.iter().find(|form| form.key == *key).ok_or_else(unknown)?;
-            if form.words.is_empty() && !value.is_empty() {
-                amount(value)?;
-            }
-            put(document, keys, value)
-        }
-        ["risk", "size", "method"] if value.is_empty() => Err(Refusal::new("a size needs a method")),
-        ["risk", "size", "method"] => put(document, keys, value),
-        ["risk", "size", "value"] => {
-            amount(value)?;
-            put(document, keys, value)
-        }
-        ["risk", _] => {
-            if !value.is_empty() {
-                amount(value)?;
-            }
-            put(document, keys, value)
-        }
-        _ => Err(unknown()),
+        _ => return Err(unknown()),
     }
+    let (_, parents) = keys.split_last().ok_or_else(unknown)?;
+    let key = spot.of;
+    if let Some((shape, key)) = key {
+        if value.is_empty() && shape.required.contains(&key.name) {
+            let label = label(shape, key.name).to_lowercase();
+            return Err(Refusal::new(format!("a {} needs a {label}", shape.name)));
+        }
+        if !value.is_empty() {
+            check(&key.holds, value)?;
+        }
+    }
+    // A path may lead through what is not there any more.
+    if parents.len() > 1 && document.get(parents).is_none() {
+        return Err(unknown());
+    }
+    if is_texts(spot.holds) {
+        return texts(document, keys, value);
+    }
+    if let (Some((shape, key)), Some(Content::Scalar(text))) =
+        (key, document.get(parents).map(|node| &node.content))
+        && !text.is_null()
+    {
+        return short(document, parents, (shape, key.name), (&text.text, value));
+    }
+    if let ["entry", .., "name"] = keys {
+        return list::rename(document, keys, value);
+    }
+    let changed = put(document, keys, value)?;
+    match key {
+        Some((shape, key)) if shape.keys.first().is_some_and(|first| first.name == key.name) => {
+            follow(&changed, parents, shape, value)
+        }
+        _ => Ok(changed),
+    }
+}
+
+/// Refuses what cannot be there, whatever else the file says.
+fn check(holds: &Holds, value: &str) -> Result<(), Refusal> {
+    match holds {
+        Holds::Number if !value.parse::<f64>().is_ok_and(f64::is_finite) => {
+            Err(Refusal::new(format!("'{value}' is not a number")))
+        }
+        Holds::Expression | Holds::Condition => expression(value),
+        Holds::Amount => amount(value),
+        Holds::Words(words) if !words().contains(&value) => {
+            let words = words().join(", ");
+            Err(Refusal::new(format!("'{value}' is none of these: {words}")))
+        }
+        Holds::Either([first, ..]) if !is_texts(holds) && !matches!(first, Holds::Words(_) | Holds::Flag) => {
+            check(first, value)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sets a key of a form of which only the first is said so far, by a value alone.
+fn short(
+    document: &Document,
+    path: &[&str],
+    (shape, key): (&'static Shape, &'static str),
+    (known, value): (&str, &str),
+) -> Result<Document, Refusal> {
+    let first = shape.required.first().ok_or_else(Refusal::text_only)?;
+    if *first == key {
+        return put(document, path, value);
+    }
+    if value.is_empty() {
+        return Ok(document.clone());
+    }
+    let scalar = |text: &str| Fragment::scalar(text);
+    document.replace(
+        path,
+        &Fragment::keys([(*first, scalar(known)), (key, scalar(value))]),
+    )
+}
+
+/// Adds and removes what the word under a form's first key decides on.
+fn follow(
+    document: &Document,
+    path: &[&str],
+    shape: &'static Shape,
+    word: &str,
+) -> Result<Document, Refusal> {
+    let (needs, refused) = follows(shape, word);
+    let mut document = document.clone();
+    for key in refused {
+        let own = [path, &[key]].concat();
+        if document.get(&own).is_some() {
+            document = document.remove(&own)?;
+        }
+    }
+    for key in needs {
+        let own = [path, &[key]].concat();
+        if document.get(&own).is_none() {
+            let fragment = match key {
+                "weights" => weights(&document),
+                _ => Fragment::Scalar(begins_of(shape, key)),
+            };
+            document = document.insert(path, document.place_of(path, key), key, fragment)?;
+        }
+    }
+    // What counts units or money carries no percent sign.
+    let value = [path, &["value"]].concat();
+    if matches!(word, "fixed_quantity" | "fixed_notional")
+        && let Some(text) = document.scalar(&value)
+        && let Some(bare) = text.text.trim().strip_suffix('%')
+    {
+        let bare = bare.to_owned();
+        document = put(&document, &value, &bare)?;
+    }
+    Ok(document)
+}
+
+/// The same for every symbol.
+fn weights(document: &Document) -> Fragment {
+    let symbols = document.get(&["symbols"]).map_or_else(Vec::new, said);
+    let symbols: Vec<&str> = match symbols.as_slice() {
+        [] => vec!["BTC/USDT"],
+        symbols => symbols.iter().map(String::as_str).collect(),
+    };
+    let share = 100 / symbols.len().max(1);
+    Fragment::keys(
+        symbols
+            .iter()
+            .map(|it| (*it, Fragment::Scalar(format!("{share}%")))),
+    )
+}
+
+/// What a key begins with when it is added.
+fn begins_of(shape: &'static Shape, key: &str) -> String {
+    let key = shape.keys.iter().find(|known| known.name == key);
+    key.map_or_else(String::new, |key| begins(shape, key))
 }
 
 pub(super) fn unknown() -> Refusal {
@@ -135,7 +248,7 @@ fn number(text: &str) -> Result<usize, Refusal> {
 }
 
 /// Refuses what is no expression.
-fn expression(text: &str) -> Result<(), Refusal> {
+pub(super) fn expression(text: &str) -> Result<(), Refusal> {
     match crate::strategy::expression::parse(text) {
         Ok(_) => Ok(()),
         Err(error) => Err(Refusal::new(error.message)),
@@ -148,7 +261,7 @@ fn amount(text: &str) -> Result<(), Refusal> {
 }
 
 /// Sets, adds or, with an empty value, removes the value at a path.
-fn put(document: &Document, keys: &[&str], value: &str) -> Result<Document, Refusal> {
+pub(super) fn put(document: &Document, keys: &[&str], value: &str) -> Result<Document, Refusal> {
     match (document.get(keys), value.is_empty()) {
         (Some(_), true) => document.remove(keys),
         (None, true) => Ok(document.clone()),
@@ -161,8 +274,12 @@ fn put(document: &Document, keys: &[&str], value: &str) -> Result<Document, Refu
         }
         (None, false) => {
             let (key, parent) = keys.split_last().ok_or_else(unknown)?;
-            let index = document.place_of(parent, key);
-            document.insert(parent, index, key, Fragment::Scalar(value.to_owned()))
+            document.insert(
+                parent,
+                document.place_of(parent, key),
+                key,
+                Fragment::scalar(value),
+            )
         }
     }
 }
@@ -191,165 +308,105 @@ fn difference(old: &str, new: &str) -> Vec<Splice> {
     vec![(start..a.len() - end, b[start..b.len() - end].iter().collect())]
 }
 
-fn symbols(document: &Document, value: &str) -> Result<Document, Refusal> {
-    let items: Vec<String> = value
-        .split(',')
-        .map(|symbol| symbol.trim().to_owned())
-        .filter(|symbol| !symbol.is_empty())
-        .collect();
-    match (document.get(&["symbols"]), items.is_empty()) {
-        (Some(_), true) => document.remove(&["symbols"]),
+/// Sets several texts with commas between them.
+fn texts(document: &Document, keys: &[&str], value: &str) -> Result<Document, Refusal> {
+    let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let items: Vec<Fragment> = items.map(Fragment::scalar).collect();
+    let (key, parent) = keys.split_last().ok_or_else(unknown)?;
+    // One that stood alone still does.
+    let is_alone = items.len() == 1 && keys != ["symbols"];
+    match (document.get(keys).map(|node| &node.content), items.is_empty()) {
+        (Some(_), true) => document.remove(keys),
         (None, true) => Ok(document.clone()),
-        (Some(_), false) => document.replace(&["symbols"], &Fragment::List(items)),
-        (None, false) => {
-            let index = document.place_of(&[], "symbols");
-            document.insert(&[], index, "symbols", Fragment::List(items))
-        }
+        (Some(Content::Scalar(_)), false) if is_alone => put(document, keys, value),
+        (Some(_), false) => document.replace(keys, &Fragment::List(items)),
+        (None, false) if is_alone => put(document, keys, value),
+        (None, false) => document.insert(parent, document.place_of(parent, key), key, Fragment::List(items)),
     }
 }
 
-fn param(document: &Document, name: &str, key: &str, value: &str) -> Result<Document, Refusal> {
-    let place = PARAM
-        .iter()
-        .position(|(known, _)| *known == key)
-        .ok_or_else(unknown)?;
-    if key != "description" && !value.is_empty() && !value.parse::<f64>().is_ok_and(f64::is_finite) {
-        return Err(Refusal::new(format!("'{value}' is not a number")));
-    }
-    if key == "default" && value.is_empty() {
-        return Err(Refusal::new("a parameter needs a default"));
-    }
-    let node = document.get(&["params", name]).ok_or_else(unknown)?;
-    match (&node.content, key) {
-        (Content::Scalar(_), "default") => document.set(&["params", name], value, &[]),
-        (Content::Scalar(_), _) if value.is_empty() => Ok(document.clone()),
-        (Content::Scalar(text), _) => {
-            let scalar = |text: &str| Fragment::Scalar(text.to_owned());
-            let entries = vec![
-                ("default".to_owned(), scalar(&text.text)),
-                (key.to_owned(), scalar(value)),
-            ];
-            document.replace(&["params", name], &Fragment::Flow(entries))
-        }
-        (Content::Mapping(entries), _) => {
-            let path = ["params", name, key];
-            if document.get(&path).is_some() || value.is_empty() {
-                return put(document, &path, value);
-            }
-            let before = |known: &str| {
-                PARAM
-                    .iter()
-                    .position(|(key, _)| *key == known)
-                    .is_some_and(|it| it < place)
-            };
-            let index = entries
-                .iter()
-                .rposition(|(key, _)| before(&key.text))
-                .map_or(0, |last| last + 1);
-            document.insert(&path[..2], index, key, Fragment::Scalar(value.to_owned()))
-        }
-        (Content::Sequence(_), _) => Err(Refusal::text_only()),
-    }
-}
-
-/// Changes an order's type, with the prices that the new one needs and without those that it has not.
-fn order_type(document: &Document, which: &str, value: &str) -> Result<Document, Refusal> {
-    let (_, needs) = spec::order_forms()
-        .find(|(name, _)| *name == value)
-        .ok_or_else(|| Refusal::new(format!("there is no order of type '{value}'")))?;
-    let mut document = put(document, &["orders", which, "type"], value)?;
-    for form in ORDER.iter().filter(|form| PRICES.contains(&form.key)) {
-        let path = ["orders", which, form.key];
-        match (document.get(&path).is_some(), needs.contains(&form.key)) {
-            (true, false) => document = document.remove(&path)?,
-            (false, true) => {
-                let index = 1 + place_of_type(&document, which);
-                let value = Fragment::Scalar(form.begins.to_owned());
-                document = document.insert(&path[..2], index, form.key, value)?;
-            }
-            _ => {}
-        }
-    }
-    Ok(document)
-}
-
-/// Where an order's type stands among its keys.
-fn place_of_type(document: &Document, which: &str) -> usize {
-    match document.get(&["orders", which]).map(|node| &node.content) {
-        Some(Content::Mapping(entries)) => entries
-            .iter()
-            .position(|(key, _)| key.text == "type")
-            .unwrap_or(0),
-        _ => 0,
-    }
-}
-
-fn rule(document: &Document, section: &str, side: &str) -> Result<Rule, Refusal> {
-    let text = document.scalar(&[section, side]).ok_or_else(unknown)?;
+fn rule(document: &Document, path: &[&str]) -> Result<Rule, Refusal> {
+    let text = document.scalar(path).ok_or_else(unknown)?;
     Rule::read(&text.text).map_err(|error| Refusal::new(error.message))
 }
 
-fn rewrite(
-    document: &Document,
-    section: &str,
-    side: &str,
-    rule: &Rule,
-    splices: &[Splice],
-) -> Result<Document, Refusal> {
-    document.set(&[section, side], &spliced(&rule.text, splices), splices)
+fn rewrite(document: &Document, path: &[&str], rule: &Rule, splices: &[Splice]) -> Result<Document, Refusal> {
+    document.set(path, &spliced(&rule.text, splices), splices)
 }
 
 fn add(document: &Document, path: &str, value: &str) -> Result<Changed, Refusal> {
     let keys: Vec<&str> = path.split('.').collect();
-    let scalar = |text: &str| Fragment::Scalar(text.to_owned());
     match keys.as_slice() {
         ["params"] => {
             let name = free_name(document, "params", "length");
-            let words = ["default", "min", "max", "step"];
-            let numbers = [value, "1", "200", "1"];
-            let entries = words
-                .iter()
-                .zip(numbers)
-                .map(|(key, text)| ((*key).to_owned(), scalar(text)));
-            let fragment = Fragment::Flow(entries.collect());
+            let entries = [("default", value), ("min", "1"), ("max", "200"), ("step", "1")];
+            let fragment = Fragment::keys(entries.map(|(key, text)| (key, Fragment::scalar(text))));
             let changed = document.insert(&["params"], document.count(&["params"]), &name, fragment)?;
-            Ok((changed, Some(format!("params.{name}"))))
+            return Ok((changed, Some(format!("params.{name}"))));
         }
         ["let"] => {
             expression(value)?;
             let name = free_name(document, "let", "average");
-            let changed = document.insert(&["let"], document.count(&["let"]), &name, scalar(value))?;
-            Ok((changed, Some(format!("let.{name}"))))
+            let fragment = Fragment::scalar(value);
+            let changed = document.insert(&["let"], document.count(&["let"]), &name, fragment)?;
+            return Ok((changed, Some(format!("let.{name}"))));
         }
-        [section @ ("entry" | "exit"), side @ ("long" | "short")] => {
-            expression(value)?;
-            if document.scalar(&keys).is_none() {
-                let changed = put(document, &keys, value)?;
-                return Ok((changed, Some(format!("{path}.0"))));
-            }
-            let rule = rule(document, section, side)?;
-            let changed = rewrite(document, section, side, &rule, &rule.add(value)?)?;
-            let count = self::rule(&changed, section, side)?.conditions.len();
-            Ok((changed, Some(format!("{path}.{}", count.saturating_sub(1)))))
+        ["portfolio", "weights"] if document.get(&keys).is_some() => {
+            let fragment = Fragment::scalar("10%");
+            let changed = document.insert(&keys, document.count(&keys), value, fragment)?;
+            return Ok((changed, Some(format!("{path}.{value}"))));
         }
-        ["orders", which @ ("entry" | "exit")] => {
-            let fragment = Fragment::Flow(vec![("type".to_owned(), scalar(value))]);
-            let changed = document.insert(&["orders"], document.count(&["orders"]), which, fragment)?;
-            Ok((changed, Some(path.to_owned())))
+        _ => {}
+    }
+    let spot = spot(&keys)
+        .filter(|spot| spot.rest.is_empty())
+        .ok_or_else(unknown)?;
+    if matches!(spot.holds, Holds::Condition) && document.scalar(&keys).is_some() {
+        expression(value)?;
+        let rule = rule(document, &keys)?;
+        let changed = rewrite(document, &keys, &rule, &rule.add(value)?)?;
+        let count = self::rule(&changed, &keys)?.conditions.len();
+        return Ok((changed, Some(format!("{path}.{}", count.saturating_sub(1)))));
+    }
+    if let (Some(_), Some(shape)) = (document.get(&keys), listed(spot.holds)) {
+        return list::add(document, &keys, shape, value);
+    }
+    let (key, parents) = keys.split_last().ok_or_else(unknown)?;
+    let name = match *key {
+        "of" if value.is_empty() => list::first_name(document),
+        _ => String::new(),
+    };
+    let value = if name.is_empty() { value } else { &name };
+    let fragment = match (spot.of, shape(spot.holds)) {
+        (Some((_, known)), Some(shape))
+            if !start(shape).is_empty() && matches!(known.holds, Holds::Shape(_)) =>
+        {
+            // The value is for the key of which nothing else is said.
+            let entries = start(shape).iter().map(|(key, begins)| {
+                let text = if begins.is_empty() { value } else { begins };
+                (*key, Fragment::scalar(text))
+            });
+            Fragment::keys(entries)
         }
-        ["orders", which @ ("entry" | "exit"), _] => {
-            Ok((set(document, &keys, value)?, Some(format!("orders.{which}"))))
+        (Some((_, known)), _) if !value.is_empty() => {
+            let focus = focus_of(&keys, known);
+            return Ok((set(document, &keys, value)?, Some(focus)));
         }
-        ["risk", "size"] => {
-            let entries = vec![
-                ("method".to_owned(), scalar("percent_of_equity")),
-                ("value".to_owned(), scalar(value)),
-            ];
-            let changed = document.insert(&["risk"], 0, "size", Fragment::Flow(entries))?;
-            Ok((changed, Some(path.to_owned())))
-        }
-        ["risk", _] => Ok((set(document, &keys, value)?, Some(path.to_owned()))),
-        _ => Err(unknown()),
+        _ => return Err(unknown()),
+    };
+    let changed = document.insert(parents, document.place_of(parents, key), key, fragment)?;
+    Ok((changed, Some(path.to_owned())))
+}
+
+/// The block that a new key is shown in: its own, or the form that it is a field of.
+fn focus_of(keys: &[&str], key: &Key) -> String {
+    let (_, parents) = keys.split_last().unwrap_or((&"", &[]));
+    match parents {
+        [] => "about".to_owned(),
+        _ if matches!(key.holds, Holds::Condition) => format!("{}.0", keys.join(".")),
+        // The keys of a section have a block each.
+        ["entry" | "exit" | "risk"] => keys.join("."),
+        parents => parents.join("."),
     }
 }
 
@@ -363,19 +420,27 @@ fn free_name(document: &Document, section: &str, base: &str) -> String {
         .unwrap_or_default()
 }
 
+/// The rule that a path leads into, and the number of its condition.
+fn condition_of<'a, 'b>(keys: &'a [&'b str]) -> Option<(&'a [&'b str], &'b str)> {
+    let spot = spot(keys)?;
+    match spot.rest {
+        [index] => Some((spot.keys, index)),
+        _ => None,
+    }
+}
+
 fn remove(document: &Document, path: &str) -> Result<Changed, Refusal> {
     let keys: Vec<&str> = path.split('.').collect();
-    if let [section @ ("entry" | "exit"), side, index] = keys.as_slice() {
-        let rule = rule(document, section, side)?;
+    if let Some((path, index)) = condition_of(&keys) {
+        let rule = rule(document, path)?;
         let index = number(index)?;
-        return match rule.remove(index)? {
-            Some(splices) => {
-                let changed = rewrite(document, section, side, &rule, &splices)?;
-                let left = rule.conditions.len() - 2;
-                Ok((changed, Some(format!("{section}.{side}.{}", index.min(left)))))
-            }
-            None => Ok((document.remove(&[section, side])?, Some((*section).to_owned()))),
-        };
+        if let Some(splices) = rule.remove(index)? {
+            let changed = rewrite(document, path, &rule, &splices)?;
+            let left = rule.conditions.len() - 2;
+            return Ok((changed, Some(format!("{}.{}", path.join("."), index.min(left)))));
+        }
+        let parents = path.len().saturating_sub(1);
+        return Ok((document.remove(path)?, Some(path[..parents].join("."))));
     }
     let focus = neighbour(document, &keys);
     Ok((document.remove(&keys)?, focus))
@@ -384,25 +449,49 @@ fn remove(document: &Document, path: &str) -> Result<Changed, Refusal> {
 /// The block that is looked at when this one has gone.
 fn neighbour(document: &Document, keys: &[&str]) -> Option<String> {
     let (last, parents) = keys.split_last()?;
-    let Content::Mapping(entries) = &document.get(parents)?.content else {
-        return None;
-    };
-    let index = entries.iter().position(|(key, _)| key.text == *last)?;
-    let other = entries
-        .get(index + 1)
-        .or_else(|| entries.get(index.checked_sub(1)?));
-    let mut path = parents.to_vec();
-    path.extend(other.map(|(key, _)| key.text.as_str()));
-    Some(path.join("."))
+    let mut path: Vec<String> = parents.iter().map(|key| (*key).to_owned()).collect();
+    match &document.get(parents)?.content {
+        Content::Mapping(entries) => {
+            let index = entries.iter().position(|(key, _)| key.text == *last)?;
+            let other = entries
+                .get(index + 1)
+                .or_else(|| entries.get(index.checked_sub(1)?));
+            path.extend(other.map(|(key, _)| key.text.clone()));
+        }
+        Content::Sequence(items) => {
+            let index: usize = last.parse().ok()?;
+            let left = items.len().checked_sub(2);
+            path.extend(left.map(|left| index.min(left).to_string()));
+        }
+        Content::Scalar(_) => return None,
+    }
+    Some(match path.join(".").as_str() {
+        // Sections whose block has their key's name are called otherwise.
+        "when" => "times".to_owned(),
+        "portfolio" => "shares".to_owned(),
+        path => path.to_owned(),
+    })
 }
 
 fn shift(document: &Document, path: &str, to: usize) -> Result<Changed, Refusal> {
     let keys: Vec<&str> = path.split('.').collect();
-    if let [section @ ("entry" | "exit"), side, index] = keys.as_slice() {
-        let rule = rule(document, section, side)?;
+    if let Some((path, index)) = condition_of(&keys) {
+        let rule = rule(document, path)?;
         let to = to.min(rule.conditions.len().saturating_sub(1));
-        let changed = rewrite(document, section, side, &rule, &rule.shift(number(index)?, to)?)?;
-        return Ok((changed, Some(format!("{section}.{side}.{to}"))));
+        let changed = rewrite(document, path, &rule, &rule.shift(number(index)?, to)?)?;
+        return Ok((changed, Some(format!("{}.{to}", path.join(".")))));
     }
-    Ok((document.shift(&keys, to)?, Some(path.to_owned())))
+    let changed = document.shift(&keys, to)?;
+    let (last, parents) = keys.split_last().ok_or_else(unknown)?;
+    let is_item = matches!(
+        document.get(parents).map(|node| &node.content),
+        Some(Content::Sequence(_))
+    );
+    let focus = if is_item {
+        let to = to.min(document.count(parents).saturating_sub(1));
+        format!("{}.{to}", parents.join("."))
+    } else {
+        [parents, &[*last]].concat().join(".")
+    };
+    Ok((changed, Some(focus)))
 }

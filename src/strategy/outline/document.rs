@@ -6,6 +6,7 @@
 //! and the text stays as it is.
 
 use super::Refusal;
+use super::shapes::{shape, spot};
 use super::value::{Fragment, Quotes, Value};
 use crate::api::Place;
 use crate::strategy::problem::Problem;
@@ -19,7 +20,7 @@ pub(super) type Splice = (Range<usize>, String);
 /// A file that is YAML.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
-    characters: Vec<char>,
+    pub(super) characters: Vec<char>,
     /// Where each line begins.
     lines: Vec<usize>,
     pub(super) root: Node,
@@ -76,15 +77,7 @@ impl Document {
         }
     }
 
-    /// The number of entries of the mapping at a path; none for what is empty or missing.
-    pub(super) fn count(&self, path: &[&str]) -> usize {
-        match self.get(path).map(|node| &node.content) {
-            Some(Content::Mapping(entries)) => entries.len(),
-            _ => 0,
-        }
-    }
-
-    fn entry(&self, path: &[&str]) -> Option<(&Node, usize, &Text, &Node)> {
+    pub(super) fn entry(&self, path: &[&str]) -> Option<(&Node, usize, &Text, &Node)> {
         let (last, parents) = path.split_last()?;
         let parent = self.get(parents)?;
         let (index, key, node) = child(parent, last)?;
@@ -92,7 +85,11 @@ impl Document {
     }
 
     /// The first of some texts that says what is meant.
-    fn take(&self, texts: impl Iterator<Item = Option<String>>, meant: &Value) -> Result<Self, Refusal> {
+    pub(super) fn take(
+        &self,
+        texts: impl Iterator<Item = Option<String>>,
+        meant: &Value,
+    ) -> Result<Self, Refusal> {
         for text in texts.flatten() {
             if let Ok(document) = Self::parse(&text)
                 && Value::of(&document.root) == *meant
@@ -104,7 +101,7 @@ impl Document {
     }
 
     /// The text with a span replaced.
-    fn with(&self, range: Range<usize>, text: &str) -> Option<String> {
+    pub(super) fn with(&self, range: Range<usize>, text: &str) -> Option<String> {
         let before = self.characters.get(..range.start)?;
         let after = self.characters.get(range.end..)?;
         Some(
@@ -266,10 +263,16 @@ impl Document {
                 self.insert_line(before.extent.end.max(known.extent.end), &line)
             }
             (None, Some((first, _))) => {
-                let start = self.line_start(first.extent.start);
-                let line = line(self.column(first.extent.start));
-                self.is_blank(start..first.extent.start)
-                    .then(|| self.with(start..start, &format!("{line}{newline}")))?
+                let column = self.column(first.extent.start);
+                let line = format!("{}{newline}", line(column));
+                // In front of what is said of the first key; behind the dash of a list's item.
+                match self.chunk(node, &self.members(node)?.first()?.clone()) {
+                    Some(chunk) => self.with(chunk.start..chunk.start, &line),
+                    None => {
+                        let line = format!("{}{}", line.trim_start(), " ".repeat(column));
+                        self.with(first.extent.start..first.extent.start, &line)
+                    }
+                }
             }
             (None, None) => match self.entry(parent) {
                 Some((_, _, own, empty)) => {
@@ -286,7 +289,7 @@ impl Document {
     }
 
     /// The text with a line after the one that holds the character before `end`.
-    fn insert_line(&self, end: usize, line: &str) -> Option<String> {
+    pub(super) fn insert_line(&self, end: usize, line: &str) -> Option<String> {
         let newline = self.newline();
         let after = self.line_end(end);
         if after > 0 && self.characters.get(after - 1) == Some(&'\n') || after == 0 {
@@ -296,149 +299,19 @@ impl Document {
         }
     }
 
-    /// Where a key belongs in a mapping: among the top-level keys before those that usually come after it, else last.
+    /// Where a key belongs in a mapping: before those that come after it in the language's own order, else last.
     pub(super) fn place_of(&self, parent: &[&str], key: &str) -> usize {
         let Some(Content::Mapping(entries)) = self.get(parent).map(|node| &node.content) else {
             return 0;
         };
-        let order = |key: &str| super::forms::KEYS.iter().position(|known| *known == key);
-        let own = order(key).filter(|_| parent.is_empty());
+        let shape = spot(parent).and_then(|spot| shape(spot.holds));
+        let order = |key: &str| shape?.keys.iter().position(|known| known.name == key);
+        let own = order(key);
         let later = |known: &Text| own.is_some_and(|own| order(&known.text).is_some_and(|other| other > own));
         entries
             .iter()
             .position(|(known, _)| later(known))
             .unwrap_or(entries.len())
-    }
-
-    /// Removes the key at `path`, and a mapping that would be left without keys.
-    pub(super) fn remove(&self, path: &[&str]) -> Result<Self, Refusal> {
-        let mut path = path;
-        while let Some((_, parents)) = path.split_last()
-            && !parents.is_empty()
-            && self.count(parents) == 1
-        {
-            path = parents;
-        }
-        let (last, parents) = path.split_last().ok_or_else(Refusal::text_only)?;
-        let mut meant = Value::of(&self.root);
-        let entries = meant
-            .at(parents)
-            .and_then(Value::entries)
-            .ok_or_else(Refusal::text_only)?;
-        entries.retain(|(key, _)| key != last);
-        self.take(std::iter::once(self.removed(path)), &meant)
-    }
-
-    fn removed(&self, path: &[&str]) -> Option<String> {
-        let (parent, index, key, node) = self.entry(path)?;
-        let Content::Mapping(entries) = &parent.content else {
-            return None;
-        };
-        let end = node.extent.end.max(key.extent.end);
-        if parent.flow {
-            let range = match (
-                entries.get(index + 1),
-                index.checked_sub(1).and_then(|before| entries.get(before)),
-            ) {
-                (Some((next, _)), _) => key.extent.start..next.extent.start,
-                (None, Some((before, value))) => value.extent.end.max(before.extent.end)..end,
-                (None, None) => key.extent.start..end,
-            };
-            return self.with(range, "");
-        }
-        let start = self.line_start(key.extent.start);
-        if !self.is_blank(start..key.extent.start) {
-            return None;
-        }
-        let mut kept = String::new();
-        // Comments of their own lines are somebody's thoughts and stay.
-        let mut at = start;
-        let last = self.line_end(end);
-        let is_block_text = |at: usize| contains_block_text(node, at);
-        while at < last {
-            let next = self.line_end(at);
-            let line = self.slice(at..next);
-            if line.trim_start().starts_with('#') && !is_block_text(at) {
-                kept.push_str(&line);
-            }
-            at = next;
-        }
-        self.with(start..last, &kept)
-    }
-
-    /// Moves the key at `path` so that it is number `to` among its neighbours.
-    pub(super) fn shift(&self, path: &[&str], to: usize) -> Result<Self, Refusal> {
-        let (last, parents) = path.split_last().ok_or_else(Refusal::text_only)?;
-        let mut meant = Value::of(&self.root);
-        let entries = meant
-            .at(parents)
-            .and_then(Value::entries)
-            .ok_or_else(Refusal::text_only)?;
-        let from = entries
-            .iter()
-            .position(|(key, _)| key == last)
-            .ok_or_else(Refusal::text_only)?;
-        let to = to.min(entries.len().saturating_sub(1));
-        let entry = entries.remove(from);
-        entries.insert(to, entry);
-        let mut document = self.clone();
-        for at in if from < to { from..to } else { to..from } {
-            // Towards `to`, one neighbour after the other.
-            let first = if from < to { at } else { from - 1 - (at - to) };
-            let text = document.swapped(parents, first).ok_or_else(Refusal::text_only)?;
-            document = Self::parse(&text).map_err(|_| Refusal::text_only())?;
-        }
-        if Value::of(&document.root) == meant {
-            Ok(document)
-        } else {
-            Err(Refusal::text_only())
-        }
-    }
-
-    /// The text with the entries number `first` and the one after it in each other's place.
-    fn swapped(&self, parent: &[&str], first: usize) -> Option<String> {
-        let node = self.get(parent)?;
-        let Content::Mapping(entries) = &node.content else {
-            return None;
-        };
-        let (a, b) = (
-            self.chunk(node, entries.get(first)?)?,
-            self.chunk(node, entries.get(first + 1)?)?,
-        );
-        if a.end > b.start {
-            return None;
-        }
-        let (mut one, mut two) = (self.slice(a.clone()), self.slice(b.clone()));
-        let between = self.slice(a.end..b.start);
-        // The file's last line may lack its end.
-        if !node.flow && !two.ends_with('\n') {
-            two.push_str(self.newline());
-            one = one.trim_end_matches(['\r', '\n']).to_owned();
-        }
-        self.with(a.start..b.end, &format!("{two}{between}{one}"))
-    }
-
-    /// What moves with an entry: in a block its lines and the comments right above them.
-    fn chunk(&self, parent: &Node, (key, node): &(Text, Node)) -> Option<Range<usize>> {
-        let end = node.extent.end.max(key.extent.end);
-        if parent.flow {
-            return Some(key.extent.start..end);
-        }
-        let mut start = self.line_start(key.extent.start);
-        if !self.is_blank(start..key.extent.start) {
-            return None;
-        }
-        let indent = self.column(key.extent.start);
-        while start > 0 {
-            let above = self.line_start(start - 1);
-            let line = self.slice(above..start);
-            let comment = line.trim_start();
-            if !comment.starts_with('#') || line.chars().count() - comment.chars().count() != indent {
-                break;
-            }
-            start = above;
-        }
-        Some(start..self.line_end(end))
     }
 
     /// Renames the key at `path`, and replaces parts of other values, which are paths with splices.
@@ -469,7 +342,7 @@ impl Document {
     }
 
     /// How the file ends its lines.
-    fn newline(&self) -> &'static str {
+    pub(super) fn newline(&self) -> &'static str {
         let first = self.characters.iter().position(|it| *it == '\n');
         match first
             .and_then(|at| at.checked_sub(1))
@@ -481,7 +354,7 @@ impl Document {
     }
 
     /// By how much the file indents.
-    fn step(&self) -> usize {
+    pub(super) fn step(&self) -> usize {
         let Content::Mapping(entries) = &self.root.content else {
             return 2;
         };
@@ -497,22 +370,22 @@ impl Document {
         inner.unwrap_or(2)
     }
 
-    fn line_start(&self, at: usize) -> usize {
+    pub(super) fn line_start(&self, at: usize) -> usize {
         let line = self.lines.partition_point(|start| *start <= at);
         self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0)
     }
 
     /// Past the end of the line, its break included.
-    fn line_end(&self, at: usize) -> usize {
+    pub(super) fn line_end(&self, at: usize) -> usize {
         let line = self.lines.partition_point(|start| *start <= at);
         self.lines.get(line).copied().unwrap_or(self.characters.len())
     }
 
-    fn column(&self, at: usize) -> usize {
+    pub(super) fn column(&self, at: usize) -> usize {
         at - self.line_start(at)
     }
 
-    fn is_blank(&self, range: Range<usize>) -> bool {
+    pub(super) fn is_blank(&self, range: Range<usize>) -> bool {
         self.characters[range].iter().all(|it| *it == ' ')
     }
 }
@@ -533,13 +406,4 @@ fn child<'a>(node: &'a Node, key: &str) -> Option<(usize, &'a Text, &'a Node)> {
     let index = entries.iter().position(|(known, _)| known.text == key)?;
     let (key, node) = &entries[index];
     Some((index, key, node))
-}
-
-/// Whether a character is inside a scalar of several lines, where `#` begins no comment.
-fn contains_block_text(node: &Node, at: usize) -> bool {
-    match &node.content {
-        Content::Scalar(text) => text.extent.contains(&at) && text.style != ScalarStyle::Plain,
-        Content::Sequence(items) => items.iter().any(|item| contains_block_text(item, at)),
-        Content::Mapping(entries) => entries.iter().any(|(_, node)| contains_block_text(node, at)),
-    }
 }

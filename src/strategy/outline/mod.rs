@@ -17,13 +17,17 @@
 //! # Ok::<(), papertape::strategy::outline::Refusal>(())
 //! ```
 
+mod blocks;
 mod change;
 mod condition;
 mod document;
 mod forms;
+mod list;
+mod members;
 mod parts;
 mod read;
 mod rename;
+mod shapes;
 mod value;
 mod words;
 
@@ -31,17 +35,18 @@ pub use change::{edit, edit_with};
 pub use read::{outline, outline_with};
 pub use words::words;
 
-use crate::strategy::{Problem, Strategy};
+use crate::strategy::{Problem, StrategySpec};
 use std::collections::BTreeMap;
 
-/// Says what is wrong with a text. Whoever has a library of strategies checks against it, as a file may extend another.
-pub type Check<'a> = dyn Fn(&str) -> Vec<Problem> + 'a;
+/// Says of a text what is likely a mistake or, if it cannot run, what is wrong with it. Whoever has a library of strategies
+/// checks against it, as a file may extend another.
+pub type Check<'a> = dyn Fn(&str) -> Result<Vec<Problem>, Vec<Problem>> + 'a;
 
-/// What is wrong with a text that stands alone.
-fn alone(text: &str) -> Vec<Problem> {
-    Strategy::compile(text, &BTreeMap::new(), None)
-        .err()
-        .unwrap_or_default()
+/// What is to be said of a text that stands alone.
+fn alone(text: &str) -> Result<Vec<Problem>, Vec<Problem>> {
+    let spec = StrategySpec::parse(text)?;
+    spec.compile(&BTreeMap::new(), None)?;
+    Ok(spec.warnings(&BTreeMap::new()))
 }
 
 /// Why an edit was not made. The text stays as it is.

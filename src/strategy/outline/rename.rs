@@ -3,6 +3,7 @@
 use super::Refusal;
 use super::change::{Changed, unknown};
 use super::document::{Document, Splice};
+use crate::model::Symbol;
 use crate::strategy::expression::lexer::{Token, tokens};
 use crate::strategy::indicator::catalogue;
 use crate::strategy::script::words;
@@ -14,6 +15,9 @@ const MAXIMUM_NAME: usize = 64;
 /// Renames a parameter or an expression, and all that use it.
 pub(super) fn rename(document: &Document, path: &str, name: &str) -> Result<Changed, Refusal> {
     let keys: Vec<&str> = path.split('.').collect();
+    if let ["portfolio", "weights", _] = keys.as_slice() {
+        return symbol(document, &keys, name);
+    }
     let [section @ ("params" | "let"), old] = keys.as_slice() else {
         return Err(unknown());
     };
@@ -49,6 +53,20 @@ pub(super) fn rename(document: &Document, path: &str, name: &str) -> Result<Chan
     }
     let changed = document.rename(&keys, name, &uses)?;
     Ok((changed, Some(format!("{section}.{name}"))))
+}
+
+/// Gives a weight to another symbol.
+fn symbol(document: &Document, keys: &[&str], name: &str) -> Result<Changed, Refusal> {
+    if let Err(error) = name.parse::<Symbol>() {
+        return Err(Refusal::new(error.to_string()));
+    }
+    let (known, parents) = keys.split_last().ok_or_else(unknown)?;
+    let path = [parents, &[name]].concat();
+    if *known != name && document.get(&path).is_some() {
+        return Err(Refusal::new(format!("'{name}' is there already")));
+    }
+    let changed = document.rename(keys, name, &[])?;
+    Ok((changed, Some(path.join("."))))
 }
 
 /// Keys whose values are words for people or of the language, never expressions.

@@ -79,10 +79,20 @@ pub(super) enum Fragment {
     /// Likewise, always written as `{…}`.
     Flow(Vec<(String, Fragment)>),
     /// A list, written as `[…]`.
-    List(Vec<String>),
+    List(Vec<Fragment>),
 }
 
 impl Fragment {
+    pub(super) fn scalar(text: &str) -> Self {
+        Self::Scalar(text.to_owned())
+    }
+
+    /// Keys with their values, written as `{…}`.
+    pub(super) fn keys<'a>(entries: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
+        let entries = entries.into_iter();
+        Self::Flow(entries.map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
     pub(super) fn value(&self) -> Value {
         match self {
             Self::Scalar(text) => Value::Scalar(text.trim().to_owned()),
@@ -92,7 +102,7 @@ impl Fragment {
                     .map(|(key, fragment)| (key.clone(), fragment.value()))
                     .collect(),
             ),
-            Self::List(items) => Value::Sequence(items.iter().cloned().map(Value::Scalar).collect()),
+            Self::List(items) => Value::Sequence(items.iter().map(Self::value).collect()),
         }
     }
 
@@ -108,7 +118,7 @@ impl Fragment {
                 format!("{{{}}}", entries.join(", "))
             }
             Self::List(items) => {
-                let items: Vec<String> = items.iter().map(|item| quotes.around(item)).collect();
+                let items: Vec<String> = items.iter().map(|item| item.flow(quotes)).collect();
                 format!("[{}]", items.join(", "))
             }
         }
@@ -130,6 +140,19 @@ impl Fragment {
             }
             Self::Scalar(_) | Self::Flow(_) | Self::List(_) => format!(" {}", self.flow(quotes)),
         }
+    }
+
+    /// As an item of a block list whose dashes stand at `indent`.
+    pub(super) fn item(&self, quotes: Quotes, indent: usize, step: usize, newline: &str) -> String {
+        let inside = indent + 2;
+        let Self::Mapping(entries) = self else {
+            return format!("- {}", self.flow(quotes));
+        };
+        let lines: Vec<String> = entries
+            .iter()
+            .map(|(key, fragment)| format!("{key}:{}", fragment.block(quotes, inside, step, newline)))
+            .collect();
+        format!("- {}", lines.join(&format!("{newline}{}", " ".repeat(inside))))
     }
 }
 

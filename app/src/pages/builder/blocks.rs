@@ -5,7 +5,7 @@ use super::field::field_view;
 use crate::erased::{effect, memo, on};
 use leptos::ev::{DragEvent, FocusEvent, KeyboardEvent};
 use leptos::prelude::*;
-use papertape::api::{Addition, Block, Edit, FieldKind};
+use papertape::api::{Addition, Block, BlockProblem, Edit, FieldKind};
 use wasm_bindgen::JsCast;
 
 /// What blocks need to know.
@@ -237,11 +237,8 @@ fn focus_inside(element: &web_sys::Element, selector: &str) -> bool {
 /// Goes to the block before or after the one at a path, in the order on screen.
 fn walk(desk: Desk, path: &str, forward: bool) {
     let paths: Vec<String> = desk.outline.with_untracked(|outline| {
-        let blocks = outline.sections.iter().flat_map(|section| &section.blocks);
-        blocks
-            .flat_map(|block| std::iter::once(block).chain(&block.blocks))
-            .map(|block| block.path.clone())
-            .collect()
+        let blocks = outline.blocks().into_iter();
+        blocks.map(|block| block.path.clone()).collect()
     });
     let own = paths.iter().position(|known| known == path);
     let next = own.and_then(|own| {
@@ -383,20 +380,23 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
     });
     let text = move || now.with(|now| now.as_ref().and_then(|now| now.text.clone()));
     let opaque = block.text.is_some();
+    let is_comparison = block.fields.iter().any(|field| field.path.ends_with(".operator"));
     let additions = {
         let additions = block.additions.clone();
         memo(move |_| additions.clone())
     };
     let has_additions = !block.additions.is_empty();
-    let problems = move || {
+    // What stands here and keeps the file from running, or is likely a mistake.
+    let told = memo(move |_| {
         desk.outline.with(|outline| {
-            let here = outline
-                .problems
-                .iter()
-                .filter(|it| path.with_value(|path| it.block == *path));
-            here.map(|it| it.problem.message.clone()).collect::<Vec<_>>()
+            let here = |it: &&BlockProblem| path.with_value(|path| it.block == *path);
+            let words = |(class, it): (&'static str, &BlockProblem)| (class, it.problem.message.clone());
+            let problems = outline.problems.iter().filter(here).map(|it| ("error", it));
+            let warnings = outline.warnings.iter().filter(here).map(|it| ("warned", it));
+            problems.chain(warnings).map(words).collect::<Vec<_>>()
         })
-    };
+    });
+    let is_wrong = move || told.with(|told| told.iter().any(|(class, _)| *class == "error"));
     let refused = move || {
         desk.refused
             .get()
@@ -467,7 +467,7 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
     view! {
         <div
             class=kind
-            class:wrong=move || !problems().is_empty()
+            class:wrong=is_wrong
             role="group"
             tabindex="0"
             id=element_id(&block.path)
@@ -481,13 +481,13 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
             <div class="row">
                 {handle}
                 {(!title.is_empty()).then(|| view! { <h4>{title.clone()}</h4> })}
-                <div class="fields" class:condition=block.path.matches('.').count() == 2>{fields}</div>
+                <div class="fields" class:condition=is_comparison>{fields}</div>
                 {buttons}
             </div>
             {move || text().map(|text| view! { <pre class="as-text" tabindex="0" aria-label="As text">{text}</pre> })}
             {inner}
             {has_additions.then(|| view! { <Add bench path=block.path.clone() to=title additions /> })}
-            {move || problems().into_iter().chain(refused()).map(|message| view! { <p class="error" role="alert">{message}</p> }).collect::<Vec<_>>()}
+            {move || told.get().into_iter().chain(refused().map(|message| ("error", message))).map(|(class, message)| view! { <p class=class role="alert">{message}</p> }).collect::<Vec<_>>()}
         </div>
     }
     .into_any()

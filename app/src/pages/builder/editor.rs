@@ -3,26 +3,34 @@
 use super::desk::Desk;
 use crate::erased::{memo, on};
 use leptos::{html, prelude::*};
+use papertape::api::BlockProblem;
 
 /// The text itself.
 #[component]
 pub(super) fn Editor(desk: Desk, area: NodeRef<html::Textarea>) -> impl IntoView {
     let lines = memo(move |_| desk.text.with(|text| text.split('\n').count()));
     let numbers = move || {
-        let wrong = desk.outline.with(|outline| {
-            let problems = outline.problems.iter();
-            problems.map(|it| it.problem.line as usize).collect::<Vec<_>>()
-        });
+        let lines_of =
+            |told: &[BlockProblem]| told.iter().map(|it| it.problem.line as usize).collect::<Vec<_>>();
+        let (wrong, warned) = desk
+            .outline
+            .with(|outline| (lines_of(&outline.problems), lines_of(&outline.warnings)));
         (1..=lines.get())
-            .map(|line| view! { <span class:wrong=wrong.contains(&line)>{line}</span> })
+            .map(|line| {
+                let class = match (wrong.contains(&line), warned.contains(&line)) {
+                    (true, _) => "wrong",
+                    (_, true) => "warned",
+                    _ => "",
+                };
+                view! { <span class=class>{line}</span> }
+            })
             .collect::<Vec<_>>()
     };
     let problems = move || {
         desk.outline.with(|outline| {
-            outline
-                .problems
-                .iter()
-                .map(|it| {
+            let warnings = outline.warnings.iter().map(|it| ("Perhaps not what was meant: ", it));
+            let told = outline.problems.iter().map(|it| ("", it)).chain(warnings);
+            told.map(|(what, it)| {
                     let problem = it.problem.clone();
                     let place = format!("{}:{}", problem.line, problem.column);
                     view! {
@@ -31,6 +39,7 @@ pub(super) fn Editor(desk: Desk, area: NodeRef<html::Textarea>) -> impl IntoView
                                 {place}
                             </button>
                             " "
+                            {what}
                             {problem.message}
                         </li>
                     }
@@ -61,15 +70,10 @@ pub(super) fn Editor(desk: Desk, area: NodeRef<html::Textarea>) -> impl IntoView
             </textarea>
         </div>
         <div id="builder-problems" class="problems" aria-live="polite" data-testid="builder-problems">
-            <Show
-                when=move || has_problems.get()
-                fallback=move || {
-                    let words = move || if desk.behind.get() { "Reading" } else { "No problems: this strategy can run." };
-                    view! { <p class="hint">{words}</p> }
-                }
-            >
-                <ul>{problems}</ul>
-            </Show>
+            <p class="hint" hidden=move || has_problems.get()>
+                {move || if desk.behind.get() { "Reading" } else { "No problems: this strategy can run." }}
+            </p>
+            <ul>{problems}</ul>
         </div>
     }
     .into_any()
