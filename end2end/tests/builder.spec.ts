@@ -264,12 +264,121 @@ test("a block is moved by dragging", async ({ page }) => {
   await expect(text(page)).toHaveValue(/long: volume > 0 and cross_above\(close, quick\)/);
 });
 
+const RULES = `name: Two ideas   # mine
+timeframe: 5m
+entry:
+  # the first one
+  - name: breakout
+    long: close > highest(high, 20)[1]
+  - name: dip   # the other
+    long: rsi(close, 4) < 25
+    size: {method: percent_of_equity, value: 25}
+exit:
+  long: cross_below(close, sma(close, 20))
+`;
+
+/** Opens the menu of a block or a section with the keyboard and chooses from it. */
+async function addTo(page: Page, where: Locator, label: string): Promise<void> {
+  await where.focus();
+  await page.keyboard.press("a");
+  const choice = where.getByRole("button", { name: label, exact: true });
+  await tabTo(page, choice);
+  await page.keyboard.press("Enter");
+}
+
+test("rules with names, adding and every size are put together with the keyboard alone", async ({ page }) => {
+  await write(page, RULES);
+  await expect(field(page, "entry.0.name")).toHaveValue("breakout");
+  await expect(field(page, "entry.1.size.value")).toHaveValue("25");
+
+  await field(page, "entry.1.size.method").focus();
+  await page.keyboard.press("End");
+  await expect(text(page)).toHaveValue(RULES.replace("percent_of_equity", "kelly"));
+  await addTo(page, block(page, "entry.1.size"), "Add to its own size: At most");
+  await expect(text(page)).toHaveValue(/size: \{method: kelly, value: 25, cap: 25\}/);
+
+  await addTo(page, block(page, "entry.0"), "Add to rule: Adding to the position");
+  await expect(block(page, "entry.0.add")).toBeFocused();
+  await expect(text(page)).toHaveValue(/\[1\]\n    add: \{after_gain: 1 \* atr\(14\), max: 2\}\n  - name: dip   # the other/);
+  await expect(problems(page)).toContainText("No problems");
+
+  await block(page, "entry.1").focus();
+  await page.keyboard.press("Alt+ArrowUp");
+  await expect(field(page, "entry.0.name")).toHaveValue("dip");
+  await expect(block(page, "entry.0")).toBeFocused();
+  await page.keyboard.press("Delete");
+  await expect(field(page, "entry.0.name")).toHaveValue("breakout");
+  await page.keyboard.press("Control+z");
+  await page.keyboard.press("Control+z");
+  await expect(text(page)).toHaveValue(/# the first one\n  - name: breakout/);
+  await expect(field(page, "entry.0.name")).toHaveValue("breakout");
+  await expect(page.getByTestId("preview-state")).toHaveText("Up to date", { timeout: 30_000 });
+  await expect(page.getByTestId("preview-trade").first()).toBeVisible();
+});
+
+test("another rule makes a list, and a bad value is told at its field", async ({ page }) => {
+  await write(page, ODD);
+  await page.locator('summary[aria-label="Add to entry"]').click();
+  await page.getByRole("button", { name: "Add to entry: Another rule" }).click();
+  await expect(field(page, "entry.1.name")).toHaveValue("entry 2");
+  const listed = "  - name: entry 1\n    long: cross_above(close, quick) and volume > 0   # both\n  - name: entry 2\n";
+  expect(await text(page).inputValue()).toContain(listed);
+  await expect(problems(page)).toContainText("No problems");
+
+  await field(page, "entry.1.name").fill("entry 1");
+  await field(page, "entry.1.name").press("Enter");
+  await expect(block(page, "entry.1").getByRole("alert")).toContainText("another rule is called 'entry 1' already");
+  await field(page, "entry.1.name").fill("late");
+  await field(page, "entry.1.name").press("Enter");
+  await expect(problems(page)).toContainText("No problems");
+
+  await page.locator('summary[aria-label="Add to risk"]').click();
+  await page.getByRole("button", { name: "Add to risk: Correlation limit" }).click();
+  await expect(field(page, "risk.max_correlation.limit")).toHaveValue("0.8");
+  await field(page, "risk.max_correlation.lookback").fill("90");
+  await field(page, "risk.max_correlation.lookback").press("Enter");
+  await expect(text(page)).toHaveValue(/max_correlation: \{limit: 0\.8, lookback: 90\}/);
+  await field(page, "risk.max_correlation.limit").fill("0.8 *");
+  await field(page, "risk.max_correlation.limit").press("Enter");
+  await expect(block(page, "risk.max_correlation").getByRole("alert").first()).toContainText("missing before the end");
+  await expect(text(page)).toHaveValue(/limit: 0\.8,/);
+});
+
+test("a portfolio takes the place of rules, with a weight for each symbol", async ({ page }) => {
+  await open(page, "/strategies/new");
+  await text(page).fill("name: Shares   # mine\nsymbols: [BTC/USDT, ETH/USDT]\n");
+  await page.getByRole("button", { name: "Add to portfolio: Division" }).click();
+  await expect(field(page, "portfolio.method")).toHaveValue("equal");
+  await expect(page.locator("#block-entry")).toHaveCount(0);
+  await field(page, "portfolio.method").selectOption("target");
+  const share = page.locator('[id="field-portfolio.weights.BTC/USDT.value"]');
+  await expect(share).toHaveValue("50%");
+  await share.fill("60%");
+  await share.press("Enter");
+  await expect(text(page)).toHaveValue(
+    "name: Shares   # mine\nsymbols: [BTC/USDT, ETH/USDT]\nportfolio: {method: target, weights: {BTC/USDT: 60%, ETH/USDT: 50%}, rebalance: monthly}\n",
+  );
+  await expect(problems(page)).toContainText("more than the equity: 110 %");
+  await text(page).fill(await text(page).inputValue().then((yaml) => yaml.replace("ETH/USDT: 50%", "ETH/USDT: 40%")));
+  await expect(problems(page)).toContainText("No problems");
+  await expect(page.locator('[id="field-portfolio.weights.ETH/USDT.value"]')).toHaveValue("40%");
+});
+
+test("what is likely a mistake is told at its block and its line", async ({ page }) => {
+  await write(page, ODD.replace("volume > 0", "rsi(close, 14) > 100"));
+  await expect(problems(page)).toContainText("Perhaps not what was meant: this can never be true");
+  await expect(block(page, "entry.long.1").locator(".warned")).toContainText("can never be true");
+  await expect(page.locator(".numbers .warned")).toHaveText("10");
+});
+
 for (const colorScheme of ["dark", "light"] as const) {
   for (const width of [390, 1440]) {
     test(`the builder is accessible and fits, ${colorScheme}, ${width} px`, async ({ page }) => {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await write(page, `${ODD}risk:\n  stop_loss: 2%\norders:\n  entry: {type: limit, price: close}\n`);
+      const rules = RULES.slice(RULES.indexOf("entry:"), RULES.indexOf("exit:"));
+      const both = ODD.slice(0, ODD.indexOf("entry:")) + rules + ODD.slice(ODD.indexOf("exit:"));
+      await write(page, `${both}risk:\n  take_profit: [{at: 2%, close: 50%}, {at: 4%}]\n  stop_loss: 2%\norders:\n  entry: {type: limit, price: close}\n`);
       await expect(page.getByTestId("preview-state")).toHaveText("Up to date", { timeout: 30_000 });
       await expectNoSidewaysScroll(page);
       await expectAccessible(page);

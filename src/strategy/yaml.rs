@@ -281,10 +281,11 @@ impl Tree<'_> {
     ) -> Result<(), Problem> {
         let start = begin.start.index();
         let flow = matches!(self.characters.get(start), Some('{' | '[')) && !begin.is_empty();
-        let end = if flow {
-            end.end.index()
-        } else {
-            last.unwrap_or(start)
+        let end = match flow {
+            true => self
+                .bracket_after(last.unwrap_or(start).max(start + 1))
+                .unwrap_or(end.end.index()),
+            false => last.unwrap_or(start),
         };
         self.close(Node {
             position: position_of(begin),
@@ -292,6 +293,21 @@ impl Tree<'_> {
             flow,
             content,
         })
+    }
+
+    /// Past the bracket that closes a flow collection whose last part ends at `at`. The parser's own end may lie behind a
+    /// remark that follows.
+    fn bracket_after(&self, at: usize) -> Option<usize> {
+        let mut remark = false;
+        for (index, character) in self.characters.iter().enumerate().skip(at) {
+            match character {
+                '\n' => remark = false,
+                '#' => remark = true,
+                ']' | '}' if !remark => return Some(index + 1),
+                _ => {}
+            }
+        }
+        None
     }
 
     fn close(&mut self, mut node: Node) -> Result<(), Problem> {

@@ -34,7 +34,9 @@ fn setting_any_field_of_any_text_shows_in_the_blocks_and_touches_that_block_only
                     );
                 }
                 for (path, other) in &known {
-                    if *path != field.path && !follows {
+                    // An exit names its entries.
+                    let names_it = field.path.ends_with(".name") && path.ends_with(".of");
+                    if *path != field.path && !follows && !names_it {
                         let now = after.get(path).map(|it| &it.value);
                         assert_eq!(
                             now,
@@ -44,7 +46,8 @@ fn setting_any_field_of_any_text_shows_in_the_blocks_and_touches_that_block_only
                         );
                     }
                 }
-                if block.place.line > 0 {
+                let is_named = field.path.starts_with("entry.") && field.path.ends_with(".name");
+                if block.place.line > 0 && !is_named {
                     let lines = touched(&text, &edited.text);
                     let inside = lines.start >= block.place.line && lines.end <= block.place.end_line + 2;
                     assert!(
@@ -103,20 +106,18 @@ fn whatever_can_be_added_is_there_afterwards_and_can_be_removed_again() {
     }
 }
 
-/// Whether what is added at a path makes a list of the one thing that was there.
+/// Whether what is added at a path makes a list of the one thing that was there, or has the step before close a part.
 fn becomes_a_list(before: &Outline, focus: &str) -> bool {
     let number = |path: &str| {
         path.rsplit('.')
             .next()
             .is_some_and(|last| last.parse::<u32>().is_ok())
     };
-    number(focus)
-        && ["entry.", "exit.", "risk.take_profit."]
-            .iter()
-            .any(|list| focus.starts_with(list))
-        && !blocks(before)
-            .iter()
-            .any(|block| number(&block.path) && same_list(&block.path, focus))
+    let is_first = !blocks(before)
+        .iter()
+        .any(|block| number(&block.path) && same_list(&block.path, focus));
+    let is_rule = ["entry", "exit"].contains(&focus.rsplit_once('.').map_or("", |(list, _)| list));
+    number(focus) && (focus.contains("take_profit.") || is_rule && is_first)
 }
 
 fn same_list(one: &str, other: &str) -> bool {

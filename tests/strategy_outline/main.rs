@@ -2,6 +2,7 @@
 
 mod every;
 mod exact;
+mod forms;
 mod generated;
 
 use papertape::api::{Block, Edit, Field, FieldKind, Outline};
@@ -144,7 +145,7 @@ entry:
     # how to add
     add: {after_gain: 0.5 * atr(20), max: 3}
     take_profit: 3%
-exit: {long: close < donchian(10).lower[1], of: turtle}
+exit: {long: 'close < donchian(10).lower[1]', of: turtle}
 risk:
     take_profit: 6%
     max_correlation: 0.8

@@ -23,8 +23,8 @@ const CROSSING_DOWN: &str = "cross_below(sma(close, 20), sma(close, 50))";
 const FORMS: [Form; 55] = [
     ("strategy", "extends", "Template", "sma-cross"),
     ("strategy", "rank", "Rank", "roc(close, 48)"),
-    ("strategy", "when", "Times", "mon..fri"),
-    ("strategy", "portfolio", "Weights", "equal"),
+    ("strategy", "when", "Allowed times", "mon..fri"),
+    ("strategy", "portfolio", "Division", "equal"),
     ("entry", "long", "Buy to enter when", CROSSING_UP),
     ("entry", "short", "Sell short to enter when", CROSSING_DOWN),
     ("exit", "long", "Leave a long position when", CROSSING_DOWN),
@@ -75,7 +75,7 @@ const FORMS: [Form; 55] = [
     ("risk", "max_correlation", "Correlation limit", "0.8"),
     ("risk", "flatten_before_close", "Flat before the close", "15m"),
     ("target", "at", "Gain", "6%"),
-    ("target", "close", "Close", "50%"),
+    ("target", "close", "Close", "25%"),
     ("", "lookback", "Lookback", "60"),
     ("size", "cap", "At most", "25"),
     ("size", "min_trades", "Trades before", "30"),
@@ -190,6 +190,9 @@ pub(super) fn follows(shape: &Shape, word: &str) -> (Vec<&'static str>, Vec<&'st
 pub(super) fn is_offered(shape: &Shape, key: &str, has: &dyn Fn(&str) -> bool, word: &str) -> bool {
     let (needs, refused) = follows(shape, word);
     let fits = match (shape.name, key) {
+        // What rests in the book has a price.
+        ("order", "post_only" | "display" | "extended_hours") => needs.contains(&"price"),
+        ("order", "expire_after") => !has("time_in_force"),
         // The order's type decides on its prices.
         ("order", _) => !needs.contains(&key),
         ("add", "after_gain") => !has("after_loss"),

@@ -7,6 +7,7 @@ use super::forms::begins;
 use super::value::Fragment;
 use crate::strategy::spec::shape::Shape;
 use crate::strategy::yaml::{Content, Node};
+use rust_decimal::Decimal;
 
 /// Adds an item to the list at a path, which may be a list yet to be made of the one thing that is there.
 pub(super) fn add(
@@ -71,6 +72,17 @@ fn step(document: &Document, path: &[&str], value: &str) -> Result<Document, Ref
     let Some(last) = document.count(path).checked_sub(1) else {
         return document.push(path, &Fragment::keys([("at", scalar(value))]));
     };
+    // Half of what the steps before leave.
+    let closed = |index: usize| {
+        let index = index.to_string();
+        let close = [path, &[index.as_str(), "close"]].concat();
+        let part = document.scalar(&close)?.text.trim().strip_suffix('%')?.trim();
+        part.parse::<Decimal>().ok()
+    };
+    let left = (0..last)
+        .filter_map(closed)
+        .fold(Decimal::ONE_HUNDRED, |left, part| left - part);
+    let part = format!("{}%", (left / Decimal::TWO).max(Decimal::ONE).normalize());
     let last = last.to_string();
     let at = [path, &[last.as_str(), "at"]].concat();
     let gain = document
@@ -78,7 +90,7 @@ fn step(document: &Document, path: &[&str], value: &str) -> Result<Document, Ref
         .map_or_else(|| value.to_owned(), |text| twice(&text.text));
     let close = [path, &[last.as_str(), "close"]].concat();
     let document = match document.get(&close) {
-        None => put(document, &close, PART)?,
+        None => put(document, &close, &part)?,
         Some(_) => document.clone(),
     };
     document.push(path, &Fragment::keys([("at", Fragment::Scalar(gain))]))
@@ -91,11 +103,7 @@ fn twice(amount: &str) -> String {
         Some(number) => (number.trim(), "%"),
         None => (amount, ""),
     };
-    match number
-        .parse::<rust_decimal::Decimal>()
-        .ok()
-        .and_then(|it| it.checked_add(it))
-    {
+    match number.parse::<Decimal>().ok().and_then(|it| it.checked_add(it)) {
         Some(number) => format!("{}{sign}", number.normalize()),
         None if sign.is_empty() => format!("2 * ({number})"),
         None => amount.to_owned(),

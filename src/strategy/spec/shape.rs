@@ -59,12 +59,6 @@ impl Shape {
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.keys.iter().map(|key| key.name)
     }
-
-    /// What a key is for, in one sentence.
-    pub(crate) fn about(&self, key: &str) -> &'static str {
-        let key = self.keys.iter().find(|known| known.name == key);
-        key.map_or("", |key| key.about)
-    }
 }
 
 pub(super) const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {

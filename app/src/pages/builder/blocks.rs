@@ -338,16 +338,11 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
                 focus_inside(&own, "input, select, textarea");
             }
             "a" => {
-                let section = own.closest(".block-section").ok().flatten();
-                if !focus_inside(&own, "[data-add]")
-                    && !own
-                        .closest("[data-block]:has([data-add])")
-                        .ok()
-                        .flatten()
-                        .is_some_and(|it| focus_inside(&it, "[data-add]"))
-                    && let Some(section) = section
-                {
-                    focus_inside(&section, "[data-add]");
+                // To the block itself, else to the rule or the list that it is in, else to its section.
+                const OWN: &str = ":scope > .adds [data-add], :scope > header [data-add]";
+                let around = own.closest("[data-block]:has(> .adds), .block-section");
+                if let Ok(Some(around)) = around {
+                    focus_inside(&around, OWN);
                 }
                 // A menu opens at once, with its first choice ready.
                 if let Some(button) = document()
@@ -486,7 +481,7 @@ fn BlockView(bench: Bench, block: Block) -> AnyView {
             </div>
             {move || text().map(|text| view! { <pre class="as-text" tabindex="0" aria-label="As text">{text}</pre> })}
             {inner}
-            {has_additions.then(|| view! { <Add bench path=block.path.clone() to=title additions /> })}
+            {has_additions.then(|| view! { <Add bench path=block.path.clone() to=if title.is_empty() { "about".to_owned() } else { title } additions /> })}
             {move || told.get().into_iter().chain(refused().map(|message| ("error", message))).map(|(class, message)| view! { <p class=class role="alert">{message}</p> }).collect::<Vec<_>>()}
         </div>
     }
