@@ -20,11 +20,6 @@ impl Services {
         Ok(spec.warnings(&BTreeMap::new()))
     }
 
-    /// What is wrong with a strategy's YAML; empty when it can run.
-    pub(super) fn problems(&self, yaml: &str) -> Vec<Problem> {
-        self.validate(yaml).err().unwrap_or_default()
-    }
-
     /// The strategy library, by name.
     ///
     /// # Errors
