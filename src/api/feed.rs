@@ -258,6 +258,10 @@ pub enum FeedServerMessage {
         symbol: Symbol,
         /// Its first event has a higher number than this.
         after: u64,
+        /// The market's time of the event of that number, while it is on the tape: who knows another of it has followed another
+        /// tape.
+        #[serde(default)]
+        time: Option<Timestamp>,
     },
     /// Something happened.
     Event(FeedEvent),

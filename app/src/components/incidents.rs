@@ -15,6 +15,7 @@ pub(crate) fn in_words(kind: &str) -> &str {
         "correction" => "Corrected",
         "quarantine" => "Kept off",
         "divergence" => "Sources differ",
+        "index" => "Index price",
         other => other,
     }
 }

@@ -12,6 +12,8 @@ pub struct Breaker {
     openings: u32,
     /// When the state began.
     since: Timestamp,
+    /// When an open one lets the next attempt through.
+    until: Timestamp,
 }
 
 impl Breaker {
@@ -32,6 +34,7 @@ impl Breaker {
             failures: 0,
             openings: 0,
             since: now,
+            until: now,
         }
     }
 
@@ -45,7 +48,7 @@ impl Breaker {
     #[must_use]
     pub fn wait(&self, now: Timestamp) -> i64 {
         match self.state {
-            BreakerState::Open => (self.open_nanos() - now.since(self.since)).max(0),
+            BreakerState::Open => self.until.since(now).max(0),
             BreakerState::Closed | BreakerState::HalfOpen => 0,
         }
     }
@@ -62,8 +65,15 @@ impl Breaker {
         self.failures += 1;
         if self.state == BreakerState::HalfOpen || self.failures >= Self::MOST_FAILURES {
             self.openings = (self.openings + 1).min(16);
+            self.until = now.plus_nanos(self.open_nanos());
             self.enter(BreakerState::Open, now);
         }
+    }
+
+    /// It was refused, and not to be tried again for so long: open until then.
+    pub fn refused(&mut self, nanos: i64, now: Timestamp) {
+        self.until = now.plus_nanos(nanos);
+        self.enter(BreakerState::Open, now);
     }
 
     /// All is well, since `since`.
@@ -119,6 +129,25 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
         breaker.well(at(20), at(50));
         assert_eq!((breaker.state(), breaker.wait(at(50))), (BreakerState::Closed, 0));
+    }
+
+    #[test]
+    fn who_is_sent_away_for_long_stays_open_that_long_and_is_tried_once_then() {
+        let at = Timestamp::from_secs;
+        let mut breaker = Breaker::new(at(0));
+        breaker.refused(3_600_000_000_000, at(0));
+        assert_eq!(breaker.state(), BreakerState::Open);
+        assert_eq!(breaker.wait(at(600)), 3_000_000_000_000);
+        breaker.attempt(at(3_599));
+        assert_eq!(breaker.state(), BreakerState::Open);
+        breaker.attempt(at(3_600));
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        // An ordinary failure then is one.
+        breaker.failed(at(3_601));
+        assert_eq!(
+            (breaker.state(), breaker.wait(at(3_601))),
+            (BreakerState::Open, Breaker::OPEN)
+        );
     }
 
     #[test]

@@ -118,10 +118,9 @@ impl MarketHandle {
         self.state().listings.clone()
     }
 
-    /// A source of it lists this.
+    /// A source of it lists this; the market learns it from whoever speaks with the venue, when it is read so.
     pub(crate) fn lists(&self, place: usize, listing: &Arc<Listing>) {
         let mut state = self.state();
-        state.market.lists(place, &listing.instrument);
         if let Some(known) = state.listings.get_mut(place) {
             *known = Some(Arc::clone(listing));
         }

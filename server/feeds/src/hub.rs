@@ -9,8 +9,10 @@ use crate::config::{ConfigError, FeedsConfig, nearest};
 use crate::connection::Command;
 use crate::handle::MarketHandle;
 use crate::market::{Market, MarketConfig, PlaceConfig};
+use crate::purse::Purses;
 use crate::quality::Incident;
 use crate::record::{Clock, Recorder, Recording};
+use crate::rest::host_of;
 use crate::status::Indicative;
 use crate::venue::{Channels, FeedError, Listing};
 use entry::VenueEntry;
@@ -21,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// All feeds of a process. Clones share them.
 #[derive(Clone, Debug)]
@@ -40,6 +42,10 @@ struct Inner {
     opening: tokio::sync::Mutex<()>,
     is_closed: AtomicBool,
     ticker: OnceLock<()>,
+    /// Told when a source lists a symbol in other steps than before.
+    restepped: Arc<Notify>,
+    /// Held while streams are brought to the steps of their sources.
+    relisting: tokio::sync::Mutex<()>,
 }
 
 /// How often markets look at the clock.
@@ -97,6 +103,7 @@ impl FeedHub {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         let mut venues = BTreeMap::new();
+        let (restepped, mut purses) = (Arc::<Notify>::default(), Purses::default());
         for feed in config.feeds() {
             let wrong = |error: FeedError| ConfigError::Venue {
                 feed: feed.name.clone(),
@@ -105,7 +112,9 @@ impl FeedHub {
             let Some(venue) = crate::venues::open(&feed.venue, feed.config.clone()) else {
                 continue;
             };
-            let entry = VenueEntry::new(feed, venue.map_err(wrong)?, clock.now()).map_err(wrong)?;
+            let venue = venue.map_err(wrong)?;
+            let purse = purses.of(host_of(&venue.rest_url()), &venue.traits().limits, clock.now());
+            let entry = VenueEntry::new(feed, venue, Arc::clone(&restepped), purse).map_err(wrong)?;
             venues.insert(feed.name.clone(), entry);
         }
         let inner = Inner {
@@ -117,6 +126,8 @@ impl FeedHub {
             opening: tokio::sync::Mutex::new(()),
             is_closed: AtomicBool::new(false),
             ticker: OnceLock::new(),
+            restepped,
+            relisting: tokio::sync::Mutex::new(()),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -127,6 +138,15 @@ impl FeedHub {
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.inner.config.names().map(str::to_owned).collect()
+    }
+
+    /// Whether all that a feed tells are index prices, at which nobody trades; and then, whether its configuration lets orders fill
+    /// on them.
+    #[must_use]
+    pub fn index_prices(&self, feed: &str) -> Option<bool> {
+        let places = self.places(feed, None).ok()?;
+        let is_index = !places.is_empty() && places.iter().all(|(entry, _)| entry.venue.traits().is_index);
+        is_index.then(|| places.iter().all(|(entry, _)| entry.feed.fills_on_index))
     }
 
     /// Asks a feed of one venue what time it is there: whether it can be reached. `None` when it answers and does not tell.
@@ -394,6 +414,9 @@ impl FeedHub {
     ) -> Market {
         let now = self.inner.clock.now();
         let route = self.inner.config.routes.get(feed);
+        let has_venue = places.iter().any(|place| !place.entry.venue.traits().is_index);
+        let is_barred =
+            |entry: &VenueEntry| has_venue && entry.venue.traits().is_index && !entry.feed.fills_on_index;
         let config = MarketConfig {
             instrument: instrument.clone(),
             places: places
@@ -401,6 +424,7 @@ impl FeedHub {
                 .map(|place| PlaceConfig {
                     name: place.entry.feed.name.as_str().into(),
                     traits: place.entry.traits(channels),
+                    is_barred: is_barred(place.entry),
                     instrument: place
                         .listing
                         .as_ref()
@@ -456,7 +480,8 @@ impl FeedHub {
         self.inner.ticker.get_or_init(|| {
             let inner = Arc::downgrade(&self.inner);
             tokio::spawn(tick(inner.clone()));
-            tokio::spawn(relist::hourly(inner));
+            let restepped = Arc::clone(&self.inner.restepped);
+            tokio::spawn(relist::again_and_again(inner, restepped));
         });
     }
 }
@@ -530,14 +555,15 @@ impl Inner {
         }
     }
 
-    /// Has a source speak for a market, with what is wanted of it.
+    /// Has a source speak for a market, with what is wanted of it, in the steps that it listed last.
     fn listen(&self, handle: &Arc<MarketHandle>, place: usize, entry: &VenueEntry, listing: &Arc<Listing>) {
+        let listing = entry.newest(listing);
         let traits = entry.traits(handle.channels());
         let now = self.clock.now();
-        handle.lists(place, listing);
+        handle.lists(place, &listing);
         handle.with(now, |market| market.widen(place, traits));
         let listen = Command::Listen {
-            listing: Arc::clone(listing),
+            listing,
             channels: traits.channels,
             market: Arc::clone(handle),
             place,

@@ -18,6 +18,7 @@ pub mod consensus;
 mod handle;
 pub mod hub;
 mod market;
+mod purse;
 pub mod quality;
 pub mod record;
 pub mod rest;
@@ -38,5 +39,5 @@ pub use rest::Rest;
 pub use status::{BreakerState, ConnectionState, Counters, FeedStatus, Indicative, SymbolStatus};
 pub use venue::{
     BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Secret, Slot, Told,
-    Traits, Venue, VenueConfig,
+    TradesFrom, Traits, Venue, VenueConfig,
 };

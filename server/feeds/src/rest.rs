@@ -1,14 +1,14 @@
 //! Requests within a venue's limits.
 
 use crate::budget::{Budget, Wait};
+use crate::purse::Purse;
 use crate::status::BudgetStatus;
 use crate::venue::{FeedError, Secret, Traits};
 use papertape::model::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::{error::Error, fmt::Debug, path::Path, time::Duration};
-use tokio::time::Instant;
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -80,10 +80,8 @@ struct Shared {
     host: String,
     client: reqwest::Client,
     used_weight_header: Option<&'static str>,
-    budget: Mutex<Budget>,
-    /// Who waits for the budget waits here, in the order in which they came.
-    queue: tokio::sync::Mutex<()>,
-    started: (Instant, Timestamp),
+    /// Shared with all who ask the same host.
+    purse: Arc<Purse>,
 }
 
 /// One request, from connecting to the last byte.
@@ -112,6 +110,18 @@ impl Rest {
         ca_file: Option<&Path>,
         now: Timestamp,
     ) -> Result<Self, FeedError> {
+        let purse = Arc::new(Purse::new(&traits.limits, now));
+        Self::sharing(venue, base, traits, ca_file, purse)
+    }
+
+    /// The same, with what others may ask of the host too.
+    pub(crate) fn sharing(
+        venue: &str,
+        base: String,
+        traits: &Traits,
+        ca_file: Option<&Path>,
+        purse: Arc<Purse>,
+    ) -> Result<Self, FeedError> {
         let mut tls = crate::tls::client(venue, ca_file)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let client = reqwest::Client::builder()
@@ -132,9 +142,7 @@ impl Rest {
             base,
             client,
             used_weight_header: traits.used_weight_header,
-            budget: Mutex::new(Budget::new(&traits.limits)),
-            queue: tokio::sync::Mutex::new(()),
-            started: (Instant::now(), now),
+            purse,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -240,7 +248,7 @@ impl Rest {
     }
 
     async fn wait_for_budget(&self, weight: u32) -> Result<(), FeedError> {
-        let _turn = self.shared.queue.lock().await;
+        let _turn = self.shared.purse.queue.lock().await;
         loop {
             let taken = self.budget().take(weight, self.now());
             match taken {
@@ -319,12 +327,11 @@ impl Rest {
     }
 
     fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.shared.budget.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.purse.budget()
     }
 
     fn now(&self) -> Timestamp {
-        let (instant, timestamp) = self.shared.started;
-        timestamp.plus_nanos(i64::try_from(instant.elapsed().as_nanos()).unwrap_or(i64::MAX / 4))
+        self.shared.purse.now()
     }
 
     fn limited(&self, retry_after: Duration, is_ban: bool) -> FeedError {

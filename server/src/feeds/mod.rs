@@ -385,6 +385,12 @@ impl Feeds {
         Ok(names)
     }
 
+    /// Whether all that a feed tells are index prices, at which nobody trades; and then, whether its configuration lets orders fill
+    /// on them.
+    pub(crate) fn index_prices(&self, feed: &str) -> Option<bool> {
+        self.running.as_ref()?.hub.index_prices(feed)
+    }
+
     /// Whether a feed tells of another time than now: what happened earlier, once more.
     pub(crate) fn has_time_of_its_own(&self, feed: &str) -> bool {
         let relays =

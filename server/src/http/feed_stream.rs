@@ -5,14 +5,15 @@
 use super::Api;
 use super::live::{HEARTBEAT, accept, has_turned_true, malformed, send};
 use super::problem::Failure;
-use crate::feeds::{Feeds, Heard};
+use crate::feeds::{Feeds, Heard, RecordedStream};
 use crate::services::ServiceError;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, State, ws::rejection::WebSocketUpgradeRejection};
 use axum::response::Response;
 use futures::StreamExt;
 use papertape::api::{FeedClientMessage, FeedEvent, FeedServerMessage, FeedSubscription};
-use papertape::model::Symbol;
+use papertape::market::MarketEvent;
+use papertape::model::{Symbol, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -144,6 +145,7 @@ async fn follow(
     let subscribed = FeedServerMessage::Subscribed {
         symbol: symbol.clone(),
         after: number - 1,
+        time: time_of(&mut stream, number - 1),
     };
     if out.send(text_of(&subscribed)).await.is_err() {
         return;
@@ -171,6 +173,15 @@ async fn follow(
             }
         }
     }
+}
+
+/// The market's time of an event, while it is on the tape.
+fn time_of(stream: &mut RecordedStream, number: u64) -> Option<Timestamp> {
+    if number < stream.first_number() {
+        return None;
+    }
+    let record = stream.read(number).ok().flatten()?;
+    record.event().map(MarketEvent::time)
 }
 
 fn text_of(message: &FeedServerMessage) -> Utf8Bytes {

@@ -29,6 +29,7 @@ impl Services {
         let mut incidents = Vec::new();
         for tape in spec.tape.each() {
             incidents.extend(first_bar(tape));
+            incidents.extend(index_price(tape, |feed| self.feeds.index_prices(feed).is_some()));
             match tape {
                 TapeSpec::Live {
                     feed,
@@ -119,6 +120,27 @@ fn first_bar(tape: &TapeSpec) -> Option<DataIncident> {
     })
 }
 
+/// All of a session on a feed of index prices: whatever it fills on is no venue's price.
+fn index_price(tape: &TapeSpec, is_index: impl Fn(&str) -> bool) -> Option<DataIncident> {
+    let TapeSpec::Live {
+        feed, symbol, start, ..
+    } = tape
+    else {
+        return None;
+    };
+    is_index(feed).then(|| DataIncident {
+        kind: "index".to_owned(),
+        feed: feed.clone(),
+        symbol: symbol.clone(),
+        source: feed.clone(),
+        from: *start,
+        to: None,
+        count: 1,
+        detail: "index price, no venue: every fill is at an average over many venues, at which nobody trades"
+            .to_owned(),
+    })
+}
+
 /// The holes between bars, up to `until`.
 fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -> Vec<DataIncident> {
     let pairs = bars.open_time.windows(2).take_while(|pair| pair[0] < until);
@@ -142,7 +164,7 @@ fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -
 /// Whether data was missing, stale or in doubt. Backfilled data is whole again, and what was kept off was replaced by nothing
 /// that fills.
 fn is_doubtful(incident: &DataIncident) -> bool {
-    ["gap", "stale", "failover", "divergence"].contains(&incident.kind.as_str())
+    ["gap", "stale", "failover", "divergence", "index"].contains(&incident.kind.as_str())
 }
 
 /// The spans in which data was missing, stale or in doubt, apart from each other and in order.
@@ -177,6 +199,28 @@ mod tests {
             count: 1,
             detail: String::new(),
         }
+    }
+
+    #[test]
+    fn a_session_on_index_prices_is_in_doubt_from_its_beginning_on() {
+        let start = Timestamp::from_secs(1_723_118_400);
+        let tape = TapeSpec::Live {
+            feed: "coingecko".to_owned(),
+            symbol: "BTC/USD".parse().expect("a symbol"),
+            dataset: None,
+            history_from: Timestamp::EPOCH,
+            start,
+            first: 1,
+            last: None,
+        };
+        assert_eq!(index_price(&tape, |_| false), None);
+        let found = index_price(&tape, |feed| feed == "coingecko").expect("it says so");
+        assert!(found.detail.starts_with("index price, no venue"));
+        let all = TaintedSpan {
+            from: start,
+            to: None,
+        };
+        assert_eq!(tainted(&[found]), [all]);
     }
 
     #[test]

@@ -30,6 +30,16 @@ impl Services {
         let mut errors = FieldErrors::default();
         errors.timeframe(strategy.timeframe, Timeframe::MINUTE);
         errors.finish()?;
+        if self.feeds.index_prices(feed) == Some(false) {
+            return Err(ServiceError::NoSuch {
+                code: "index_price",
+                path: "feed",
+                message: format!(
+                    "{feed} tells index prices, averages over many venues at which nobody trades: fills on them are no market's. Name a \
+                     venue's feed, or set fills_on_index = true in [feeds.{feed}] of the configuration"
+                ),
+            });
+        }
         let mut heard = Vec::with_capacity(symbols.len());
         for symbol in symbols {
             let instrument = self.feeds.instrument(feed, symbol).await.map_err(refused)?;
@@ -80,7 +90,10 @@ impl Services {
             feed: FeedInfo {
                 name: feed.to_owned(),
                 kind: FeedKind::Live,
-                label: format!("{feed}, live"),
+                label: match self.feeds.index_prices(feed) {
+                    Some(_) => format!("{feed}, live: index prices, no venue"),
+                    None => format!("{feed}, live"),
+                },
             },
         })
     }

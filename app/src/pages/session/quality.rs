@@ -13,7 +13,7 @@ use std::time::Duration;
 /// How often the record of a session on a live feed is read.
 const EVERY: Duration = Duration::from_secs(10);
 /// The kinds of incidents while which nothing fills.
-const IN_DOUBT: [&str; 4] = ["gap", "stale", "divergence", "failover"];
+const IN_DOUBT: [&str; 5] = ["gap", "stale", "divergence", "failover", "index"];
 
 /// The session's data-quality record, read again and again while its feed is live.
 #[derive(Clone, Copy)]

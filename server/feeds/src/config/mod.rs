@@ -64,6 +64,8 @@ pub struct FeedEntry {
     pub enabled: Option<bool>,
     /// Silence of a symbol after which it is stale, in seconds; the venue's own when absent.
     pub stale_after_s: Option<u32>,
+    /// Whether orders may fill on its prices although they are an index, at which nobody trades.
+    pub fills_on_index: bool,
 }
 
 /// A feed made of others: the first that is well is what is published.
@@ -173,6 +175,8 @@ pub struct Feed {
     pub ca_file: Option<PathBuf>,
     /// Silence after which it is stale, where it was said.
     pub stale_after: Option<Duration>,
+    /// Whether orders may fill on its prices although they are an index.
+    pub fills_on_index: bool,
 }
 
 /// The configuration, checked.
@@ -372,6 +376,7 @@ fn feed(
         },
         ca_file: entry.ca_file,
         stale_after: entry.stale_after_s.map(|secs| Duration::from_secs(secs.into())),
+        fills_on_index: entry.fills_on_index,
         name,
         venue,
     })

@@ -2,6 +2,7 @@
 //! symbols that are listened to.
 
 mod backoff;
+mod lanes;
 mod outbox;
 mod slots;
 mod socket;
@@ -16,6 +17,8 @@ use crate::venue::{Channels, FeedError, Listing, Slot, Told, Venue};
 use backoff::Backoff;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
+pub(crate) use lanes::{Lanes, Statuses, standing};
+use papertape::exchange::TradingStatus;
 use papertape::market::{DepthSnapshot, Random, TradeTick};
 use papertape::model::Timestamp;
 use socket::{Happened, Socket};
@@ -46,7 +49,8 @@ pub(crate) enum Command {
 pub(crate) struct DriverStatus {
     pub(crate) connection: ConnectionState,
     pub(crate) breaker: BreakerState,
-    pub(crate) connects: u64,
+    /// Connections after the first.
+    pub(crate) reconnects: u64,
     pub(crate) last_message: Option<Timestamp>,
     pub(crate) last_error: Option<String>,
     pub(crate) undecodable: u64,
@@ -73,6 +77,8 @@ pub(crate) struct Driver {
     random: Random,
     requests: FuturesUnordered<BoxFuture<'static, Done>>,
     told: Vec<Told>,
+    /// Whether a connection has ever stood.
+    has_stood: bool,
 }
 
 #[derive(Debug)]
@@ -86,7 +92,20 @@ struct Entry {
     is_polled: bool,
     /// Whether an answer is on its way: what is asked for next must not overtake it.
     is_poll_asked: bool,
+    /// What the venue said last of its trading on this connection, and when, unless that it trades.
+    status: Option<(Timestamp, TradingStatus)>,
     poll_at: Instant,
+}
+
+impl Entry {
+    /// Remembers how it trades, for those who come to listen later.
+    fn note_status(&mut self, told: &[Told]) {
+        for told in told {
+            if let Told::Status { time, status, .. } = told {
+                self.status = (*status != TradingStatus::Trading).then_some((*time, *status));
+            }
+        }
+    }
 }
 
 /// An answer that came.
@@ -107,6 +126,10 @@ enum Answered {
 const TICK: Duration = Duration::from_millis(100);
 /// A socket may be away for so long before the venue is asked over REST.
 const POLL_AFTER: Duration = Duration::from_secs(3);
+
+/// Whoever is sent away for longer than this asks once more after it: what says so may be something on the way to the venue, and
+/// one handshake an hour is no load.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(3_600);
 
 impl Driver {
     pub(crate) fn new(
@@ -138,6 +161,7 @@ impl Driver {
             random: Random::new(now.nanos().cast_unsigned() ^ name),
             requests: FuturesUnordered::new(),
             told: Vec::new(),
+            has_stood: false,
             clock,
         }
     }
@@ -251,9 +275,10 @@ impl Driver {
         let now = self.clock.now();
         match happened {
             Happened::Opened => {
+                let has_stood = std::mem::replace(&mut self.has_stood, true);
                 self.show(|status| {
                     status.connection = ConnectionState::Connected;
-                    status.connects += 1;
+                    status.reconnects += u64::from(has_stood);
                 });
                 for entry in self.slots.values_mut() {
                     entry.is_polled = false;
@@ -267,10 +292,18 @@ impl Driver {
             Happened::Alive => {}
             Happened::Closed(why) => self.closed(&why),
             Happened::Shut(why, wait, is_ban) => {
-                self.rest.shut_by(wait, is_ban);
+                let (wait, why) = self.refused_for(&why, wait, is_ban);
+                self.breaker.refused(crate::source::nanos(wait), now);
                 self.closed_for(&why, wait);
             }
         }
+    }
+
+    /// The handshake was refused for so long: how long nobody comes back, and the reason in words that say so.
+    fn refused_for(&self, why: &str, said: Duration, is_ban: bool) -> (Duration, String) {
+        let wait = said.min(LONGEST_REFUSAL);
+        self.rest.shut_by(wait, is_ban);
+        (wait, refusal(why, said, is_ban))
     }
 
     fn frame(&mut self, bytes: &[u8], now: Timestamp) {
@@ -292,7 +325,8 @@ impl Driver {
         for run in told.chunk_by(|a, b| slot_of(a) == slot_of(b)) {
             match (slot_of(&run[0]), &run[0]) {
                 (Some(slot), _) => {
-                    if let Some(entry) = self.slots.get(&slot.0) {
+                    if let Some(entry) = self.slots.get_mut(&slot.0) {
+                        entry.note_status(run);
                         for (market, place) in &entry.markets {
                             market.with(now, |market| {
                                 run.iter().for_each(|told| market.told(*place, told, now));
@@ -327,7 +361,7 @@ impl Driver {
     /// What the connection told is over, and so are its subscriptions.
     fn forget(&mut self, why: &str, now: Timestamp) {
         for entry in self.slots.values_mut() {
-            entry.is_subscribed = false;
+            (entry.is_subscribed, entry.status) = (false, None);
             entry.poll_at = Instant::now() + POLL_AFTER;
             if entry.is_polled {
                 continue;
@@ -354,7 +388,9 @@ impl Driver {
         // What was to take its place would take that of the next.
         self.coming = Socket::Idle;
         tracing::info!(feed = self.feed, why, "connection lost");
-        self.breaker.failed(now);
+        if least.is_zero() {
+            self.breaker.failed(now);
+        }
         self.show(|status| status.last_error = Some(why.to_owned()));
         let wait = self.backoff.failed(&mut self.random);
         let open = Duration::from_nanos(self.breaker.wait(now).unsigned_abs());
@@ -398,7 +434,7 @@ impl Driver {
             }
             Happened::Closed(why) => self.no_other(&why, Duration::ZERO),
             Happened::Shut(why, wait, is_ban) => {
-                self.rest.shut_by(wait, is_ban);
+                let (wait, why) = self.refused_for(&why, wait, is_ban);
                 self.no_other(&why, wait);
             }
             Happened::Frame(_) | Happened::Alive => {}
@@ -541,6 +577,18 @@ enum Ended {
     Rested,
 }
 
+/// That a handshake was refused for so long, and when it is tried again.
+fn refusal(why: &str, said: Duration, is_ban: bool) -> String {
+    let what = if is_ban { "a ban" } else { "too many requests" };
+    let said_s = said.as_secs();
+    if said > LONGEST_REFUSAL {
+        let wait_s = LONGEST_REFUSAL.as_secs();
+        format!("{why}: {what}, for {said_s} s; it is tried again every {wait_s} s all the same")
+    } else {
+        format!("{why}: {what}; it is tried again in {said_s} s")
+    }
+}
+
 /// The slot that something is about; `None` when it is about all.
 pub(crate) fn slot_of(told: &Told) -> Option<Slot> {
     match told {
@@ -552,6 +600,7 @@ pub(crate) fn slot_of(told: &Told) -> Option<Slot> {
         | Told::Status { slot, .. }
         | Told::Correction { slot, .. }
         | Told::Relayed { slot, .. }
+        | Told::Renumbered { slot, .. }
         | Told::Subscribed { slot } => Some(*slot),
         Told::Lost { slot, .. } | Told::KeptOff { slot, .. } | Told::Refused { slot, .. } => *slot,
         Told::Time(_) | Told::Heartbeat | Told::GoingAway => None,

@@ -5,7 +5,8 @@ use super::{Answered, Done, Driver, Entry, POLL_AFTER};
 use crate::handle::MarketHandle;
 use crate::source::Want;
 use crate::status::ConnectionState;
-use crate::venue::{Channels, Listing, Slot};
+use crate::venue::{Channels, Listing, Slot, Told};
+use papertape::market::Grid;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,6 +25,14 @@ impl Driver {
             .find(|(_, entry)| entry.listing.venue_symbol == listing.venue_symbol)
             .map(|(slot, _)| *slot);
         let is_streamed = !self.venue.traits().stream.is_empty();
+        let is_in_these_steps = |slot: &usize| {
+            let entry = self.slots.get(slot);
+            entry.is_some_and(|entry| Grid::of(&entry.listing.instrument) == Grid::of(&listing.instrument))
+        };
+        let known = match known {
+            Some(slot) if !is_in_these_steps(&slot) => self.restep(slot, &listing),
+            known => known,
+        };
         let slot = known.unwrap_or_else(|| {
             self.next_slot += 1;
             let entry = Entry {
@@ -35,6 +44,7 @@ impl Driver {
                 is_trades_asked: false,
                 is_polled: false,
                 is_poll_asked: false,
+                status: None,
                 poll_at: Instant::now() + if is_streamed { POLL_AFTER } else { Duration::ZERO },
             };
             self.slots.insert(self.next_slot, entry);
@@ -51,10 +61,13 @@ impl Driver {
         let more = channels.without(entry.channels);
         let had_book = entry.is_subscribed && entry.channels.depth;
         entry.channels = entry.channels.or(more);
-        let is_polled = entry.is_polled;
+        let (is_polled, status) = (entry.is_polled, entry.status);
         if is_new {
-            let breaker = self.breaker.state();
-            market.with(now, |market| market.breaker(place, breaker, now));
+            let (breaker, instrument) = (self.breaker.state(), &entry.listing.instrument);
+            market.with(now, |market| {
+                market.lists(place, instrument, now);
+                market.breaker(place, breaker, now);
+            });
             entry.markets.push((Arc::clone(&market), place));
         }
         if !more.is_empty()
@@ -65,7 +78,14 @@ impl Driver {
             self.socket.queue(frames);
         }
         if is_new && self.socket.is_on() {
-            market.with(now, |market| market.connected(place, now));
+            market.with(now, |market| {
+                market.connected(place, now);
+                // Venues say once that they have halted it: who comes later is told by us.
+                if let Some((time, status)) = status {
+                    let slot = Slot(slot);
+                    market.told(place, &Told::Status { slot, time, status }, now);
+                }
+            });
             // Books begin with a snapshot that this market has not seen.
             if had_book {
                 self.resync(slot);
@@ -77,6 +97,41 @@ impl Driver {
             self.connect();
         }
         self.subscribe_all();
+    }
+
+    /// The venue counts a symbol in other steps now: it is subscribed anew for all who listen to it, in those, under another slot,
+    /// so that no answer to what was asked before is read in them. Gives the slot.
+    fn restep(&mut self, slot: usize, listing: &Arc<Listing>) -> Option<usize> {
+        let mut entry = self.slots.remove(&slot)?;
+        if entry.is_subscribed
+            && let Some(codec) = self.socket.codec()
+        {
+            let frames = codec.unsubscribe(Slot(slot));
+            self.socket.queue(frames);
+        }
+        entry.listing = Arc::clone(listing);
+        (entry.is_subscribed, entry.is_book_asked) = (false, false);
+        (entry.is_trades_asked, entry.is_poll_asked) = (false, false);
+        entry.status = None;
+        let (now, is_on) = (self.clock.now(), self.socket.is_on());
+        for (market, place) in &entry.markets {
+            market.with(now, |market| {
+                market.disconnected(
+                    *place,
+                    now,
+                    "its venue counts in other steps now, and is subscribed anew",
+                );
+                market.lists(*place, &listing.instrument, now);
+                if is_on {
+                    market.connected(*place, now);
+                } else if entry.is_polled {
+                    market.polled(*place, now);
+                }
+            });
+        }
+        self.next_slot += 1;
+        self.slots.insert(self.next_slot, entry);
+        Some(self.next_slot)
     }
 
     pub(super) fn leave(&mut self, market: &Arc<MarketHandle>) {

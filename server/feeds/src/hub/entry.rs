@@ -2,18 +2,19 @@
 
 use super::{FeedHub, lock};
 use crate::config::{Feed, nearest};
-use crate::connection::{Command, Driver, DriverStatus};
+use crate::connection::{Command, DriverStatus, Lanes, Statuses, standing};
+use crate::purse::Purse;
 use crate::record::Clock;
 use crate::rest::Rest;
 use crate::source::SourceTraits;
 use crate::status::Counters;
 use crate::venue::{Channels, FeedError, Listing, Venue};
-use papertape::market::Bar;
+use papertape::market::{Bar, Grid};
 use papertape::model::{Symbol, Timeframe, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// One venue of one configured feed.
 #[derive(Debug)]
@@ -22,10 +23,14 @@ pub(super) struct VenueEntry {
     pub(super) venue: Arc<dyn Venue>,
     pub(super) rest: Rest,
     tls: Arc<rustls::ClientConfig>,
-    status: Arc<Mutex<DriverStatus>>,
+    statuses: Statuses,
     /// Whoever speaks with the venue, from when somebody first listens.
     pub(super) driver: OnceLock<mpsc::UnboundedSender<Command>>,
     listings: tokio::sync::Mutex<Listings>,
+    /// What was last listed of each symbol that was asked for, whoever asked.
+    newest: Mutex<BTreeMap<Symbol, Arc<Listing>>>,
+    /// Told when a symbol is listed in other steps than before.
+    restepped: Arc<Notify>,
     /// What symbols counted that nobody listens to any more.
     pub(super) retired: Mutex<Counters>,
 }
@@ -40,17 +45,24 @@ struct Listings {
 /// How long listings are believed.
 pub(super) const LISTINGS_FOR: Duration = Duration::from_secs(3_600);
 impl VenueEntry {
-    pub(super) fn new(feed: &Feed, venue: Arc<dyn Venue>, now: Timestamp) -> Result<Self, FeedError> {
+    pub(super) fn new(
+        feed: &Feed,
+        venue: Arc<dyn Venue>,
+        restepped: Arc<Notify>,
+        purse: Arc<Purse>,
+    ) -> Result<Self, FeedError> {
         let ca_file = feed.ca_file.as_deref();
-        let rest = Rest::new(&feed.name, venue.rest_url(), venue.traits(), ca_file, now)?;
+        let rest = Rest::sharing(&feed.name, venue.rest_url(), venue.traits(), ca_file, purse)?;
         Ok(Self {
             feed: feed.clone(),
             venue,
             rest,
             tls: Arc::new(crate::tls::client(&feed.name, ca_file)?),
-            status: Arc::default(),
+            statuses: Statuses::default(),
             driver: OnceLock::new(),
             listings: tokio::sync::Mutex::default(),
+            newest: Mutex::default(),
+            restepped,
             retired: Mutex::default(),
         })
     }
@@ -60,21 +72,21 @@ impl VenueEntry {
     }
 
     pub(super) fn driver_status(&self) -> DriverStatus {
-        lock(&self.status).clone()
+        standing(&self.statuses)
     }
 
     pub(super) fn driver(&self, clock: &Arc<dyn Clock>) -> &mpsc::UnboundedSender<Command> {
         self.driver.get_or_init(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
-            let driver = Driver::new(
+            let lanes = Lanes::new(
                 &self.feed.name,
                 Arc::clone(&self.venue),
                 self.rest.clone(),
                 Arc::clone(&self.tls),
                 Arc::clone(clock),
-                Arc::clone(&self.status),
+                Arc::clone(&self.statuses),
             );
-            tokio::spawn(driver.run(receiver));
+            tokio::spawn(lanes.run(receiver));
             sender
         })
     }
@@ -117,6 +129,12 @@ impl VenueEntry {
         self.found(&mut kept, &listings, symbol)
     }
 
+    /// What it listed last of a symbol: `known`, unless somebody has asked since.
+    pub(super) fn newest(&self, known: &Arc<Listing>) -> Arc<Listing> {
+        let newest = lock(&self.newest);
+        Arc::clone(newest.get(known.instrument.symbol()).unwrap_or(known))
+    }
+
     fn found(
         &self,
         kept: &mut Listings,
@@ -139,6 +157,10 @@ impl VenueEntry {
         let found = Arc::new(found.clone());
         let entry = (tokio::time::Instant::now(), Arc::clone(&found));
         kept.single.insert(symbol.clone(), entry);
+        let before = lock(&self.newest).insert(symbol.clone(), Arc::clone(&found));
+        if before.is_some_and(|before| Grid::of(&before.instrument) != Grid::of(&found.instrument)) {
+            self.restepped.notify_one();
+        }
         Ok(found)
     }
 

@@ -32,7 +32,7 @@ impl FeedHub {
                 connection: driver.connection,
                 breaker: driver.breaker,
                 counters,
-                reconnects: driver.connects.saturating_sub(1),
+                reconnects: driver.reconnects,
                 last_message: driver.last_message,
                 clock_skew_ms: skew.map(|nanos| -(nanos as f64) / 1e6),
                 budget: entry.rest.budget_status(),

@@ -58,12 +58,13 @@ impl Market {
                 if !(is_urgent || long(active.since, millis(self.thresholds.failover_ms))) {
                     return;
                 }
-                self.places
-                    .iter()
-                    .position(|place| place.fault.is_none() && place.breaker != BreakerState::Open)
+                self.places.iter().position(|place| {
+                    place.fault.is_none() && !place.is_barred && place.breaker != BreakerState::Open
+                })
             }
             None => self.places[..self.active].iter().position(|place| {
                 place.fault.is_none()
+                    && !place.is_barred
                     && place.breaker == BreakerState::Closed
                     && long(place.since, millis(self.thresholds.return_s * 1_000))
             }),
@@ -143,7 +144,7 @@ impl Market {
         }
     }
 
-    fn open_gap(&mut self, now: Timestamp) {
+    pub(super) fn open_gap(&mut self, now: Timestamp) {
         if !self.is_gap && !self.is_ended {
             self.is_gap = true;
             let time = self.pace.time();

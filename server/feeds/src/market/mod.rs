@@ -3,9 +3,11 @@
 
 mod choice;
 mod pace;
+mod publish;
 mod relay;
 #[cfg(all(test, feature = "testkit"))]
 mod simulation;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -18,20 +20,22 @@ use crate::venue::{FeedError, Told};
 use pace::Pace;
 use papertape::exchange::TradingStatus;
 use papertape::market::{
-    DepthKind, DepthSnapshot, DepthUpdate, Grid, Level, MarketEvent, OrderBook, Phase, PhaseCursor, TradeTick,
+    DepthKind, DepthSnapshot, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, TradeTick,
 };
 use papertape::model::{Instrument, Side, Timeframe, Timestamp};
 use relay::Resumption;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use steps::Steps;
 
 /// One source of a market.
 #[derive(Debug)]
 struct Place {
     name: Arc<str>,
     source: Source,
-    /// Its steps, where they differ from the market's.
-    grid: Option<Grid>,
+    is_barred: bool,
+    /// Its steps, as those of the market.
+    steps: Steps,
     breaker: BreakerState,
     /// Trades of the last minutes, while another source is published.
     kept: VecDeque<TradeTick>,
@@ -59,6 +63,8 @@ pub(crate) struct MarketConfig {
 pub(crate) struct PlaceConfig {
     pub(crate) name: Arc<str>,
     pub(crate) traits: SourceTraits,
+    /// Whether it is compared with the others and never published: an index beside venues.
+    pub(crate) is_barred: bool,
     pub(crate) instrument: Instrument,
 }
 
@@ -112,7 +118,8 @@ impl Market {
         let place = |place: PlaceConfig| Place {
             name: place.name,
             source: Source::new(place.traits, &thresholds),
-            grid: Some(Grid::of(&place.instrument)).filter(|own| *own != grid),
+            is_barred: place.is_barred,
+            steps: Steps::of(&place.instrument, &grid),
             breaker: BreakerState::Closed,
             kept: VecDeque::new(),
             fault: Some(Fault::Down),
@@ -133,8 +140,8 @@ impl Market {
             grid,
             thresholds,
             hold_on_divergence,
+            active: places.iter().position(|place| !place.is_barred).unwrap_or(0),
             places,
-            active: 0,
             pace: Pace::new(begin),
             cut: recorded_until.unwrap_or(floor.plus_nanos(-1)),
             last_traded: begin,
@@ -225,12 +232,6 @@ impl Market {
             self.places[place].breaker = state;
             self.arbitrate(now);
         }
-    }
-
-    /// What a source lists is known: the steps in which it counts.
-    pub(crate) fn lists(&mut self, place: usize, instrument: &Instrument) {
-        let own = Some(Grid::of(instrument));
-        self.places[place].grid = own.filter(|own| *own != self.grid);
     }
 
     /// The events on record cannot be written for now: they wait, in order.
@@ -402,188 +403,6 @@ impl Market {
     ) {
         let name = Arc::clone(&self.places[place].name);
         self.log.begin((kind, cause, place), &name, from, detail);
-    }
-
-    #[inline]
-    fn publish(&mut self, heard: Heard, received: Timestamp) {
-        match heard {
-            Heard::Trade(trade) => self.publish_trade(trade, received),
-            Heard::Quote(quote, is_timed) => {
-                let told = if is_timed {
-                    quote.time
-                } else {
-                    self.places[self.active].source.venue_time(received)
-                };
-                let time = self.stamp(told, received);
-                self.push(
-                    received,
-                    MarketEvent::Quote(papertape::market::Quote { time, ..quote }),
-                );
-            }
-            Heard::Depth(update) if !self.is_gap => self.publish_depth(update, received),
-            Heard::Bar(bar) => {
-                let close = Timeframe::MINUTE.close_of(bar.open_time);
-                if bar.open_time <= self.cut && self.cut >= close {
-                    return;
-                }
-                if self.pace.bar(close, bar.open_time > self.cut) {
-                    self.last_traded = close;
-                    self.push(received, MarketEvent::Bar(bar));
-                } else {
-                    self.late(bar.open_time, received, "a bar came after its time");
-                }
-            }
-            Heard::Status(told, status) => {
-                let time = self.stamp(told, received);
-                self.publish_status(time, status, received);
-            }
-            Heard::Relayed(event) => self.relay(event, received),
-            // Told whole when the gap ends; troubles are not of the stream.
-            Heard::Depth(_) | Heard::Trouble(_) => {}
-        }
-    }
-
-    /// Whether the source that is published tells what another Papertape published.
-    fn is_relay(&self) -> bool {
-        self.places[self.active].source.traits().is_relay
-    }
-
-    #[inline]
-    fn publish_trade(&mut self, trade: TradeTick, received: Timestamp) {
-        if trade.time <= self.cut {
-            return;
-        }
-        match self.pace.trade(trade.time) {
-            Some(time) => {
-                self.last_traded = trade.time;
-                self.push(received, MarketEvent::Trade(TradeTick { time, ..trade }));
-            }
-            None => self.late(trade.time, received, "a trade came after its minute was over"),
-        }
-    }
-
-    #[cold]
-    fn late(&mut self, time: Timestamp, received: Timestamp, detail: &str) {
-        let place = &mut self.places[self.active];
-        place.source.counters.late += 1;
-        let name = Arc::clone(&place.name);
-        let key = (IncidentKind::Gap, "late", self.active);
-        let span = (time, time.max(self.pace.time()).min(received.max(time)));
-        self.log.count(key, &name, span, 1, detail.to_owned());
-    }
-
-    fn publish_depth(&mut self, update: DepthUpdate, received: Timestamp) {
-        let Some(update) = self.on_grid(update) else {
-            return;
-        };
-        let time = self.stamp(update.time, received);
-        self.push(
-            received,
-            MarketEvent::Depth(Box::new(DepthUpdate { time, ..update })),
-        );
-    }
-
-    /// The update in the market's steps; `None` when it has no place on them.
-    fn on_grid(&self, mut update: DepthUpdate) -> Option<DepthUpdate> {
-        let Some(own) = &self.places[self.active].grid else {
-            return Some(update);
-        };
-        for level in update.bids.iter_mut().chain(&mut update.asks) {
-            level.price = self.grid.ticks_of(own.price(level.price)).ok()?;
-            level.size = self.grid.lots_of(own.quantity(level.size)).ok()?;
-        }
-        Some(update)
-    }
-
-    fn publish_status(&mut self, time: Timestamp, status: TradingStatus, received: Timestamp) {
-        match status {
-            TradingStatus::Ended if !self.is_ended => {
-                self.is_ended = true;
-                self.push(received, MarketEvent::Status(time, status));
-            }
-            TradingStatus::Trading | TradingStatus::Halted if self.status != status => {
-                self.status = status;
-                // In a gap it is told when the gap ends.
-                if !self.is_gap {
-                    self.push(received, MarketEvent::Status(time, status));
-                }
-            }
-            // Venues know nothing of our gaps.
-            _ => {}
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, received: Timestamp, event: MarketEvent) {
-        self.has_spoken = true;
-        self.out.push(Published {
-            received,
-            event,
-            source: Arc::clone(&self.places[self.active].name),
-        });
-    }
-
-    /// The time of something that is not a trade.
-    #[inline]
-    fn stamp(&mut self, told: Timestamp, received: Timestamp) -> Timestamp {
-        if !self.pace.needs_gate(told) {
-            return self.pace.within(told);
-        }
-        let is_open = self.is_minute_over(received);
-        self.pace.other(told, is_open)
-    }
-
-    /// Whether nothing of the minute under way can come any more, as far as we know.
-    fn is_minute_over(&self, now: Timestamp) -> bool {
-        let source = &self.places[self.active].source;
-        let end = self.pace.boundary();
-        let traits = source.traits();
-        let settle = if traits.is_bars() {
-            crate::source::nanos(traits.bar_lag)
-        } else {
-            crate::source::millis(self.thresholds.settle_ms)
-        };
-        let flowed = source.last_flow().map(|flow| source.venue_time(flow));
-        if !source.is_holding() && flowed.is_some_and(|flowed| flowed.since(end) >= settle) {
-            return true;
-        }
-        let mut patience = crate::source::millis(self.thresholds.patience_ms).max(settle);
-        if source.is_holding() {
-            patience += crate::source::millis(self.thresholds.backfill_ms);
-        }
-        source.venue_time(now).since(end) >= patience
-    }
-
-    fn tick_clock(&mut self, now: Timestamp) {
-        if self.is_relay() || (!self.has_spoken && self.places[self.active].fault.is_some()) {
-            return;
-        }
-        let source = &self.places[self.active].source;
-        let every = crate::source::millis(self.thresholds.clock_ms);
-        let bars = if source.traits().is_bars() {
-            crate::source::nanos(source.traits().bar_lag)
-        } else {
-            0
-        };
-        let venue = source.venue_time(now).plus_nanos(-bars);
-        let end = self.pace.boundary();
-        let is_over = venue >= end && self.is_minute_over(now);
-        // Behind the venue's clock, so that trades on their way keep their own times.
-        let mut clock = venue.plus_nanos(-every);
-        if is_over {
-            clock = clock.max(end);
-        } else {
-            clock = clock.min(end.plus_nanos(-1));
-        }
-        if clock.since(self.pace.time()) >= every || (is_over && clock >= end) {
-            self.pace.advance(clock);
-            self.out.push(Published {
-                received: now,
-                event: MarketEvent::Clock(clock),
-                source: Arc::clone(&self.places[self.active].name),
-            });
-            self.has_spoken = true;
-        }
     }
 
     fn is_open(&mut self, now: Timestamp) -> bool {

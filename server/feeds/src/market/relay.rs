@@ -15,12 +15,21 @@ pub(super) struct Resumption {
     on_record: VecDeque<MarketEvent>,
     /// States of that time that were told again, or are new: which of both, what follows them shows.
     held: Vec<MarketEvent>,
+    /// Whether the next event is the first of another tape.
+    is_renumbered: bool,
 }
 
 impl Market {
     /// Says which events on record have the time of the last one: what else is told of that time is new.
     pub(crate) fn resumes_after(&mut self, on_record: Vec<MarketEvent>) {
         self.resumption.on_record = on_record.into();
+    }
+
+    /// What the other publishes is numbered anew: what happened between nobody knows.
+    pub(super) fn renumbered(&mut self, why: String, received: Timestamp) {
+        self.begin(IncidentKind::Gap, "numbers", self.active, self.pace.time(), why);
+        self.open_gap(received);
+        self.resumption.is_renumbered = true;
     }
 
     /// An event that the other published.
@@ -43,14 +52,30 @@ impl Market {
             self.is_gap = false;
             let until = self.pace.time();
             self.push(received, MarketEvent::Status(until, TradingStatus::Trading));
-            for held in std::mem::take(&mut self.resumption).held {
+            for held in std::mem::take(&mut self.resumption.held) {
                 self.relay_next(held, received);
+            }
+        }
+        if std::mem::take(&mut self.resumption.is_renumbered) {
+            let key = (IncidentKind::Gap, "numbers", self.active);
+            self.log.end(key, time, 0, None);
+            if std::mem::take(&mut self.is_gap) {
+                let until = self.pace.time();
+                self.push(received, MarketEvent::Status(until, TradingStatus::Trading));
             }
         }
         self.relay_next(event, received);
     }
 
     fn relay_next(&mut self, event: MarketEvent, received: Timestamp) {
+        let event = match event {
+            // In the steps of the stream, whatever the other lists now.
+            MarketEvent::Depth(update) => match self.on_grid(*update) {
+                Some(update) => MarketEvent::Depth(Box::new(update)),
+                None => return,
+            },
+            event => event,
+        };
         self.pace.advance(event.time());
         if let MarketEvent::Status(_, status) = event {
             (self.status, self.is_ended) = (status, status == TradingStatus::Ended);
@@ -62,7 +87,7 @@ impl Market {
     /// order, so one that is on record shows that those before it are. Our own states are on record between them, so states
     /// say nothing: they wait for what follows.
     fn is_new(&mut self, event: &MarketEvent) -> bool {
-        let Resumption { on_record, held } = &mut self.resumption;
+        let Resumption { on_record, held, .. } = &mut self.resumption;
         match event.time().cmp(&self.pace.time()) {
             Ordering::Less => false,
             Ordering::Greater => true,
@@ -87,12 +112,11 @@ mod tests {
     use super::*;
     use crate::config::Thresholds;
     use crate::market::{MarketConfig, PlaceConfig};
-    use crate::source::SourceTraits;
-    use crate::venue::{BookStart, Channels, Slot, Told};
+    use crate::source::{SourceTraits, tests::traits};
+    use crate::venue::{Slot, Told};
     use papertape::market::TradeTick;
     use papertape::model::Side;
     use papertape::testkit::instrument;
-    use std::time::Duration;
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_secs(1_700_000_000 + secs)
@@ -113,15 +137,11 @@ mod tests {
             instrument: instrument(),
             places: vec![PlaceConfig {
                 name: "house".into(),
+                is_barred: false,
                 traits: SourceTraits {
-                    channels: Channels::TICKS,
-                    book: BookStart::None,
-                    has_trade_backfill: false,
                     has_consecutive_trades: false,
                     is_relay: true,
-                    delay: Duration::ZERO,
-                    stale_after: Duration::from_secs(60),
-                    bar_lag: Duration::from_secs(10),
+                    ..traits()
                 },
                 instrument: instrument(),
             }],
@@ -138,6 +158,45 @@ mod tests {
         market.connected(0, at(1_000));
         market.out().clear();
         market
+    }
+
+    #[test]
+    fn another_tape_is_a_gap_on_record_and_in_the_stream() {
+        let mut market = follower(&[]);
+        let relayed = |number, event: MarketEvent| Told::Relayed {
+            slot: Slot(0),
+            number,
+            event,
+        };
+        for number in 1..=3 {
+            market.told(0, &relayed(number, trade(number as i64, 10.0)), at(1_001));
+        }
+        market.out().clear();
+        let why = "its tape has begun anew".to_owned();
+        market.told(0, &Told::Renumbered { slot: Slot(0), why }, at(1_002));
+        // Lower numbers than before: none of them was told.
+        for number in 1..=2 {
+            market.told(0, &relayed(number, trade(10 + number as i64, 11.0)), at(1_003));
+        }
+        let (gap, trading) = (TradingStatus::Gap, TradingStatus::Trading);
+        let published: Vec<_> = market.out().drain(..).map(|it| it.event).collect();
+        assert_eq!(
+            published,
+            [
+                MarketEvent::Status(at(3), gap),
+                MarketEvent::Status(at(3), trading),
+                trade(11, 11.0),
+                trade(12, 11.0),
+            ]
+        );
+        let incidents = market.log.between(at(0), at(2_000));
+        let found = incidents.iter().find(|it| it.detail == "its tape has begun anew");
+        let found = found.expect("it is on record");
+        assert_eq!(
+            (found.kind, found.from, found.to),
+            (IncidentKind::Gap, at(3), Some(at(11)))
+        );
+        assert_eq!(market.status(), trading);
     }
 
     /// What of a stream that is told from its beginning a follower with such a record publishes.

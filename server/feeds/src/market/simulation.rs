@@ -96,6 +96,7 @@ impl World {
         let lines: Vec<Line> = (0..count).map(|_| line(&mut random, now)).collect();
         let place = |(index, line): (usize, &Line)| PlaceConfig {
             name: ["first", "second"][index].into(),
+            is_barred: false,
             traits: line.traits,
             instrument: instrument.clone(),
         };
@@ -320,11 +321,20 @@ impl World {
                 venue: "test".to_owned(),
                 status: 503,
             };
+            let has_numbers = self.lines[place].traits.has_consecutive_trades;
             let arrival = match want {
                 Want::Trades(_) if is_refused => Arrival::Trades(Err(trouble)),
                 Want::Trades(from) => {
-                    let trades = self.truth.markets[0].trades.iter();
-                    let page = trades.filter(|(id, _)| *id >= from).take(20).copied();
+                    let is_it = |(id, trade): &&(u64, TradeTick)| match has_numbers {
+                        true => *id >= from.id,
+                        false => trade.time >= from.time,
+                    };
+                    let page = self.truth.markets[0]
+                        .trades
+                        .iter()
+                        .filter(is_it)
+                        .take(20)
+                        .copied();
                     Arrival::Trades(Ok(page.collect()))
                 }
                 Want::Book if is_refused => Arrival::Book(Err(trouble)),

@@ -1,9 +1,9 @@
 //! Two sources of one market that tell different prices, and what one absurd time does to a stream.
 
 use super::*;
-use crate::venue::{BookStart, Channels, Slot};
-use papertape::market::Quote;
-use std::time::Duration;
+use crate::source::tests::traits;
+use crate::venue::Slot;
+use papertape::market::{MarketEvent, Quote};
 
 const SLOT: Slot = Slot(0);
 const MILLI: i64 = 1_000_000;
@@ -13,23 +13,18 @@ fn at(millis: i64) -> Timestamp {
 }
 
 fn market(count: usize) -> Market {
+    market_with(count, &[])
+}
+
+fn market_with(count: usize, barred: &[usize]) -> Market {
     let symbol = "BTC/USDT".parse().expect("a symbol");
     let one = rust_decimal::Decimal::ONE;
     let tick = rust_decimal::Decimal::new(1, 2);
     let instrument = Instrument::new(symbol, tick, tick, one, one).expect("an instrument");
-    let traits = SourceTraits {
-        channels: Channels::TICKS,
-        book: BookStart::None,
-        has_trade_backfill: false,
-        has_consecutive_trades: true,
-        is_relay: false,
-        delay: Duration::ZERO,
-        stale_after: Duration::from_secs(10),
-        bar_lag: Duration::from_secs(10),
-    };
     let place = |index: usize| PlaceConfig {
         name: ["first", "second"][index].into(),
-        traits,
+        traits: traits(),
+        is_barred: barred.contains(&index),
         instrument: instrument.clone(),
     };
     let config = MarketConfig {
@@ -144,6 +139,28 @@ fn who_was_contradicted_is_not_right_because_the_other_is_gone() {
 
     // Nor while its price runs.
     assert_eq!(steady(true).0, None);
+}
+
+#[test]
+fn an_index_beside_venues_is_compared_and_never_takes_over() {
+    for (barred, expected) in [(&[1][..], "first"), (&[], "second"), (&[0], "second")] {
+        let mut market = market_with(2, barred);
+        for millis in 1..=3 {
+            for place in 0..2 {
+                quote(&mut market, place, millis, 100.0);
+            }
+        }
+        market.tick(at(10));
+        assert!(market.reference().is_some(), "{barred:?}");
+        market.disconnected(0, at(20), "it broke");
+        for second in 1..=8 {
+            quote(&mut market, 1, second * 1_000, 100.0);
+            market.tick(at(second * 1_000 + 10));
+        }
+        assert_eq!(&**market.name(market.active()), expected, "{barred:?}");
+        let is_held = market.status() == TradingStatus::Gap;
+        assert_eq!(is_held, expected == "first", "{barred:?}");
+    }
 }
 
 #[test]

@@ -90,11 +90,10 @@ pub(super) fn price_of(told: &Told) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::config::Thresholds;
-    use crate::source::{Heard, Source, SourceTraits, TroubleAct};
-    use crate::venue::{BookStart, Channels, Slot};
+    use crate::source::{Heard, Source, TroubleAct, tests::traits};
+    use crate::venue::Slot;
     use papertape::market::TradeTick;
     use papertape::model::Side;
-    use std::time::Duration;
 
     fn trade(id: u64, price: f64) -> Told {
         let trade = TradeTick {
@@ -156,17 +155,7 @@ mod tests {
 
     #[test]
     fn an_absurd_first_price_is_not_published_and_is_on_record() {
-        let traits = SourceTraits {
-            channels: Channels::TICKS,
-            book: BookStart::None,
-            has_trade_backfill: false,
-            has_consecutive_trades: true,
-            is_relay: false,
-            delay: Duration::ZERO,
-            stale_after: Duration::from_secs(10),
-            bar_lag: Duration::from_secs(10),
-        };
-        let mut source = Source::new(traits, &Thresholds::default());
+        let mut source = Source::new(traits(), &Thresholds::default());
         let (mut heard, mut wants) = (Vec::new(), Vec::new());
         let begin = Timestamp::from_secs(1_723_118_400);
         source.connected(begin, &mut heard);

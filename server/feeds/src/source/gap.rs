@@ -2,7 +2,7 @@
 
 use super::{Heard, Link, Source, Taken, Want, begin, count, end, millis};
 use crate::quality::IncidentKind;
-use crate::venue::FeedError;
+use crate::venue::{FeedError, TradesFrom};
 use papertape::market::TradeTick;
 use papertape::model::Timestamp;
 
@@ -19,6 +19,31 @@ pub(super) enum TradeGap {
         is_under_way: bool,
         next: Timestamp,
     },
+}
+
+/// What is known while missing trades are asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Backfill {
+    /// What is asked for next.
+    pub(super) from: TradesFrom,
+    /// The first trade that the stream told since, and its time: where an answer reaches it, nothing is missing any more.
+    pub(super) first_live: Option<(u64, Timestamp)>,
+    /// How many came.
+    came: u64,
+    /// Why the last question had no answer.
+    error: Option<String>,
+}
+
+impl Default for Backfill {
+    fn default() -> Self {
+        let (id, time) = (0, Timestamp::EPOCH);
+        Self {
+            from: TradesFrom { id, time },
+            first_live: None,
+            came: 0,
+            error: None,
+        }
+    }
 }
 
 impl Source {
@@ -38,28 +63,54 @@ impl Source {
             Ok(trades) => trades,
             Err(error) => {
                 tracing::debug!(%error, "missing trades did not come");
-                self.ask_again(since, received, 1_000);
+                self.backfill.error = Some(error.to_string());
+                if is_final(&error) {
+                    self.give_up_trades(received, heard);
+                } else {
+                    self.ask_again(since, received, 1_000);
+                }
                 return;
             }
         };
         let mut came = 0;
         let (mut first, mut last) = (received, Timestamp::EPOCH);
-        let is_joined = first_held.is_some_and(|held| trades.iter().any(|(id, _)| *id >= held));
+        let asked = self.backfill.from.time;
+        let is_joined = if self.traits.has_consecutive_trades {
+            first_held.is_some_and(|held| trades.iter().any(|(id, _)| *id >= held))
+        } else {
+            let live = self.backfill.first_live;
+            live.is_some_and(|(live, at)| trades.iter().any(|(id, it)| *id == live || it.time > at))
+        };
         for (id, trade) in trades {
-            self.backfill_next = self.backfill_next.max(id.saturating_add(1));
+            let from = &mut self.backfill.from;
+            from.id = from.id.max(id.saturating_add(1));
             let checked = self.sane_trade(&trade, received, heard);
+            if checked.is_some() {
+                let from = &mut self.backfill.from;
+                from.time = from.time.max(trade.time);
+            }
+            let told = self.last_trade.map(|told| told.time);
+            if !self.traits.has_consecutive_trades && told.is_some_and(|told| trade.time < told) {
+                // Told before, or between answers that told what was newer: the order is not turned round for it.
+                continue;
+            }
             let taken = self.trades.take(id, trade.time, checked, &mut self.released);
+            self.note_taken(id, taken, received, heard);
             if !matches!(taken, Taken::Duplicate | Taken::Absurd) {
                 came += 1;
                 (first, last) = (first.min(trade.time), last.max(trade.time));
             }
         }
-        // The venue gives so many at once: all have come when those that wait are reached, or nothing new comes.
-        let is_all = self.trades.missing() == 0 && (is_joined || came == 0);
+        // The venue gives so many at once: all have come when those that wait are reached, or nothing new comes. Where numbers
+        // do not say what is new, a later time does.
+        let is_later = !self.traits.has_consecutive_trades && self.backfill.from.time > asked;
+        let is_all = self.trades.missing() == 0 && (is_joined || (came == 0 && !is_later));
         if is_all {
             self.trades.answered(&mut self.released);
         }
         self.counters.backfilled += came;
+        self.backfill.came += came;
+        self.backfill.error = None;
         self.release(heard);
         if came > 0 {
             let detail = "missing trades were asked for and came".to_owned();
@@ -69,14 +120,42 @@ impl Source {
             self.trades_whole(received, 0, heard);
         } else {
             // Or it does not have the last ones yet.
-            self.ask_again(since, received, if came > 0 { 0 } else { 500 });
+            let is_moving = came > 0 || is_later;
+            self.ask_again(since, received, if is_moving { 0 } else { 500 });
             self.tick_trades(received, heard, wants);
         }
     }
 
+    /// Goes on without those that did not come, and says so.
+    fn give_up_trades(&mut self, now: Timestamp, heard: &mut Vec<Heard>) {
+        if self.trades.missing() > 0 {
+            // After a break nobody knew yet that something was missing.
+            let (from, why) = self.missing_trades(now);
+            heard.push(begin(IncidentKind::Gap, "trades", from, why));
+        } else if !self.traits.has_consecutive_trades && self.traits.has_trade_backfill {
+            // No number would ever show it.
+            let (from, came) = (self.backfill.from.time.min(now), self.backfill.came);
+            let why = self.backfill.error.take();
+            let why = why.unwrap_or_else(|| "there was no end of them".to_owned());
+            let why = format!("trades after a break were asked for, {came} came, and then no more: {why}");
+            heard.push(count(IncidentKind::Gap, "backfill", from, now, 1, why));
+        }
+        let missing = self.trades.give_up(&mut self.released);
+        self.counters.lost += missing;
+        self.release(heard);
+        self.trades_whole(now, missing, heard);
+    }
+
     pub(super) fn ask_for_trades(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
-        let from = self.trades.last().map_or(0, |last| last.saturating_add(1));
-        self.backfill_next = from;
+        let time = self.last_trade.map_or(Timestamp::EPOCH, |trade| trade.time);
+        let from = TradesFrom {
+            id: self.next_trade(),
+            time,
+        };
+        self.backfill = Backfill {
+            from,
+            ..Backfill::default()
+        };
         self.gap = TradeGap::Asked {
             since: now,
             is_under_way: true,
@@ -88,6 +167,11 @@ impl Source {
             heard.push(begin(IncidentKind::Gap, "trades", from_time, why));
         }
         wants.push(Want::Trades(from));
+    }
+
+    /// The number after the last.
+    fn next_trade(&self) -> u64 {
+        self.trades.last().map_or(0, |last| last.saturating_add(1))
     }
 
     pub(super) fn ask_again(&mut self, since: Timestamp, now: Timestamp, after_millis: i64) {
@@ -133,23 +217,15 @@ impl Source {
                 next,
             } => {
                 if now.since(since) >= millis(self.thresholds.backfill_ms) && now >= next {
-                    if self.trades.missing() > 0 {
-                        // After a break nobody knew yet that something was missing.
-                        let (from, why) = self.missing_trades(now);
-                        heard.push(begin(IncidentKind::Gap, "trades", from, why));
-                    }
-                    let missing = self.trades.give_up(&mut self.released);
-                    self.counters.lost += missing;
-                    self.release(heard);
-                    self.trades_whole(now, missing, heard);
+                    self.give_up_trades(now, heard);
                 } else if !is_under_way && now >= next && self.link != Link::Down {
-                    let next_id = self.trades.last().map_or(0, |last| last.saturating_add(1));
                     self.gap = TradeGap::Asked {
                         since,
                         is_under_way: true,
                         next,
                     };
-                    wants.push(Want::Trades(self.backfill_next.max(next_id)));
+                    self.backfill.from.id = self.backfill.from.id.max(self.next_trade());
+                    wants.push(Want::Trades(self.backfill.from));
                 }
             }
         }
@@ -157,7 +233,207 @@ impl Source {
 
     pub(super) fn trades_whole(&mut self, now: Timestamp, missing: u64, heard: &mut Vec<Heard>) {
         (self.gap, self.is_changed) = (TradeGap::None, true);
-        let detail = (missing > 0).then(|| format!("{missing} trades never came"));
+        let Backfill { came, error, .. } = std::mem::take(&mut self.backfill);
+        let detail = (missing > 0).then(|| {
+            let came = if came > 0 {
+                format!(", {came} did")
+            } else {
+                String::new()
+            };
+            let why = error.map_or_else(String::new, |why| format!(": {why}"));
+            format!("{missing} trades never came{came}{why}")
+        });
         heard.push(end(IncidentKind::Gap, "trades", now, missing, detail));
+    }
+}
+
+/// Whether asking again says the same.
+const fn is_final(error: &FeedError) -> bool {
+    matches!(
+        error,
+        FeedError::Unauthorized { .. } | FeedError::Unsupported { .. } | FeedError::MissingKey { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Thresholds;
+    use crate::source::{SourceTraits, Trouble, TroubleAct, tests::traits};
+    use crate::venue::{Slot, Told};
+    use papertape::model::Side;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_secs(1_723_118_400).plus_nanos(millis * 1_000_000)
+    }
+
+    fn tick(millis: i64) -> TradeTick {
+        TradeTick {
+            time: at(millis),
+            price: 100.0,
+            size: millis as f64 + 1.0,
+            aggressor: Side::Buy,
+        }
+    }
+
+    /// A source, what it said and what it asked for.
+    struct Line {
+        source: Source,
+        heard: Vec<Heard>,
+        wants: Vec<Want>,
+    }
+
+    impl Line {
+        /// Connected at 0, with these trades told in the millisecond of their own.
+        fn new(has_consecutive_trades: bool, told: &[(u64, i64)]) -> Self {
+            let traits = SourceTraits {
+                has_trade_backfill: true,
+                has_consecutive_trades,
+                ..traits()
+            };
+            let mut line = Self {
+                source: Source::new(traits, &Thresholds::default()),
+                heard: Vec::new(),
+                wants: Vec::new(),
+            };
+            line.source.connected(at(0), &mut line.heard);
+            line.tell(told);
+            line
+        }
+
+        fn tell(&mut self, told: &[(u64, i64)]) {
+            for (id, millis) in told {
+                let told = Told::Trade {
+                    slot: Slot(0),
+                    id: Some(*id),
+                    trade: tick(*millis),
+                };
+                self.source
+                    .told(&told, at(*millis), &mut self.heard, &mut self.wants);
+            }
+        }
+
+        fn answer(&mut self, trades: &[(u64, i64)], millis: i64) {
+            let trades = trades.iter().map(|(id, millis)| (*id, tick(*millis))).collect();
+            self.source
+                .trades_came(Ok(trades), at(millis), &mut self.heard, &mut self.wants);
+        }
+
+        /// The milliseconds of the trades that were heard since.
+        fn trades(&mut self) -> Vec<i64> {
+            let trades = self.heard.iter().filter_map(|heard| match heard {
+                Heard::Trade(trade) => Some(trade.time.since(at(0)) / 1_000_000),
+                _ => None,
+            });
+            trades.collect()
+        }
+
+        fn counted(&self, kind: IncidentKind, cause: &str) -> Vec<(u64, &str)> {
+            let troubles = self.heard.iter().filter_map(|heard| match heard {
+                Heard::Trouble(Trouble {
+                    kind: of,
+                    cause: by,
+                    act: TroubleAct::Count(_, _, count, why),
+                }) if *of == kind && *by == cause => Some((*count, why.as_str())),
+                _ => None,
+            });
+            troubles.collect()
+        }
+    }
+
+    #[test]
+    fn where_numbers_have_holes_what_a_break_cost_is_asked_for_by_its_time() {
+        // Numbers of two exchanges: those of the second are higher, whenever it was.
+        let mut line = Line::new(false, &[(10, 1), (900, 2), (14, 3)]);
+        assert_eq!(line.trades(), [1, 2, 3]);
+        line.source.disconnected(at(10), "it broke", &mut line.heard);
+        line.source.connected(at(5_000), &mut line.heard);
+        line.heard.clear();
+        // The first sign of life asks; what is told meanwhile waits.
+        line.tell(&[(60, 5_001), (61, 5_002)]);
+        let from = TradesFrom { id: 901, time: at(3) };
+        assert_eq!(line.wants, [Want::Trades(from)]);
+        assert_eq!(line.trades(), [0_i64; 0]);
+        // Pages with what is known, what is not, and at last what waits.
+        line.wants.clear();
+        line.answer(&[(900, 2), (14, 3), (905, 20), (20, 30)], 5_003);
+        assert!(
+            matches!(line.wants[..], [Want::Trades(from)] if from.time == at(30)),
+            "{:?}",
+            line.wants
+        );
+        assert_eq!(line.trades(), [0_i64; 0]);
+        line.wants.clear();
+        line.answer(&[(20, 30), (25, 40), (907, 50), (60, 5_001)], 5_004);
+        assert_eq!(line.trades(), [20, 30, 40, 50, 5_001, 5_002]);
+        assert_eq!(line.wants, []);
+        let backfilled: u64 = line
+            .counted(IncidentKind::Backfill, "trades")
+            .iter()
+            .map(|(count, _)| count)
+            .sum();
+        assert_eq!((backfilled, line.source.counters.backfilled), (4, 4));
+        assert_eq!(line.counted(IncidentKind::Gap, "backfill"), []);
+    }
+
+    #[test]
+    fn that_it_could_not_be_asked_for_is_on_record() {
+        let refused = FeedError::Unauthorized {
+            venue: "venue".to_owned(),
+            detail: "not in your plan".to_owned(),
+        };
+        let down = FeedError::Trouble {
+            venue: "venue".to_owned(),
+            status: 500,
+        };
+        for (error, is_at_once) in [(refused, true), (down, false)] {
+            let mut line = Line::new(false, &[(10, 1), (11, 2)]);
+            line.source.disconnected(at(10), "it broke", &mut line.heard);
+            line.source.connected(at(5_000), &mut line.heard);
+            line.tell(&[(60, 5_001)]);
+            line.heard.clear();
+            let why = error.to_string();
+            line.source
+                .trades_came(Err(error), at(5_002), &mut line.heard, &mut line.wants);
+            assert_eq!(line.trades() == [5_001], is_at_once, "{why}");
+            line.source.tick(at(60_000), &mut line.heard, &mut line.wants);
+            assert_eq!(line.trades(), [5_001], "{why}");
+            let [(1, said)] = line.counted(IncidentKind::Gap, "backfill")[..] else {
+                panic!("{why}: {:?}", line.heard);
+            };
+            assert!(said.ends_with(&why), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_answer_may_show_that_numbers_begin_anew() {
+        let mut line = Line::new(true, &[(1_000, 1), (1_001, 2), (1_003, 3)]);
+        line.source.tick(at(1_000), &mut line.heard, &mut line.wants);
+        let from = TradesFrom {
+            id: 1_002,
+            time: at(2),
+        };
+        assert_eq!(line.wants, [Want::Trades(from)]);
+        (line.heard, line.wants) = Default::default();
+        // Newer than all that was told, with numbers that are low.
+        let anew: Vec<(u64, i64)> = (1..=8).map(|id| (id, 100 + id as i64)).collect();
+        line.answer(&anew, 1_010);
+        assert_eq!(
+            line.counted(IncidentKind::Gap, "numbers"),
+            [(1, "the numbers of trades begin anew")]
+        );
+        assert_eq!(line.source.counters.lost, 1, "number 1002 never came");
+        assert_eq!(line.trades(), [3, 101, 102, 103, 104, 105, 106, 107, 108]);
+        // On from there.
+        line.source.tick(at(2_000), &mut line.heard, &mut line.wants);
+        assert!(
+            matches!(line.wants[..], [Want::Trades(from)] if from.id == 9),
+            "{:?}",
+            line.wants
+        );
+        line.answer(&[], 2_010);
+        line.heard.clear();
+        line.tell(&[(9, 2_020)]);
+        assert_eq!(line.trades(), [2_020]);
     }
 }

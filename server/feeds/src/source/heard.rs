@@ -1,6 +1,7 @@
 //! What a source says and asks for.
 
 use crate::quality::IncidentKind;
+use crate::venue::TradesFrom;
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, DepthUpdate, MarketEvent, Quote, TradeTick};
 use papertape::model::Timestamp;
@@ -20,6 +21,8 @@ pub(crate) enum Heard {
     Status(Timestamp, TradingStatus),
     /// What another Papertape published, to be published as it is.
     Relayed(MarketEvent),
+    /// What it published is numbered anew, as this shows: what came between nobody knows.
+    Renumbered(String),
     /// Something for the data-quality record.
     Trouble(Trouble),
 }
@@ -54,8 +57,8 @@ pub(crate) enum TroubleAct {
 /// What a source asks of its venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
-    /// Trades with this number or a higher one.
-    Trades(u64),
+    /// Trades from there on.
+    Trades(TradesFrom),
     /// The whole book, over REST.
     Book,
     /// The whole book, on the stream.

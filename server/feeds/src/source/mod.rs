@@ -2,6 +2,7 @@
 //! for. No sockets and no clock: everything comes in by calls that say when it is.
 
 mod book;
+mod doubt;
 mod fault;
 mod first;
 mod gap;
@@ -11,7 +12,7 @@ mod prices;
 mod sanity;
 mod silent;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod times;
 mod trades;
 
@@ -23,7 +24,7 @@ use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
 use book::{Book, BookTook};
 pub(crate) use fault::Fault;
 use first::{FirstPrice, FirstTook, price_of};
-use gap::TradeGap;
+use gap::{Backfill, TradeGap};
 pub(crate) use heard::{Heard, Trouble, TroubleAct, Want, begin, count, end};
 use numbers::Anew;
 use papertape::exchange::TradingStatus;
@@ -126,8 +127,7 @@ pub(crate) struct Source {
     last_heard: Option<Timestamp>,
     up_since: Option<Timestamp>,
     gap: TradeGap,
-    /// What is asked for next while trades are missing.
-    backfill_next: u64,
+    backfill: Backfill,
     /// Whether [`Source::fault`] or a price may have changed since it was last asked.
     pub(crate) is_changed: bool,
 }
@@ -162,7 +162,7 @@ impl Source {
             last_heard: None,
             up_since: None,
             gap: TradeGap::None,
-            backfill_next: 0,
+            backfill: Backfill::default(),
             is_changed: false,
         }
     }
@@ -399,6 +399,7 @@ impl Source {
                 ));
             }
             Told::Lost { why, .. } => self.lost(why, received, heard, wants),
+            Told::Renumbered { why, .. } => self.renumbered(why, heard),
             Told::KeptOff { why, .. } => self.kept_off(why.clone(), received, heard),
             Told::Subscribed { .. } => {
                 self.refused = None;

@@ -60,6 +60,13 @@ impl Source {
         heard.push(Heard::Relayed(event.clone()));
     }
 
+    /// Another tape is relayed: its numbers say nothing of those before.
+    #[cold]
+    pub(super) fn renumbered(&mut self, why: &str, heard: &mut Vec<Heard>) {
+        self.last_relayed = None;
+        heard.push(Heard::Renumbered(why.to_owned()));
+    }
+
     #[inline]
     pub(super) fn trade(
         &mut self,
@@ -94,6 +101,7 @@ impl Source {
         }
         let is_first = self.trades.last().is_none();
         let taken = self.trades.take(id, trade.time, checked, &mut self.released);
+        self.note_taken(id, taken, received, heard);
         if matches!(taken, Taken::Next | Taken::Filled) && checked.is_some() {
             self.traded(trade, received);
         }
@@ -107,23 +115,35 @@ impl Source {
             Taken::Next => {}
             Taken::Duplicate => self.counters.duplicates += 1,
             Taken::Held => {
+                self.backfill.first_live.get_or_insert((id, trade.time));
                 if self.gap == TradeGap::None {
                     self.gap = TradeGap::Waiting(received);
                 }
             }
             Taken::Filled => self.counters.out_of_order += 1,
+            Taken::Absurd | Taken::Anew(_) => {}
+        }
+        self.release(heard);
+        if self.gap != TradeGap::None && !self.trades.is_waiting() {
+            self.trades_whole(received, 0, heard);
+        }
+    }
+
+    /// What a trade's number says of the numbers, however it came.
+    #[inline]
+    pub(super) fn note_taken(&mut self, id: u64, taken: Taken, received: Timestamp, heard: &mut Vec<Heard>) {
+        match taken {
             Taken::Absurd => {
                 let last = self.trades.last().unwrap_or_default();
                 self.kept_off(format!("a trade numbered {id} after {last}"), received, heard);
             }
             Taken::Anew(missing) => {
                 self.counters.lost += missing;
+                // What is asked for next is asked for by the new numbers.
+                self.backfill.from.id = id.saturating_add(1);
                 self.numbers_anew("trades", received, heard);
             }
-        }
-        self.release(heard);
-        if self.gap != TradeGap::None && !self.trades.is_waiting() {
-            self.trades_whole(received, 0, heard);
+            Taken::Next | Taken::Held | Taken::Filled | Taken::Duplicate => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! Prices that cannot be.
 
+use super::doubt::Doubt;
 use papertape::model::Timestamp;
 
 /// Compares each price with the last: what is ten times as much is kept off, until so many say the same for so long that it
@@ -10,14 +11,7 @@ pub(super) struct Sanity {
     last: Option<f64>,
     /// Prices believed, as far as it matters.
     believed: u32,
-    strange: Option<Strange>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Strange {
-    price: f64,
-    count: u32,
-    since: Timestamp,
+    strange: Doubt<f64>,
 }
 
 impl Sanity {
@@ -33,7 +27,7 @@ impl Sanity {
             factor,
             last: None,
             believed: 0,
-            strange: None,
+            strange: Doubt::none(),
         }
     }
 
@@ -50,7 +44,7 @@ impl Sanity {
             if price < last * self.factor && price * self.factor > last {
                 self.last = Some(price);
                 self.believed = self.believed.saturating_add(1);
-                self.strange = None;
+                self.strange.forget();
                 return Ok(());
             }
         }
@@ -75,28 +69,17 @@ impl Sanity {
             self.last = Some(price);
             return Ok(());
         };
-        let agrees = |strange: &Strange| price < strange.price * 2.0 && price * 2.0 > strange.price;
-        let strange = match self.strange.filter(agrees) {
-            Some(strange) => Strange {
-                price,
-                count: strange.count + 1,
-                ..strange
-            },
-            None => Strange {
-                price,
-                count: 1,
-                since: time,
-            },
-        };
-        self.strange = Some(strange);
+        let near = |known: f64, price: f64| (price < known * 2.0 && price * 2.0 > known).then_some(price);
+        let (count, lasts) = self.strange.again(price, time, near);
         let is_founded = self.believed >= Self::ENOUGH;
         let enough = if is_founded {
-            strange.count >= Self::ENOUGH && time.since(strange.since) >= Self::LONG
+            count >= Self::ENOUGH && lasts >= Self::LONG
         } else {
-            strange.count >= Self::FEW + self.believed
+            count >= Self::FEW + self.believed
         };
         if enough {
-            (self.last, self.strange, self.believed) = (Some(price), None, strange.count);
+            self.strange.forget();
+            (self.last, self.believed) = (Some(price), count);
             return Ok(());
         }
         Err(format!("a price of {price} after {last}"))

@@ -1,20 +1,13 @@
 //! Times that cannot be: one of them would drag a market's clock along, and everything after it would be late.
 
+use super::doubt::Doubt;
 use papertape::model::Timestamp;
 
 /// Compares the times that a venue tells with its clock as its messages show it, and with ours.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Times {
-    strange: Option<Strange>,
-}
-
-/// Times that are too far ahead, and agree with each other.
-#[derive(Clone, Copy, Debug)]
-struct Strange {
-    /// By how much they are ahead of our clock.
-    ahead: i64,
-    count: u32,
-    since: Timestamp,
+    /// By how much times that are too far ahead are ahead of our clock.
+    strange: Doubt<i64>,
 }
 
 impl Times {
@@ -39,7 +32,7 @@ impl Times {
     ) -> Result<(), String> {
         let latest = venue.map_or(received, |venue| venue.max(received));
         if told > Timestamp::EPOCH && told.since(latest) <= Self::AHEAD {
-            self.strange = None;
+            self.strange.forget();
             return Ok(());
         }
         self.doubt(told, received, venue.is_some())
@@ -52,26 +45,18 @@ impl Times {
         if told <= Timestamp::EPOCH || ahead > Self::NEVER {
             return why();
         }
-        let agrees = |strange: &Strange| ahead.abs_diff(strange.ahead) <= Self::AHEAD.unsigned_abs();
-        let strange = match self.strange.filter(agrees) {
-            Some(strange) => Strange {
-                count: strange.count + 1,
-                ..strange
-            },
-            None => Strange {
-                ahead,
-                count: 1,
-                since: received,
-            },
+        let near = |known: i64, ahead: i64| {
+            let apart = ahead.abs_diff(known);
+            (apart <= Self::AHEAD.unsigned_abs()).then_some(known)
         };
-        self.strange = Some(strange);
+        let (count, lasts) = self.strange.again(ahead, received, near);
         let is_believed = if is_known {
-            strange.count >= Self::MANY && received.since(strange.since) >= Self::LONG
+            count >= Self::MANY && lasts >= Self::LONG
         } else {
-            strange.count >= Self::FEW
+            count >= Self::FEW
         };
         if is_believed {
-            self.strange = None;
+            self.strange.forget();
             return Ok(());
         }
         why()

@@ -215,7 +215,10 @@ impl TradeOrder {
     }
 
     fn drain_loose(&mut self, released: &mut Vec<TradeTick>) {
-        for (id, trade) in std::mem::take(&mut self.held) {
+        // Numbers of several exchanges are in no order of time.
+        let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
+        held.sort_by_key(|(_, trade)| trade.map(|trade| trade.time));
+        for (id, trade) in held {
             self.remember(id);
             released.extend(trade);
         }

@@ -100,6 +100,27 @@ impl Mock for Alpaca {
         let name = market.instrument.symbol().as_str();
         match request.path.as_str() {
             "/v1beta3/crypto/us/bars" => Reply::json(200, &self.bars(request, market)),
+            "/v1beta3/crypto/us/trades" => {
+                let from = request
+                    .param("start")
+                    .and_then(|start| Timestamp::parse(start).ok());
+                let Some(from) = from else {
+                    return error(400, 40_010_001, "invalid start");
+                };
+                let past = market.trades.iter().filter(|(_, trade)| trade.time >= from);
+                // Smaller pages than the venue's, so that there are several.
+                let limit = request.number("limit").unwrap_or(1_000).clamp(1, 50) as usize;
+                let shown: Vec<Value> = past
+                    .clone()
+                    .take(limit)
+                    .map(|(id, trade)| trade_fields(*id, trade))
+                    .collect();
+                let next = (past.count() > limit).then_some("more");
+                Reply::json(
+                    200,
+                    &json!({ "trades": { name: shown }, "next_page_token": next }),
+                )
+            }
             "/v1beta3/crypto/us/snapshots" => {
                 let trade = market.trades.back().map(|(id, trade)| trade_fields(*id, trade));
                 let quote = market.quote.as_ref().map(quote_fields);

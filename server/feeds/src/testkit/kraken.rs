@@ -79,10 +79,18 @@ fn result(request: &Request, truth: &Truth) -> Result<Value, &'static str> {
         "Trades" => {
             let market = market()?;
             let count = request.number("count").unwrap_or(1_000).clamp(1, 1_000) as usize;
-            let newest = market
-                .trades
-                .iter()
-                .skip(market.trades.len().saturating_sub(count));
+            // The oldest of those after a time, or the newest.
+            let since = request.param("since").and_then(|since| since.parse::<i64>().ok());
+            let skipped = match since {
+                Some(since) => market
+                    .trades
+                    .iter()
+                    .position(|(_, trade)| trade.time.nanos() > since),
+                None => Some(market.trades.len().saturating_sub(count)),
+            };
+            let shown = market.trades.iter().skip(skipped.unwrap_or(market.trades.len()));
+            // Smaller pages than the venue's, so that there are several.
+            let shown = shown.take(if since.is_some() { count.min(50) } else { count });
             let row = |(id, trade): &(u64, TradeTick)| {
                 let side = if trade.aggressor == Side::Buy { "b" } else { "s" };
                 let (price, size) = texts(market, trade.price, trade.size);
@@ -90,7 +98,7 @@ fn result(request: &Request, truth: &Truth) -> Result<Value, &'static str> {
             };
             under(
                 market,
-                newest.map(row).collect(),
+                shown.map(row).collect(),
                 truth.now.nanos().to_string().into(),
             )
         }

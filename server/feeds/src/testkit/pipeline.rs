@@ -21,6 +21,7 @@ impl Pipeline {
         let place = PlaceConfig {
             name: "test".into(),
             traits: SourceTraits::new(traits, channels, None),
+            is_barred: false,
             instrument: instrument.clone(),
         };
         let config = MarketConfig {

@@ -93,6 +93,22 @@ impl Polygon {
                     .collect();
                 Ok(self.page(request, rows))
             }
+            ["v3", "trades", name] => {
+                let market = truth.markets.iter().find(|market| ticker(market) == name);
+                let market = market.ok_or_else(not_found)?;
+                let from = request.number("timestamp.gte").unwrap_or_default();
+                let past = market
+                    .trades
+                    .iter()
+                    .filter(|(_, trade)| trade.time.nanos() >= from);
+                let rows = past
+                    .map(|(id, trade)| {
+                        json!({ "conditions": [taker(trade.aggressor)], "exchange": EXCHANGE, "id": id.to_string(),
+                            "participant_timestamp": trade.time.nanos(), "price": trade.price, "size": trade.size })
+                    })
+                    .collect();
+                Ok(self.page(request, rows))
+            }
             ["v1", "last", "crypto", base, quote] => {
                 let name = format!("{base}/{quote}");
                 let market = truth

@@ -24,8 +24,8 @@ const API: &str = "/api/paper-trading";
 /// Lengths of bars that are asked for; the other's venue may have fewer.
 const TIMEFRAMES: [&str; 8] = ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"];
 
-/// The last number that came of each symbol: kept from connection to connection.
-type Reached = Arc<Mutex<BTreeMap<Symbol, u64>>>;
+/// The last number that came of each symbol, and the time of its event: kept from connection to connection.
+type Reached = Arc<Mutex<BTreeMap<Symbol, (u64, Timestamp)>>>;
 
 /// Another Papertape.
 #[derive(Debug)]
@@ -72,6 +72,8 @@ pub(crate) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
             has_trade_backfill: false,
             has_consecutive_trades: false,
             is_relay: true,
+            is_index: false,
+            most_symbols: None,
             needs_key: false,
             poll_every: Duration::from_secs(5),
             stale_after: Duration::from_secs(60),
@@ -202,8 +204,16 @@ struct Relay {
     address: String,
     is_whole: bool,
     reached: Reached,
-    subscriptions: Subscriptions<Symbol>,
+    subscriptions: Subscriptions<Followed>,
     pings: u64,
+}
+
+/// A symbol that is followed.
+#[derive(Debug)]
+struct Followed {
+    symbol: Symbol,
+    /// Whether it was asked for from its beginning: what comes before the answer is of what was asked before.
+    is_asked_anew: bool,
 }
 
 impl Relay {
@@ -212,8 +222,50 @@ impl Relay {
         serde_json::to_string(message).map_or_else(|_| Vec::new(), |text| vec![Frame::Text(text)])
     }
 
-    fn reached(&self) -> std::sync::MutexGuard<'_, BTreeMap<Symbol, u64>> {
+    fn reached(&self) -> std::sync::MutexGuard<'_, BTreeMap<Symbol, (u64, Timestamp)>> {
         self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A symbol is told of after a number: what that says of the tape that was followed before.
+    fn subscribed(
+        &mut self,
+        symbol: &Symbol,
+        after: u64,
+        time: Option<Timestamp>,
+        told: &mut Vec<Told>,
+        replies: &mut Vec<Frame>,
+    ) {
+        let known = self.reached().get(symbol).copied();
+        let Some((slot, subscription)) = self.subscriptions.find(symbol.as_str()) else {
+            return;
+        };
+        subscription.is_confirmed = true;
+        subscription.state.is_asked_anew = false;
+        told.push(Told::Subscribed { slot });
+        let Some((last, at)) = known else { return };
+        let is_other = time.is_some_and(|time| after == last && time != at);
+        if after < last || is_other {
+            // All of another tape is news.
+            let why = if is_other {
+                format!("its event {last} is of another time than the one that came: its tape is another one")
+            } else {
+                format!("event {last} came, and its tape ends with {after}: it has begun anew")
+            };
+            subscription.state.is_asked_anew = true;
+            self.reached().remove(symbol);
+            told.push(Told::Renumbered { slot, why });
+            replies.extend(Self::say(&FeedClientMessage::Subscribe(FeedSubscription {
+                symbol: symbol.clone(),
+                after: Some(0),
+            })));
+        } else if after > last {
+            // It no longer reaches back to where we were.
+            let why = format!("event {} comes next, and its tape begins after {after}", last + 1);
+            told.push(Told::Lost {
+                slot: Some(slot),
+                why,
+            });
+        }
     }
 }
 
@@ -238,9 +290,13 @@ impl Codec for Relay {
 
     fn subscribe(&mut self, slot: Slot, listing: &Listing, channels: Channels) -> Vec<Frame> {
         let symbol = listing.instrument.symbol().clone();
+        let followed = Followed {
+            symbol: symbol.clone(),
+            is_asked_anew: false,
+        };
         self.subscriptions
-            .insert(slot, &listing.venue_symbol, channels, symbol.clone());
-        let known = self.reached().get(&symbol).copied();
+            .insert(slot, &listing.venue_symbol, channels, followed);
+        let known = self.reached().get(&symbol).map(|(last, _)| *last);
         let after = known.or(self.is_whole.then_some(0));
         Self::say(&FeedClientMessage::Subscribe(FeedSubscription { symbol, after }))
     }
@@ -255,7 +311,9 @@ impl Codec for Relay {
         let Some(gone) = self.subscriptions.remove(slot) else {
             return Vec::new();
         };
-        Self::say(&FeedClientMessage::Unsubscribe { symbol: gone.state })
+        Self::say(&FeedClientMessage::Unsubscribe {
+            symbol: gone.state.symbol,
+        })
     }
 
     fn resync(&mut self, _slot: Slot) -> Vec<Frame> {
@@ -267,44 +325,30 @@ impl Codec for Relay {
         frame: &[u8],
         _received: Timestamp,
         told: &mut Vec<Told>,
-        _replies: &mut Vec<Frame>,
+        replies: &mut Vec<Frame>,
     ) -> Result<(), DecodeError> {
         let message: FeedServerMessage =
             serde_json::from_slice(frame).map_err(|error| DecodeError::new(error, frame))?;
         match message {
             FeedServerMessage::Event(event) => {
-                let Some((slot, _)) = self.subscriptions.find(event.symbol.as_str()) else {
+                let found = self.subscriptions.find(event.symbol.as_str());
+                let Some((slot, _)) = found.filter(|(_, it)| !it.state.is_asked_anew) else {
                     return Ok(());
                 };
                 let mut reached = self.reached();
-                let last = reached.entry(event.symbol).or_default();
-                if event.number <= *last {
+                let last = reached.entry(event.symbol).or_insert((0, Timestamp::EPOCH));
+                if event.number <= last.0 {
                     return Ok(());
                 }
-                *last = event.number;
+                *last = (event.number, event.event.time());
                 told.push(Told::Relayed {
                     slot,
                     number: event.number,
                     event: event.event,
                 });
             }
-            FeedServerMessage::Subscribed { symbol, after } => {
-                let Some((slot, subscription)) = self.subscriptions.find(symbol.as_str()) else {
-                    return Ok(());
-                };
-                subscription.is_confirmed = true;
-                told.push(Told::Subscribed { slot });
-                // Its tape no longer reaches back to where we were.
-                let known = self.reached().get(&symbol).copied();
-                if let Some(known) = known.filter(|known| *known < after) {
-                    told.push(Told::Lost {
-                        slot: Some(slot),
-                        why: format!(
-                            "event {} comes next, and its tape begins after {after}",
-                            known + 1
-                        ),
-                    });
-                }
+            FeedServerMessage::Subscribed { symbol, after, time } => {
+                self.subscribed(&symbol, after, time, told, replies);
             }
             FeedServerMessage::Refused { symbol, problem } => {
                 let slot = self.subscriptions.find(symbol.as_str()).map(|(slot, _)| slot);
@@ -356,6 +400,15 @@ mod tests {
         codec
             .read(frame.as_bytes(), Timestamp::EPOCH, &mut told, &mut Vec::new())
             .map(|()| told)
+    }
+
+    /// What a codec says to a frame.
+    fn answer(codec: &mut Box<dyn Codec>, frame: &str) -> (Vec<Told>, Vec<Frame>) {
+        let (mut told, mut replies) = (Vec::new(), Vec::new());
+        codec
+            .read(frame.as_bytes(), Timestamp::EPOCH, &mut told, &mut replies)
+            .expect("it makes sense");
+        (told, replies)
     }
 
     fn event(number: u64) -> String {
@@ -415,6 +468,43 @@ mod tests {
             ),
             "{told:?}"
         );
+    }
+
+    #[test]
+    fn another_tape_is_followed_from_its_beginning_and_that_it_is_another_is_told() {
+        let of_another_time =
+            r#"{"subscribed":{"symbol":"BTC/USDT","after":9,"time":"2024-08-09T00:00:00Z"}}"#;
+        let of_this = r#"{"subscribed":{"symbol":"BTC/USDT","after":9,"time":"2024-08-08T00:00:00Z"}}"#;
+        let shorter = r#"{"subscribed":{"symbol":"BTC/USDT","after":4}}"#;
+        for (subscribed, is_other) in [(of_another_time, true), (shorter, true), (of_this, false)] {
+            let venue = venue(&[]).expect("a venue");
+            let mut codec = venue.codec().expect("no key").expect("a stream");
+            codec.subscribe(Slot(1), &listing(), Channels::TICKS);
+            assert_eq!(read(&mut codec, &event(9)).expect("it makes sense").len(), 1);
+            // The next connection.
+            let mut codec = venue.codec().expect("no key").expect("a stream");
+            codec.subscribe(Slot(1), &listing(), Channels::TICKS);
+            let (told, replies) = answer(&mut codec, subscribed);
+            assert_eq!(told[0], Told::Subscribed { slot: Slot(1) });
+            let is_renumbered = matches!(&told[1..], [Told::Renumbered { slot: Slot(1), .. }]);
+            assert_eq!(is_renumbered, is_other, "{subscribed}: {told:?}");
+            if !is_other {
+                assert_eq!((told.len(), replies), (1, Vec::new()));
+                continue;
+            }
+            assert_eq!(
+                text(&replies),
+                [r#"{"subscribe":{"symbol":"BTC/USDT","after":0}}"#]
+            );
+            // On its way before the answer: it comes once more.
+            assert_eq!(answer(&mut codec, &event(5)).0, []);
+            let (told, replies) = answer(&mut codec, r#"{"subscribed":{"symbol":"BTC/USDT","after":0}}"#);
+            assert_eq!((told.len(), replies.len()), (1, 0), "{told:?}");
+            for number in 1..=6 {
+                let (told, _) = answer(&mut codec, &event(number));
+                assert!(matches!(told[..], [Told::Relayed { .. }]), "event {number}");
+            }
+        }
     }
 
     #[test]

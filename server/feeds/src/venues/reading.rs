@@ -292,6 +292,26 @@ impl Answers {
         }
     }
 
+    /// A number that the configuration gives, the greatest one of those that it may be when it gives none.
+    ///
+    /// # Errors
+    /// [`FeedError::Unsupported`] for any other.
+    pub(crate) fn number(
+        &self,
+        config: &VenueConfig,
+        name: &str,
+        may_be: std::ops::RangeInclusive<u64>,
+    ) -> Result<u64, FeedError> {
+        let Some(said) = config.options.get(name) else {
+            return Ok(*may_be.end());
+        };
+        let number = said.parse().ok().filter(|number| may_be.contains(number));
+        number.ok_or_else(|| {
+            let (least, most) = (may_be.start(), may_be.end());
+            self.unsupported(format!("{name} '{said}': it is a number from {least} to {most}"))
+        })
+    }
+
     /// That bars of this length are there.
     ///
     /// # Errors

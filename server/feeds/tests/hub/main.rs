@@ -1,13 +1,16 @@
 //! The hub as a session uses it: one subscription however many listen, failover, what is asked for, what is wrong.
 
+mod shared;
+mod steps;
+
 use papertape::exchange::TradingStatus;
-use papertape::market::MarketEvent;
+use papertape::market::{MarketEvent, TradeTick};
 use papertape::model::{Symbol, Timeframe, Timestamp};
 use papertape_feeds::testkit::{
     Act, Conversation, Faults, Mock, Reply, Request, Server, Stage, Truth, binance::Binance,
 };
 use papertape_feeds::{
-    Channels, Clock, ConnectionState, FeedHub, FeedsConfig, Frame, IncidentKind, MemoryRecorder,
+    Channels, Clock, ConnectionState, FeedHub, FeedsConfig, Frame, IncidentKind, MemoryRecorder, Recorder,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -57,34 +60,71 @@ async fn place(count: usize) -> Place {
 }
 
 async fn place_of<M: Mock>(count: usize, mock: impl Fn() -> M) -> Place {
-    let truth = Truth::seeded(3, 2);
-    let clock = Arc::new(Hand(AtomicI64::new(truth.now.nanos())));
-    let mut servers = Vec::new();
-    let mut toml = format!("[quality]\nlinger_s = {LINGER}\nfailover_ms = 100\nreturn_s = 2\n");
-    for index in 0..count {
-        let stage = Stage::new(truth.clone(), mock(), Faults::none());
-        let server = Server::start(stage).await.expect("a server");
-        let config = server.config();
-        toml += &format!(
-            "[feeds.venue{index}]\nvenue = \"binance\"\nrest_url = \"{}\"\nstream_url = \"{}\"\n",
-            config.rest_url.expect("an address"),
-            config.stream_url.expect("an address"),
-        );
-        servers.push(server);
+    Build {
+        count,
+        ..Build::default()
     }
-    toml += "[[routes]]\nname = \"best\"\nsources = [";
-    for index in 0..count {
-        toml += &format!("{{feed = \"venue{index}\"}},");
+    .of(mock, |recorder| Arc::new(recorder))
+    .await
+}
+
+/// What a place is made of.
+struct Build {
+    venue: &'static str,
+    options: &'static str,
+    symbols: usize,
+    count: usize,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            venue: "binance",
+            options: "",
+            symbols: 2,
+            count: 1,
+        }
     }
-    toml += "]\n";
-    let recorder = MemoryRecorder::default();
-    let config = FeedsConfig::parse(&toml, &|_| None).expect("a configuration");
-    let hub = FeedHub::new(config, Arc::new(recorder.clone()), Arc::clone(&clock) as _).expect("feeds");
-    Place {
-        servers,
-        clock,
-        hub,
-        recorder,
+}
+
+impl Build {
+    async fn of<M: Mock>(
+        self,
+        mock: impl Fn() -> M,
+        recorder_of: impl FnOnce(MemoryRecorder) -> Arc<dyn Recorder>,
+    ) -> Place {
+        let truth = Truth::seeded(3, self.symbols);
+        let clock = Arc::new(Hand(AtomicI64::new(truth.now.nanos())));
+        let mut servers = Vec::new();
+        let mut toml = format!("[quality]\nlinger_s = {LINGER}\nfailover_ms = 100\nreturn_s = 2\n");
+        for index in 0..self.count {
+            let stage = Stage::new(truth.clone(), mock(), Faults::none());
+            let server = Server::start(stage).await.expect("a server");
+            let config = server.config();
+            toml += &format!(
+                "[feeds.venue{index}]\nvenue = \"{}\"\noptions = {{{}}}\nrest_url = \"{}\"\nstream_url = \"{}\"\n",
+                self.venue,
+                self.options,
+                config.rest_url.expect("an address"),
+                config.stream_url.expect("an address"),
+            );
+            servers.push(server);
+        }
+        toml += "[[routes]]\nname = \"best\"\nsources = [";
+        for index in 0..self.count {
+            toml += &format!("{{feed = \"venue{index}\"}},");
+        }
+        toml += "]\n";
+        let recorder = MemoryRecorder::default();
+        let config = FeedsConfig::parse(&toml, &|_| None).expect("a configuration");
+        let hub =
+            FeedHub::new(config, recorder_of(recorder.clone()), Arc::clone(&clock) as _).expect("feeds");
+        Place {
+            servers,
+            clock,
+            hub,
+            recorder,
+        }
     }
 }
 
@@ -292,87 +332,6 @@ async fn what_is_on_record_goes_on_with_the_source_that_answers_and_the_other_jo
     let back = Server::start_at(address, stage).await.expect("the port is free");
     place.servers.push(back);
     place.until(|place| told_by(place, "venue0")).await;
-}
-
-#[tokio::test]
-async fn steps_that_a_venue_changes_are_those_of_what_is_told_from_then_on() {
-    let place = place(1).await;
-    let symbol = btc();
-    let everything = Channels {
-        depth: true,
-        ..Channels::TICKS
-    };
-    // Two streams with one source.
-    let listening = [
-        place
-            .hub
-            .subscribe("venue0", &symbol, everything)
-            .await
-            .expect("listening"),
-        place
-            .hub
-            .subscribe("best", &symbol, everything)
-            .await
-            .expect("listening"),
-    ];
-    let books = |place: &Place, feed: &str, from: usize| -> Vec<(i64, bool)> {
-        let events = place.recorder.record(feed, "BTC/USD").events;
-        let told = events.iter().skip(from).filter_map(|it| match &it.event {
-            MarketEvent::Depth(update) => Some(update.bids.first().or(update.asks.first())?.price),
-            _ => None,
-        });
-        told.map(|price| (price, price % 10 == 0)).collect()
-    };
-    place
-        .until(|place| {
-            ["venue0", "best"]
-                .iter()
-                .all(|feed| books(place, feed, 0).len() > 5)
-        })
-        .await;
-    let old = listening[0].instrument().clone();
-    // Nothing has changed: nothing happens.
-    place.hub.relist().await;
-    assert_eq!(place.servers[0].with(|stage| stage.opened()), 1);
-    // A tick is a tenth of what it was.
-    let finer = papertape::model::Instrument::new(
-        old.symbol().clone(),
-        old.tick() / rust_decimal::Decimal::TEN,
-        old.lot(),
-        rust_decimal::Decimal::ZERO,
-        rust_decimal::Decimal::ONE,
-    );
-    let finer = finer.expect("an instrument");
-    place.servers[0].with(|stage| stage.truth.markets[0].instrument = finer.clone());
-    let before = ["venue0", "best"].map(|feed| place.recorder.record(feed, "BTC/USD").events.len());
-    place.hub.relist().await;
-    place
-        .until(|place| {
-            let feeds = ["venue0", "best"].iter().zip(before);
-            feeds
-                .into_iter()
-                .all(|(feed, from)| books(place, feed, from).len() > 5)
-        })
-        .await;
-    for (feed, from) in ["venue0", "best"].into_iter().zip(before) {
-        let record = place.recorder.record(feed, "BTC/USD");
-        let recorded = record.instrument.expect("it is recorded");
-        assert_eq!(recorded.tick(), finer.tick(), "{feed}");
-        // A book of the old steps is none of the new ones: it is unknown until it is told whole.
-        let states = record.events.iter().skip(from).filter_map(|it| match it.event {
-            MarketEvent::Status(_, status) => Some(status),
-            _ => None,
-        });
-        let states: Vec<TradingStatus> = states.collect();
-        assert_eq!(states, [TradingStatus::Gap, TradingStatus::Trading], "{feed}");
-        // The truth's prices are whole old ticks: tens of new ones.
-        assert!(
-            books(&place, feed, from)
-                .iter()
-                .all(|(price, is_ten)| *is_ten && *price > 10_000_000)
-        );
-    }
-    drop(listening);
 }
 
 #[tokio::test]

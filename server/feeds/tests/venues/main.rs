@@ -8,7 +8,7 @@ use papertape::{
     model::{Side, Symbol, Timeframe, Timestamp},
 };
 use papertape_feeds::{
-    BookStart, Channels, FeedError, Listing, Secret, Slot, Told, VenueConfig,
+    BookStart, Channels, FeedError, Listing, Secret, Slot, Told, TradesFrom, VenueConfig,
     testkit::{Fault, Mock, Stage, binance, coinbase, kraken},
 };
 use place::{message, open, place, read};
@@ -17,6 +17,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 const BTC: &str = "BTC/USD";
 const ETH: &str = "ETH/USD";
+const FIRST: TradesFrom = TradesFrom {
+    id: 1,
+    time: Timestamp::EPOCH,
+};
 
 /// Everything that can be asked for over HTTP. `span` is how many minutes of bars the venue has.
 async fn asks(name: &str, mock: impl Mock, span: i64) {
@@ -81,15 +85,38 @@ async fn asks(name: &str, mock: impl Mock, span: i64) {
         );
     }
     if venue.traits().has_trade_backfill {
-        let from = newest.0 - 20;
+        let id = newest.0 - 20;
+        let place_of = |id: u64| market.trades.iter().find(|(known, _)| *known == id);
+        let time = place_of(id).expect("it is kept").1.time;
+        let from = TradesFrom { id, time };
         let past = venue.trades_from(rest, &listing, from).await.expect("trades");
         let expected: Vec<_> = market
             .trades
             .iter()
-            .filter(|(id, _)| *id >= from)
+            .filter(|(id, _)| *id >= from.id)
             .copied()
             .collect();
         assert_eq!(past, expected, "{name}");
+        // However far back: page after page.
+        let (first, oldest) = market.trades[0];
+        let mut from = TradesFrom {
+            id: first,
+            time: oldest.time,
+        };
+        let mut all = Vec::new();
+        loop {
+            let page = venue.trades_from(rest, &listing, from).await.expect("trades");
+            let Some((last, trade)) = page.last() else { break };
+            from = TradesFrom {
+                id: last + 1,
+                time: trade.time,
+            };
+            all.extend(page);
+        }
+        assert!(
+            all.len() > 100 && all == Vec::from(market.trades.clone()),
+            "{name}"
+        );
     }
     let time = venue.time(rest).await.expect("an answer").expect("a time");
     assert!(place.now().since(time).abs() < 1_000_000_000, "{name}");
@@ -242,14 +269,17 @@ async fn binance_us_answers() {
 async fn binance_us_gives_past_trades_to_those_with_a_key() {
     let place = place("binance_us", binance::Binance::us()).await;
     let listing = place.listing(BTC).await;
-    let without = place.venue.trades_from(&place.rest, &listing, 1).await;
+    let without = place.venue.trades_from(&place.rest, &listing, FIRST).await;
     assert!(matches!(without, Err(FeedError::MissingKey { .. })));
     let config = VenueConfig {
         key: Some(Secret::new("k".to_owned())),
         ..place.server.config()
     };
     let with = open("binance_us", config);
-    let past = with.trades_from(&place.rest, &listing, 1).await.expect("trades");
+    let past = with
+        .trades_from(&place.rest, &listing, FIRST)
+        .await
+        .expect("trades");
     assert!(with.traits().has_trade_backfill && past.len() > 100);
 }
 

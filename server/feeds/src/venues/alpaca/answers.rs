@@ -11,7 +11,7 @@ use crate::{
 };
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, CalendarId},
+    market::{Bar, CalendarId, TradeTick},
     model::{Instrument, InstrumentKind, OrderLimits, Side, Symbol, Timeframe, Timestamp, decimal},
 };
 use rust_decimal::Decimal;
@@ -196,6 +196,53 @@ struct LatestTrade {
     tks: String,
 }
 
+impl LatestTrade {
+    /// Its number: of coins the venue's, of shares each exchange's own.
+    fn number(&self) -> Option<u64> {
+        if self.x.is_empty() {
+            self.i
+        } else {
+            trade_id(&self.x, self.i)
+        }
+    }
+
+    fn is_the_price(&self) -> bool {
+        is_the_price(&self.z, self.c.iter().map(String::as_str))
+    }
+
+    fn read(&self, taker: &mut TakerGuess) -> Result<TradeTick, String> {
+        let aggressor = match &*self.tks {
+            "B" => Side::Buy,
+            "S" => Side::Sell,
+            _ => taker.traded(self.p),
+        };
+        reading::trade(self.t, self.p, self.s, aggressor)
+    }
+}
+
+#[derive(Deserialize)]
+struct TradePage {
+    /// Null when there are none.
+    trades: Option<BTreeMap<String, Vec<LatestTrade>>>,
+}
+
+/// Past trades, oldest first, under the numbers that the stream gives them. What has none, or is no price, is left out, as there.
+pub(super) fn trades(
+    answers: &Answers,
+    listing: &Listing,
+    answer: &Answer,
+) -> Result<Vec<(u64, TradeTick)>, FeedError> {
+    let page: TradePage = answers.json(success(answers, answer, Some(listing.instrument.symbol()))?)?;
+    let mine = page.trades.unwrap_or_default().remove(&*listing.venue_symbol);
+    let mut taker = TakerGuess::default();
+    let trades = mine.unwrap_or_default().into_iter();
+    let trades = trades.filter(LatestTrade::is_the_price).filter_map(|trade| {
+        let tick = trade.read(&mut taker).ok()?;
+        Some((trade.number()?, tick))
+    });
+    Ok(trades.collect())
+}
+
 #[derive(Deserialize)]
 struct LatestQuote {
     t: Timestamp,
@@ -262,19 +309,10 @@ pub(super) fn snapshot(
         );
     }
     if let Some(trade) = &found.latest_trade
-        && is_the_price(&trade.z, trade.c.iter().map(String::as_str))
+        && trade.is_the_price()
     {
-        let aggressor = match &*trade.tks {
-            "B" => Side::Buy,
-            "S" => Side::Sell,
-            _ => taker.traded(trade.p),
-        };
-        let id = if trade.x.is_empty() {
-            trade.i
-        } else {
-            trade_id(&trade.x, trade.i)
-        };
-        told.push(match reading::trade(trade.t, trade.p, trade.s, aggressor) {
+        let id = trade.number();
+        told.push(match trade.read(&mut taker) {
             Ok(trade) => Told::Trade { slot, id, trade },
             Err(why) => Told::KeptOff {
                 slot: Some(slot),

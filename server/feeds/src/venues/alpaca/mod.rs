@@ -14,12 +14,13 @@ use super::reading::Answers;
 use crate::{
     rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, TradesFrom, Traits, Venue,
+        VenueConfig,
     },
 };
 use futures::future::BoxFuture;
 use papertape::{
-    market::Bar,
+    market::{Bar, TradeTick},
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -28,7 +29,7 @@ use wire::Encoding;
 
 /// Its name in configurations.
 pub(super) const NAME: &str = "alpaca";
-/// Most bars of one answer.
+/// Most bars, or trades, of one answer.
 const MOST_BARS: u32 = 10_000;
 /// How many empty pages are turned before an answer counts as empty.
 const MOST_EMPTY_PAGES: usize = 20;
@@ -224,9 +225,11 @@ fn traits(market: Market, feed: &str) -> Traits {
             Timeframe::HOUR,
             Timeframe::DAY,
         ],
-        has_trade_backfill: false,
+        has_trade_backfill: true,
         has_consecutive_trades: false,
         is_relay: false,
+        is_index: false,
+        most_symbols: None,
         needs_key: true,
         poll_every: Duration::from_secs(5),
         // One exchange shows a share far less often than all of them do.
@@ -312,6 +315,26 @@ impl Venue for Alpaca {
             }
             let answer = rest.raw(ask).await?;
             answers::snapshot(&self.answers, listing, self.quote_unit, &answer)
+        })
+    }
+
+    /// Their numbers have holes: by their time.
+    fn trades_from<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        from: TradesFrom,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        Box::pin(async move {
+            let mut ask = self
+                .ask_data("trades", listing)?
+                .with("start", from.time)
+                .with("limit", MOST_BARS)
+                .with("sort", "asc");
+            if self.market == Market::Stocks {
+                ask = ask.with("feed", self.history_feed());
+            }
+            answers::trades(&self.answers, listing, &rest.raw(ask).await?)
         })
     }
 

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// Streams that one connection carries at most.
 const MOST_STREAMS: usize = 1_024;
+/// Symbols that one connection has room for, each with trades, quotes, book and bars.
+pub(super) const MOST_SYMBOLS: usize = MOST_STREAMS / 4;
 /// Streams that one request names at most; a frame of more than 4 KB or so is cut off by what stands in front of the venue.
 const STREAMS_A_FRAME: usize = 100;
 

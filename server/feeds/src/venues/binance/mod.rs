@@ -2,7 +2,9 @@
 //!
 //! One protocol with two configurations. The combined stream carries trades with consecutive numbers, the best bid and ask
 //! without a time, changes of the book every 100 ms to be joined with a snapshot from REST, and bars of a minute.
-//! Option `hosts` (Binance only): `trading`, or `data`, which has market data only and serves more countries.
+//! Option `hosts` (Binance only): `trading`, or `data`, which has market data only and serves more countries. Options `lifetime_s`, the
+//! age at which a connection is replaced by another, for networks that cut old ones (a day unless it is less), and
+//! `symbols_a_connection` (256 unless it is less).
 
 mod codec;
 mod frame;
@@ -13,8 +15,8 @@ mod tests;
 use crate::{
     rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, Secret, Slot, Told, Traits, Venue,
-        VenueConfig,
+        BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, Secret, Slot, Told, TradesFrom,
+        Traits, Venue, VenueConfig,
     },
     venues::reading::{self, Answers},
 };
@@ -126,15 +128,15 @@ pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
         },
         _ => BINANCE,
     };
-    Ok(Arc::new(Binance::new(house, config)))
+    Ok(Arc::new(Binance::new(house, config)?))
 }
 
 /// Opens Binance US.
 ///
 /// # Errors
-/// None.
+/// [`FeedError::Unsupported`] for an option that it does not have.
 pub(super) fn open_us(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
-    Ok(Arc::new(Binance::new(BINANCE_US, config)))
+    Ok(Arc::new(Binance::new(BINANCE_US, config)?))
 }
 
 /// One of the two.
@@ -149,11 +151,15 @@ struct Binance {
 }
 
 impl Binance {
-    fn new(house: House, config: VenueConfig) -> Self {
+    fn new(mut house: House, config: VenueConfig) -> Result<Self, FeedError> {
         let url = |set: &Option<String>, usual: &str| {
             set.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned()
         };
         let rest_url = url(&config.rest_url, house.rest_url);
+        let answers = Answers::new(house.name, &rest_url, &config);
+        let lifetime = answers.number(&config, "lifetime_s", 2..=LIFETIME.as_secs())?;
+        let most_symbols = answers.number(&config, "symbols_a_connection", 1..=codec::MOST_SYMBOLS as u64)?;
+        house.keep_alive.lifetime = Some(Duration::from_secs(lifetime));
         let all = Channels {
             trades: true,
             quotes: true,
@@ -182,15 +188,17 @@ impl Binance {
             stale_after: Duration::from_secs(30),
             delay: Duration::ZERO,
             is_relay: false,
+            is_index: false,
+            most_symbols: usize::try_from(most_symbols).ok(),
         };
-        Self {
+        Ok(Self {
             stream_url: url(&config.stream_url, house.stream_url),
-            answers: Answers::new(house.name, &rest_url, &config),
+            answers,
             rest_url,
             key: config.key,
             house,
             traits,
-        }
+        })
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -401,12 +409,12 @@ impl Venue for Binance {
         &'a self,
         rest: &'a Rest,
         listing: &'a Listing,
-        from_id: u64,
+        from: TradesFrom,
     ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
         Box::pin(async move {
             let mut ask = self
                 .request("historicalTrades", listing)
-                .with("fromId", from_id)
+                .with("fromId", from.id)
                 .with("limit", PAGE)
                 .weighing(self.house.weights.past_trades);
             match &self.key {
@@ -419,7 +427,7 @@ impl Venue for Binance {
             let trades: Vec<PastTrade> = self.ask(rest, ask, Some(listing)).await?;
             let mut past: Vec<(u64, TradeTick)> = trades
                 .iter()
-                .filter(|trade| trade.id >= from_id)
+                .filter(|trade| trade.id >= from.id)
                 .map(|trade| self.past(trade))
                 .collect::<Result<_, _>>()?;
             past.sort_by_key(|(id, _)| *id);

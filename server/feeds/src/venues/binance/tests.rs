@@ -300,7 +300,7 @@ fn filters_become_steps_and_limits() {
 
 #[test]
 fn errors_have_names() {
-    let binance = Binance::new(BINANCE, VenueConfig::default());
+    let binance = Binance::new(BINANCE, VenueConfig::default()).expect("it opens");
     let symbol: Symbol = "XXX/YYY".parse().expect("a symbol");
     let code = |status: u16, body: &str| {
         let answer = Answer {

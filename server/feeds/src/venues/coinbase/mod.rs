@@ -9,7 +9,10 @@ mod tests;
 
 use crate::{
     rest::{Answer, Ask, Rest},
-    venue::{BookStart, Channels, Codec, FeedError, Limit, Listing, Slot, Told, Traits, Venue, VenueConfig},
+    venue::{
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Slot, Told, TradesFrom, Traits, Venue,
+        VenueConfig,
+    },
     venues::reading::{self, Answers},
 };
 use codec::{CoinbaseCodec, number, taker};
@@ -53,6 +56,8 @@ pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
         has_trade_backfill: true,
         has_consecutive_trades: true,
         is_relay: false,
+        is_index: false,
+        most_symbols: None,
         needs_key: false,
         poll_every: Duration::from_secs(2),
         stale_after: Duration::from_secs(30),
@@ -344,15 +349,15 @@ impl Venue for Coinbase {
         &'a self,
         rest: &'a Rest,
         listing: &'a Listing,
-        from_id: u64,
+        from: TradesFrom,
     ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
         Box::pin(async move {
             // Pages go back in time: this one ends, and the numbers are consecutive, so that it begins where it should.
             let ask = Self::request(listing, "trades")
                 .with("limit", TRADES)
-                .with("after", from_id.saturating_add(TRADES));
+                .with("after", from.id.saturating_add(TRADES));
             let mut trades = self.trades(rest, listing, ask).await?;
-            trades.retain(|(id, _)| *id >= from_id);
+            trades.retain(|(id, _)| *id >= from.id);
             Ok(trades)
         })
     }

@@ -129,6 +129,8 @@ fn traits(is_pro: bool, has_key: bool) -> Traits {
         has_trade_backfill: false,
         has_consecutive_trades: false,
         is_relay: false,
+        is_index: true,
+        most_symbols: None,
         needs_key: is_pro,
         poll_every: Duration::from_secs(refresh),
         stale_after: Duration::from_secs(5 * refresh),

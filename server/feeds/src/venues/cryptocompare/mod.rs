@@ -66,6 +66,7 @@ impl CryptoCompare {
         }
         let mut traits = traits(config.key.is_some());
         traits.poll_every = answers.poll_every(&config, traits.poll_every)?;
+        traits.is_index = exchange == INDEX;
         Ok(Self {
             traits,
             config,
@@ -182,6 +183,8 @@ fn traits(has_key: bool) -> Traits {
         has_trade_backfill: false,
         has_consecutive_trades: false,
         is_relay: false,
+        is_index: false,
+        most_symbols: None,
         needs_key: false,
         poll_every: Duration::from_secs(10),
         stale_after: Duration::from_secs(120),

@@ -4,7 +4,7 @@
 //! Option `depth`: levels of a book, `10` unless it is `25`, `100`, `500` or `1000`. Only ten are checked in full: a mistake
 //! farther out shows when it has come near.
 //!
-//! REST knows the last 720 bars of each length and the last thousand trades.
+//! REST knows the last 720 bars of each length, and all trades, a thousand at once from a time on.
 
 mod book;
 mod codec;
@@ -13,7 +13,10 @@ mod tests;
 
 use crate::{
     rest::{Ask, Rest},
-    venue::{BookStart, Channels, Codec, FeedError, Limit, Listing, Slot, Told, Traits, Venue, VenueConfig},
+    venue::{
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Slot, Told, TradesFrom, Traits, Venue,
+        VenueConfig,
+    },
     venues::reading::{self, Answers},
 };
 use codec::KrakenCodec;
@@ -76,6 +79,8 @@ pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
         has_trade_backfill: true,
         has_consecutive_trades: true,
         is_relay: false,
+        is_index: false,
+        most_symbols: None,
         needs_key: false,
         poll_every: Duration::from_secs(5),
         stale_after: Duration::from_secs(60),
@@ -271,8 +276,17 @@ impl Kraken {
         serde_json::from_value(rows).map_err(|error| self.nonsense(error.to_string()))
     }
 
-    async fn trades(&self, rest: &Rest, listing: &Listing) -> Result<Vec<(u64, TradeTick)>, FeedError> {
-        let ask = Ask::get("/0/public/Trades").with("count", 1_000);
+    /// A thousand trades: the oldest of those after a time, or the last.
+    async fn trades(
+        &self,
+        rest: &Rest,
+        listing: &Listing,
+        after: Option<Timestamp>,
+    ) -> Result<Vec<(u64, TradeTick)>, FeedError> {
+        let mut ask = Ask::get("/0/public/Trades").with("count", 1_000);
+        if let Some(after) = after {
+            ask = ask.with("since", after.nanos());
+        }
         let rows: Vec<PastTrade> = self.rows(rest, ask, listing).await?;
         let mut trades = Vec::with_capacity(rows.len());
         for (price, quantity, time, side, _, _, id) in rows {
@@ -296,7 +310,7 @@ impl Kraken {
 
     async fn polled(&self, rest: &Rest, listing: &Listing) -> Result<Vec<Told>, FeedError> {
         let slot = Slot(0);
-        let trades = self.trades(rest, listing).await?;
+        let trades = self.trades(rest, listing, None).await?;
         let mut told: Vec<Told> = trades
             .into_iter()
             .map(|(id, trade)| Told::Trade {
@@ -416,16 +430,18 @@ impl Venue for Kraken {
         Box::pin(self.polled(rest, listing))
     }
 
-    /// Of the last thousand trades.
+    /// A thousand at once, found by their time.
     fn trades_from<'a>(
         &'a self,
         rest: &'a Rest,
         listing: &'a Listing,
-        from_id: u64,
+        from: TradesFrom,
     ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
         Box::pin(async move {
-            let mut trades = self.trades(rest, listing).await?;
-            trades.retain(|(id, _)| *id >= from_id);
+            // Those of the moment itself too: their times are told in microseconds.
+            let after = (from.time > Timestamp::EPOCH).then(|| from.time.plus_nanos(-1_000));
+            let mut trades = self.trades(rest, listing, after).await?;
+            trades.retain(|(id, _)| *id >= from.id);
             Ok(trades)
         })
     }

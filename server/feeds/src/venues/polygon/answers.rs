@@ -3,14 +3,14 @@
 use super::{
     super::reading::{self, Answers, TakerGuess},
     market::Market,
-    stream::{is_the_price, sized},
+    stream::{coin_taker, is_the_price, sized},
 };
 use crate::{
     rest::{Answer, host_of},
     venue::{FeedError, Listing, Slot, Told},
 };
 use papertape::{
-    market::Bar,
+    market::{Bar, TradeTick},
     model::{Side, Symbol, Timeframe, Timestamp},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -177,6 +177,55 @@ pub(super) fn last_trade(
         },
         Err(why) => kept_off(why),
     }))
+}
+
+#[derive(Deserialize)]
+struct PastTrade {
+    price: f64,
+    size: f64,
+    #[serde(default)]
+    exchange: u64,
+    #[serde(default)]
+    conditions: Vec<i64>,
+    #[serde(default)]
+    id: String,
+    sequence_number: Option<u64>,
+    sip_timestamp: Option<i64>,
+    participant_timestamp: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct PastTrades {
+    /// Missing when there are none.
+    #[serde(default)]
+    results: Vec<PastTrade>,
+}
+
+/// Past trades, oldest first, under the numbers that the stream gives them. What has none, or is no price, is left out, as there.
+pub(super) fn trades(
+    answers: &Answers,
+    listing: &Listing,
+    market: Market,
+    answer: &Answer,
+) -> Result<Vec<(u64, TradeTick)>, FeedError> {
+    let page: PastTrades = success(answers, answer, Some(listing.instrument.symbol()))?;
+    let mut taker = TakerGuess::default();
+    let trades = page.results.into_iter();
+    let trades = trades
+        .filter(|it| is_the_price(market, &it.conditions))
+        .filter_map(|it| {
+            let (id, side) = match market {
+                Market::Crypto => (
+                    reading::trade_number(it.exchange, &it.id),
+                    coin_taker(it.conditions.first(), it.price, &mut taker),
+                ),
+                _ => (it.sequence_number, taker.traded(it.price)),
+            };
+            // That of the stream is the consolidated tape's, where there is one.
+            let time = Timestamp::from_nanos(it.sip_timestamp.or(it.participant_timestamp)?);
+            Some((id?, reading::trade(time, it.price, it.size, side).ok()?))
+        });
+    Ok(trades.collect())
 }
 
 #[derive(Deserialize)]

@@ -14,13 +14,14 @@ use super::reading::{Answers, TakerGuess};
 use crate::{
     rest::{Ask, Rest, host_of},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, TradesFrom, Traits, Venue,
+        VenueConfig,
     },
 };
 use futures::future::BoxFuture;
 use market::Market;
 use papertape::{
-    market::Bar,
+    market::{Bar, TradeTick},
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -34,6 +35,8 @@ const MOST_BARS: u32 = 50_000;
 const MOST_EMPTY_PAGES: usize = 20;
 /// Pages of a thousand tickers each.
 const MOST_TICKER_PAGES: usize = 50;
+/// Trades of one answer.
+const MOST_TRADES: u32 = 10_000;
 /// A round lot, in which sizes of quotes were told until the end of 2025.
 const ROUND_LOT: f64 = 100.0;
 
@@ -266,9 +269,11 @@ fn traits(market: Market, plan: Plan) -> Traits {
             Timeframe::HOUR,
             Timeframe::DAY,
         ],
-        has_trade_backfill: false,
+        has_trade_backfill: market.channels().trades && plan != Plan::Free,
         has_consecutive_trades: false,
         is_relay: false,
+        is_index: false,
+        most_symbols: None,
         needs_key: true,
         poll_every: Duration::from_secs(5),
         // Options are quoted all the time and traded rarely.
@@ -340,6 +345,24 @@ impl Venue for Polygon {
         listing: &'a Listing,
     ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
         Box::pin(self.newest(rest, listing))
+    }
+
+    /// Their numbers have holes: by their time.
+    fn trades_from<'a>(
+        &'a self,
+        rest: &'a Rest,
+        listing: &'a Listing,
+        from: TradesFrom,
+    ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
+        Box::pin(async move {
+            let ask = self
+                .ask(format!("/v3/trades/{}", listing.venue_symbol))?
+                .with("timestamp.gte", from.time.nanos())
+                .with("order", "asc")
+                .with("sort", "timestamp")
+                .with("limit", MOST_TRADES);
+            answers::trades(&self.answers, listing, self.market, &rest.raw(ask).await?)
+        })
     }
 
     fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {

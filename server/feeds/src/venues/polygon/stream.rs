@@ -372,13 +372,17 @@ fn trade(slot: Slot, it: &Trade, market: Market, taker: &mut TakerGuess) -> Resu
 }
 
 /// Coins' trades say who took: 1 the seller, 2 the buyer.
-fn coin_trade(slot: Slot, it: &CoinTrade<'_>, taker: &mut TakerGuess) -> Result<Option<Told>, String> {
-    let mut trade = reading::trade(Timestamp::from_millis(it.t), it.p, it.s, Side::Buy)?;
-    trade.aggressor = match it.c.first() {
+pub(super) fn coin_taker(condition: Option<&i64>, price: f64, taker: &mut TakerGuess) -> Side {
+    match condition {
         Some(1) => Side::Sell,
         Some(2) => Side::Buy,
-        _ => taker.traded(trade.price),
-    };
+        _ => taker.traded(price),
+    }
+}
+
+fn coin_trade(slot: Slot, it: &CoinTrade<'_>, taker: &mut TakerGuess) -> Result<Option<Told>, String> {
+    let mut trade = reading::trade(Timestamp::from_millis(it.t), it.p, it.s, Side::Buy)?;
+    trade.aggressor = coin_taker(it.c.first(), trade.price, taker);
     let id = reading::trade_number(it.x, &it.i);
     Ok(Some(Told::Trade { slot, id, trade }))
 }

@@ -164,6 +164,8 @@ fn traits(poll_every: Duration, requests: u32) -> Traits {
         has_trade_backfill: false,
         has_consecutive_trades: false,
         is_relay: false,
+        is_index: false,
+        most_symbols: None,
         needs_key: false,
         poll_every,
         stale_after: Duration::from_secs(300),

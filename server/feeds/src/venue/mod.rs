@@ -4,10 +4,16 @@
 //! owns the socket, the clock or the limits: a codec is a state machine from frames to [`Told`]s, so that every protocol can be
 //! tested as a list of frames and a list of what they say.
 
+mod error;
+mod told;
+
+pub use error::FeedError;
+pub use told::{DecodeError, Told};
+
 use crate::rest::Rest;
 use futures::future::BoxFuture;
 use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, DepthDiff, DepthSnapshot, MarketEvent, Quote, TradeTick};
+use papertape::market::{Bar, DepthSnapshot, TradeTick};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, fmt::Debug, sync::Arc, time::Duration};
@@ -126,20 +132,34 @@ pub struct Traits {
     pub book: BookStart,
     /// Lengths of the bars that it gives.
     pub timeframes: Vec<Timeframe>,
-    /// Whether it tells of trades after a number, to fill a gap with.
+    /// Whether it tells of trades after a number or a time, to fill a gap with.
     pub has_trade_backfill: bool,
     /// Whether trade numbers rise by one from trade to trade, so that a missing one shows.
     pub has_consecutive_trades: bool,
     /// Whether it tells [`Told::Relayed`] and nothing else of a market: it keeps its data right itself, by its own time.
     pub is_relay: bool,
+    /// Whether its prices are averages over many venues, at which nobody trades: they are shown and compared, and nothing fills on
+    /// them unless the configuration says so.
+    pub is_index: bool,
     /// Whether nothing works without a key.
     pub needs_key: bool,
+    /// Symbols that one of its connections carries at most, each with all that there is of it; `None` when nobody needs to count.
+    pub most_symbols: Option<usize>,
     /// How often it may be polled for one symbol.
     pub poll_every: Duration,
     /// Silence of a symbol during its market's hours after which it is stale.
     pub stale_after: Duration,
     /// Seconds or so by which its data is delayed by contract; 0 for real time.
     pub delay: Duration,
+}
+
+/// Where missing trades begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradesFrom {
+    /// The first number that is missing, where numbers are consecutive. It says nothing elsewhere.
+    pub id: u64,
+    /// A moment that is not after it, by the venue's clock; [`Timestamp::EPOCH`] when nobody knows one.
+    pub time: Timestamp,
 }
 
 /// How a socket is kept alive.
@@ -172,268 +192,6 @@ impl Frame {
             Self::Text(text) => text.as_bytes(),
             Self::Binary(bytes) => bytes,
         }
-    }
-}
-
-/// One thing that a venue said, about one slot unless it says otherwise. Times are the venue's; `None` where it gives none,
-/// and then the moment of arrival stands for it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Told {
-    /// Somebody traded.
-    Trade {
-        /// Of what.
-        slot: Slot,
-        /// The venue's number of it, where it has one.
-        id: Option<u64>,
-        /// The trade.
-        trade: TradeTick,
-    },
-    /// The best bid and ask.
-    Quote {
-        /// Of what.
-        slot: Slot,
-        /// The venue's number of it, which never falls; where it has one.
-        id: Option<u64>,
-        /// Whether `quote.time` is the venue's; otherwise it is when the frame came in.
-        is_timed: bool,
-        /// The quote.
-        quote: Quote,
-    },
-    /// Changes of the book.
-    Depth {
-        /// Of what.
-        slot: Slot,
-        /// The changes with their numbers.
-        diff: DepthDiff,
-    },
-    /// The whole book.
-    Book {
-        /// Of what.
-        slot: Slot,
-        /// The book and its number.
-        snapshot: DepthSnapshot,
-    },
-    /// A bar of a minute.
-    Bar {
-        /// Of what.
-        slot: Slot,
-        /// The bar.
-        bar: Bar,
-        /// Whether it has closed; an open one is a progress report.
-        is_closed: bool,
-        /// Whether it replaces one that was told as closed.
-        is_correction: bool,
-    },
-    /// The venue stopped or began trading it.
-    Status {
-        /// Of what.
-        slot: Slot,
-        /// When.
-        time: Timestamp,
-        /// How it stands.
-        status: TradingStatus,
-    },
-    /// An earlier trade did not happen, or not so.
-    Correction {
-        /// Of what.
-        slot: Slot,
-        /// Which trade.
-        id: u64,
-        /// What it is instead; `None` when there was none.
-        instead: Option<TradeTick>,
-    },
-    /// Messages of this slot, or of all when `None`, are missing or cannot be trusted: sequence, checksum. The book of the slot
-    /// is not to be used until a new snapshot.
-    Lost {
-        /// Of what.
-        slot: Option<Slot>,
-        /// What gave it away: "sequence 12 comes next, and 14 came", "checksum 123, the book's is 456".
-        why: String,
-    },
-    /// One item of a frame made no sense (a price of 0, -1 or 1e300) and was kept off; the frame's others were told.
-    KeptOff {
-        /// Of what, when it says so.
-        slot: Option<Slot>,
-        /// What was wrong with it.
-        why: String,
-    },
-    /// What another Papertape published: joined, checked and in order already. It is published as it is, once, and the time that
-    /// it tells is the market's, which may be years ago and run sixty times as fast: no clock, no staleness by ours is added to
-    /// it. See [`Traits::is_relay`].
-    Relayed {
-        /// Of what.
-        slot: Slot,
-        /// Its number there, which rises; one that is not higher than the last was told before.
-        number: u64,
-        /// What happened; depth in ticks and lots of the instrument that the venue lists.
-        event: MarketEvent,
-    },
-    /// A subscription is confirmed.
-    Subscribed {
-        /// Of what.
-        slot: Slot,
-    },
-    /// A subscription is refused; the rest of the connection goes on.
-    Refused {
-        /// Of what; `None` for the whole connection.
-        slot: Option<Slot>,
-        /// The venue's reason, or ours.
-        error: FeedError,
-    },
-    /// The venue's clock, with no data.
-    Time(Timestamp),
-    /// A sign of life without content.
-    Heartbeat,
-    /// The venue is about to close the connection: open another.
-    GoingAway,
-}
-
-/// A frame that makes no sense. It is counted and kept off; the connection goes on, and numbers will show what was lost.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DecodeError(pub String);
-
-impl DecodeError {
-    /// Says what was expected and the beginning of what came.
-    #[must_use]
-    pub fn new(what: impl fmt::Display, frame: &[u8]) -> Self {
-        let shown: String = String::from_utf8_lossy(&frame[..frame.len().min(80)]).into_owned();
-        Self(format!("{what}: {shown:?}"))
-    }
-}
-
-/// Why a venue did not give what was asked for. `Display` says it in a sentence that says what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FeedError {
-    /// No such feed is configured.
-    #[error("there is no feed {feed}{}", .near.as_ref().map_or_else(String::new, |near| format!("; did you mean {near}?")))]
-    UnknownFeed {
-        /// What was asked for.
-        feed: String,
-        /// The nearest that there is.
-        near: Option<String>,
-    },
-    /// No such symbol there.
-    #[error("{venue} does not list {symbol}{}", .near.as_ref().map_or_else(String::new, |near| format!("; did you mean {near}?")))]
-    UnknownSymbol {
-        /// Which venue.
-        venue: String,
-        /// Which symbol.
-        symbol: String,
-        /// The nearest that it lists.
-        near: Option<String>,
-    },
-    /// No bars of this length there.
-    #[error("{venue} has no bars of {timeframe}; it has {known}")]
-    UnsupportedTimeframe {
-        /// Which venue.
-        venue: String,
-        /// Which length.
-        timeframe: Timeframe,
-        /// Those that it has.
-        known: String,
-    },
-    /// The venue does not have this at all.
-    #[error("{venue} has no {what}")]
-    Unsupported {
-        /// Which venue.
-        venue: String,
-        /// What.
-        what: String,
-    },
-    /// A key is needed and there is none.
-    #[error("{venue} needs a key: set {variable}, or put it into the secrets file")]
-    MissingKey {
-        /// Which venue.
-        venue: String,
-        /// The environment variable to set.
-        variable: String,
-    },
-    /// The key was refused, or does not cover this.
-    #[error("{venue} refused the key: {detail}")]
-    Unauthorized {
-        /// Which venue.
-        venue: String,
-        /// The venue's words.
-        detail: String,
-    },
-    /// Too many requests: not before the moment named.
-    #[error("{venue} is asked too often; it answers again in {} s", .retry_after.as_secs().max(1))]
-    RateLimited {
-        /// Which venue.
-        venue: String,
-        /// How long to wait.
-        retry_after: Duration,
-        /// Whether it is a ban (418), not a mere limit.
-        is_ban: bool,
-    },
-    /// The host cannot be reached, or answered too late.
-    #[error("{venue} cannot be reached at {host}: {detail}")]
-    Unreachable {
-        /// Which venue.
-        venue: String,
-        /// The host.
-        host: String,
-        /// What happened.
-        detail: String,
-    },
-    /// The venue has trouble (5xx).
-    #[error("{venue} is in trouble: it answered {status}")]
-    Trouble {
-        /// Which venue.
-        venue: String,
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The request was refused.
-    #[error("{venue} refused the request: {detail}")]
-    Refused {
-        /// Which venue.
-        venue: String,
-        /// Its words.
-        detail: String,
-    },
-    /// What answered is not the venue: HTML, another protocol, nonsense.
-    #[error("what answers at {host} is not {venue}: {detail}")]
-    NotTheVenue {
-        /// Which venue.
-        venue: String,
-        /// The host.
-        host: String,
-        /// What came.
-        detail: String,
-    },
-}
-
-impl FeedError {
-    /// A stable code for programs.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownFeed { .. } => "unknown_feed",
-            Self::UnknownSymbol { .. } => "unknown_symbol",
-            Self::UnsupportedTimeframe { .. } => "unsupported_timeframe",
-            Self::Unsupported { .. } => "unsupported",
-            Self::MissingKey { .. } => "missing_key",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Trouble { .. } => "venue_trouble",
-            Self::Refused { .. } => "refused",
-            Self::NotTheVenue { .. } => "not_the_venue",
-        }
-    }
-
-    /// Whether asking again later may help.
-    #[must_use]
-    pub const fn is_temporary(&self) -> bool {
-        matches!(
-            self,
-            Self::RateLimited { .. }
-                | Self::Unreachable { .. }
-                | Self::Trouble { .. }
-                | Self::NotTheVenue { .. }
-        )
     }
 }
 
@@ -531,15 +289,15 @@ pub trait Venue: Debug + Send + Sync + 'static {
         Box::pin(async { Err(self.unsupported("order book over REST")) })
     }
 
-    /// Trades numbered `from_id` or higher, oldest first, in at most one request, of venues with
-    /// [`Traits::has_trade_backfill`].
+    /// Trades from there on, oldest first, in at most one request, of venues with [`Traits::has_trade_backfill`]. Fewer than
+    /// there are when the venue gives no more at once, but always the oldest ones that it has.
     fn trades_from<'a>(
         &'a self,
         _rest: &'a Rest,
         _listing: &'a Listing,
-        _from_id: u64,
+        _from: TradesFrom,
     ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
-        Box::pin(async { Err(self.unsupported("trades by their number")) })
+        Box::pin(async { Err(self.unsupported("past trades")) })
     }
 
     /// The venue's clock; `None` when it does not tell.

@@ -1,0 +1,183 @@
+//! What the active source says, as one stream whose time never goes back.
+
+use super::Market;
+use crate::quality::IncidentKind;
+use crate::record::Published;
+use crate::source::Heard;
+use papertape::exchange::TradingStatus;
+use papertape::market::{DepthUpdate, MarketEvent, TradeTick};
+use papertape::model::{Timeframe, Timestamp};
+use std::sync::Arc;
+
+impl Market {
+    #[inline]
+    pub(super) fn publish(&mut self, heard: Heard, received: Timestamp) {
+        match heard {
+            Heard::Trade(trade) => self.publish_trade(trade, received),
+            Heard::Quote(quote, is_timed) => {
+                let told = if is_timed {
+                    quote.time
+                } else {
+                    self.places[self.active].source.venue_time(received)
+                };
+                let time = self.stamp(told, received);
+                self.push(
+                    received,
+                    MarketEvent::Quote(papertape::market::Quote { time, ..quote }),
+                );
+            }
+            Heard::Depth(update) if !self.is_gap => self.publish_depth(update, received),
+            Heard::Bar(bar) => {
+                let close = Timeframe::MINUTE.close_of(bar.open_time);
+                if bar.open_time <= self.cut && self.cut >= close {
+                    return;
+                }
+                if self.pace.bar(close, bar.open_time > self.cut) {
+                    self.last_traded = close;
+                    self.push(received, MarketEvent::Bar(bar));
+                } else {
+                    self.late(bar.open_time, received, "a bar came after its time");
+                }
+            }
+            Heard::Status(told, status) => {
+                let time = self.stamp(told, received);
+                self.publish_status(time, status, received);
+            }
+            Heard::Relayed(event) => self.relay(event, received),
+            Heard::Renumbered(why) => self.renumbered(why, received),
+            // Told whole when the gap ends; troubles are not of the stream.
+            Heard::Depth(_) | Heard::Trouble(_) => {}
+        }
+    }
+
+    /// Whether the source that is published tells what another Papertape published.
+    pub(super) fn is_relay(&self) -> bool {
+        self.places[self.active].source.traits().is_relay
+    }
+
+    #[inline]
+    pub(super) fn publish_trade(&mut self, trade: TradeTick, received: Timestamp) {
+        if trade.time <= self.cut {
+            return;
+        }
+        match self.pace.trade(trade.time) {
+            Some(time) => {
+                self.last_traded = trade.time;
+                self.push(received, MarketEvent::Trade(TradeTick { time, ..trade }));
+            }
+            None => self.late(trade.time, received, "a trade came after its minute was over"),
+        }
+    }
+
+    #[cold]
+    pub(super) fn late(&mut self, time: Timestamp, received: Timestamp, detail: &str) {
+        let place = &mut self.places[self.active];
+        place.source.counters.late += 1;
+        let name = Arc::clone(&place.name);
+        let key = (IncidentKind::Gap, "late", self.active);
+        let span = (time, time.max(self.pace.time()).min(received.max(time)));
+        self.log.count(key, &name, span, 1, detail.to_owned());
+    }
+
+    pub(super) fn publish_depth(&mut self, update: DepthUpdate, received: Timestamp) {
+        let Some(update) = self.on_grid(update) else {
+            return;
+        };
+        let time = self.stamp(update.time, received);
+        self.push(
+            received,
+            MarketEvent::Depth(Box::new(DepthUpdate { time, ..update })),
+        );
+    }
+
+    pub(super) fn publish_status(&mut self, time: Timestamp, status: TradingStatus, received: Timestamp) {
+        match status {
+            TradingStatus::Ended if !self.is_ended => {
+                self.is_ended = true;
+                self.push(received, MarketEvent::Status(time, status));
+            }
+            TradingStatus::Trading | TradingStatus::Halted if self.status != status => {
+                self.status = status;
+                // In a gap it is told when the gap ends.
+                if !self.is_gap {
+                    self.push(received, MarketEvent::Status(time, status));
+                }
+            }
+            // Venues know nothing of our gaps.
+            _ => {}
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, received: Timestamp, event: MarketEvent) {
+        self.has_spoken = true;
+        self.out.push(Published {
+            received,
+            event,
+            source: Arc::clone(&self.places[self.active].name),
+        });
+    }
+
+    /// The time of something that is not a trade.
+    #[inline]
+    pub(super) fn stamp(&mut self, told: Timestamp, received: Timestamp) -> Timestamp {
+        if !self.pace.needs_gate(told) {
+            return self.pace.within(told);
+        }
+        let is_open = self.is_minute_over(received);
+        self.pace.other(told, is_open)
+    }
+
+    /// Whether nothing of the minute under way can come any more, as far as we know.
+    pub(super) fn is_minute_over(&self, now: Timestamp) -> bool {
+        let source = &self.places[self.active].source;
+        let end = self.pace.boundary();
+        let traits = source.traits();
+        let settle = if traits.is_bars() {
+            crate::source::nanos(traits.bar_lag)
+        } else {
+            crate::source::millis(self.thresholds.settle_ms)
+        };
+        let flowed = source.last_flow().map(|flow| source.venue_time(flow));
+        if !source.is_holding() && flowed.is_some_and(|flowed| flowed.since(end) >= settle) {
+            return true;
+        }
+        let mut patience = crate::source::millis(self.thresholds.patience_ms).max(settle);
+        if source.is_holding() {
+            patience += crate::source::millis(self.thresholds.backfill_ms);
+        }
+        source.venue_time(now).since(end) >= patience
+    }
+
+    pub(super) fn tick_clock(&mut self, now: Timestamp) {
+        if self.is_relay() || (!self.has_spoken && self.places[self.active].fault.is_some()) {
+            return;
+        }
+        let source = &self.places[self.active].source;
+        let every = crate::source::millis(self.thresholds.clock_ms);
+        let bars = if source.traits().is_bars() {
+            crate::source::nanos(source.traits().bar_lag)
+        } else {
+            0
+        };
+        let venue = source.venue_time(now).plus_nanos(-bars);
+        let end = self.pace.boundary();
+        let is_over = venue >= end && self.is_minute_over(now);
+        // Behind the venue's clock, so that trades on their way keep their own times.
+        let mut clock = venue.plus_nanos(-every);
+        if is_over {
+            clock = clock.max(end);
+        } else {
+            clock = clock.min(end.plus_nanos(-1));
+        }
+        if clock.since(self.pace.time()) >= every || (is_over && clock >= end) {
+            self.pace.advance(clock);
+            self.out.push(Published {
+                received: now,
+                event: MarketEvent::Clock(clock),
+                source: Arc::clone(&self.places[self.active].name),
+            });
+            self.has_spoken = true;
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Whose requests a venue counts together: all that go to one host.
+
+use crate::budget::Budget;
+use crate::venue::Limit;
+use papertape::model::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
+
+/// What everybody who asks a host within the same limits may still ask, and in which order they do.
+#[derive(Debug)]
+pub(crate) struct Purse {
+    budget: Mutex<Budget>,
+    /// Who waits for the budget waits here, in the order in which they came.
+    pub(crate) queue: tokio::sync::Mutex<()>,
+    started: (Instant, Timestamp),
+}
+
+impl Purse {
+    /// A full one. `now` is the time by this machine: windows that begin on the clock are counted from it.
+    pub(crate) fn new(limits: &[Limit], now: Timestamp) -> Self {
+        Self {
+            budget: Mutex::new(Budget::new(limits)),
+            queue: tokio::sync::Mutex::new(()),
+            started: (Instant::now(), now),
+        }
+    }
+
+    pub(crate) fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let (instant, timestamp) = self.started;
+        timestamp.plus_nanos(i64::try_from(instant.elapsed().as_nanos()).unwrap_or(i64::MAX / 4))
+    }
+}
+
+/// The purses of a process, by host. Feeds whose limits differ (one has a key, the other has none) are counted apart by the venue
+/// too, and have one each.
+#[derive(Debug, Default)]
+pub(crate) struct Purses(BTreeMap<String, Vec<(Vec<Limit>, Arc<Purse>)>>);
+
+impl Purses {
+    /// The purse for a host with these limits: the one there is, or a new one.
+    pub(crate) fn of(&mut self, host: &str, limits: &[Limit], now: Timestamp) -> Arc<Purse> {
+        let of_host = self.0.entry(host.to_ascii_lowercase()).or_default();
+        if let Some((_, purse)) = of_host.iter().find(|(known, _)| known == limits) {
+            return Arc::clone(purse);
+        }
+        let purse = Arc::new(Purse::new(limits, now));
+        of_host.push((limits.to_vec(), Arc::clone(&purse)));
+        purse
+    }
+}

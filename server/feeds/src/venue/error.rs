@@ -1,0 +1,139 @@
+//! Why a venue did not give what was asked for.
+
+use papertape::model::Timeframe;
+use std::time::Duration;
+
+/// Why a venue did not give what was asked for. `Display` says it in a sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// No such feed is configured.
+    #[error("there is no feed {feed}{}", .near.as_ref().map_or_else(String::new, |near| format!("; did you mean {near}?")))]
+    UnknownFeed {
+        /// What was asked for.
+        feed: String,
+        /// The nearest that there is.
+        near: Option<String>,
+    },
+    /// No such symbol there.
+    #[error("{venue} does not list {symbol}{}", .near.as_ref().map_or_else(String::new, |near| format!("; did you mean {near}?")))]
+    UnknownSymbol {
+        /// Which venue.
+        venue: String,
+        /// Which symbol.
+        symbol: String,
+        /// The nearest that it lists.
+        near: Option<String>,
+    },
+    /// No bars of this length there.
+    #[error("{venue} has no bars of {timeframe}; it has {known}")]
+    UnsupportedTimeframe {
+        /// Which venue.
+        venue: String,
+        /// Which length.
+        timeframe: Timeframe,
+        /// Those that it has.
+        known: String,
+    },
+    /// The venue does not have this at all.
+    #[error("{venue} has no {what}")]
+    Unsupported {
+        /// Which venue.
+        venue: String,
+        /// What.
+        what: String,
+    },
+    /// A key is needed and there is none.
+    #[error("{venue} needs a key: set {variable}, or put it into the secrets file")]
+    MissingKey {
+        /// Which venue.
+        venue: String,
+        /// The environment variable to set.
+        variable: String,
+    },
+    /// The key was refused, or does not cover this.
+    #[error("{venue} refused the key: {detail}")]
+    Unauthorized {
+        /// Which venue.
+        venue: String,
+        /// The venue's words.
+        detail: String,
+    },
+    /// Too many requests: not before the moment named.
+    #[error("{venue} is asked too often; it answers again in {} s", .retry_after.as_secs().max(1))]
+    RateLimited {
+        /// Which venue.
+        venue: String,
+        /// How long to wait.
+        retry_after: Duration,
+        /// Whether it is a ban (418), not a mere limit.
+        is_ban: bool,
+    },
+    /// The host cannot be reached, or answered too late.
+    #[error("{venue} cannot be reached at {host}: {detail}")]
+    Unreachable {
+        /// Which venue.
+        venue: String,
+        /// The host.
+        host: String,
+        /// What happened.
+        detail: String,
+    },
+    /// The venue has trouble (5xx).
+    #[error("{venue} is in trouble: it answered {status}")]
+    Trouble {
+        /// Which venue.
+        venue: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The request was refused.
+    #[error("{venue} refused the request: {detail}")]
+    Refused {
+        /// Which venue.
+        venue: String,
+        /// Its words.
+        detail: String,
+    },
+    /// What answered is not the venue: HTML, another protocol, nonsense.
+    #[error("what answers at {host} is not {venue}: {detail}")]
+    NotTheVenue {
+        /// Which venue.
+        venue: String,
+        /// The host.
+        host: String,
+        /// What came.
+        detail: String,
+    },
+}
+
+impl FeedError {
+    /// A stable code for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownFeed { .. } => "unknown_feed",
+            Self::UnknownSymbol { .. } => "unknown_symbol",
+            Self::UnsupportedTimeframe { .. } => "unsupported_timeframe",
+            Self::Unsupported { .. } => "unsupported",
+            Self::MissingKey { .. } => "missing_key",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Trouble { .. } => "venue_trouble",
+            Self::Refused { .. } => "refused",
+            Self::NotTheVenue { .. } => "not_the_venue",
+        }
+    }
+
+    /// Whether asking again later may help.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::Unreachable { .. }
+                | Self::Trouble { .. }
+                | Self::NotTheVenue { .. }
+        )
+    }
+}
