@@ -39,7 +39,10 @@ impl Purse {
 /// The purses of a process, by host. Feeds whose limits differ (one has a key, the other has none) are counted apart by the venue
 /// too, and have one each.
 #[derive(Debug, Default)]
-pub(crate) struct Purses(BTreeMap<String, Vec<(Vec<Limit>, Arc<Purse>)>>);
+pub(crate) struct Purses(BTreeMap<String, Vec<Within>>);
+
+/// Limits, and what is shared within them.
+type Within = (Vec<Limit>, Arc<Purse>);
 
 impl Purses {
     /// The purse for a host with these limits: the one there is, or a new one.
