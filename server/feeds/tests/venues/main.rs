@@ -113,10 +113,7 @@ async fn asks(name: &str, mock: impl Mock, span: i64) {
             };
             all.extend(page);
         }
-        assert!(
-            all.len() > 100 && all == Vec::from(market.trades.clone()),
-            "{name}"
-        );
+        assert!(all.len() > 100 && market.trades == all, "{name}");
     }
     let time = venue.time(rest).await.expect("an answer").expect("a time");
     assert!(place.now().since(time).abs() < 1_000_000_000, "{name}");
