@@ -2,13 +2,14 @@
 //! calls. Journals read as stories.
 
 use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input};
+use papertape::exchange::TradingStatus;
 use papertape::market::{CorporateAction, MarketAction, MarketEvent};
 use papertape::model::{
     ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, OptionRight, OptionSettlement,
     OptionTerms, Price, Timestamp,
 };
 use papertape::portfolio::{AccountConfig, CashFlowKind};
-use papertape::testkit::{Bench, config, decimal};
+use papertape::testkit::{Bench, config, decimal, instrument_with, margin_rate as rate};
 use rust_decimal::Decimal;
 
 const LONG: &str = "name: long\nsymbols: [AAPL]\ntimeframe: 1m\nentry: {long: close > 0}\n\
@@ -19,22 +20,7 @@ const SHORT: &str = "name: short\nsymbols: [AAPL]\ntimeframe: 1m\nentry: {short:
                      risk: {size: {method: fixed_quantity, value: 10}}\n";
 
 fn instrument(symbol: &str, tick: &str, multiplier: &str) -> Instrument {
-    let symbol = symbol.parse().expect("a symbol");
-    Instrument::new(
-        symbol,
-        decimal(tick),
-        Decimal::ONE,
-        Decimal::ZERO,
-        decimal(multiplier),
-    )
-    .expect("an instrument")
-}
-
-fn rate(initial: &str, maintenance: &str) -> MarginRule {
-    MarginRule::Rate {
-        initial: decimal(initial),
-        maintenance: decimal(maintenance),
-    }
+    instrument_with(symbol, tick, "1", multiplier)
 }
 
 /// A session of one instrument with 10,000 of its currency.
@@ -382,7 +368,7 @@ fn quote(bench: &mut Bench, second: i64, price: f64) {
 }
 
 #[test]
-fn among_ticks_a_mark_price_counts_for_a_minute_and_no_longer_than_the_next_gap() {
+fn among_ticks_a_mark_price_counts_for_a_minute_which_a_gap_stops() {
     let ruined = |bench: &mut Bench| {
         bench.flat(2, 100.0);
         quote(bench, 0, 100.0);
@@ -400,10 +386,29 @@ fn among_ticks_a_mark_price_counts_for_a_minute_and_no_longer_than_the_next_gap(
 
     let mut bench = Bench::with(perpetual(LONG, 150));
     ruined(&mut bench);
-    let status = papertape::exchange::TradingStatus::Gap;
-    let time = bench.now().plus_nanos(60_000_000_000);
-    bench.feed(&Input::market(MarketEvent::Status(time, status)));
-    assert!(is_called(&bench), "{:?}", bench.journal());
+    // The last price, of before the gap, would call it. Told anew within a minute of its end, the mark goes on counting; told
+    // no more, the last price decides.
+    for (told_anew, called_at) in [(false, 661), (true, 716)] {
+        let mut bench = Bench::with(perpetual(LONG, 150));
+        ruined(&mut bench);
+        let mut tell = |second: i64, event: fn(Timestamp) -> MarketEvent| {
+            let time = bench.now().plus_nanos(second * 1_000_000_000);
+            bench.feed(&Input::market(event(time)));
+        };
+        tell(60, |time| MarketEvent::Status(time, TradingStatus::Gap));
+        tell(600, MarketEvent::Clock);
+        tell(600, |time| MarketEvent::Status(time, TradingStatus::Trading));
+        quote(&mut bench, 650, 88.0);
+        if told_anew {
+            let mark = MarketAction::MarkPrice(Price(decimal("100")));
+            let time = bench.now().plus_nanos(655_000_000_000);
+            bench.feed(&Input::market(MarketEvent::Action(time, mark)));
+        }
+        quote(&mut bench, called_at - 1, 88.0);
+        assert!(!is_called(&bench), "{:?}", bench.journal());
+        quote(&mut bench, called_at, 88.0);
+        assert!(is_called(&bench), "{:?}", bench.journal());
+    }
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use papertape::engine::{Command, Input};
 use papertape::market::{MarketAction, MarketEvent, Quote};
 use papertape::model::{
-    ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, OptionRight, OptionSettlement,
-    OptionTerms, Price, Side, Timestamp,
+    ExerciseStyle, Instrument, InstrumentId, InstrumentKind, OptionRight, OptionSettlement, OptionTerms,
+    Price, Side, Timestamp,
 };
 use papertape::order::OrderRequest;
-use papertape::testkit::{Bench, config, decimal};
+use papertape::testkit::{Bench, config, decimal, instrument_with, margin_rate as rate};
 use rust_decimal::Decimal;
 
 const BY_HAND: &str = "name: by hand\nsymbols: [AAPL]\ntimeframe: 1m\nentry: {long: false}\n\
@@ -16,22 +16,7 @@ const EXPIRY: Timestamp = Timestamp::from_secs(300);
 const NAMES: [&str; 4] = ["AAPL", "AAPL-LOW", "AAPL-HIGH", "BTC/USD"];
 
 fn instrument(symbol: &str, multiplier: &str) -> Instrument {
-    let symbol = symbol.parse().expect("a symbol");
-    Instrument::new(
-        symbol,
-        decimal("0.01"),
-        Decimal::ONE,
-        Decimal::ZERO,
-        decimal(multiplier),
-    )
-    .expect("an instrument")
-}
-
-fn rate(initial: &str, maintenance: &str) -> MarginRule {
-    MarginRule::Rate {
-        initial: decimal(initial),
-        maintenance: decimal(maintenance),
-    }
+    instrument_with(symbol, "0.01", "1", multiplier)
 }
 
 fn call(symbol: &str, strike: &str) -> Instrument {
@@ -130,6 +115,38 @@ fn shares_that_the_cash_does_not_pay_for_are_sold_at_once() {
         "{:?}",
         bench.journal()
     );
+}
+
+#[test]
+fn what_rests_is_withdrawn_before_what_was_delivered_is_sold() {
+    let mut bench = bench("100000");
+    trade(&mut bench, 1, Side::Buy, "9", 2.0);
+    // 98,200 and 9,000 of exercise value pay for 900 shares at 110, and leave 8,200; two orders hold 4,000 each, one 8,000.
+    for (quantity, price) in [("50", "80"), ("100", "80"), ("50", "80")] {
+        let order = OrderRequest::limit(Side::Buy, decimal(quantity), decimal(price));
+        bench.command(Command::Place(Box::new(order.into())));
+    }
+    expire_at_110(&mut bench);
+    assert_eq!(held(&bench, 0), decimal("900"), "{:?}", bench.journal());
+    assert!(
+        !told(&bench, "alert delivery_not_carried"),
+        "{:?}",
+        bench.journal()
+    );
+    // The newest first, and no more than it takes.
+    let ended: Vec<_> = bench
+        .journal()
+        .into_iter()
+        .filter(|line| line.contains("canceled"))
+        .collect();
+    assert_eq!(
+        ended,
+        [
+            "#4 canceled: insufficient_funds",
+            "#3 canceled: insufficient_funds"
+        ]
+    );
+    assert_eq!(bench.engine.open_orders().count(), 1);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use papertape::engine::{
 use papertape::exchange::{DataTier, Fill, TradingStatus};
 use papertape::market::{MarketEvent, Quote};
 use papertape::model::{
-    ExerciseStyle, Instrument, InstrumentId, InstrumentKind, OptionRight, OptionSettlement, OptionTerms,
-    Price, Quantity, Side, Timestamp,
+    ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, OptionRight, OptionSettlement,
+    OptionTerms, Price, Quantity, Side, Timestamp,
 };
 use papertape::order::{OrderRequest, TimeInForceWord};
 use papertape::pricing::{ModelAssumptions, Volatility, model_price};
@@ -269,6 +269,59 @@ fn legs_pay_slippage_as_any_taker_and_the_limit_is_judged_by_what_is_paid() {
     assert_eq!(desk.fills().len(), 0);
     desk.quotes((4.8, 5.0, 10.0), (2.1, 2.3, 10.0));
     assert_eq!(desk.fills().len(), 2, "5.10 less 2.05");
+}
+
+#[test]
+fn legs_are_paid_in_cash_and_not_from_what_other_positions_have_gained() {
+    let perpetual = Instrument::new(
+        "BTC-PERP/USDT".parse().expect("a symbol"),
+        decimal("0.1"),
+        Decimal::ONE,
+        Decimal::ZERO,
+        Decimal::ONE,
+    )
+    .expect("an instrument")
+    .with_kind(InstrumentKind::Perpetual)
+    .with_margin(MarginRule::Rate {
+        initial: decimal("0.1"),
+        maintenance: decimal("0.05"),
+    })
+    .expect("margins");
+    let mut config = config(NOTHING);
+    config.others = vec![call("100"), call("110"), perpetual];
+    config.initial_capital.amount = decimal("1000");
+    let mut desk = Desk::of(config);
+    desk.quote(3, 100.0, 100.0, 100.0);
+    let mut order = OrderRequest::market(Side::Buy, decimal("50"));
+    order.symbol = Some("BTC-PERP/USDT".parse().expect("a symbol"));
+    let time = Timestamp::from_secs(desk.second);
+    desk.feed(Input::Command(time, Command::Place(Box::new(order.into()))));
+    desk.quote(3, 100.0, 100.0, 100.0);
+    assert_eq!(desk.filled(), ["buy 50 @ 100.0"]);
+    // 500 are free. Both calls are bought for 5.20 and 2.30: four times 75 are held.
+    let leg = |symbol: &str| LegRequest {
+        symbol: symbol.parse().expect("a symbol"),
+        side: Side::Buy,
+        ratio: 1,
+    };
+    let request = ComboRequest {
+        legs: vec![leg("BTC-100C/USDT"), leg("BTC-110C/USDT")],
+        quantity: Quantity(Decimal::from(4)),
+        net_price: None,
+        time_in_force: TimeInForceWord::Gtc,
+    };
+    let time = Timestamp::from_secs(desk.second);
+    desk.feed(Input::Command(time, Command::PlaceCombo(Box::new(request))));
+    // The perpetual gains 5,000, which lends margin, but buys nothing. The legs are dearer now: 4 × 10 × (9 + 6) is 600.
+    desk.quote(3, 200.0, 200.0, 100.0);
+    desk.quotes((8.8, 9.0, 10.0), (5.8, 6.0, 10.0));
+    assert_eq!(
+        desk.filled(),
+        ["buy 50 @ 100.0"],
+        "no leg alone, and not on credit"
+    );
+    assert_eq!(desk.engine.open_orders().count(), 0);
+    assert!(desk.engine.ledger().available().amount >= Decimal::ZERO);
 }
 
 #[test]

@@ -422,16 +422,27 @@ fn a_change_that_overtakes_its_order_finds_none() {
     assert_eq!(bench.journal(), ["#1 request refused: not_yet_there"]);
 }
 
-/// 1,000 of cash and a perpetual of which fifty, bought at 100, have gained 5,000: what that lends buys no coins.
-fn rich_on_paper(config: &mut EngineConfig) {
-    config.initial_capital.amount = decimal("1000");
-    let perpetual = papertape::testkit::instrument_of("ETH/USDT")
-        .with_kind(InstrumentKind::Perpetual)
-        .with_margin(MarginRule::Rate {
-            initial: decimal("0.1"),
-            maintenance: decimal("0.05"),
-        });
-    config.others = vec![perpetual.expect("margins")];
+/// 1,000 of cash and a perpetual of which fifty, bought at 100, have gained 5,000: what that lends buys no coins. It is quoted
+/// at 200, in this size.
+fn rich_on_paper(size: f64) -> Bench {
+    let mut bench = bench(|config| {
+        config.initial_capital.amount = decimal("1000");
+        let perpetual = papertape::testkit::instrument_of("ETH/USDT")
+            .with_kind(InstrumentKind::Perpetual)
+            .with_margin(MarginRule::Rate {
+                initial: decimal("0.1"),
+                maintenance: decimal("0.05"),
+            });
+        config.others = vec![perpetual.expect("margins")];
+    });
+    quote(&mut bench, 0, 99.0, 100.0, 100.0);
+    quote_perpetual(&mut bench, 0, 99.9, 100.0, 100.0);
+    let fifty = on_perpetual(OrderRequest::market(Side::Buy, decimal("50")));
+    place(&mut bench, &fifty.into());
+    quote_perpetual(&mut bench, 1, 99.9, 100.0, 100.0);
+    quote_perpetual(&mut bench, 2, 200.0, 200.0, size);
+    assert!(bench.engine.equity().amount > decimal("5000"));
+    bench
 }
 
 fn on_perpetual(request: OrderRequest) -> OrderRequest {
@@ -454,16 +465,7 @@ fn quote_perpetual(bench: &mut Bench, second: i64, bid: f64, ask: f64, size: f64
 
 #[test]
 fn a_change_spends_no_more_than_a_new_order_may() {
-    let mut bench = bench(rich_on_paper);
-    quote(&mut bench, 0, 99.0, 100.0, 100.0);
-    quote_perpetual(&mut bench, 0, 99.9, 100.0, 100.0);
-    place(
-        &mut bench,
-        &on_perpetual(OrderRequest::market(Side::Buy, decimal("50"))).into(),
-    );
-    quote_perpetual(&mut bench, 1, 99.9, 100.0, 100.0);
-    quote_perpetual(&mut bench, 2, 200.0, 200.1, 100.0);
-    assert!(bench.engine.equity().amount > decimal("5000"));
+    let mut bench = rich_on_paper(100.0);
     place(&mut bench, &limit(Side::Buy, "40", "90").into());
     assert!(
         bench
@@ -484,15 +486,7 @@ fn a_change_spends_no_more_than_a_new_order_may() {
 
 #[test]
 fn an_attached_order_grows_no_further_than_a_new_one_could_be() {
-    let mut bench = bench(rich_on_paper);
-    quote(&mut bench, 0, 99.0, 100.0, 100.0);
-    quote_perpetual(&mut bench, 0, 99.9, 100.0, 100.0);
-    place(
-        &mut bench,
-        &on_perpetual(OrderRequest::market(Side::Buy, decimal("50"))).into(),
-    );
-    quote_perpetual(&mut bench, 1, 99.9, 100.0, 100.0);
-    quote_perpetual(&mut bench, 2, 200.0, 200.0, 4.0);
+    let mut bench = rich_on_paper(4.0);
     let list = OrderList {
         contingency: Contingency::Oto,
         orders: vec![

@@ -5,7 +5,7 @@ use super::{RUNS, UPDATES_A_RUN, median, memory};
 use papertape::calibration::{CalibrationFiles, CalibrationSettings, calibrate};
 use papertape::engine::{Command, Engine, Event, EventKind, Input, Sink};
 use papertape::market::{CaptureFile, DepthKind, DepthUpdate, Grid, Level, MarketEvent, Quote, Random};
-use papertape::model::{Money, Side, Timestamp};
+use papertape::model::{InstrumentId, Money, Side, Timestamp};
 use papertape::order::OrderRequest;
 use papertape::testkit::{config, decimal, instrument};
 use std::hint::black_box;
@@ -16,6 +16,8 @@ const AWAY: i64 = 30_000;
 /// Fills before the measurement.
 const FILLS: [usize; 4] = [0, 1_000, 10_000, 100_000];
 const QUOTES: usize = 100_000;
+/// Messages after which the orders at the best prices are placed anew: ten seconds of a live stream.
+const MOVE: usize = 100;
 /// When the streams happen; the fills before them come earlier.
 const THEN: Timestamp = Timestamp::from_secs(2_000_000_000);
 
@@ -51,7 +53,29 @@ pub(crate) fn measure(synthetic: &Stream, capture: Option<&Stream>) {
             depth(name, stream, &inputs, fills);
         }
     }
-    quotes();
+    println!(
+        "\nthe same with the orders at the best prices, placed anew every {MOVE} messages\n\
+         {:<22} {:>13} {:>14} {:>8} {:>12} {:>9}",
+        "updates", "fills before", "levels a s", "ns each", "fills a run", "live KiB"
+    );
+    for (name, stream) in [
+        ("synthetic", Some(synthetic)),
+        ("one level a message", Some(&single)),
+        ("capture", capture),
+    ] {
+        let Some(stream) = stream else { continue };
+        let inputs = at_the_touch(stream);
+        for fills in [FILLS[0], FILLS[3]] {
+            touch(name, stream, &inputs, fills);
+        }
+    }
+    println!(
+        "\nquotes through the engine, ten resting orders\n{:>13} {:>14} {:>8} {:>12} {:>9}",
+        "fills before", "quotes a s", "ns each", "allocations", "live KiB"
+    );
+    for fills in [FILLS[0], FILLS[3]] {
+        quotes(fills);
+    }
     calibration();
 }
 
@@ -207,8 +231,77 @@ fn depth(name: &str, stream: &Stream, inputs: &[Input], fills: usize) {
     );
 }
 
-/// Quotes of a price that walks, with five orders below and five above it.
-fn quotes() {
+/// The messages of a stream, and every so often a command that takes our orders away and places one at the best price of
+/// each side.
+fn at_the_touch(stream: &Stream) -> Vec<Input> {
+    let grid = Grid::of(&instrument());
+    let mut book = stream.start.clone();
+    let mut inputs = vec![Input::market(MarketEvent::Depth(Box::new(snapshot(
+        stream, THEN,
+    ))))];
+    for (number, message) in stream.messages.iter().enumerate() {
+        if number % MOVE == 0
+            && let (Some(bid), Some(ask)) = (book.best_bid(), book.best_ask())
+        {
+            inputs.push(Input::Command(THEN, Command::CancelAll(None)));
+            for (side, best) in [(Side::Buy, bid), (Side::Sell, ask)] {
+                let order = OrderRequest::limit(side, grid.quantity(1).0, grid.price(best.price).0);
+                inputs.push(Input::Command(THEN, Command::Place(Box::new(order.into()))));
+            }
+        }
+        let update = DepthUpdate {
+            time: THEN,
+            ..message.clone()
+        };
+        book.apply(&update);
+        inputs.push(Input::market(MarketEvent::Depth(Box::new(update))));
+    }
+    inputs
+}
+
+/// Levels through the engine with an order in the queue at the best price of each side: every change there moves it on.
+fn touch(name: &str, stream: &Stream, inputs: &[Input], fills: usize) {
+    let mut sink = Count::default();
+    let before = memory::live();
+    let mut engine = engine(&mut sink);
+    fill(&mut engine, stream, fills, &mut sink);
+    let mut queued = 0;
+    for input in inputs {
+        engine.process_into(input, &mut sink);
+        queued += engine
+            .open_orders()
+            .filter(|order| engine.market(InstrumentId::PRIMARY).is_queued(order.id))
+            .count();
+    }
+    assert!(
+        queued > inputs.len(),
+        "orders stand in queues: {queued} in {} inputs",
+        inputs.len()
+    );
+    let repeats = UPDATES_A_RUN.div_ceil(stream.levels());
+    let filled = sink.fills;
+    let mut times: Vec<f64> = (0..RUNS)
+        .map(|_| {
+            let start = Instant::now();
+            for _ in 0..repeats {
+                for input in black_box(inputs) {
+                    engine.process_into(input, &mut sink);
+                }
+            }
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    let rate = (repeats * stream.levels()) as f64 / median(&mut times);
+    println!(
+        "{name:<22} {fills:>13} {rate:>14.0} {:>8.1} {:>12} {:>9}",
+        1e9 / rate,
+        (sink.fills - filled) / RUNS,
+        (memory::live() - before) / 1024
+    );
+}
+
+/// Quotes of a price that walks, with five orders below and five above it, after so many fills.
+fn quotes(fills: usize) {
     let mut random = Random::new(7);
     let grid = Grid::of(&instrument());
     let middle = 6_000_000_i64;
@@ -228,7 +321,21 @@ fn quotes() {
         })
         .collect();
     let mut sink = Count::default();
+    let before = memory::live();
     let mut engine = engine(&mut sink);
+    for number in 0..fills {
+        let time = Timestamp::from_secs(1 + number as i64);
+        let at_time = |mut input: Input| {
+            if let Input::Market(_, MarketEvent::Quote(quote)) = &mut input {
+                quote.time = time;
+            }
+            input
+        };
+        engine.process_into(&at_time(quotes[number % QUOTES].clone()), &mut sink);
+        let side = if number % 2 == 0 { Side::Buy } else { Side::Sell };
+        let order = OrderRequest::market(side, grid.quantity(1).0);
+        place(&mut engine, time, order, &mut sink);
+    }
     let asked = Timestamp::from_secs(1_999_999_999);
     let tell = |engine: &mut Engine, sink: &mut Count| {
         quotes.iter().for_each(|input| engine.process_into(input, sink));
@@ -253,8 +360,13 @@ fn quotes() {
         }
     }
     tell(&mut engine, &mut sink);
-    assert_eq!((sink.fills, engine.open_orders().count()), (1, 10), "ten rest");
-    let allocated = memory::allocations();
+    let filled = sink.fills;
+    assert!(
+        filled > fills,
+        "every order filled, the last with the first quote"
+    );
+    assert_eq!(engine.open_orders().count(), 10, "ten rest");
+    let (live, allocated) = (memory::live() - before, memory::allocations());
     let mut times: Vec<f64> = (0..RUNS)
         .map(|_| {
             let start = Instant::now();
@@ -265,13 +377,14 @@ fn quotes() {
     let allocated = memory::allocations() - allocated - 1;
     assert_eq!(
         (sink.fills, engine.open_orders().count()),
-        (1, 10),
+        (filled, 10),
         "nothing was met"
     );
     let rate = QUOTES as f64 / median(&mut times);
     println!(
-        "\nquotes through the engine, ten resting orders: {rate:.0} a second, {:.1} ns each, {allocated} allocations",
-        1e9 / rate
+        "{fills:>13} {rate:>14.0} {:>8.1} {allocated:>12} {:>9}",
+        1e9 / rate,
+        live / 1024
     );
 }
 

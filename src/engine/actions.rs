@@ -188,6 +188,7 @@ impl Engine {
                 };
             });
             self.rejoin(at, id);
+            self.rehold(at, id);
             self.emit(
                 time,
                 EventKind::OrderAmended {
@@ -461,6 +462,7 @@ impl Engine {
     }
 
     fn tell_effect<S: Sink>(&mut self, at: InstrumentId, effect: FillEffect, time: Timestamp, sink: &mut S) {
+        self.rehold_others(at, None);
         let cash = self.refresh_cache();
         self.tell_account(cash, sink);
         if let Some(trade) = effect.opened {

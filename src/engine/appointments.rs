@@ -7,8 +7,9 @@
 //! A closing auction shows on ticks as the trade that is stamped with the second of the close. Where the first news from the
 //! close on is something else, the market as it stood before stands for it.
 
+use super::meet_trades::Print;
 use super::{Engine, Sink};
-use crate::exchange::{DataTier, TradingStatus};
+use crate::exchange::{DataTier, Market, TradingStatus};
 use crate::market::{Calendar, TradeTick};
 use crate::model::{InstrumentId, InstrumentKind, OrderId, Timestamp};
 use crate::order::{CancelReason, Order, OrderStatus, TimeInForce};
@@ -68,9 +69,9 @@ impl Engine {
             .open_orders()
             .filter(|order| order.time_in_force == TimeInForce::Cls);
         let expiries = self.places().filter_map(|at| self.expiry_of(at));
-        let marks = self.markets.iter().filter_map(|market| market.mark_price);
+        let marks = self.markets.iter().filter_map(Market::mark_ends);
         let deliveries = self.delivered.iter().map(|delivered| delivered.time);
-        let expiries = expiries.chain(marks.map(|mark| mark.until)).chain(deliveries);
+        let expiries = expiries.chain(marks).chain(deliveries);
         auctions
             .map(|order| self.closing_auction(order))
             // A price of the very moment still counts.
@@ -100,8 +101,8 @@ impl Engine {
         let deliveries =
             deliveries.map(|delivered| (delivered.time, Appointment::Delivery, InstrumentId::PRIMARY));
         let marks = self.places().filter_map(|at| {
-            let mark = self.market(at).mark_price.filter(|mark| mark.until < now)?;
-            Some((mark.until, Appointment::OldMark, at))
+            let until = self.market(at).mark_ends().filter(|until| *until < now)?;
+            Some((until, Appointment::OldMark, at))
         });
         expiries.chain(auctions).chain(deliveries).chain(marks).min()
     }
@@ -255,6 +256,13 @@ impl Engine {
         if left <= 0 || !accepts || !is_open || order.awaits().is_trigger() {
             return 0;
         }
-        self.fill_of_trade(at, index, trade, (price, limit), left, time, sink)
+        // An auction has one price for both sides.
+        let print = Print {
+            trade,
+            price,
+            touch: price,
+            limit,
+        };
+        self.fill_of_trade(at, index, &print, left, time, sink)
     }
 }

@@ -331,10 +331,12 @@ impl Engine {
         slipped.collect()
     }
 
-    /// Whether the funds carry all legs together, their own holds given back.
+    /// Whether the funds carry all legs together, their own holds given back: what is paid in full is paid in cash, not from what
+    /// other positions have gained.
     fn affords_combo(&mut self, working: &WorkingCombo, touches: &[Slipped], count: Quantity) -> bool {
         self.mark_account();
         let mut needed = Decimal::ZERO;
+        let mut in_cash = Decimal::ZERO;
         let mut released = Decimal::ZERO;
         for ((leg, touch), id) in working.combo.legs().iter().zip(touches).zip(&working.legs) {
             let Some(order) = self.open_order(*id) else {
@@ -351,10 +353,9 @@ impl Engine {
             };
             let opens = Quantity(quantity.0 - closes);
             released += order.hold.amount;
-            needed += self
-                .models
-                .worst_fee(instrument, touch.slip.price, quantity)
-                .amount;
+            let fee = self.models.worst_fee(instrument, touch.slip.price, quantity);
+            needed += fee.amount;
+            in_cash += fee.amount;
             if opens.0 > Decimal::ZERO {
                 let claim = Claim {
                     side: leg.side,
@@ -367,13 +368,17 @@ impl Engine {
                 if self.account.reach(leg.instrument, instrument, &claim, fee) < opens {
                     return false;
                 }
-                needed += self
-                    .account
-                    .required(leg.instrument, instrument, leg.side, opens, touch.slip.price)
-                    .amount;
+                let required =
+                    self.account
+                        .required(leg.instrument, instrument, leg.side, opens, touch.slip.price);
+                needed += required.amount;
+                if self.account.is_paid_in_full(leg.instrument, leg.side) {
+                    in_cash += required.amount;
+                }
             }
         }
         needed <= self.account.available().amount + released
+            && in_cash <= self.ledger().available().amount + released
     }
 
     fn fill_combo<S: Sink>(

@@ -58,7 +58,6 @@ impl Engine {
                 .orders
                 .change(index, |order| order.given_up.0 += quantity.0);
             self.amend(at, index, kind, left, time, sink);
-            self.shrink_hold(at, id);
         }
     }
 
@@ -152,12 +151,9 @@ impl Engine {
             let reason = DenyReason::InsufficientFunds { needed, available };
             return self.refuse_request(id, reason, time, sink);
         }
-        let hold = needed;
-        self.market_mut(at)
-            .orders
-            .change(index, |order| order.hold = hold);
-        self.account.hold_for_order(id, hold.amount);
         self.amend(at, index, kind, quantity, time, sink);
+        // A larger quantity goes to the end of the queue.
+        self.rejoin(at, id);
     }
 
     /// An order ended without filling whole: its group goes with it, and what is attached to it when nothing of it
@@ -206,18 +202,37 @@ impl Engine {
         }
     }
 
-    /// Gives back the part of an order's hold that a smaller quantity does not need.
-    pub(super) fn shrink_hold(&mut self, at: InstrumentId, id: OrderId) {
+    /// Holds for an order what it needs by its terms, by what is held of its instrument, and by the marks as they are now, even if
+    /// the funds do not reach: then nothing else is free, and the order fills as far as they do.
+    pub(super) fn rehold(&mut self, at: InstrumentId, id: OrderId) {
         let Some(index) = self.market(at).orders.position(id) else {
             return;
         };
         let order = self.market(at).orders.at(index);
-        let needed = self.hold_for(at, order);
-        let hold = Money::new(needed.min(order.hold.amount), order.hold.currency);
-        self.market_mut(at)
-            .orders
-            .change(index, |order| order.hold = hold);
-        self.account.hold_for_order(id, hold.amount);
+        if order.status == OrderStatus::Waiting || (order.only_reduces() && order.hold.is_zero()) {
+            return;
+        }
+        self.mark_account();
+        let order = self.market(at).orders.at(index);
+        let hold = Money::new(self.hold_for(at, order), order.hold.currency);
+        if hold != order.hold {
+            self.market_mut(at)
+                .orders
+                .change(index, |order| order.hold = hold);
+            self.account.hold_for_order(id, hold.amount);
+        }
+    }
+
+    /// What is held of an instrument has changed: what its orders would open, and so what they need, has changed with it. `own` is
+    /// the order that did it, if one did: its hold is settled.
+    pub(super) fn rehold_others(&mut self, at: InstrumentId, own: Option<OrderId>) {
+        let mut next = OrderId(0);
+        while let Some(index) = self.market(at).orders.find(|order| order.id > next) {
+            next = self.market(at).orders.at(index).id;
+            if own != Some(next) {
+                self.rehold(at, next);
+            }
+        }
     }
 
     /// What an order has when so much is asked for: less what its group has filled, and of an attached one only what its

@@ -1,13 +1,14 @@
 //! What options deliver at their expiry, and whether the account can pay for it.
 //!
 //! All that expires at one time is booked before anybody looks: of a spread, one leg gives what the other takes. What the
-//! account then cannot carry (shares that the cash does not pay for, a short sale that nothing covers) is closed at once at the
+//! account then cannot carry, when what would open something else has been withdrawn (shares that the cash does not pay for, a short sale that nothing covers) is closed at once at the
 //! price of the settlement, so that of that part the option has brought its exercise value and no more. Brokers do the same, or
 //! close the option on its last day; none of them lends the strike of an option to a cash account.
 
 use super::{Engine, Sink};
 use crate::alert::{AlertKind, Severity};
 use crate::model::{InstrumentId, Price, Quantity, Side, Timestamp};
+use crate::order::CancelReason;
 use crate::portfolio::Delivery;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,19 @@ impl Engine {
         self.call_margin(time, sink);
     }
 
+    /// Withdraws what would open something, the newest first, while the funds are short: what has been delivered is owed, what
+    /// rests is only wanted.
+    fn free_funds<S: Sink>(&mut self, at: InstrumentId, side: Side, time: Timestamp, sink: &mut S) {
+        while self.account.funds(at, side).amount < Decimal::ZERO {
+            let holds = self.open_orders().filter(|order| !order.hold.is_zero());
+            let newest = holds.map(|order| order.id).max();
+            let Some((at, index)) = newest.and_then(|id| self.find_order(id)) else {
+                return;
+            };
+            self.cancel(at, index, CancelReason::InsufficientFunds, time, sink);
+        }
+    }
+
     /// Closes of a position, to which a delivery has added `net` units, as much as the funds are short of.
     fn close_uncarried<S: Sink>(
         &mut self,
@@ -69,6 +83,9 @@ impl Engine {
         } else {
             Side::Buy
         };
+        if held * net > Decimal::ZERO {
+            self.free_funds(at, side, time, sink);
+        }
         let missing = -self.account.funds(at, side).amount;
         if missing <= Decimal::ZERO || held * net <= Decimal::ZERO {
             return;

@@ -159,8 +159,8 @@ impl Engine {
         let instrument = self.markets[at.index()].instrument();
         let effect = self.account.apply(at, instrument, &fill, order.reason.clone());
         let cash = self.refresh_cache();
-        if terms.tier == DataTier::Bars {
-            // Inside a bar the price is where it met us; ticks say themselves where the market is.
+        if terms.tier == DataTier::Bars && !matches!(terms.met, Met::BarOpen { .. }) {
+            // Inside a bar the price is where it met us; at its open, which may have passed a limit by, and on ticks it is known.
             self.market_mut(at).last_price = Some(terms.reference.to_f64());
         }
         self.counters.refused = RefusalMemory::None;
@@ -287,6 +287,7 @@ impl Engine {
                 self.protect(at, order.id, order.side, (price, quantity), time, sink);
             }
         }
+        self.rehold_others(at, Some(order.id));
         self.after_fill(order, quantity, time, sink);
         if let Some(trade) = effect.closed {
             self.end_trade(at, *trade, time, sink);

@@ -68,6 +68,7 @@ impl Engine {
         let changed = self.markets[at.index()].on_depth(update, &model);
         self.markets[at.index()].told_by = self.inputs;
         if self.market(at).status() != status {
+            self.note_expiries();
             let status = self.market(at).status();
             let instrument = at;
             self.emit(

@@ -1,5 +1,5 @@
 //! Orders meet the trades of others: what rests at or beyond their price fills when its turn has come, and where only
-//! trades are known, takers take of them.
+//! trades are known, takers take of them: at their price when they were taken on the same side, else beyond the spread.
 
 use super::fills::Terms;
 use super::meet_ticks::{goes_through, within};
@@ -40,6 +40,7 @@ impl Engine {
         if is_alone {
             market.on_trade_only(trade.time);
             market.last_trade = Some((*trade, lots));
+            market.traded_spread.note(trade.aggressor, price);
         }
         let half = market.half_tick();
         let sleeps = market
@@ -178,8 +179,7 @@ impl Engine {
         orders.filter(meets).min_by_key(better).map(|order| order.id)
     }
 
-    /// Where only trades are known, those that arrive or were set off take of the trade, at its price; says how many of
-    /// its lots are left.
+    /// Where only trades are known, those that arrive or were set off take of the trade; says how many of its lots are left.
     fn take_of_trade<S: Sink>(
         &mut self,
         at: InstrumentId,
@@ -237,34 +237,47 @@ impl Engine {
         }
         let order = self.market(at).orders.at(index);
         let side = order.side;
+        let market = self.market(at);
+        let tick = market.instrument().tick();
+        let touch = market.traded_spread.touch(side, trade.aggressor, price, tick);
         let limit = match order.awaits() {
             Awaits::Anything => None,
             Awaits::Limit(limit) if self.market(at).orders.is_arriving(id) => Some(limit),
             _ => return 0,
         };
         if let Some(limit) = limit {
-            let takes = goes_through(side, limit, price) && self.may_take(at, index, price, time, sink);
+            let takes = goes_through(side, limit, touch) && self.may_take(at, index, touch, time, sink);
             self.market_mut(at).orders.set_arrived(id);
             if !takes {
                 return 0;
             }
         }
-        self.fill_of_trade(at, index, trade, (price, limit), left, time, sink)
+        let print = Print {
+            trade,
+            price,
+            touch,
+            limit,
+        };
+        self.fill_of_trade(at, index, &print, left, time, sink)
     }
 
-    /// Fills the order at `index` from a trade, at its price, moved by the slippage as far as the limit lets it; says how
-    /// many lots that was.
-    #[allow(clippy::too_many_arguments)]
+    /// Fills the order at `index` from a trade, moved by the slippage as far as the limit lets it; says how many lots that
+    /// was.
     pub(super) fn fill_of_trade<S: Sink>(
         &mut self,
         at: InstrumentId,
         index: usize,
-        trade: &TradeTick,
-        (price, limit): (Price, Option<Price>),
+        print: &Print<'_>,
         left: i64,
         time: Timestamp,
         sink: &mut S,
     ) -> i64 {
+        let Print {
+            trade,
+            price,
+            touch,
+            limit,
+        } = *print;
         let market = self.market(at);
         let order = market.orders.at(index);
         let side = order.side;
@@ -273,7 +286,7 @@ impl Engine {
             instrument: market.instrument(),
             side: order.side,
             quantity: order.remaining().min(quantity),
-            price,
+            price: touch,
             half_spread: None,
             conditions: &market.conditions,
             tier: DataTier::Trades,
@@ -281,9 +294,9 @@ impl Engine {
         });
         let worst = within(slip.price, limit, side);
         let terms = Terms {
-            reference: price,
-            half_spread: Decimal::ZERO,
-            impact: slip.impact.min((worst.0 - price.0).abs()),
+            reference: Price((price.0 + touch.0) / Decimal::TWO),
+            half_spread: (touch.0 - price.0).abs() / Decimal::TWO,
+            impact: slip.impact.min((worst.0 - touch.0).abs()),
             price: worst,
             quantity: Some(quantity),
             liquidity: Liquidity::Taker,
@@ -294,6 +307,18 @@ impl Engine {
         let filled = self.fill(at, index, terms, time, sink);
         self.market(at).grid().lots_of(filled).unwrap_or(0)
     }
+}
+
+/// A trade as a taker meets it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Print<'a> {
+    pub(super) trade: &'a TradeTick,
+    /// Its price, on a tick.
+    pub(super) price: Price,
+    /// What it costs the taker, before slippage: beyond the spread when somebody took it on the other side.
+    pub(super) touch: Price,
+    /// The worst that the order takes.
+    pub(super) limit: Option<Price>,
 }
 
 fn trade_met(trade: &TradeTick) -> Met {

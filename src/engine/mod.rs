@@ -47,6 +47,7 @@ mod stakes;
 mod state;
 mod terms;
 mod together;
+mod trailing;
 mod underlyings;
 
 pub use band::{Band, BandCurve};
@@ -293,7 +294,7 @@ impl Engine {
         }
         self.pass_time_until(time, sink);
         self.reach(time);
-        self.market_mut(at).set_status(status);
+        self.market_mut(at).set_status(status, time);
         let status = self.market(at).status();
         if status == before {
             // A halt inside a gap shows when the gap is over.
@@ -310,10 +311,8 @@ impl Engine {
         if status == TradingStatus::Ended {
             self.cancel_where(at, |_| true, CancelReason::NotTrading, time, sink);
         }
-        if status == TradingStatus::Gap && self.account.needs_cover() {
-            // The mark price went with the book.
-            self.refresh_cover();
-            self.call_margin(time, sink);
+        if before == TradingStatus::Gap {
+            self.note_expiries();
         }
     }
 

@@ -324,6 +324,7 @@ impl Engine {
         if is_at_new_price {
             orders.set_arriving(order_id);
         }
+        self.rehold(at, order_id);
         self.emit(
             time,
             EventKind::OrderAmended {

@@ -331,11 +331,9 @@ impl Engine {
         let changed = self.changed(at, order, amendment)?;
         let keeps_place = changed.kind == order.kind && changed.quantity <= order.quantity;
         let (id, kind, quantity) = (order.id, changed.kind, changed.quantity);
-        self.market_mut(at).orders.change(index, |order| {
-            order.hold = changed.hold;
-            order.asked = changed.asked;
-        });
-        self.account.hold_for_order(id, changed.hold.amount);
+        self.market_mut(at)
+            .orders
+            .change(index, |order| order.asked = changed.asked);
         self.amend(at, index, kind, quantity, time, sink);
         if !keeps_place {
             self.rejoin(at, id);
@@ -343,7 +341,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The order with its new terms and hold, or why it cannot have them.
+    /// The order with its new terms, or why it cannot have them.
     fn changed(&self, at: InstrumentId, order: &Order, amendment: &Amendment) -> Result<Order, Refusal> {
         let mut changed = order.clone();
         changed.kind = order
@@ -392,7 +390,6 @@ impl Engine {
             if needed.amount > available.amount && needed.amount > order.hold.amount {
                 return Err(DenyReason::InsufficientFunds { needed, available }.into());
             }
-            changed.hold = needed;
         }
         Ok(changed)
     }

@@ -10,6 +10,10 @@ use rust_decimal::Decimal;
 impl Engine {
     /// An instrument trades under another name, and the options on it are on that.
     pub(super) fn rename(&mut self, at: InstrumentId, to: &Symbol) {
+        // Two instruments of one name could not be told apart.
+        if self.instrument_id(to).is_some_and(|other| other != at) {
+            return;
+        }
         for (option, terms) in self.options_on(at) {
             let underlying = to.clone();
             self.become_option(option, OptionTerms { underlying, ..terms });

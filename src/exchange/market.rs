@@ -1,15 +1,19 @@
 //! One instrument's market as a session sees it, and our orders in it.
 
+mod aside;
+mod queues;
+
 use super::{
-    Conditions, DataTier, Met, OwnLiquidity, QueueModel, QueuePosition, QueueStory, Silence, TierChange,
-    WorkingOrders, rests,
+    Conditions, DataTier, Met, OwnLiquidity, QueueModel, Silence, TierChange, TradedSpread, WorkingOrders,
 };
 use crate::market::{
     BookCondition, CalendarId, DepthKind, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, Quote,
     TradeTick,
 };
-use crate::model::{Instrument, Money, OrderId, Price, Side, Timestamp};
+use crate::model::{Instrument, Money, Price, Side, Timeframe, Timestamp};
 use crate::order::{Awaits, Order};
+use aside::Aside;
+use queues::QueueEntry;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +56,8 @@ pub struct Market {
     pub last_price: Option<f64>,
     /// The last trade where only trades are known, and how many of its lots our orders have left.
     pub last_trade: Option<(TradeTick, i64)>,
+    /// What trades tell of the spread where only they are known.
+    pub traded_spread: TradedSpread,
     /// The venue's mark price, where it tells one and has lately: by it positions are covered.
     pub mark_price: Option<MarkPrice>,
     /// The best bid and ask, as the finest data has them.
@@ -80,32 +86,12 @@ pub struct Market {
     scratch: DepthUpdate,
 }
 
-/// A book that fell silent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Aside {
-    tier: DataTier,
-    /// When it last said something.
-    told_at: Timestamp,
-    book: OrderBook,
-    own: OwnLiquidity,
-}
-
 /// What keeps an instrument from trading, each for itself: the end of a gap ends no halt, and nothing ends an end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Shut {
     halted: bool,
     gap: bool,
     ended: bool,
-}
-
-/// An order that rests in a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct QueueEntry {
-    order: OrderId,
-    side: Side,
-    /// Its price, in ticks.
-    price: i64,
-    place: QueuePosition,
 }
 
 fn half_tick(instrument: &Instrument) -> f64 {
@@ -134,6 +120,7 @@ impl Market {
             queues: Vec::new(),
             last_price: None,
             last_trade: None,
+            traded_spread: TradedSpread::default(),
             mark_price: None,
             quote: None,
             book: OrderBook::default(),
@@ -222,20 +209,42 @@ impl Market {
         }
     }
 
-    /// Takes in what is said of its trading: it is halted, its data has a gap, it has ended, or it trades, which ends halt and
-    /// gap. A gap that falls into a halt leaves the halt, when a new book has ended it; what has ended stays so. What was
-    /// known of the book, and the mark price, is forgotten with a gap, and with an end.
-    pub fn set_status(&mut self, status: TradingStatus) {
+    /// Takes in what is said of its trading at `time`: it is halted, its data has a gap, it has ended, or it trades, which ends
+    /// halt and gap. A gap that falls into a halt leaves the halt, when a new book has ended it; what has ended stays so. What
+    /// was known of the book is forgotten with a gap, and with an end.
+    pub fn set_status(&mut self, status: TradingStatus, time: Timestamp) {
         match status {
-            TradingStatus::Trading => (self.shut.halted, self.shut.gap) = (false, false),
+            TradingStatus::Trading => {
+                self.shut.halted = false;
+                self.end_gap(time);
+            }
             TradingStatus::Halted => self.shut.halted = true,
             TradingStatus::Gap => self.shut.gap = true,
-            TradingStatus::Ended => self.shut.ended = true,
+            TradingStatus::Ended => {
+                self.shut.ended = true;
+                self.mark_price = None;
+            }
         }
         if matches!(status, TradingStatus::Gap | TradingStatus::Ended) {
             self.forget_book();
-            self.mark_price = None;
         }
+    }
+
+    /// The gap is over. The venue has a minute to tell a mark price anew: until then the one of before it counts, for the last
+    /// trade before a gap says less.
+    fn end_gap(&mut self, time: Timestamp) {
+        if std::mem::take(&mut self.shut.gap)
+            && let Some(mark) = &mut self.mark_price
+        {
+            mark.until = mark.until.max(time.plus_nanos(Timeframe::MINUTE.nanos()));
+        }
+    }
+
+    /// Until when the mark price counts, where there is one; in a gap it does not grow older.
+    #[must_use]
+    pub fn mark_ends(&self) -> Option<Timestamp> {
+        let mark = self.mark_price.filter(|_| !self.shut.gap);
+        mark.map(|mark| mark.until)
     }
 
     /// The phase of the trading day at `time`.
@@ -258,109 +267,9 @@ impl Market {
         self.tier = None;
         self.quote = None;
         self.last_trade = None;
+        self.traded_spread = TradedSpread::default();
         self.silence = Silence::default();
         self.aside.clear();
-    }
-
-    /// Others traded at `price`, beside the book; it is set aside when it has been silent for too long.
-    pub fn trade_beside(&mut self, price: Price, time: Timestamp) {
-        if !self.tells_beside(time) {
-            return;
-        }
-        let Ok(price) = self.grid.ticks_of(price) else {
-            return;
-        };
-        let contradicts = self.best(Side::Buy).is_some_and(|bid| price < bid)
-            || self.best(Side::Sell).is_some_and(|ask| price > ask);
-        if self.silence.note(time, contradicts) {
-            self.set_aside();
-        }
-    }
-
-    /// A quote came beside the order book; says whether that was set aside.
-    #[cold]
-    fn quote_beside(&mut self, bid: i64, ask: i64, time: Timestamp) -> bool {
-        let shows = (self.best(Side::Buy), self.best(Side::Sell));
-        let is_silent = self.tells_beside(time) && self.silence.note(time, shows != (Some(bid), Some(ask)));
-        if is_silent {
-            self.set_aside();
-        }
-        is_silent
-    }
-
-    /// Whether a tick at `time` tells of a market that trades and that the book, if one is known, could have told of since.
-    fn tells_beside(&self, time: Timestamp) -> bool {
-        matches!(self.tier, Some(DataTier::Quotes | DataTier::Depth))
-            && self.status() == TradingStatus::Trading
-            && self.tick_time.is_some_and(|told| told < time)
-    }
-
-    /// Whether the book of a tier fell silent.
-    fn is_aside(&self, tier: DataTier) -> bool {
-        self.aside.iter().any(|aside| aside.tier == tier)
-    }
-
-    /// Gives the book up until it speaks again: nothing fills on it. Those that stand in its queues stay there.
-    #[cold]
-    fn set_aside(&mut self) {
-        let (Some(tier), Some(told_at)) = (self.tier, self.tick_time) else {
-            return;
-        };
-        self.aside.retain(|aside| aside.tier != tier);
-        self.aside.push(Aside {
-            tier,
-            told_at,
-            book: std::mem::take(&mut self.book),
-            own: std::mem::take(&mut self.own),
-        });
-        self.silence.end();
-        self.quote = None;
-        self.tier = Some(DataTier::Trades);
-        self.tier_change = Some(TierChange {
-            from: tier,
-            to: DataTier::Trades,
-            told_at,
-        });
-    }
-
-    /// While a book is set aside, one speaks: the same as it stood, to be changed by what it says, or another.
-    #[cold]
-    fn speaks(&mut self, tier: DataTier) {
-        let from = self.tier.unwrap_or(DataTier::Trades);
-        let told_at = self.aside.first().map_or(Timestamp::EPOCH, |aside| aside.told_at);
-        if let Some(place) = self.aside.iter().position(|aside| aside.tier == tier) {
-            let aside = self.aside.remove(place);
-            (self.book, self.own) = (aside.book, aside.own);
-            self.quote = match self.book.condition() {
-                BookCondition::Open | BookCondition::Locked => self.book.quote(&self.grid),
-                BookCondition::OneSided | BookCondition::Crossed => None,
-            };
-        }
-        if tier == DataTier::Depth {
-            self.aside.clear();
-        }
-        if from != tier {
-            // A quote that ends the silence of the order book finds it just set aside.
-            let lost = self.tier_change.take();
-            self.tier_change = Some(TierChange {
-                from: lost.map_or(from, |lost| lost.from),
-                to: tier,
-                told_at: lost.map_or(told_at, |lost| lost.told_at),
-            });
-        }
-        self.tier = Some(tier);
-    }
-
-    /// What fell silent or came back with the last tick, for the engine to tell.
-    #[inline]
-    pub fn take_tier_change(&mut self) -> Option<TierChange> {
-        self.tier_change.take()
-    }
-
-    /// Since when the market contradicts the book, if that is so long at `now` that it fills nobody until it speaks.
-    #[must_use]
-    pub const fn doubted_since(&self, now: Timestamp) -> Option<Timestamp> {
-        self.silence.doubted_since(now)
     }
 
     /// Takes in a quote; says whether it is one (not crossed, not empty, finite, on its ticks). Where the order book is
@@ -429,7 +338,7 @@ impl Market {
         }
         self.silence.end();
         if update.kind == DepthKind::Snapshot {
-            self.shut.gap = false;
+            self.end_gap(update.time);
         }
         let before = (self.book.best_bid(), self.book.best_ask());
         self.apply(update, model);
@@ -541,84 +450,5 @@ impl Market {
                 (Awaits::Limit(limit), Some(other)) => reaches(limit, self.grid.price(other)),
                 _ => true,
             }
-    }
-
-    /// Puts an order that rests at `price` into the queue there, if it is known how long that is: the level is shown, or
-    /// it lies between the best prices, where nobody is.
-    pub fn join_queue(&mut self, order: OrderId, side: Side, price: Price, model: &QueueModel) {
-        self.leave_queue(order);
-        let (Ok(price), Some(best)) = (self.grid.ticks_of(price), self.best(side)) else {
-            return;
-        };
-        let is_behind = match side {
-            Side::Buy => price < best,
-            Side::Sell => price > best,
-        };
-        if is_behind && self.tier != Some(DataTier::Depth) {
-            return;
-        }
-        let shown = self.book.size_at(side, price);
-        self.queues.push(QueueEntry {
-            order,
-            side,
-            price,
-            place: QueuePosition::join(model, shown),
-        });
-    }
-
-    /// Orders that rest at a price whose queue was not known join it as soon as it is: the best price has come to them, or
-    /// the book is known at last.
-    #[cold]
-    fn join_waiting(&mut self, model: &QueueModel) {
-        let count = self.orders.iter().len();
-        for index in 0..count {
-            let order = self.orders.at(index);
-            if let (Awaits::Limit(price), true) = (order.awaits(), rests(order))
-                && !self.is_queued(order.id)
-            {
-                let (id, side) = (order.id, order.side);
-                self.join_queue(id, side, price, model);
-            }
-        }
-    }
-
-    /// Takes an order out of its queue.
-    pub fn leave_queue(&mut self, order: OrderId) {
-        self.queues.retain(|entry| entry.order != order);
-    }
-
-    /// Lots of the market ahead of an order; `None` when it stands in no queue.
-    #[must_use]
-    pub fn ahead_of(&self, order: OrderId) -> Option<i64> {
-        let entry = self.queues.iter().find(|entry| entry.order == order)?;
-        Some(entry.place.ahead())
-    }
-
-    /// Whether an order stands in a queue.
-    #[must_use]
-    pub fn is_queued(&self, order: OrderId) -> bool {
-        self.queues.iter().any(|entry| entry.order == order)
-    }
-
-    /// Lots of a trade at the order's price that reach the order, after those ahead of it; `None` when it stands in no
-    /// queue.
-    pub fn trade_reaches(&mut self, order: OrderId, lots: i64) -> Option<i64> {
-        let tier = self.tier;
-        let entry = self.queues.iter_mut().find(|entry| entry.order == order)?;
-        Some(match tier {
-            // The quote that a trade changed is often told before it.
-            Some(DataTier::Quotes) => entry.place.on_trade_told_late(lots),
-            _ => entry.place.on_trade(lots),
-        })
-    }
-
-    /// Where an order stands in its queue.
-    #[must_use]
-    pub fn queue_of(&self, order: OrderId) -> Option<QueueStory> {
-        let entry = self.queues.iter().find(|entry| entry.order == order)?;
-        Some(QueueStory {
-            ahead_at_entry: self.grid.quantity(entry.place.at_entry()),
-            ahead_at_fill: self.grid.quantity(entry.place.ahead()),
-        })
     }
 }

@@ -9,6 +9,7 @@ mod models;
 mod path;
 mod queue;
 mod silence;
+mod traded_spread;
 mod working;
 
 pub use client_ids::{ClientIds, Placement};
@@ -24,4 +25,5 @@ pub use models::{
 pub use path::{Leg, legs, legs_in_order};
 pub use queue::{Cancellations, QueueModel, QueuePosition};
 pub use silence::{Silence, TierChange};
+pub use traded_spread::TradedSpread;
 pub use working::{Reach, Sleep, Touch, WorkingOrders, rests};

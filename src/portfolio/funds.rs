@@ -65,11 +65,20 @@ impl Account {
     #[must_use]
     pub fn funds(&self, id: InstrumentId, side: Side) -> Money {
         let available = self.available();
-        if self.slots[id.index()].terms.is_paid_in_full(side) {
+        if self.is_paid_in_full(id, side) {
             self.money(available.amount.min(self.ledger.available().amount))
         } else {
             available
         }
+    }
+
+    /// Whether an order on this side has to be paid for in full, in cash.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    #[must_use]
+    pub fn is_paid_in_full(&self, id: InstrumentId, side: Side) -> bool {
+        self.slots[id.index()].terms.is_paid_in_full(side)
     }
 
     /// What a position lends to others beyond what it holds, negative when it asks for more: its worth and its hold, less

@@ -120,16 +120,7 @@ impl Review<'_> {
                     Truth::Always => "is always true",
                     Truth::Open => return,
                 };
-                let told = [(left, a), (right, b)]
-                    .into_iter()
-                    .filter(|(side, _)| !matches!(side.kind, Kind::Number(_)))
-                    .map(|(side, range)| format!("{} {range}", ranges::text(side)));
-                let told: Vec<String> = told.collect();
-                let because = if told.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", told.join(", "))
-                };
+                let because = because([(left, a), (right, b)]);
                 self.warn(script, expression, format!("this {word}{because}"));
             }
             Kind::Binary(Binary::And, _, left, right) => {
@@ -221,8 +212,8 @@ impl Review<'_> {
         if is_switch(left, right) || compare(operator, a, b) != Truth::Never {
             return false;
         }
-        let message = format!("this can never be true: {} {a}", ranges::text(left));
-        self.warn(script, whole, message);
+        let because = because([(left, a), (right, b)]);
+        self.warn(script, whole, format!("this can never be true{because}"));
         true
     }
 
@@ -335,6 +326,19 @@ fn parameters_of<'a>(expression: &'a Expression, used: &mut Vec<&'a str>) {
         used.push(name);
     }
     ranges::for_each_part(expression, &mut |part| parameters_of(part, used));
+}
+
+/// What both sides of a comparison can be, numbers apart, as the reason for a warning.
+fn because(sides: [(&Expression, Range); 2]) -> String {
+    let told = sides
+        .into_iter()
+        .filter(|(side, _)| !matches!(side.kind, Kind::Number(_)))
+        .map(|(side, range)| format!("{} {range}", ranges::text(side)));
+    let told: Vec<String> = told.collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    format!(": {}", told.join(", "))
 }
 
 /// Whether both sides are made of parameters and numbers, a parameter among them.

@@ -11,7 +11,9 @@ use crate::api::{FeedInfo, FeedKind, SessionSummary};
 use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input, SessionState};
 use crate::exchange::{DataTier, Explanation, Fill, Liquidity, Met};
 use crate::market::{Bar, MarketEvent};
-use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
+use crate::model::{
+    Instrument, InstrumentId, MarginRule, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp,
+};
 use crate::strategy::Strategy;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -52,6 +54,35 @@ pub fn instrument_of(symbol: &str) -> Instrument {
     instrument()
         .with_symbol(symbol)
         .unwrap_or_else(|| panic!("another currency"))
+}
+
+/// An instrument of any symbol, with its tick, lot and multiplier, and no smallest order.
+///
+/// # Panics
+/// When the text is no symbol, or a number none.
+#[must_use]
+pub fn instrument_with(symbol: &str, tick: &str, lot: &str, multiplier: &str) -> Instrument {
+    let symbol = symbol.parse().unwrap_or_else(|error| panic!("{symbol}: {error}"));
+    Instrument::new(
+        symbol,
+        decimal(tick),
+        decimal(lot),
+        Decimal::ZERO,
+        decimal(multiplier),
+    )
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Margins as shares of the value: to open, and to keep.
+///
+/// # Panics
+/// When the text is no number.
+#[must_use]
+pub fn margin_rate(initial: &str, maintenance: &str) -> MarginRule {
+    MarginRule::Rate {
+        initial: decimal(initial),
+        maintenance: decimal(maintenance),
+    }
 }
 
 /// A fill at a bar's open, decided on at the very price it met: what an account's tests feed it.

@@ -9,31 +9,12 @@ use papertape::model::{
     OptionSettlement, OptionTerms, OrderId, Price, Quantity, Side, Timestamp,
 };
 use papertape::portfolio::{Account, AccountConfig, CashFlowKind, Claim, Delivery, FillEffect, MarginMode};
-use papertape::testkit::{decimal, fill};
+use papertape::testkit::{decimal, fill, instrument_with as instrument, margin_rate as rate};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
 const FIRST: InstrumentId = InstrumentId(0);
 const SECOND: InstrumentId = InstrumentId(1);
-
-fn instrument(symbol: &str, tick: &str, lot: &str, multiplier: &str) -> Instrument {
-    let symbol = symbol.parse().expect("a symbol");
-    Instrument::new(
-        symbol,
-        decimal(tick),
-        decimal(lot),
-        Decimal::ZERO,
-        decimal(multiplier),
-    )
-    .expect("an instrument")
-}
-
-fn rate(initial: &str, maintenance: &str) -> MarginRule {
-    MarginRule::Rate {
-        initial: decimal(initial),
-        maintenance: decimal(maintenance),
-    }
-}
 
 /// A perpetual with margins as Binance asks of the first bracket of BTCUSDT at 125 times leverage.
 fn perpetual() -> Instrument {

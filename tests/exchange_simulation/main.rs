@@ -74,7 +74,7 @@ fn shrunk(scenario: &Scenario, violation: &Violation, planted: Planted) -> Vec<I
 }
 
 /// What a run of a few thousand sessions is expected to have reached.
-const REACHED: [&str; 53] = [
+const REACHED: [&str; 61] = [
     "filled market",
     "filled limit",
     "filled stop",
@@ -128,6 +128,14 @@ const REACHED: [&str; 53] = [
     "flow CashInLieu",
     "flow OptionSettlement",
     "flow LiquidationFee",
+    "flow BorrowFee",
+    "flow Interest",
+    "flow Settlement",
+    "delisting",
+    "new symbol",
+    "filled in an account of 1",
+    "filled in an account of 2",
+    "filled in an account of 3",
 ];
 
 #[test]

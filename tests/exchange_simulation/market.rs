@@ -46,6 +46,8 @@ pub(crate) struct Feed {
     silent: (u32, bool),
     /// The last minute of which a bar was delivered.
     minute: i64,
+    /// How often it got another name.
+    names: u16,
 }
 
 impl Feed {
@@ -63,6 +65,7 @@ impl Feed {
             status: TradingStatus::Trading,
             silent: (0, false),
             minute: i64::MIN,
+            names: 0,
         }
     }
 
@@ -164,7 +167,7 @@ impl Feed {
             InstrumentKind::Equity => Some(MarketAction::Corporate(
                 self.corporate_action(draw, nonsense, near),
             )),
-            InstrumentKind::Future { .. } if draw.chance(0.1) => {
+            InstrumentKind::Future { .. } if draw.chance(0.3) => {
                 Some(MarketAction::Settlement { price: near })
             }
             _ => None,
@@ -172,7 +175,18 @@ impl Feed {
     }
 
     fn corporate_action(&mut self, draw: &mut Draw, nonsense: bool, near: Price) -> CorporateAction {
-        match draw.weighted(&[60, 38, 2]) {
+        match draw.weighted(&[55, 33, 2, 10]) {
+            3 => {
+                // Nonsense: a name that is taken.
+                let to = if nonsense {
+                    "BTC/USD".to_owned()
+                } else {
+                    self.new_name()
+                };
+                CorporateAction::SymbolChange {
+                    to: to.parse().expect("a symbol"),
+                }
+            }
             0 => CorporateAction::Dividend {
                 per_share: decimal(if nonsense {
                     "-1"
@@ -195,6 +209,18 @@ impl Feed {
                 price: draw.maybe(0.5, near),
             },
         }
+    }
+
+    /// A name that nothing else in the session has: options are on what is named as shares are.
+    fn new_name(&mut self) -> String {
+        self.names += 1;
+        let letter = |number: u16| char::from(b'A' + (number % 26) as u8);
+        format!(
+            "X{}{}{}",
+            letter(self.at.0),
+            letter(self.names / 26),
+            letter(self.names)
+        )
     }
 
     fn wander(&mut self, draw: &mut Draw) {

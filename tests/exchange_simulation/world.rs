@@ -9,7 +9,7 @@ use papertape::exchange::{
 };
 use papertape::market::CalendarId;
 use papertape::model::{Instrument, InstrumentKind, MarginRule, Money, OrderLimits, Timeframe, Timestamp};
-use papertape::portfolio::{AccountConfig, MarginMode};
+use papertape::portfolio::{AccountConfig, MarginMode, SharesOn};
 use papertape::pricing::{ModelAssumptions, Volatility};
 use papertape::strategy::Strategy;
 use papertape::testkit::decimal;
@@ -39,7 +39,7 @@ const STRATEGIES: [&str; 5] = [
 
 /// A session: mostly one instrument and manual orders, now and then several instruments or a strategy.
 pub(crate) fn draw(draw: &mut Draw) -> EngineConfig {
-    let count = draw.weighted(&[5, 2, 1]) + 1;
+    let count = draw.weighted(&[4, 2, 2]) + 1;
     let mut instruments: Vec<Instrument> = (0..count).map(|place| instrument(draw, place)).collect();
     let primary = instruments.remove(0);
     let strategy = STRATEGIES[draw.weighted(&[6, 1, 1, 1, 1])];
@@ -57,7 +57,10 @@ pub(crate) fn draw(draw: &mut Draw) -> EngineConfig {
         account: AccountConfig {
             mode: draw.pick(&[MarginMode::Cross, MarginMode::Isolated]),
             leverage: draw.maybe(0.3, decimal("3")),
-            ..AccountConfig::default()
+            shares: draw.pick(&[SharesOn::Cash, SharesOn::Cash, SharesOn::Margin]),
+            borrow_rate: draw.maybe(0.5, decimal("0.03")).unwrap_or_default(),
+            debit_rate: draw.maybe(0.5, decimal("0.085")).unwrap_or_default(),
+            credit_rate: draw.maybe(0.3, decimal("0.04")).unwrap_or_default(),
         },
         base_timeframe: Timeframe::MINUTE,
         strategy,
@@ -125,7 +128,11 @@ fn instrument(draw: &mut Draw, place: usize) -> Instrument {
             .expect(margined),
         _ => of("FUT", "0.25", "1", "0", "5")
             .with_kind(InstrumentKind::Future {
-                expiry: Timestamp::from_secs(4_000_000_000),
+                // Some end before the session does.
+                expiry: draw.pick(&[
+                    Timestamp::from_secs(4_000_000_000),
+                    BEGIN.plus_nanos(1_800_000_000_000),
+                ]),
             })
             .with_calendar(CalendarId::CmeGlobex)
             .with_margin(MarginRule::PerContract {

@@ -1,6 +1,7 @@
 //! Orders where markets are at their worst: one-sided and crossed books, halts, stale data, late arrivals, contradictory
 //! requests. Each was found by the simulation.
 
+mod holds;
 mod markets;
 mod orders;
 

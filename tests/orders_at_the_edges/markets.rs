@@ -33,7 +33,8 @@ fn a_trade_fills_those_who_rest_and_those_who_take_from_one_quantity() {
         .place(1, market(Side::Buy, "3"));
     tape.trade(2, 99.5, 0.00001).said();
     tape.trade(3, 98.0, 4.0);
-    assert_eq!(tape.said(), ["#1 filled 3 @ 99", "#2 filled 1 @ 98.00"]);
+    // The trade was a sale: who buys with it pays a tick more, as far as anybody knows.
+    assert_eq!(tape.said(), ["#1 filled 3 @ 99", "#2 filled 1 @ 98.01"]);
 }
 
 #[test]
@@ -189,4 +190,59 @@ fn what_must_fill_at_once_ends_when_it_cannot() {
         said[1..],
         ["#1 triggered at 102.00", "#1 canceled: not_filled_at_once"]
     );
+}
+
+#[test]
+fn a_limit_that_the_open_passes_by_leaves_the_market_at_the_open() {
+    let mut tape = Tape::start();
+    tape.0.flat(1, 99.0);
+    let parent = OrderRequest::limit(Side::Sell, Decimal::ONE, decimal("100"));
+    let child = OrderRequest::limit(Side::Buy, Decimal::ONE, decimal("90"));
+    tape.0.command(Command::Place(Box::new(OrderList {
+        contingency: Contingency::Oto,
+        orders: vec![parent, child],
+    })));
+    tape.0.bar(105.0, 105.0, 105.0, 105.0);
+    let decided = tape.0.events.iter().find_map(|event| match &event.kind {
+        EventKind::OrderSubmitted { order } if order.id == OrderId(2) => Some(order.decision_price),
+        _ => None,
+    });
+    assert_eq!(decided, Some(Price(decimal("105"))), "{:?}", tape.0.journal());
+}
+
+#[test]
+fn what_grows_with_its_parent_goes_to_the_end_of_the_queue() {
+    let mut tape = Tape::start();
+    tape.quote(0, 99.0, 101.0, 0.00002);
+    let parent = OrderRequest::limit(Side::Buy, decimal("0.00002"), decimal("101"));
+    let child = OrderRequest::limit(Side::Sell, decimal("0.00002"), decimal("105"));
+    tape.0.command(Command::Place(Box::new(OrderList {
+        contingency: Contingency::Oto,
+        orders: vec![parent, child],
+    })));
+    let ahead = |tape: &Tape| tape.0.engine.market(InstrumentId(0)).ahead_of(OrderId(2));
+    tape.book(1, &[(9_900, 50)], &[(10_100, 1), (10_500, 7)]);
+    assert_eq!(ahead(&tape), Some(7));
+    tape.book(2, &[(9_900, 50)], &[(10_500, 9)]);
+    assert_eq!(ahead(&tape), Some(7), "who comes later stands behind");
+    tape.book(3, &[(9_900, 50)], &[(10_099, 1), (10_500, 9)]);
+    assert_eq!(ahead(&tape), Some(9), "it has become larger");
+}
+
+#[test]
+fn a_name_that_another_instrument_has_is_not_given_again() {
+    let other = papertape::testkit::instrument_of("ETH/USDT");
+    let mut tape = Tape::with(|config| config.others = vec![other]);
+    let to = "ETH/USDT".parse().expect("a symbol");
+    let renamed = papertape::market::CorporateAction::SymbolChange { to };
+    let action = papertape::market::MarketAction::Corporate(renamed);
+    tape.market(0, MarketEvent::Action(Timestamp::from_secs(1), action));
+    let names: Vec<_> = tape
+        .0
+        .engine
+        .config()
+        .instruments()
+        .map(|it| it.symbol().to_string())
+        .collect();
+    assert_eq!(names, ["BTC/USDT", "ETH/USDT"]);
 }

@@ -1,11 +1,12 @@
 //! Cash and positions, as the fills alone make them.
 
+use super::holds::Span;
 use super::{Verdict, ensure};
 use papertape::engine::{Engine, EngineConfig};
 use papertape::exchange::Fill;
 use papertape::model::{Instrument, InstrumentId, InstrumentKind, Quantity};
 use papertape::option::Expiry;
-use papertape::order::{Order, OrderStatus};
+use papertape::order::Order;
 use papertape::portfolio::{CashFlow, CashFlowKind};
 use rust_decimal::Decimal;
 
@@ -28,6 +29,57 @@ pub(super) struct AccountModel {
 }
 
 impl AccountModel {
+    /// Signed.
+    pub(super) fn quantity(&self, at: InstrumentId) -> Decimal {
+        self.held[at.index()].quantity
+    }
+
+    /// Signed quantity × average price × multiplier.
+    pub(super) fn cost(&self, at: InstrumentId) -> Decimal {
+        self.held[at.index()].cost
+    }
+
+    pub(super) fn instrument(&self, at: InstrumentId) -> &Instrument {
+        &self.held[at.index()].instrument
+    }
+
+    /// The place of an option's shares, where the session trades them.
+    pub(super) fn shares_of(&self, option: InstrumentId) -> Option<InstrumentId> {
+        let InstrumentKind::Option(terms) = self.instrument(option).kind() else {
+            return None;
+        };
+        let is_it = |held: &Held| *held.instrument.symbol() == terms.underlying;
+        let place = self.held.iter().position(is_it)?;
+        Some(InstrumentId(place as u16))
+    }
+
+    /// Cash without the proceeds of short sales, which lie with the lender.
+    pub(super) fn balance(&self, marks: impl Fn(InstrumentId) -> Span) -> Span {
+        let (mut least, mut most) = (self.cash, self.cash);
+        for (place, held) in self.held.iter().enumerate() {
+            if held.instrument.kind().is_margined() || held.quantity >= Decimal::ZERO {
+                continue;
+            }
+            let Some((low, high)) = marks(InstrumentId(place as u16)).ends() else {
+                continue;
+            };
+            let units = held.quantity * held.instrument.multiplier();
+            least += units * high;
+            most += units * low;
+        }
+        let mut balance = Span::default();
+        balance.note(least);
+        balance.note(most);
+        balance
+    }
+
+    /// Instruments get other names and terms: those are taken from where they are told.
+    pub(super) fn rename(&mut self, engine: &Engine) {
+        for (place, held) in self.held.iter_mut().enumerate() {
+            held.instrument = engine.market(InstrumentId(place as u16)).instrument().clone();
+        }
+    }
+
     pub(super) fn new(config: &EngineConfig) -> Self {
         let held = config.instruments().map(|instrument| Held {
             instrument: instrument.clone(),
@@ -151,20 +203,6 @@ impl AccountModel {
                 },
             )?;
         }
-        engine.open_orders().try_for_each(|order| self.judge_hold(order))
-    }
-
-    /// What may only reduce, or waits, holds nothing; nothing holds less than nothing.
-    fn judge_hold(&self, order: &Order) -> Verdict {
-        let needs_none = order.only_reduces() || order.status == OrderStatus::Waiting;
-        let hold = order.hold.amount;
-        let is_right = if needs_none {
-            hold.is_zero()
-        } else {
-            hold >= Decimal::ZERO
-        };
-        ensure(is_right, "holds are what open orders need", || {
-            format!("{order:?}")
-        })
+        Ok(())
     }
 }

@@ -48,6 +48,11 @@ impl Coverage {
         }
     }
 
+    /// A fill in an account of so many instruments.
+    pub(super) fn note_account(&mut self, instruments: usize) {
+        self.count(format!("filled in an account of {instruments}"));
+    }
+
     pub(super) fn note_fill(&mut self, fill: &Fill, order: &Order) {
         self.count(format!("filled {}", order.kind.name()));
         self.count(format!("filled {}", order.time_in_force.name()));

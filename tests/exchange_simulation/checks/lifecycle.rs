@@ -2,7 +2,7 @@
 
 use super::{Verdict, ensure};
 use papertape::engine::{Engine, Event, EventKind};
-use papertape::model::{InstrumentId, Money, OrderId, Quantity};
+use papertape::model::{InstrumentId, Money, OrderId, Price, Quantity};
 use papertape::order::{CancelReason, GroupId, Order, OrderEvent, OrderStatus, TimeInForce};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -35,11 +35,18 @@ impl Lifecycle {
         self.open.get(&id)
     }
 
+    /// All orders that are open, as the events tell them so far.
+    pub(super) fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.open.values()
+    }
+
     /// What has filled of the orders of an instrument counts in the units after a split.
     pub(super) fn split(&mut self, at: InstrumentId, ratio: Decimal) {
         for order in self.open.values_mut().filter(|order| order.instrument == at) {
             let after = (order.filled.0 * ratio).round_dp(Money::SCALE).normalize();
             order.filled = Quantity(after);
+            let decided = order.decision_price.0 / ratio;
+            order.decision_price = Price(decided.round_dp(Money::SCALE).normalize());
             if let Some(filled) = self.filled.get_mut(&order.id) {
                 *filled = after;
             }

@@ -3,19 +3,26 @@
 mod account;
 mod book;
 mod coverage;
+mod fills;
+mod flows;
+mod holds;
 mod lifecycle;
+mod queue;
 mod stuck;
 
 pub(crate) use coverage::Coverage;
 
 use account::AccountModel;
 use book::MarketModel;
+use flows::FlowModel;
+use holds::{HoldModel, Span, position_changed};
 use lifecycle::Lifecycle;
 use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, SessionState};
 use papertape::exchange::{Fill, Liquidity, Met};
-use papertape::market::{CorporateAction, MarketEvent};
-use papertape::model::{InstrumentId, InstrumentKind, MarginRule, Side, Timeframe, Timestamp};
+use papertape::market::{CorporateAction, MarketAction, MarketEvent};
+use papertape::model::{Instrument, InstrumentId, InstrumentKind, MarginRule, Side, Timeframe, Timestamp};
 use papertape::order::{CancelReason, Order, OrderKind};
+use papertape::portfolio::SharesOn;
 use rust_decimal::Decimal;
 
 /// Something that must not be.
@@ -57,6 +64,12 @@ pub(crate) struct Observer {
     config: EngineConfig,
     markets: Vec<MarketModel>,
     account: AccountModel,
+    holds: HoldModel,
+    /// The order that the last event sent out.
+    submitted: Option<Order>,
+    flows: FlowModel,
+    /// The marks after the input before, by instrument.
+    marks: Vec<Span>,
     /// What no hold had spoken for after the input before.
     available: Decimal,
     lifecycle: Lifecycle,
@@ -76,6 +89,10 @@ impl Observer {
                 .map(|instrument| MarketModel::new(instrument, &config.execution))
                 .collect(),
             account: AccountModel::new(config),
+            holds: HoldModel::new(config),
+            submitted: None,
+            flows: FlowModel::new(&config.account),
+            marks: Vec::new(),
             available: config.initial_capital.amount,
             lifecycle: Lifecycle::default(),
             coverage: Coverage::default(),
@@ -85,12 +102,17 @@ impl Observer {
     /// Judges what one input brought about; `engine` is as it stands after it.
     pub(crate) fn judge(&mut self, input: &Input, events: &[Event], engine: &Engine) -> Verdict {
         self.inputs += 1;
+        self.learn_marks(input, engine);
+        if let Input::Market(_, MarketEvent::Action(_, MarketAction::Corporate(_))) = input {
+            self.account.rename(engine);
+        }
         if let Input::Market(at, event) = input {
             self.markets[at.index()].begin(event);
         }
         for event in events {
             self.judge_event(input, event)?;
         }
+        self.judge_submitted(None)?;
         if let Input::Market(at, event) = input {
             let takes_in = matches!(
                 engine.state(),
@@ -101,10 +123,44 @@ impl Observer {
             }
             self.markets[at.index()].end(event);
         }
+        for (place, market) in self.markets.iter_mut().enumerate() {
+            market.follow_queues(InstrumentId(place as u16), engine);
+        }
         self.lifecycle.judge(engine)?;
         self.account.judge(engine)?;
+        self.holds.judge(engine)?;
         self.judge_change(input, engine)?;
         stuck::judge(input, engine, &self.markets)
+    }
+
+    /// The marks that each instrument may have had while the input was taken in: those before and after it, and all prices in it.
+    fn learn_marks(&mut self, input: &Input, engine: &Engine) {
+        self.flows.begin(engine.market_time().unwrap_or_default());
+        let count = engine.config().instruments().count();
+        let mut now = Vec::with_capacity(count);
+        let mut spans = Vec::with_capacity(count);
+        for place in 0..count {
+            let market = engine.market(InstrumentId(place as u16));
+            let mut after = Span::default();
+            let mark = market.mark_price.map(|mark| mark.price);
+            for price in mark.into_iter().chain(market.last_price()) {
+                after.note(price.0);
+            }
+            let mut span = self.marks.get(place).copied().unwrap_or_default();
+            span.join(after);
+            if let Some(model) = self.markets.get(place) {
+                span.join(model.traded());
+            }
+            if let Input::Market(at, event) = input
+                && at.index() == place
+            {
+                span.join(prices_of(event, market.instrument()));
+            }
+            now.push(after);
+            spans.push(span);
+        }
+        self.marks = now;
+        self.holds.set_marks(spans);
     }
 
     /// A change of what is paid in full takes no more than there is, whatever other positions have gained.
@@ -114,10 +170,12 @@ impl Observer {
         let Input::Command(_, Command::Amend(amendment)) = input else {
             return Ok(());
         };
+        let on_margin = self.config.account.shares == SharesOn::Margin;
         let is_paid_in_full = |order: &Order| {
             let instrument = engine.market(order.instrument).instrument();
             match instrument.kind() {
                 InstrumentKind::Option(_) => order.side == Side::Buy,
+                InstrumentKind::Equity if on_margin => false,
                 kind => !kind.is_margined() && instrument.margin() == MarginRule::Full,
             }
         };
@@ -130,6 +188,7 @@ impl Observer {
     }
 
     fn judge_event(&mut self, input: &Input, event: &Event) -> Verdict {
+        self.judge_submitted(Some(&event.kind))?;
         ensure(
             event.seq == self.seq + 1,
             "events are numbered without gaps",
@@ -154,6 +213,18 @@ impl Observer {
         if let EventKind::OrderFilled { fill, order, .. } = &event.kind {
             self.judge_fill(input, fill, order)?;
             self.coverage.note_fill(fill, order);
+            self.coverage.note_account(self.config.instruments().count());
+        }
+        if let EventKind::OrderAmended {
+            order_id,
+            terms,
+            quantity,
+            ..
+        } = &event.kind
+            && let Some(order) = self.lifecycle.order(*order_id)
+        {
+            let is_larger = *quantity > order.quantity;
+            self.markets[order.instrument.index()].amended(order, terms, is_larger);
         }
         if let EventKind::OrderCanceled {
             order_id,
@@ -163,7 +234,55 @@ impl Observer {
         {
             self.markets[order.instrument.index()].judge_kill(input, order)?;
         }
-        self.lifecycle.follow(event)
+        self.lifecycle.follow(event)?;
+        self.follow_holds(&event.kind)
+    }
+
+    /// An order that went out holds what it needs; what is refused at once, in one breath, never did.
+    fn judge_submitted(&mut self, next: Option<&EventKind>) -> Verdict {
+        let Some(order) = self.submitted.take() else {
+            return Ok(());
+        };
+        let is_refused =
+            matches!(next, Some(EventKind::OrderRejected { order_id, .. }) if *order_id == order.id);
+        if is_refused && order.hold.is_zero() {
+            return Ok(());
+        }
+        self.holds.renew(&order, &self.account);
+        self.holds.judge_new(&order)
+    }
+
+    /// What orders need after an event.
+    fn follow_holds(&mut self, kind: &EventKind) -> Verdict {
+        let changed = position_changed(kind);
+        match kind {
+            EventKind::OrderSubmitted { order } => self.submitted = Some(order.clone()),
+            EventKind::OrderAttached { order } => self.holds.renew(order, &self.account),
+            EventKind::OrderAmended { order_id, .. } => {
+                if let Some(order) = self.lifecycle.order(*order_id) {
+                    self.holds.renew(order, &self.account);
+                }
+            }
+            EventKind::OrderFilled { fill, order, .. } => {
+                let held = self.account.quantity(order.instrument) - fill.quantity.0 * fill.side.sign();
+                self.holds.fill(fill, order, held);
+                let orders = self.lifecycle.orders();
+                self.holds
+                    .renew_all(orders, order.instrument, Some(order.id), &self.account);
+            }
+            EventKind::OptionExercised { instrument, .. } => {
+                if let Some(shares) = self.account.shares_of(*instrument) {
+                    let orders = self.lifecycle.orders();
+                    self.holds.renew_all(orders, shares, None, &self.account);
+                }
+            }
+            _ => {}
+        }
+        if let Some(at) = changed {
+            let orders = self.lifecycle.orders();
+            self.holds.renew_all(orders, at, None, &self.account);
+        }
+        Ok(())
     }
 
     /// What becomes of instruments and of what is held of them without a trade.
@@ -179,7 +298,11 @@ impl Observer {
                     .push(MarketModel::new(listed, &self.config.execution));
                 self.account.list(listed);
             }
-            EventKind::CashFlow { flow, .. } => self.account.receive(flow),
+            EventKind::CashFlow { flow, .. } => {
+                let holds = &self.holds;
+                self.flows.judge(flow, &self.account, |at| holds.marks(at))?;
+                self.account.receive(flow);
+            }
             EventKind::OptionExercised {
                 instrument, expiry, ..
             } => self.account.deliver(*instrument, expiry),
@@ -281,6 +404,36 @@ impl Observer {
             || format!("{fill:?}"),
         )
     }
+}
+
+/// The prices that an input tells.
+fn prices_of(event: &MarketEvent, instrument: &Instrument) -> Span {
+    let mut span = Span::default();
+    let mut note = |price: f64| {
+        if let Some(price) = instrument.price_from_f64(price) {
+            span.note(price.0);
+        }
+    };
+    match event {
+        MarketEvent::Bar(bar) => [bar.open, bar.high, bar.low, bar.close]
+            .into_iter()
+            .for_each(note),
+        MarketEvent::Trade(trade) => note(trade.price),
+        MarketEvent::Quote(quote) => [quote.bid, quote.ask, quote.mid()].into_iter().for_each(note),
+        MarketEvent::Action(_, action) => match action {
+            MarketAction::MarkPrice(price)
+            | MarketAction::Settlement { price }
+            | MarketAction::Funding {
+                mark: Some(price), ..
+            }
+            | MarketAction::Corporate(CorporateAction::Delisting { price: Some(price) }) => {
+                span.note(price.0)
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+    span
 }
 
 /// Every order that is open can be withdrawn, and is gone when the request has had time to arrive.
