@@ -93,7 +93,8 @@ fn a_small_market_order_takes_the_first_thing_that_its_feed_shows() {
         // The book is told at 1002.5, the quote at 1002.4; the next trade and the next second with one are at 1003.
         (Feed::Depth, 0.5, 100.01),
         (Feed::Quotes, 0.4, 100.01),
-        (Feed::Trades, 1.0, 100.0),
+        // That is a sale: a buyer pays a tick more.
+        (Feed::Trades, 1.0, 100.01),
         (second_bars(), 1.0, 100.0),
     ] {
         assert_eq!(
@@ -112,8 +113,8 @@ fn a_large_market_order_walks_the_book_where_there_is_one() {
         (Feed::Depth, Some(0.5), 100.02),
         // One is shown, and never another: the ask does not change.
         (Feed::Quotes, None, 100.01),
-        // 1 and 0.4 at 100.00, 0.5 at 99.99, 0.1 at 100.01.
-        (Feed::Trades, None, 99.998),
+        // 1 and 0.4 sold at 100.00 and 0.5 at 99.99, each a tick dearer for who buys; 0.1 bought at 100.01.
+        (Feed::Trades, None, 100.0075),
         // A bar gives as much as one wants at its open.
         (second_bars(), Some(1.0), 100.0),
     ] {

@@ -420,17 +420,15 @@ fn prices_of(event: &MarketEvent, instrument: &Instrument) -> Span {
             .for_each(note),
         MarketEvent::Trade(trade) => note(trade.price),
         MarketEvent::Quote(quote) => [quote.bid, quote.ask, quote.mid()].into_iter().for_each(note),
-        MarketEvent::Action(_, action) => match action {
+        MarketEvent::Action(
+            _,
             MarketAction::MarkPrice(price)
             | MarketAction::Settlement { price }
             | MarketAction::Funding {
                 mark: Some(price), ..
             }
-            | MarketAction::Corporate(CorporateAction::Delisting { price: Some(price) }) => {
-                span.note(price.0)
-            }
-            _ => {}
-        },
+            | MarketAction::Corporate(CorporateAction::Delisting { price: Some(price) }),
+        ) => span.note(price.0),
         _ => {}
     }
     span
