@@ -291,11 +291,12 @@ mod arrival {
 
     #[test]
     fn where_only_trades_are_known_it_takes_of_the_next_one() {
+        // Somebody sold: what a buyer pays is a tick higher, as far as anybody knows.
         for (order, told) in [
-            (limit(Buy, "1", "150"), &["#1 1 at 100 taker"][..]),
+            (limit(Buy, "1", "150"), &["#1 1 at 100.01 taker"][..]),
             (
                 whose_time_is(TimeInForceWord::Ioc, limit(Buy, "2", "150")),
-                &["#1 1 at 100 taker", "#1 canceled not_filled_at_once"],
+                &["#1 1 at 100.01 taker", "#1 canceled not_filled_at_once"],
             ),
             (
                 whose_time_is(TimeInForceWord::Ioc, limit(Buy, "1", "90")),
