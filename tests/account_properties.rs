@@ -174,6 +174,7 @@ impl World {
             borrow_rate: decimal("0.03"),
             debit_rate: decimal("0.06"),
             credit_rate: decimal("0.02"),
+            funding_rate: Decimal::ZERO,
         };
         let capital = Money::new(Decimal::from(100_000), "USD".parse().expect("a currency"));
         let mut account = Account::open(capital, &instruments, config);

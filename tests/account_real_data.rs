@@ -1,6 +1,9 @@
 //! Accounts over real markets, against sums that are worked out another way. Skipped, and said so, on a machine without the
 //! shared data: `PAPERTAPE_SHARED` names the folder above `data`.
 
+#[path = "support/shared_data.rs"]
+mod shared_data;
+
 use papertape::engine::{Command, Engine, EventKind, Input};
 use papertape::ledger::{HoldKey, LedgerAccount};
 use papertape::market::{Bar, MarketAction, MarketEvent};
@@ -16,15 +19,8 @@ const ID: InstrumentId = InstrumentId::PRIMARY;
 
 /// The rows of a shared file, header left out; `None`, with a word, when the machine does not have it.
 fn rows(name: &str) -> Option<Vec<Vec<String>>> {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        Into::into,
-    );
-    let path = shared.join("data").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: there is no {}; set PAPERTAPE_SHARED", path.display());
-        return None;
-    };
+    let path = shared_data::shared_data(name)?;
+    let text = std::fs::read_to_string(path).expect("a text");
     let split = |line: &str| line.split(',').map(str::to_owned).collect();
     Some(text.lines().skip(1).map(split).collect())
 }

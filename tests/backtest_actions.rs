@@ -3,6 +3,9 @@
 //! The real shares are skipped, and said so, on a machine without the shared data: `PAPERTAPE_SHARED` names the folder
 //! above `data`.
 
+#[path = "support/shared_data.rs"]
+mod shared_data;
+
 use papertape::api::CashFlowSum;
 use papertape::backtest::{self, MarketData, Outcome, ReportContext};
 use papertape::engine::EngineConfig;
@@ -160,14 +163,8 @@ fn what_is_delisted_is_paid_out_and_trades_no_more() {
 
 /// The text of a shared file; `None`, with a word, when the machine does not have it.
 fn shared(name: &str) -> Option<String> {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        Into::into,
-    );
-    let path = shared.join("data").join(name);
-    let text = std::fs::read_to_string(&path);
-    text.inspect_err(|_| eprintln!("skipped: there is no {}; set PAPERTAPE_SHARED", path.display()))
-        .ok()
+    let path = shared_data::shared_data(name)?;
+    Some(std::fs::read_to_string(path).expect("a text"))
 }
 
 fn float(text: &str) -> f64 {

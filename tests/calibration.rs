@@ -1,5 +1,8 @@
 //! The calibration: what coarser data and other models make of the same orders.
 
+#[path = "support/shared_data.rs"]
+mod shared_data;
+
 use papertape::calibration::{
     Calibration, CalibrationError, CalibrationFiles, CalibrationLine, CalibrationSettings, OrderPlace,
     calibrate,
@@ -7,7 +10,6 @@ use papertape::calibration::{
 use papertape::market::CaptureFile;
 use papertape::testkit::instrument;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 /// A market that stands still for a minute: 1 bid at 100.00 and 9 at 99.99, 1 ask at 100.01 and 9 at 100.02, said anew every
 /// half second, with a trade of one lot at the ask every second.
@@ -248,18 +250,12 @@ fn the_seed_says_which_orders_there_are() {
 /// What must hold of any market and any honest engine, on a real capture, when the machine has it.
 #[test]
 fn on_a_real_capture_kinder_models_fill_no_less_and_no_later() {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
     let mut files = Vec::new();
     for what in ["trades", "bookticker", "depth", "depth-snapshot"] {
-        let path = shared.join(format!("data/BTCUSDT-20240808-{what}.csv"));
-        let Ok(bytes) = std::fs::read(&path) else {
-            eprintln!("skipped: there is no {}; set PAPERTAPE_SHARED", path.display());
+        let Some(path) = shared_data::shared_data(&format!("BTCUSDT-20240808-{what}.csv")) else {
             return;
         };
-        files.push(bytes);
+        files.push(std::fs::read(path).expect("a file"));
     }
     let file = |index: usize| {
         let bytes = &files[index];

@@ -1,11 +1,13 @@
 //! Bar files: what is read, what is refused and on which line, and that what is written comes back.
 
+#[path = "support/shared_data.rs"]
+mod shared_data;
+
 use papertape::market::{
     Bar, BarFile, Bars, SimulatedMarket, SimulatedMarketConfig, infer_instrument, write_bars_csv,
 };
 use papertape::model::{Instrument, InstrumentKind, MarginRule, Timeframe, Timestamp};
 use proptest::prelude::*;
-use std::path::PathBuf;
 
 const HEADER: &str = "time,open,high,low,close,volume";
 
@@ -404,15 +406,10 @@ proptest! {
 /// A real file, when the machine has it: `PAPERTAPE_SHARED` names the folder above `data`.
 #[test]
 fn a_real_month_of_minutes_is_read() {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
-    let path = shared.join("data/BTCUSDT-1m.csv");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: there is no {}; set PAPERTAPE_SHARED", path.display());
+    let Some(path) = shared_data::shared_data("BTCUSDT-1m.csv") else {
         return;
     };
+    let text = std::fs::read_to_string(path).expect("a text");
     let file = parse(&text);
     assert_eq!((file.bars.len(), file.timeframe), (41_761, Timeframe::MINUTE));
     assert_eq!((file.gaps, file.missing_bars, file.price_digits), (0, 0, 2));

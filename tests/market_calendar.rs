@@ -1,6 +1,9 @@
 //! Trading calendars: what they say of a day and of an order for it, and what must hold at every moment.
 //! `market_calendar_reference.rs` compares them with public calendars.
 
+#[path = "support/shared_data.rs"]
+mod shared_data;
+
 use chrono::NaiveDate;
 use papertape::market::{Calendar, CalendarId, Phase, PhaseCursor};
 use papertape::model::Timestamp;
@@ -140,20 +143,15 @@ fn the_ends_of_time_are_answered_too() {
 /// Real bars, when the machine has them (`PAPERTAPE_SHARED` names the folder above `data`): they begin in open markets.
 #[test]
 fn real_bars_begin_in_open_markets() {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        Into::into,
-    );
     for (file, id) in [
         ("AAPL-1m.csv", CalendarId::UsEquities),
         ("ESZ3-1m.csv", CalendarId::CmeGlobex),
         ("EURUSD-1m-quotes.csv", CalendarId::Forex),
     ] {
-        let path = shared.join("data").join(file);
-        let Ok(bars) = std::fs::read_to_string(&path) else {
-            eprintln!("skipped: there is no {}; set PAPERTAPE_SHARED", path.display());
-            continue;
+        let Some(path) = shared_data::shared_data(file) else {
+            return;
         };
+        let bars = std::fs::read_to_string(path).expect("a text");
         let mut cursor = PhaseCursor::new(id);
         for bar in bars.lines().skip(1) {
             let (open_time, _) = bar.split_once(',').expect("columns");

@@ -1,6 +1,9 @@
 //! Strategies on real bars of shares and a future, as their symbols trade. Skipped, and said so, on a machine without the
 //! shared data: `PAPERTAPE_SHARED` names the folder above `data`.
 
+#[path = "support/shared_data.rs"]
+mod shared_data;
+
 use papertape::backtest::{self, Outcome};
 use papertape::market::{BarFile, Calendar, CalendarId, Phase, infer_instrument};
 use papertape::model::{Instrument, Money};
@@ -9,15 +12,8 @@ use rust_decimal::Decimal;
 
 /// A shared file of bars and the instrument that they are of; `None`, with a word, when the machine does not have it.
 fn read(name: &str, symbol: &str) -> Option<(BarFile, Instrument)> {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        Into::into,
-    );
-    let path = shared.join("data").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: there is no {}; set PAPERTAPE_SHARED", path.display());
-        return None;
-    };
+    let path = shared_data::shared_data(name)?;
+    let text = std::fs::read_to_string(path).expect("a text");
     let file = BarFile::parse(&text, None).unwrap_or_else(|error| panic!("{name}: {error}"));
     let instrument = infer_instrument(&symbol.parse().expect("a symbol"), file.price_digits, &file.bars);
     Some((file, instrument))

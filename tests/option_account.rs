@@ -129,3 +129,174 @@ proptest! {
         }
     }
 }
+
+// ── Options that stand in for each other ──────────────────────────────────────────────────────────────────────────────
+
+/// An option on AAPL as an account holds it: right, strike, premium, contracts.
+type Leg = (OptionRight, i64, i64, i64);
+
+/// What an account of a capital holds after it traded these options and bought so many shares, with the shares at a price.
+fn holding(capital: &str, legs: &[Leg], shares: i64, at: i64) -> (Account, Vec<Instrument>) {
+    let mut all = Vec::new();
+    for (right, strike, ..) in legs {
+        let terms = OptionTerms {
+            strike: Price((*strike).into()),
+            ..terms(*right, OptionSettlement::Physical)
+        };
+        let [option, _] = instruments(terms);
+        let symbol = format!("AAPL-{}", all.len()).parse().expect("a symbol");
+        all.push(option.with_symbol(symbol).expect("the same currency"));
+    }
+    let [_, paid] = instruments(terms(OptionRight::Call, OptionSettlement::Physical));
+    all.push(paid.with_margin(MarginRule::Full).expect("margins"));
+    let capital = Money::new(decimal(capital), "USD".parse().expect("a currency"));
+    let mut account = Account::open(capital, &all, AccountConfig::default());
+    let mut number = 0;
+    let mut trade = |account: &mut Account, place: usize, quantity: i64, price: Price| {
+        number += 1;
+        let id = InstrumentId(u16::try_from(place).expect("few"));
+        let side = if quantity > 0 { Side::Buy } else { Side::Sell };
+        let quantity = Quantity(quantity.abs().into());
+        let free = Money::new(Decimal::ZERO, all[place].quote());
+        let fill = fill(&all[place], number, side, quantity, price, free, Timestamp::EPOCH);
+        account.apply(id, &all[place], &fill, Cow::Borrowed("test"));
+        account.mark(id, price);
+    };
+    if shares != 0 {
+        trade(&mut account, legs.len(), shares, Price(at.into()));
+    }
+    for (place, (_, _, premium, contracts)) in legs.iter().enumerate() {
+        let id = InstrumentId(u16::try_from(place).expect("few"));
+        account.mark_underlying(id, Price(at.into()));
+        if *contracts != 0 {
+            trade(&mut account, place, *contracts, Price((*premium).into()));
+        }
+    }
+    (account, all)
+}
+
+/// The premiums received are part of what covers; a capital of the rest is just enough.
+#[test]
+fn a_spread_in_an_account_asks_for_its_largest_loss() {
+    use OptionRight::{Call, Put};
+    for (name, legs, shares, enough) in [
+        (
+            "bear call spread",
+            &[(Call, 100, 3, -1), (Call, 105, 1, 1)][..],
+            0,
+            300,
+        ),
+        ("bull put spread", &[(Put, 100, 3, -2), (Put, 90, 1, 2)], 0, 1_600),
+        (
+            "bull call spread",
+            &[(Call, 100, 3, 1), (Call, 105, 1, -1)],
+            0,
+            200,
+        ),
+        (
+            "iron condor",
+            &[
+                (Put, 80, 1, 1),
+                (Put, 90, 2, -1),
+                (Call, 110, 2, -1),
+                (Call, 115, 1, 1),
+            ],
+            0,
+            800,
+        ),
+        ("covered call", &[(Call, 105, 2, -1)], 100, 9_800),
+        ("half covered", &[(Call, 105, 2, -2)], 100, 9_800 + 1_500),
+        ("naked call", &[(Call, 105, 2, -1)], 0, 1_500),
+        ("straddle", &[(Call, 105, 2, -1), (Put, 95, 2, -1)], 0, 1_500),
+    ] {
+        let covered = |capital: String| holding(&capital, legs, shares, 100).0.is_covered();
+        assert!(covered(enough.to_string()), "{name}");
+        assert!(!covered(format!("{}.99", enough - 1)), "{name}");
+        // What is free for others is what is left.
+        let (account, _) = holding("50000", legs, shares, 100);
+        assert_eq!(account.check(Decimal::ZERO), Ok(()), "{name}");
+        assert_eq!(
+            account.available().amount,
+            Decimal::from(50_000 - enough),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_covers_a_sold_option_is_missed_when_it_goes() {
+    use OptionRight::Call;
+    let (account, _) = holding("20000", &[(Call, 100, 3, -1), (Call, 105, 1, 1)], 0, 100);
+    // 20 % of 10,000 alone, beside the premium; 500 less the premium of 300 together.
+    assert_eq!(account.maintenance_margin().amount, decimal("200"));
+    assert_eq!(
+        account.uncovers(InstrumentId(1), Quantity(Decimal::ONE)),
+        decimal("1800")
+    );
+    assert_eq!(
+        account.uncovers(InstrumentId(0), Quantity(Decimal::ONE)),
+        Decimal::ZERO
+    );
+    let (account, _) = holding("20000", &[(Call, 105, 2, -1)], 100, 100);
+    assert_eq!(
+        account.uncovers(InstrumentId(1), Quantity(decimal("100"))),
+        decimal("1700")
+    );
+    assert_eq!(
+        account.uncovers(InstrumentId(1), Quantity(decimal("10"))),
+        decimal("1700")
+    );
+}
+
+/// Strikes so near each other that no distance is more than what the rules ask of an option alone.
+fn leg() -> impl Strategy<Value = Leg> {
+    (right(), 100..107_i64, 1..30_i64, -3..4_i64)
+}
+
+proptest! {
+    /// A book in which each sold option has a bought one of its right, or shares, beside it is asked for what it can lose at some
+    /// price of the shares at the least, and never for more than its sold options alone.
+    #[test]
+    fn a_covered_book_is_asked_for_no_less_than_it_can_lose(
+        legs in prop::collection::vec(leg(), 1..6), hundreds in 0..3_i64, at in 60..140_i64,
+    ) {
+        let (account, _) = holding("1000000", &legs, 100 * hundreds, at);
+        let sold = || legs.iter().filter(|leg| leg.3 < 0);
+        let value: i64 = sold().map(|leg| -leg.3 * leg.2 * 100).sum();
+        // What must be left of the cash: the account has taken off what it costs to buy back what it sold.
+        let asked = account.maintenance_margin().amount + Decimal::from(value);
+        let alone = sold().map(|leg| {
+            let position = OptionPosition {
+                option: WrittenOption {
+                    right: leg.0,
+                    strike: Price(leg.1.into()),
+                    premium: Price(leg.2.into()),
+                    multiplier: Decimal::ONE_HUNDRED,
+                },
+                expiry: Timestamp::from_secs(86_400),
+                quantity: Quantity(leg.3.into()),
+            };
+            required_of_equity(&[position], Quantity::ZERO, Price(at.into()), &UncoveredRates::EQUITY)
+                + Decimal::from(-leg.3 * leg.2 * 100)
+        });
+        prop_assert!(Decimal::ZERO <= asked && asked <= alone.sum::<Decimal>());
+
+        let contracts = |right: OptionRight| -> i64 {
+            legs.iter().filter(|leg| leg.0 == right).map(|leg| leg.3).sum()
+        };
+        if contracts(OptionRight::Call) + hundreds >= 0 && contracts(OptionRight::Put) >= 0 {
+            let worth_at = |price: i64| -> i64 {
+                let of_one = |(right, strike, _, contracts): &Leg| {
+                    let gain = match right {
+                        OptionRight::Call => price - strike,
+                        OptionRight::Put => strike - price,
+                    };
+                    gain.max(0) * contracts * 100
+                };
+                legs.iter().map(of_one).sum::<i64>() + 100 * hundreds * price
+            };
+            let worst = (0..=300).map(|price| -worth_at(price)).max().unwrap_or(0);
+            prop_assert!(asked >= worst.into(), "{} asked, {} at worst", asked, worst);
+        }
+    }
+}

@@ -6,6 +6,9 @@
 //! day to the midnight that began the day of expiry, ÷ 365. Greeks are of the European option. Its gamma leaves out the
 //! factor e^(−qT).
 
+#[path = "support/shared_data.rs"]
+mod shared_data;
+
 use papertape::model::{OptionRight, Timestamp};
 use papertape::pricing::{
     ChainEntry, Greeks, OptionChain, Vanilla, VanillaInputs, Volatility, years_between,
@@ -16,15 +19,8 @@ const DIVIDEND_YIELD: f64 = 0.001_137_32;
 
 /// The chain, when the machine has it: `PAPERTAPE_SHARED` names the folder above `data`.
 fn chain() -> Option<OptionChain> {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        std::path::PathBuf::from,
-    );
-    let path = shared.join("data/GOOG-20151224-option-chain.csv");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: there is no {}; set PAPERTAPE_SHARED", path.display());
-        return None;
-    };
+    let path = shared_data::shared_data("GOOG-20151224-option-chain.csv")?;
+    let text = std::fs::read_to_string(path).expect("a text");
     Some(OptionChain::parse(&text).expect("a chain"))
 }
 

@@ -46,6 +46,28 @@ fn fills_beyond_the_volume_are_said() {
     assert!(!says_size(&warnings(1, |_| 0.0)));
 }
 
+/// Ten fills to open and ten to close, of which the largest took what is said.
+#[test]
+fn fills_of_a_large_share_of_the_volume_are_said_with_their_number_and_the_largest() {
+    let said = |quantity, volume: fn(i64) -> f64| {
+        let warnings = warnings(quantity, volume);
+        warnings
+            .into_iter()
+            .find(|warning| warning.contains("of the volume of the bar"))
+    };
+    assert_eq!(said(10, |_| 100.0), None);
+    let some = said(11, |_| 100.0).expect("a warning");
+    assert!(
+        some.contains(" fills took more than 10 % ") && some.contains("11 % at the most"),
+        "{some}"
+    );
+    let one = said(10, |minute| if minute == 21 { 40.0 } else { 1_000.0 }).expect("a warning");
+    assert!(
+        one.starts_with("1 fill took more than 10 % ") && one.contains("25 % at the most"),
+        "{one}"
+    );
+}
+
 /// The warnings of a backtest over so many flat minutes.
 fn warnings_of(rules: &str, minutes: i64) -> Vec<String> {
     let config = config(&format!(

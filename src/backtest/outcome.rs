@@ -286,12 +286,7 @@ impl Outcome {
         let stopped = self.engine.script_failure();
         let stopped =
             stopped.map(|failure| format!("The strategy was stopped, its script failed: {failure}."));
-        let others = warnings::of(
-            self.engine.config(),
-            bars,
-            &self.metrics,
-            self.engine.fills_beyond_volume(),
-        );
+        let others = warnings::of(&self.engine, bars, &self.metrics);
         stopped.into_iter().chain(others).collect()
     }
 

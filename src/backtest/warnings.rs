@@ -1,7 +1,7 @@
 //! What makes a backtest's result less than it seems.
 
 use crate::analytics::Metrics;
-use crate::engine::EngineConfig;
+use crate::engine::{Engine, EngineConfig, LARGE_SHARE, TakenVolume};
 use crate::market::Bars;
 
 /// Trades for each parameter that could be chosen. In regressions, estimates with fewer than ten events for each variable
@@ -10,7 +10,8 @@ use crate::market::Bars;
 const TRADES_PER_PARAMETER: u64 = 10;
 
 /// The warnings, a sentence each.
-pub(super) fn of(config: &EngineConfig, bars: &[Bars], metrics: &Metrics, beyond_volume: u64) -> Vec<String> {
+pub(super) fn of(engine: &Engine, bars: &[Bars], metrics: &Metrics) -> Vec<String> {
+    let config = engine.config();
     let (strategy, trades) = (&config.strategy, metrics.trades);
     let mut warnings = Vec::new();
     let (base, own) = (config.base_timeframe.nanos(), strategy.timeframe.nanos());
@@ -37,17 +38,18 @@ pub(super) fn of(config: &EngineConfig, bars: &[Bars], metrics: &Metrics, beyond
     let carries_volumes = bars
         .iter()
         .any(|bars| bars.volume.iter().any(|volume| *volume > 0.0));
-    warnings.extend(of_volume(config, carries_volumes, beyond_volume));
+    warnings.extend(of_volume(config, carries_volumes, engine.taken_volume()));
+    warnings.extend(of_funding(engine));
     if warnings.is_empty() && metrics.exposure == 0.0 {
         warnings.push("Nothing was ever held: the figures say nothing of the rules.".to_owned());
     }
     warnings
 }
 
-/// What the volume of the bars makes of fills, a sentence each: of backtests and of sessions alike. `beyond_volume` fills took
-/// more of a bar than was traded in it ([`Engine::fills_beyond_volume`](crate::engine::Engine::fills_beyond_volume)).
+/// What the volume of the bars makes of fills, a sentence each: of backtests and of sessions alike. `taken` is how much of the bars
+/// they took ([`Engine::taken_volume`]).
 #[must_use]
-pub fn of_volume(config: &EngineConfig, carries_volumes: bool, beyond_volume: u64) -> Vec<String> {
+pub fn of_volume(config: &EngineConfig, carries_volumes: bool, taken: TakenVolume) -> Vec<String> {
     let limits_by_volume = config.execution.fill.volume_share.is_some();
     // Data that carries no volumes says nothing of sizes.
     if !carries_volumes {
@@ -58,11 +60,40 @@ pub fn of_volume(config: &EngineConfig, carries_volumes: bool, beyond_volume: u6
         });
         return silent.into_iter().collect();
     }
-    let beyond = (beyond_volume > 0).then(|| {
+    let TakenVolume {
+        beyond,
+        large,
+        largest,
+    } = taken;
+    let beyond = (beyond > 0).then(|| {
         format!(
-            "{beyond_volume} fills took more of a bar than was traded in it: nobody could have had them. Limit the share of \
+            "{beyond} fills took more of a bar than was traded in it: nobody could have had them. Limit the share of \
              the volume (execution.fill.volume_share) or order less."
         )
     });
-    beyond.into_iter().collect()
+    let large = (large > 0).then(|| {
+        let verb = if large == 1 { "fill took" } else { "fills took" };
+        format!(
+            "{large} {verb} more than {:.0} % of the volume of the bar that they met, {:.0} % at the most: so large an order moves \
+             the market and seldom fills whole at one price. Limit the share of the volume (execution.fill.volume_share), charge \
+             impact (execution.impact) or order less.",
+            100.0 * LARGE_SHARE,
+            100.0 * largest
+        )
+    });
+    beyond.into_iter().chain(large).collect()
+}
+
+/// That perpetuals were held and nothing said what their funding is: of backtests and of sessions alike.
+#[must_use]
+pub fn of_funding(engine: &Engine) -> Option<String> {
+    let lacking = engine.without_funding();
+    let names: Vec<&str> = lacking.iter().map(|symbol| symbol.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "No funding was charged on {}: nothing told its rates. Give them beside the bars (a file of funding rates with \
+             --actions) or a usual one (account.funding_rate, such as 0.0001 each eight hours).",
+            names.join(", ")
+        )
+    })
 }

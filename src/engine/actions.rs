@@ -27,6 +27,11 @@ impl Engine {
         sink: &mut S,
     ) {
         self.renew_mark(at, action, time);
+        if matches!(action, MarketAction::Funding { .. })
+            && action.validate(self.instrument(at), Decimal::ZERO).is_ok()
+        {
+            self.account.note_funding(at);
+        }
         self.pass_time_until(time, sink);
         self.reach(time);
         self.accrue(time, sink);
@@ -311,7 +316,7 @@ impl Engine {
         }
     }
 
-    /// Charges interest and borrow fees once a day.
+    /// Charges interest and borrow fees once a day, and the account's own funding each eight hours.
     #[inline]
     pub(super) fn accrue<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         if self.account.accrues_at(now) {

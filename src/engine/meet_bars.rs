@@ -56,11 +56,6 @@ impl Walk {
             && (is_left || order.awaits().is_trigger())
     }
 
-    /// Whether our orders got more of the bar than it traded.
-    fn is_beyond_volume(&self) -> bool {
-        self.got > self.volume
-    }
-
     fn take(&mut self, quantity: Quantity) {
         self.got += quantity.to_f64();
         if let Some(left) = &mut self.left {
@@ -498,7 +493,7 @@ impl Engine {
         };
         let filled = self.fill(walk.at, index, terms, point.time, sink);
         walk.take(filled);
-        self.counters.beyond_volume += u64::from(walk.is_beyond_volume());
+        self.counters.taken.note(walk.got, walk.volume);
     }
 
     fn fill_as_maker<S: Sink>(
@@ -512,7 +507,7 @@ impl Engine {
         let terms = terms(walk, Point { price, ..point }, price, Liquidity::Maker);
         let filled = self.fill(walk.at, index, terms, point.time, sink);
         walk.take(filled);
-        self.counters.beyond_volume += u64::from(walk.is_beyond_volume());
+        self.counters.taken.note(walk.got, walk.volume);
     }
 }
 

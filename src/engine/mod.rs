@@ -45,6 +45,7 @@ mod sink;
 mod snapshot;
 mod stakes;
 mod state;
+mod taken_volume;
 mod terms;
 mod together;
 mod trailing;
@@ -63,6 +64,7 @@ pub use model_quotes::{OptionModel, PositionGreeks};
 pub use names::Familiar;
 pub use sink::{Mark, Sink};
 pub use snapshot::SnapshotError;
+pub use taken_volume::{LARGE_SHARE, TakenVolume};
 
 use crate::alert::Watch;
 use crate::analytics::MetricsAccumulator;
@@ -124,8 +126,8 @@ struct Counters {
     fills: u64,
     requests: u64,
     alerts: u64,
-    /// Fills on bars by which our orders got more of a bar than it traded.
-    beyond_volume: u64,
+    /// How much of the bars that they met our orders got.
+    taken: TakenVolume,
     /// The code of the last refusal that raised an alert, so that a strategy which is refused on every bar raises one.
     refused: RefusalMemory,
 }

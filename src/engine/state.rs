@@ -1,7 +1,7 @@
 //! What the account is worth, and what others may ask the engine.
 
 use super::desk::{Desk, Held};
-use super::{Engine, EngineConfig, EventKind, Mark, SessionState, Sink};
+use super::{Engine, EngineConfig, EventKind, Mark, SessionState, Sink, TakenVolume};
 use crate::analytics::Metrics;
 use crate::exchange::{Market, rests};
 use crate::ledger::{Ledger, LedgerError};
@@ -271,11 +271,19 @@ impl Engine {
             .sum()
     }
 
-    /// How many fills on bars gave our orders more than the bar traded: a market order fills whole unless a share of the
-    /// volume limits it ([`crate::exchange::FillRules::volume_share`]).
+    /// How much of the bars that they met our orders got: a market order fills whole unless a share of the volume limits it
+    /// ([`crate::exchange::FillRules::volume_share`]).
     #[must_use]
-    pub const fn fills_beyond_volume(&self) -> u64 {
-        self.counters.beyond_volume
+    pub const fn taken_volume(&self) -> TakenVolume {
+        self.counters.taken
+    }
+
+    /// The perpetuals that were held while nothing said what their funding is: neither the market nor the account.
+    #[must_use]
+    pub fn without_funding(&self) -> Vec<&Symbol> {
+        let now = self.market_time.unwrap_or(Timestamp::EPOCH);
+        let lacking = self.places().filter(|at| self.account.lacks_funding(*at, now));
+        lacking.map(|at| self.instrument(at).symbol()).collect()
     }
 
     /// How good it is so far.

@@ -22,6 +22,7 @@ impl Engine {
             if let Some(instrument) = self.config.instrument_mut(at) {
                 *instrument = renamed.clone();
             }
+            self.account.become_instrument(at, &renamed);
             self.market_mut(at).become_instrument(renamed);
         }
     }

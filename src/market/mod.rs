@@ -40,7 +40,7 @@ pub use corporate_action::{
     quantity_after_split,
 };
 pub use event::MarketEvent;
-pub use listing::{listed_option, listed_options, option_expiry};
+pub use listing::{FutureTerms, UnknownFuture, listed_option, listed_options, option_expiry};
 pub use merge::{BarMerge, Misaligned};
 pub use order_book::{
     BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, Grid, GridError, JoinError,

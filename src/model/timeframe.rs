@@ -20,6 +20,8 @@ impl Timeframe {
     pub const MINUTE: Self = Self { seconds: 60 };
     /// One hour.
     pub const HOUR: Self = Self { seconds: 3_600 };
+    /// Eight hours: from one funding of a perpetual to the next.
+    pub const EIGHT_HOURS: Self = Self { seconds: 28_800 };
     /// One day.
     pub const DAY: Self = Self { seconds: 86_400 };
     /// One week.

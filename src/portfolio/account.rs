@@ -6,6 +6,7 @@
 
 use super::flows::accrued_until;
 use super::margin::{Terms, rounded};
+use super::option_books::Asked;
 use super::{AccountConfig, FillEffect, Holding, MarginMode};
 use crate::exchange::Fill;
 use crate::ledger::{HoldKey, Ledger, LedgerAccount, LedgerError};
@@ -25,8 +26,10 @@ pub struct Account {
     pub(super) trades: u64,
     /// The UTC day up to which borrow fees and interest are paid.
     pub(super) accrued: Option<i64>,
-    /// The last time up to which there is nothing to charge: the end of that day, so that whether a day is over costs one
-    /// comparison.
+    /// The last of the eight hours for which the account's own funding rate is paid, counted from the epoch.
+    pub(super) funded: Option<i64>,
+    /// The last time up to which there is nothing to charge: the end of that day or of those hours, so that whether they are over
+    /// costs one comparison.
     pub(super) accrued_until: Timestamp,
 }
 
@@ -42,6 +45,21 @@ pub(super) struct Slot {
     /// What funding took out of the position's own margin.
     #[serde(with = "crate::model::decimal")]
     pub(super) drawn: Decimal,
+    /// What is known of a perpetual's funding.
+    pub(super) funding: Funding,
+}
+
+/// What an account knows of a perpetual's funding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Funding {
+    /// The market has told a rate: the account's own counts no more.
+    pub(super) is_told: bool,
+    /// The eight hours that the account's own rate was last charged for.
+    pub(super) charged: Option<i64>,
+    /// The eight hours in which the position was opened.
+    pub(super) since: Option<i64>,
+    /// Something was held when eight hours ended.
+    pub(super) was_due: bool,
 }
 
 /// What a position is worth as a function of its instrument's price: `offset + per_price × price`. For the path on which
@@ -71,6 +89,7 @@ impl Slot {
             mark: None,
             underlying: None,
             drawn: Decimal::ZERO,
+            funding: Funding::default(),
         }
     }
 
@@ -110,15 +129,24 @@ impl Slot {
     }
 
     pub(super) fn initial(&self) -> Decimal {
-        let underlying = self.underlying.map(|price| price.0);
-        self.terms
-            .initial(self.side(), self.holding.quantity(), self.mark(), underlying)
+        self.asked(Asked::Initial, self.side(), self.holding.quantity())
     }
 
     pub(super) fn maintenance(&self) -> Decimal {
+        self.asked(Asked::Maintenance, self.side(), self.holding.quantity())
+    }
+
+    /// What so much of it would ask for if it were sold.
+    pub(super) fn asked_if_sold(&self, asked: Asked, quantity: Decimal) -> Decimal {
+        self.asked(asked, Side::Sell, quantity)
+    }
+
+    fn asked(&self, asked: Asked, side: Side, quantity: Decimal) -> Decimal {
         let underlying = self.underlying.map(|price| price.0);
-        self.terms
-            .maintenance(self.side(), self.holding.quantity(), self.mark(), underlying)
+        match asked {
+            Asked::Initial => self.terms.initial(side, quantity, self.mark(), underlying),
+            Asked::Maintenance => self.terms.maintenance(side, quantity, self.mark(), underlying),
+        }
     }
 
     /// What the position must hold in the books: the margin of what is margined; of a short sale, its proceeds and their
@@ -148,10 +176,11 @@ impl Account {
         Self {
             ledger: Ledger::open(capital),
             slots: slots.collect(),
-            accrued_until: accrued_until(&config, None),
+            accrued_until: accrued_until(&config, None, None),
             config,
             trades: 0,
             accrued: None,
+            funded: None,
         }
     }
 
@@ -274,6 +303,8 @@ impl Account {
             .apply(fill, next, instrument, reason);
         self.slots[id.index()].mark.get_or_insert(fill.price);
         self.book(id, &effect, before);
+        let slot = &mut self.slots[id.index()];
+        slot.funding.on_fill(fill.time, slot.holding.is_flat());
         effect
     }
 

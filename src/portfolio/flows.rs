@@ -2,7 +2,7 @@
 //!
 //! | flow | amount | who pays |
 //! |---|---|---|
-//! | funding | quantity × mark × multiplier × rate | longs pay a positive rate, shorts a negative one |
+//! | funding | quantity × mark × multiplier × rate, told by the market or the account's own each eight hours | longs pay a positive rate, shorts a negative one |
 //! | dividend | quantity × dividend a share, on the ex-date | shorts pay, longs receive |
 //! | borrow fee | value of shares sold short × yearly rate × days ÷ 360 | shorts |
 //! | liquidation fee | value of what was liquidated × rate, to the venue's insurance fund | who was liquidated |
@@ -13,7 +13,7 @@
 //! margin.
 
 use super::AccountConfig;
-use super::account::{Account, Slot};
+use super::account::{Account, Funding, Slot};
 use super::margin::rounded;
 use crate::ledger::LedgerAccount;
 use crate::model::{InstrumentId, Money, Price, Quantity, Timeframe, Timestamp};
@@ -74,7 +74,12 @@ impl fmt::Display for CashFlow {
             "Received"
         };
         let Money { amount, currency } = self.amount;
-        write!(f, "{verb} {} {currency}: {}", amount.abs().normalize(), self.kind)
+        write!(f, "{verb} {} {currency}: {}", amount.abs().normalize(), self.kind)?;
+        if self.kind == CashFlowKind::Funding {
+            let percent = (self.rate * Decimal::ONE_HUNDRED).normalize();
+            write!(f, " at {percent} % of the position's value")?;
+        }
+        Ok(())
     }
 }
 
@@ -95,7 +100,7 @@ impl fmt::Display for CashFlowKind {
 
 impl Account {
     /// Pays or receives funding for a position in a perpetual: `rate` of its value at the `mark`. `None` when nothing is
-    /// held.
+    /// held, or the account's own rate was charged for the same hours.
     ///
     /// What the free cash does not reach for is taken out of the position's own margin when it is isolated.
     ///
@@ -109,6 +114,33 @@ impl Account {
         time: Timestamp,
     ) -> Option<CashFlow> {
         self.mark(id, mark);
+        let is_charged = self.slots[id.index()].funding.charged == Some(hours_of(time));
+        if is_charged {
+            return None;
+        }
+        self.pay_funding(id, rate, time)
+    }
+
+    /// Takes note that the market tells the funding of a perpetual: the account's own rate counts no more.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    pub fn note_funding(&mut self, id: InstrumentId) {
+        self.slots[id.index()].funding.is_told = true;
+    }
+
+    /// Whether a perpetual was held at a time of funding up to `now` while nothing said what it was.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    #[must_use]
+    pub fn lacks_funding(&self, id: InstrumentId, now: Timestamp) -> bool {
+        let Slot { terms, funding, .. } = &self.slots[id.index()];
+        let is_known = funding.is_told || !self.config.funding_rate.is_zero();
+        terms.is_funded() && funding.was_due_by(now) && !is_known
+    }
+
+    fn pay_funding(&mut self, id: InstrumentId, rate: Decimal, time: Timestamp) -> Option<CashFlow> {
         let slot = &self.slots[id.index()];
         let quantity = Quantity(slot.holding.quantity());
         if slot.holding.is_flat() {
@@ -131,6 +163,22 @@ impl Account {
             rate,
             time,
         })
+    }
+
+    /// Charges the account's own funding rate for `count` times eight hours, the last of them being `hours`.
+    fn fund_at_own_rate(&mut self, count: i64, hours: i64, time: Timestamp) -> Vec<CashFlow> {
+        let rate = self.config.funding_rate * Decimal::from(count);
+        let mut flows = Vec::new();
+        let places: Vec<_> = self.places().map(|(id, _)| id).collect();
+        for id in places {
+            let slot = &mut self.slots[id.index()];
+            if !slot.terms.is_funded() || slot.funding.is_told || slot.holding.is_flat() {
+                continue;
+            }
+            slot.funding.charged = Some(hours);
+            flows.extend(self.pay_funding(id, rate, time));
+        }
+        flows
     }
 
     /// Pays the venue's insurance fund `rate` of the value of `quantity` that was liquidated at a price. `None` of what is not
@@ -199,25 +247,25 @@ impl Account {
         self.accrued_until
     }
 
-    /// Charges borrow fees and interest for the UTC days that ended since the last call, at the positions and marks as
-    /// they are; the first call begins the count. Costs nothing on a day that was counted.
+    /// Charges borrow fees and interest for the UTC days that ended since the last call, and the account's own funding rate for
+    /// each eight hours, at the positions and marks as they are; the first call begins the count. Costs nothing on a day that
+    /// was counted.
     pub fn accrue(&mut self, now: Timestamp) -> Vec<CashFlow> {
-        let today = now.utc_day();
-        let days = match self.accrued {
-            Some(day) if day >= today => return Vec::new(),
-            Some(day) => today - day,
-            None => 0,
-        };
-        self.accrued = Some(today);
-        self.accrued_until = accrued_until(&self.config, self.accrued);
-        if days == 0 {
-            return Vec::new();
+        let hours = hours_of(now);
+        let intervals = ended(&mut self.funded, hours);
+        let days = ended(&mut self.accrued, now.utc_day());
+        self.accrued_until = accrued_until(&self.config, self.accrued, self.funded);
+        let mut flows = Vec::new();
+        if intervals > 0 && !self.config.funding_rate.is_zero() {
+            flows = self.fund_at_own_rate(intervals, hours, now);
         }
-        let days = Decimal::from(days);
-        // Interest first: what is charged today earns and owes from tomorrow on.
-        let mut flows: Vec<_> = self.interest(days, now).into_iter().collect();
-        for index in 0..self.slots.len() {
-            flows.extend(self.borrow_fee(index, days, now));
+        if days > 0 {
+            let days = Decimal::from(days);
+            // Interest first: what is charged today earns and owes from tomorrow on.
+            flows.extend(self.interest(days, now));
+            for index in 0..self.slots.len() {
+                flows.extend(self.borrow_fee(index, days, now));
+            }
         }
         flows
     }
@@ -268,13 +316,49 @@ impl Account {
     }
 }
 
-/// The last time up to which an account has nothing to charge that counted the days up to `accrued`.
-pub(super) fn accrued_until(config: &AccountConfig, accrued: Option<i64>) -> Timestamp {
-    if config.lends_for_nothing() {
-        return Timestamp::from_nanos(i64::MAX);
+impl Funding {
+    /// A fill left something or nothing.
+    pub(super) fn on_fill(&mut self, time: Timestamp, is_flat: bool) {
+        self.was_due = self.was_due_by(time);
+        self.since = if is_flat { None } else { Some(hours_of(time)) };
     }
-    let day_end = |day: i64| Timeframe::DAY.nanos().saturating_mul(day + 1).saturating_sub(1);
-    Timestamp::from_nanos(accrued.map_or(i64::MIN, day_end))
+
+    fn was_due_by(&self, now: Timestamp) -> bool {
+        self.was_due || self.since.is_some_and(|since| since < hours_of(now))
+    }
+}
+
+/// Which eight hours since the epoch a time lies in.
+const fn hours_of(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(Timeframe::EIGHT_HOURS.nanos())
+}
+
+/// How many ended since the `counted` one; the first call begins the count.
+fn ended(counted: &mut Option<i64>, now: i64) -> i64 {
+    let before = counted.map_or(now, |before| before.min(now));
+    *counted = Some(counted.map_or(now, |counted| counted.max(now)));
+    now - before
+}
+
+/// The last time up to which an account has nothing to charge that counted the days up to `accrued` and the eight hours up to
+/// `funded`.
+pub(super) fn accrued_until(config: &AccountConfig, accrued: Option<i64>, funded: Option<i64>) -> Timestamp {
+    let end = |counted: Option<i64>, length: Timeframe| {
+        let end = |counted: i64| length.nanos().saturating_mul(counted + 1).saturating_sub(1);
+        Timestamp::from_nanos(counted.map_or(i64::MIN, end))
+    };
+    let never = Timestamp::from_nanos(i64::MAX);
+    let of_days = if config.lends_for_nothing() {
+        never
+    } else {
+        end(accrued, Timeframe::DAY)
+    };
+    let of_hours = if config.funding_rate.is_zero() {
+        never
+    } else {
+        end(funded, Timeframe::EIGHT_HOURS)
+    };
+    of_days.min(of_hours)
 }
 
 impl Slot {

@@ -2,6 +2,7 @@
 
 use super::account::{Account, Slot};
 use super::margin::rounded;
+use super::option_books::Asked;
 use crate::ledger::HoldKey;
 use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side};
 use rust_decimal::Decimal;
@@ -55,7 +56,7 @@ impl Account {
     #[must_use]
     pub fn available(&self) -> Money {
         let lent: Decimal = self.slots.iter().map(|slot| self.usable(slot)).sum();
-        self.ledger.available() + self.money(lent)
+        self.ledger.available() + self.money(lent + self.relief(Asked::Initial))
     }
 
     /// What new orders for an instrument may use: borrowed money does not buy what has to be paid in full.
@@ -108,7 +109,9 @@ impl Account {
         if slot.terms.is_paid_in_full(side) {
             return instrument.notional(price, quantity);
         }
-        self.money(self.required_amount(slot, side, quantity.0, price.0))
+        let alone = self.required_amount(slot, side, quantity.0, price.0);
+        // What is received for it is not there yet, and so never saves more than what is asked for.
+        self.money((alone - self.saved_by_book(id, side, quantity.0, price.0)).max(Decimal::ZERO))
     }
 
     fn required_amount(&self, slot: &Slot, side: Side, quantity: Decimal, price: Decimal) -> Decimal {
@@ -117,6 +120,19 @@ impl Account {
         let open_loss = ((price - mark) * side.sign()).max(Decimal::ZERO);
         slot.terms.initial(side, quantity, price.max(mark), underlying)
             + rounded(open_loss * quantity * slot.terms.multiplier())
+    }
+
+    /// What others that are held save an order that sells so much of an option, at its price.
+    fn saved_by_book(&self, id: InstrumentId, side: Side, quantity: Decimal, price: Decimal) -> Decimal {
+        let slot = &self.slots[id.index()];
+        match (side, slot.terms.option()) {
+            (Side::Sell, Some(_))
+                if !slot.holding.quantity().is_sign_positive() || slot.holding.is_flat() =>
+            {
+                self.saves(id, quantity, Price(price))
+            }
+            _ => Decimal::ZERO,
+        }
     }
 
     /// The largest quantity up to `wanted`, in whole lots, that the free funds and the order's own hold carry at the
@@ -169,13 +185,15 @@ impl Account {
     /// What all positions had to be covered by to be opened at the marks. Positions paid in full need no cover.
     #[must_use]
     pub fn initial_margin(&self) -> Money {
-        self.money(self.margined_slots().map(Slot::initial).sum())
+        let alone: Decimal = self.margined_slots().map(Slot::initial).sum();
+        self.money(alone - self.relief(Asked::Initial))
     }
 
     /// What all positions must be covered by to be kept.
     #[must_use]
     pub fn maintenance_margin(&self) -> Money {
-        self.money(self.margined_slots().map(Slot::maintenance).sum())
+        let alone: Decimal = self.margined_slots().map(Slot::maintenance).sum();
+        self.money(alone - self.relief(Asked::Maintenance))
     }
 
     /// Whether something is held whose cover can give out.
@@ -207,7 +225,7 @@ impl Account {
 
     fn cross_maintenance(&self) -> Decimal {
         let shared = self.margined_slots().filter(|slot| !self.is_isolated(slot));
-        shared.map(Slot::maintenance).sum()
+        shared.map(Slot::maintenance).sum::<Decimal>() - self.relief(Asked::Maintenance)
     }
 
     /// The position that has to be closed because its cover has given out; `None` while all is covered. When positions

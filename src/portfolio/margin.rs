@@ -10,10 +10,10 @@
 //! | options, long | the premium | – | |
 //! | options, short | a share of the underlying's value less what they are out of the money, at least 10 %, beside the premium | the same | FINRA Rule 4210(f)(2)(D)(i) |
 //!
-//! Shares take the rule's own rates, of which the table names the usual ones. Offsets between positions (spreads, hedges)
-//! are not granted: each stands for itself.
+//! Shares take the rule's own rates, of which the table names the usual ones. Each position stands for itself here; what options on
+//! one underlying, and shares beside them, save together is in `option_books.rs`. Other offsets are not granted.
 
-use crate::model::{Instrument, InstrumentKind, MarginRule, Money, OptionRight, Side};
+use crate::model::{Instrument, InstrumentKind, MarginRule, Money, OptionRight, Side, Symbol, Timestamp};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,10 @@ pub struct AccountConfig {
     /// Interest on cash of one's own, a year.
     #[serde(with = "crate::model::decimal")]
     pub credit_rate: Decimal,
+    /// Funding of perpetuals at 00:00, 08:00 and 16:00 UTC where the data tells none, a share of the position's value: longs pay a
+    /// positive rate (0.0001 is 0.01 % each eight hours).
+    #[serde(with = "crate::model::decimal")]
+    pub funding_rate: Decimal,
 }
 
 impl AccountConfig {
@@ -70,7 +74,8 @@ impl AccountConfig {
         self.borrow_rate.is_zero() && self.debit_rate.is_zero() && self.credit_rate.is_zero()
     }
 
-    /// What is out of range, each thing by its path in JSON: leverage is 1 to 1000, rates a year are shares from 0 to 10.
+    /// What is out of range, each thing by its path in JSON: leverage is 1 to 1000, rates a year are shares from 0 to 10, the
+    /// funding rate is from -0.05 to 0.05.
     #[must_use]
     pub fn problems(&self) -> Vec<AccountProblem> {
         let mut problems = Vec::new();
@@ -96,9 +101,17 @@ impl AccountConfig {
                 "a rate is a share a year from 0 to 10 (0.03 is 3 %)",
             );
         }
+        check(
+            self.funding_rate.abs() <= MOST_FUNDING,
+            "funding_rate",
+            "a funding rate is a share each eight hours from -0.05 to 0.05 (0.0001 is 0.01 %)",
+        );
         problems
     }
 }
+
+/// More than any venue's cap on the funding of eight hours.
+const MOST_FUNDING: Decimal = Decimal::from_parts(5, 0, 0, false, 2);
 
 /// Something of an [`AccountConfig`] that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +138,18 @@ pub(super) struct Terms {
     multiplier: Decimal,
     margin: MarginRule,
     asset: Asset,
+    name: Symbol,
+    option: Option<OptionTerms>,
+}
+
+/// What an option is, for those that stand in for each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OptionTerms {
+    pub(super) underlying: Symbol,
+    #[serde(with = "crate::model::decimal")]
+    pub(super) strike: Decimal,
+    pub(super) right: OptionRight,
+    pub(super) expiry: Timestamp,
 }
 
 /// What the rules of cover tell apart.
@@ -218,10 +243,50 @@ impl Terms {
             InstrumentKind::Forex => Asset::Forex,
             InstrumentKind::Future { .. } => Asset::Future,
         };
+        let option = match instrument.kind() {
+            InstrumentKind::Option(terms) => Some(OptionTerms {
+                underlying: terms.underlying.clone(),
+                strike: terms.strike.0,
+                right: terms.right,
+                expiry: terms.expiry,
+            }),
+            _ => None,
+        };
         Self {
             multiplier: instrument.multiplier(),
             margin,
             asset,
+            name: instrument.symbol().clone(),
+            option,
+        }
+    }
+
+    /// What it is called.
+    pub(super) const fn name(&self) -> &Symbol {
+        &self.name
+    }
+
+    /// Which option it is, of one that a share of its underlying covers when it is sold.
+    pub(super) const fn option(&self) -> Option<&OptionTerms> {
+        match self.margin {
+            MarginRule::Rate { .. } => self.option.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The share of the underlying that covers a sold option when it is opened.
+    pub(super) const fn initial_share(&self) -> Decimal {
+        match self.margin {
+            MarginRule::Rate { initial, .. } => initial,
+            _ => Decimal::ZERO,
+        }
+    }
+
+    /// And to be kept.
+    pub(super) const fn maintenance_share(&self) -> Decimal {
+        match self.margin {
+            MarginRule::Rate { maintenance, .. } => maintenance,
+            _ => Decimal::ZERO,
         }
     }
 
@@ -232,6 +297,11 @@ impl Terms {
     /// Whether only gains and losses change hands.
     pub(super) const fn is_margined(&self) -> bool {
         matches!(self.asset, Asset::Perpetual | Asset::Forex | Asset::Future)
+    }
+
+    /// Whether positions in it pay funding.
+    pub(super) const fn is_funded(&self) -> bool {
+        matches!(self.asset, Asset::Perpetual)
     }
 
     /// Whether a short position in it is borrowed from a lender who charges for it.

@@ -5,6 +5,7 @@ mod flows;
 mod funds;
 mod holding;
 mod margin;
+mod option_books;
 mod position;
 mod settlement;
 mod trade;

@@ -1,7 +1,7 @@
 //! The check that every order passes before it is sent.
 
 use crate::exchange::Models;
-use crate::model::{Instrument, InstrumentId, Money, Quantity, Side, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side, Timestamp};
 use crate::order::{DenyReason, Order, OrderEvent, OrderPurpose, OrderStatus};
 use crate::portfolio::Account;
 use rust_decimal::Decimal;
@@ -94,10 +94,11 @@ impl OrderCheck<'_> {
             Decimal::ZERO
         };
         let quantity = Quantity(order.quantity.0 - closes);
+        let price = order.kind.price().unwrap_or(order.decision_price);
+        self.may_uncover(price, Quantity(closes))?;
         if quantity.0.is_zero() {
             return Ok(Money::zero(instrument.quote()));
         }
-        let price = order.kind.price().unwrap_or(order.decision_price);
         if let Some(reason) = value_objection(instrument, order) {
             return Err(reason);
         }
@@ -110,6 +111,21 @@ impl OrderCheck<'_> {
             return Err(DenyReason::InsufficientFunds { needed, available });
         }
         Ok(needed)
+    }
+
+    /// What covers sold options goes only when cash takes its place: what the rest has free, and what the sale brings.
+    fn may_uncover(&self, price: Price, closes: Quantity) -> Result<(), DenyReason> {
+        let (instrument, account) = (self.instrument, self.account);
+        let needed = Money::new(account.uncovers(self.id, closes), instrument.quote());
+        if needed.amount.is_zero() || !instrument.counts(price, closes) {
+            return Ok(());
+        }
+        let brought = instrument.notional(price, closes) - self.models.worst_cost(instrument, price, closes);
+        let available = account.available() + brought;
+        if needed.amount > available.amount {
+            return Err(DenyReason::InsufficientFunds { needed, available });
+        }
+        Ok(())
     }
 }
 

@@ -222,6 +222,7 @@ fn the_account_of_the_documentation_is_one() {
         borrow_rate: decimal("0.03"),
         debit_rate: decimal("0.06"),
         credit_rate: decimal("0.02"),
+        funding_rate: decimal("0.0001"),
     };
     assert_eq!(account, told);
 }

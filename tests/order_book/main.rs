@@ -5,6 +5,8 @@ mod book;
 mod capture;
 mod join;
 mod real_capture;
+#[path = "../support/shared_data.rs"]
+mod shared_data;
 
 use papertape::market::{DepthKind, DepthUpdate, Level};
 use papertape::model::Timestamp;

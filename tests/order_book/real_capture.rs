@@ -1,25 +1,17 @@
 //! A real capture, when the machine has it.
 
 use super::capture::read_files;
+use super::shared_data::shared_data;
 use papertape::market::{CaptureEvent, CapturedQuote, DepthJoin, DepthKind, Grid, OrderBook, Quote};
 use papertape::model::Side;
 use papertape::testkit::instrument;
-use std::path::PathBuf;
 
 /// The messages of a real capture, when the machine has it: `PAPERTAPE_SHARED` names the folder above `data`.
 fn real_capture() -> Option<Vec<CaptureEvent>> {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
     let mut files = Vec::new();
     for what in ["trades", "bookticker", "depth", "depth-snapshot"] {
-        let path = shared.join(format!("data/BTCUSDT-20240808-{what}.csv"));
-        let Ok(bytes) = std::fs::read(&path) else {
-            eprintln!("skipped: there is no {}; set PAPERTAPE_SHARED", path.display());
-            return None;
-        };
-        files.push(bytes);
+        let path = shared_data(&format!("BTCUSDT-20240808-{what}.csv"))?;
+        files.push(std::fs::read(path).expect("a file"));
     }
     Some(read_files([0, 1, 2, 3].map(|index| &files[index][..])).expect("it is well formed"))
 }

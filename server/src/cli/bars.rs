@@ -3,8 +3,8 @@
 use super::CliError;
 use crate::bar_file;
 use papertape::api::DataQuality;
-use papertape::market::Bars;
-use papertape::model::{Timeframe, Timestamp};
+use papertape::market::{Bars, FutureTerms, UnknownFuture, infer_instrument};
+use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use std::path::PathBuf;
 
 /// The bars of one or more files, in order of time.
@@ -64,4 +64,24 @@ pub(super) fn load(paths: &[PathBuf], timeframe: Option<Timeframe>) -> Result<Lo
 
 fn last(bars: &Bars) -> Option<Timestamp> {
     bars.open_time.last().copied()
+}
+
+/// What bars are of: the future that `future` specifies, or what the symbol's form says.
+///
+/// # Errors
+/// When the symbol reads like a future that nobody specified, or the specification makes no sense.
+pub(super) fn instrument_of(
+    symbol: &Symbol,
+    price_digits: u32,
+    bars: &Bars,
+    future: Option<&FutureTerms>,
+) -> Result<Instrument, CliError> {
+    if let Some(terms) = future {
+        let contract = terms.instrument(symbol);
+        return contract.map_err(|error| CliError::problem(error.to_string()));
+    }
+    match UnknownFuture::of(symbol, bars) {
+        Some(unknown) => Err(CliError::problem(unknown.to_string())),
+        None => Ok(infer_instrument(symbol, price_digits, bars)),
+    }
 }

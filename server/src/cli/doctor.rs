@@ -134,7 +134,7 @@ async fn check_database(store: &StoreArguments, folder: &std::path::Path, report
             let bars = tokio::task::spawn_blocking(move || {
                 SIMULATED_SYMBOLS[0]
                     .parse()
-                    .map(|symbol| worlds.history(&symbol).len())
+                    .map(|symbol| worlds.history(&symbol).0.len())
             })
             .await;
             match bars {

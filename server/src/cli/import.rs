@@ -1,11 +1,11 @@
 //! `papertape import`.
 
-use super::bars::load;
+use super::bars::{instrument_of, load};
 use super::{CliError, StoreArguments, backtest::print};
 use crate::services::{quality, wall_clock};
 use crate::storage::{NewDataset, Storage, Write};
 use clap::Args;
-use papertape::market::{Bar, Bars, DatedAction, infer_instrument};
+use papertape::market::{Bar, Bars, DatedAction, FutureTerms};
 use papertape::model::{Instrument, OrderLimits, Symbol, Timeframe, Timestamp};
 use papertape::pricing::OptionChain;
 use std::{collections::BTreeMap, path::PathBuf};
@@ -30,6 +30,10 @@ pub(super) struct ImportArguments {
     /// price_band, maximum_open_orders [default: what it had, or what its kind of market has]
     #[arg(long, value_name = "JSON|FILE", value_parser = super::setup::limits)]
     limits: Option<OrderLimits>,
+    /// What the contract is when it is a future that is not known, as JSON or a file of it: tick, multiplier, expiry,
+    /// initial_margin, maintenance_margin and perhaps calendar.
+    #[arg(long, value_name = "JSON|FILE", value_parser = super::setup::future)]
+    future: Option<FutureTerms>,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -42,14 +46,17 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
     }
     let loaded = load(&arguments.files, arguments.timeframe)?;
     let timeframe = loaded.timeframe;
+    let future = arguments.future.as_ref();
+    let instrument = instrument_of(&arguments.symbol, loaded.price_digits, &loaded.bars, future)?;
+    let specified = future.map(|_| instrument.clone());
     let storage = arguments.store.open().await?;
-    let instrument = infer_instrument(&arguments.symbol, loaded.price_digits, &loaded.bars);
     let actions = super::actions::load(&arguments.actions, instrument.calendar(), timeframe)?;
     let Merged {
         bars,
         instrument,
         actions: kept,
     } = merge(&*storage, &arguments.symbol, timeframe, loaded.bars, instrument).await?;
+    let instrument = specified.unwrap_or(instrument);
     let instrument = match arguments.limits {
         Some(limits) => instrument.with_limits(limits),
         None => instrument,

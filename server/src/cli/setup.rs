@@ -1,6 +1,6 @@
 //! What a run over bar files begins with: the strategy, the bars, the costs.
 
-use super::bars::{LoadedBars, load};
+use super::bars::{LoadedBars, instrument_of, load};
 use super::several::Wanted;
 use super::{CliError, check};
 use clap::Args;
@@ -9,7 +9,7 @@ use papertape::api::DataQuality;
 use papertape::backtest::MarketData;
 use papertape::engine::{EngineConfig, ExecutionConfig, Fees};
 use papertape::exchange::{FeePresetName, SlippageModel};
-use papertape::market::{Bars, DatedAction, infer_instrument};
+use papertape::market::{Bars, DatedAction, FutureTerms};
 use papertape::model::{Instrument, Money, OrderLimits, Symbol, Timeframe, Timestamp, decimal};
 use papertape::portfolio::AccountConfig;
 use papertape::strategy::{Problem, Strategy, StrategySpec};
@@ -61,6 +61,10 @@ pub(super) struct SetupArguments {
     /// What the venue accepts of orders, as JSON or a file of it, as `import` takes it [default: what its kind of market has]
     #[arg(long, value_name = "JSON|FILE", value_parser = limits)]
     pub(super) limits: Option<OrderLimits>,
+    /// What the bars' contract is when it is a future that is not known, as JSON or a file of it: tick, multiplier, expiry,
+    /// initial_margin, maintenance_margin and perhaps calendar.
+    #[arg(long, value_name = "JSON|FILE", value_parser = future)]
+    pub(super) future: Option<FutureTerms>,
     /// Leave out bars that open before this time.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     pub(super) from: Option<Timestamp>,
@@ -114,7 +118,7 @@ impl SetupArguments {
             return Err(CliError::problem("there are no bars between --from and --to"));
         }
         let config = self.configure(strategy, timeframe, |symbol| {
-            infer_instrument(symbol, price_digits, &bars)
+            instrument_of(symbol, price_digits, &bars, self.future.as_ref())
         })?;
         let hours = config.instrument.calendar();
         let actions = super::actions::load(&self.actions, hours, timeframe)?;
@@ -160,7 +164,7 @@ impl SetupArguments {
         &self,
         strategy: Strategy,
         timeframe: Timeframe,
-        instrument_of: impl Fn(&Symbol) -> Instrument,
+        instrument_of: impl Fn(&Symbol) -> Result<Instrument, CliError>,
     ) -> Result<EngineConfig, CliError> {
         if !strategy.timeframe.is_multiple_of(timeframe) {
             return Err(CliError::problem(format!(
@@ -173,7 +177,7 @@ impl SetupArguments {
             .clone()
             .or_else(|| strategy.symbols.first().cloned())
             .ok_or_else(|| CliError::usage("neither --symbol nor the strategy says what the bars are of"))?;
-        let instrument = instrument_of(&symbol);
+        let instrument = instrument_of(&symbol)?;
         let instrument = match &self.limits {
             Some(limits) => instrument.with_limits(limits.clone()),
             None => instrument,
@@ -244,6 +248,11 @@ pub(super) fn limits(text: &str) -> Result<OrderLimits, String> {
     let problems = limits.problems();
     in_range(problems.into_iter())?;
     Ok(limits)
+}
+
+/// The specification of a future, in the same way.
+pub(super) fn future(text: &str) -> Result<FutureTerms, String> {
+    json_or_file(text)
 }
 
 fn json_or_file<T: DeserializeOwned>(text: &str) -> Result<T, String> {

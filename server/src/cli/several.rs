@@ -1,11 +1,11 @@
 //! Bar files of several symbols: which file is whose, and whether they fit together.
 
 use super::CliError;
-use super::bars::load;
+use super::bars::{instrument_of, load};
 use super::setup::SetupArguments;
 use papertape::api::DataQuality;
 use papertape::engine::EngineConfig;
-use papertape::market::{BarMerge, Bars, infer_instrument};
+use papertape::market::{BarMerge, Bars};
 use papertape::model::{Symbol, Timeframe};
 use papertape::strategy::Strategy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,6 +130,10 @@ impl SetupArguments {
             let message = "--limits goes with one symbol: it does not say whose they are";
             return Err(CliError::usage(message));
         }
+        if self.future.is_some() {
+            let message = "--future goes with one symbol: it does not say which it is";
+            return Err(CliError::usage(message));
+        }
         if !self.actions.is_empty() {
             let message = "--actions goes with one symbol: it does not say whose they are";
             return Err(CliError::usage(message));
@@ -145,7 +149,7 @@ impl SetupArguments {
                     loaded.timeframe
                 )));
             }
-            instruments.push(infer_instrument(symbol, loaded.price_digits, &loaded.bars));
+            instruments.push(instrument_of(symbol, loaded.price_digits, &loaded.bars, None)?);
             let selected = papertape::backtest::within(loaded.bars, timeframe, self.from, self.to);
             if selected.is_empty() {
                 let message = format!("there are no bars of {symbol} between --from and --to");
@@ -166,7 +170,7 @@ impl SetupArguments {
                 symbols[0]
             )));
         }
-        let mut config = self.configure(strategy, timeframe, |_| instruments[0].clone())?;
+        let mut config = self.configure(strategy, timeframe, |_| Ok(instruments[0].clone()))?;
         config.others = instruments.split_off(wanted.traded.len());
         config.peers = instruments.split_off(1);
         Ok(Some(Several {

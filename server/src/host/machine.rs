@@ -344,15 +344,14 @@ impl Machine {
         }
     }
 
-    /// What the volume of its bars makes of its fills; nothing before there are bars.
+    /// What the volume of its bars makes of its fills, nothing before there are bars; and what was not charged.
     fn warnings(&self) -> Vec<String> {
-        match self.view.carries_volumes() {
-            Some(carries) => {
-                let beyond = self.engine.fills_beyond_volume();
-                papertape::backtest::volume_warnings(self.engine.config(), carries, beyond)
-            }
-            None => Vec::new(),
-        }
+        let of_volume = self.view.carries_volumes().map(|carries| {
+            papertape::backtest::volume_warnings(self.engine.config(), carries, self.engine.taken_volume())
+        });
+        let mut warnings = of_volume.unwrap_or_default();
+        warnings.extend(papertape::backtest::funding_warning(&self.engine));
+        warnings
     }
 
     pub(crate) fn detail(&self, around: &Surroundings) -> SessionDetail {

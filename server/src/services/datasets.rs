@@ -205,7 +205,7 @@ impl Services {
             if !self.actions(dataset).await?.is_empty() {
                 errors.add(
                     "dataset",
-                    format!("{} comes with splits or dividends, which several symbols together do not take in yet", dataset.info.id),
+                    format!("{} comes with splits, dividends or funding, which several symbols together do not take in yet", dataset.info.id),
                 );
             }
         }
@@ -255,21 +255,23 @@ impl Services {
     pub(super) async fn actions(&self, dataset: &Dataset) -> Result<Vec<DatedAction>, ServiceError> {
         match dataset.origin {
             Origin::Imported(id) => Ok(self.storage.actions(id).await?),
-            Origin::Simulated => Ok(Vec::new()),
+            Origin::Simulated => Ok(self.simulated_history(dataset).await?.1),
         }
+    }
+
+    async fn simulated_history(&self, dataset: &Dataset) -> Result<(Bars, Vec<DatedAction>), ServiceError> {
+        let worlds = std::sync::Arc::clone(&self.worlds);
+        let symbol = dataset.info.symbol.clone();
+        tokio::task::spawn_blocking(move || worlds.history(&symbol))
+            .await
+            .map_err(|_| crate::storage::StorageError::Closed.into())
     }
 
     /// A dataset's bars.
     pub(super) async fn bars(&self, dataset: &Dataset) -> Result<Bars, ServiceError> {
         match dataset.origin {
             Origin::Imported(id) => Ok(self.storage.bars(id).await?),
-            Origin::Simulated => {
-                let worlds = std::sync::Arc::clone(&self.worlds);
-                let symbol = dataset.info.symbol.clone();
-                tokio::task::spawn_blocking(move || worlds.history(&symbol))
-                    .await
-                    .map_err(|_| crate::storage::StorageError::Closed.into())
-            }
+            Origin::Simulated => Ok(self.simulated_history(dataset).await?.0),
         }
     }
 }

@@ -272,10 +272,10 @@ impl Library {
             } => {
                 check_version(*version)?;
                 let (worlds, symbol) = (Arc::clone(&self.worlds), market.symbol.clone());
-                let bars = tokio::task::spawn_blocking(move || worlds.history(&symbol))
+                let (bars, fundings) = tokio::task::spawn_blocking(move || worlds.history(&symbol))
                     .await
                     .map_err(|_| StorageError::Closed)?;
-                replay(bars, &[], Timeframe::MINUTE, (*from, *to), checkpoint)
+                replay(bars, &fundings, Timeframe::MINUTE, (*from, *to), checkpoint)
             }
             TapeSpec::Live {
                 feed,

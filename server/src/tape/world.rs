@@ -1,6 +1,6 @@
 //! The simulated markets of an installation: one world, the same for every backtest and session.
 
-use papertape::market::{Bar, Bars, SimulatedMarket, SimulatedMarketConfig};
+use papertape::market::{Bar, Bars, DatedAction, SimulatedMarket, SimulatedMarketConfig};
 use papertape::model::{Symbol, Timeframe, Timestamp};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,7 +8,7 @@ use std::{
 };
 
 /// The symbols on offer. Any other would do, but a typing mistake should not become a market.
-pub const SIMULATED_SYMBOLS: [&str; 17] = [
+pub const SIMULATED_SYMBOLS: [&str; 20] = [
     "BTC/USDT",
     "BTC/USD",
     "ETH/USDT",
@@ -26,6 +26,9 @@ pub const SIMULATED_SYMBOLS: [&str; 17] = [
     "NVDA",
     "TSLA",
     "SPY",
+    "BTC/USDT-PERP",
+    "ETH/USDT-PERP",
+    "SOL/USDT-PERP",
 ];
 
 /// Minutes between two copies of the generator: a session starts at most so many minutes from one.
@@ -98,12 +101,12 @@ impl Worlds {
         )
     }
 
-    /// The bars of the backtests' part.
+    /// The bars of the backtests' part, and the fundings in it.
     #[must_use]
-    pub fn history(&self, symbol: &Symbol) -> Bars {
+    pub fn history(&self, symbol: &Symbol) -> (Bars, Vec<DatedAction>) {
         let world = self.world(&self.config(symbol));
         let (bars, _) = world.cut(self.origin, self.live_from());
-        bars.into_iter().collect()
+        (bars.into_iter().collect(), world.fundings_until(self.live_from()))
     }
 }
 
@@ -117,6 +120,8 @@ pub struct World {
 #[derive(Debug)]
 struct Made {
     bars: Bars,
+    /// What a perpetual paid in their time.
+    fundings: Vec<DatedAction>,
     /// The generator at minute 0, 1440, 2880, …
     checkpoints: Vec<SimulatedMarket>,
     /// The generator after the last of `bars`.
@@ -129,6 +134,7 @@ impl World {
         let market = SimulatedMarket::new(config);
         let mut made = Made {
             bars: Bars::with_capacity(HISTORY_MINUTES + CHECKPOINT_MINUTES),
+            fundings: Vec::new(),
             checkpoints: vec![market.clone()],
             frontier: market,
         };
@@ -154,6 +160,13 @@ impl World {
         (bars, market)
     }
 
+    /// The fundings up to `time`, of what was made already.
+    fn fundings_until(&self, time: Timestamp) -> Vec<DatedAction> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = made.fundings.partition_point(|funding| funding.time <= time);
+        made.fundings[..end].to_vec()
+    }
+
     /// Minutes from the beginning to `time`.
     fn minute(&self, time: Timestamp) -> usize {
         usize::try_from(time.since(self.origin) / Timeframe::MINUTE.nanos()).unwrap_or(0)
@@ -164,7 +177,7 @@ impl Made {
     /// Makes bars until there are `minutes` of them.
     fn advance(&mut self, minutes: usize) {
         while self.bars.len() < minutes {
-            self.bars.push(self.frontier.next_bar());
+            self.bars.push(self.frontier.next_bar_with(&mut self.fundings));
             if self.bars.len().is_multiple_of(CHECKPOINT_MINUTES) {
                 self.checkpoints.push(self.frontier.clone());
             }
@@ -186,9 +199,10 @@ mod tests {
         let worlds = worlds();
         assert_eq!(worlds.live_from().to_string(), "2025-03-04T00:00:00Z");
         let symbol: Symbol = "BTC/USDT".parse().expect("a symbol");
-        let history = worlds.history(&symbol);
+        let (history, fundings) = worlds.history(&symbol);
         assert_eq!(history.len(), 129_600);
         assert_eq!(history.open_time[0], worlds.origin());
+        assert!(fundings.is_empty());
     }
 
     #[test]

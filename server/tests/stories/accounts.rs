@@ -249,3 +249,65 @@ fn a_backtest_takes_a_venue_s_limits() {
     ]);
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+/// Ten thousandths of a perpetual's value each eight hours, or what the simulated market tells.
+#[test]
+fn perpetuals_pay_funding_and_say_when_they_did_not() {
+    const LONG: &str = "name: carry\nsymbols: [BTC/USDT-PERP]\ntimeframe: 1h\nentry: {long: close > 0}\n\
+                        risk: {size: {method: fixed_quantity, value: 0.1}}\n";
+    let data = folder();
+    let hour = |hour: u32| format!("2024-01-02T{hour:02}:00:00Z,100,100,100,100,9000\n");
+    let day: String = (0..24).map(hour).collect();
+    let bars = file(
+        &data,
+        "day.csv",
+        &format!("time,open,high,low,close,volume\n{day}"),
+    );
+    let (bars, folder) = (
+        bars.to_str().expect("a path"),
+        data.path().to_str().expect("a path"),
+    );
+    let output = run(&["import", bars, "--symbol", "BTC/USDT-PERP", "--data-dir", folder]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let server = Server::start(data.path());
+
+    // Imported bars tell none: the result says so, and a usual rate can be given.
+    let silent = backtest(&server, None);
+    let warning = |report: &Value| {
+        report["warnings"]
+            .to_string()
+            .contains("No funding was charged on BTC/USDT-PERP")
+    };
+    assert!(warning(&silent["report"]), "{silent}");
+    let told = backtest(&server, Some(json!({"funding_rate": 0.0001})));
+    assert!(!warning(&told["report"]), "{told}");
+    // Fifty at 100, at eight, at four and at midnight when it ends.
+    let flows = json!([{"kind": "funding", "count": 3, "amount": "-1.5"}]);
+    assert_eq!(told["report"]["cash_flows"], flows);
+
+    // The simulated market tells its own, in backtests and in sessions.
+    let request = json!({"strategy": LONG, "dataset": "simulated"});
+    let answer = server.post("/backtests", &request);
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let one = format!("/backtests/{}", answer.json()["id"].as_str().expect("an id"));
+    let simulated = server.wait_for(&one, |status| status["state"] == "finished");
+    let flows = &simulated["report"]["cash_flows"][0];
+    // Bought after an hour and held for 90 days, three a day, the one of the last midnight included.
+    assert_eq!(
+        (flows["kind"].as_str(), flows["count"].as_u64()),
+        (Some("funding"), Some(270)),
+        "{flows}"
+    );
+    assert!(!warning(&simulated["report"]));
+
+    let live = json!({"strategy": LONG, "feed": "simulated", "speed": 0});
+    let one = format!("/sessions/{}", server.start_session(&live));
+    let funding = |event: &Value| event["kind"] == "cash_flow";
+    server.wait_for(&format!("{one}/events?limit=1000"), |events| {
+        events["items"]
+            .as_array()
+            .is_some_and(|items| items.iter().any(funding))
+    });
+    let stopped = server.post(&format!("{one}/stop"), &json!({}));
+    assert_eq!(stopped.status, 200, "{}", stopped.body);
+}

@@ -20,6 +20,8 @@ mod research;
 mod rolling;
 mod scripts;
 mod several;
+#[path = "../../../tests/support/shared_data.rs"]
+mod shared_data;
 mod strategies;
 mod support;
 mod venues;

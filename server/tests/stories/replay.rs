@@ -3,7 +3,7 @@
 use crate::support::{BUSY, CROSS, Server, file, folder, import, papertape, simulated_csv, text};
 use papertape::model::Timestamp;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Backtests and replays the same bars with the same strategy, and compares.
 fn compare(bars: &Path, strategy: &str) {
@@ -90,18 +90,9 @@ fn on_simulated_bars() {
 
 #[test]
 fn on_real_bars() {
-    let shared = std::env::var_os("PAPERTAPE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
-    let bars = shared.join("data/BTCUSDT-1m.csv");
-    if !bars.is_file() {
-        eprintln!(
-            "skipped: {} is not there; PAPERTAPE_SHARED says where real data is",
-            bars.display()
-        );
+    let Some(bars) = crate::shared_data::shared_data("BTCUSDT-1m.csv") else {
         return;
-    }
+    };
     compare(&bars, BUSY);
     compare(&bars, CROSS);
 }

@@ -122,3 +122,54 @@ fn what_is_no_contract_is_said() {
     let output = run(&["roll", "--contract", "ESZ3", "--out", out]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// A contract whose root nobody knows trades as what its owner says it is, and never as a coin.
+#[test]
+fn a_future_that_is_not_known_is_refused_until_it_is_specified() {
+    const TERMS: &str = r#"{"tick": 0.025, "multiplier": 400, "expiry": "2013-12-31T18:00:00Z",
+                            "initial_margin": 1500, "maintenance_margin": 1350}"#;
+    let data = folder();
+    let strategy = file(&data, "hold.yaml", &HOLD.replace("ESH4", "LEZ3"));
+    let days = [(9, 130.0, 90), (10, 130.5, 90), (11, 131.0, 90), (12, 132.0, 90)];
+    let bars = contract(&data, "LEZ3", &days);
+    let (_, bars) = bars.split_once('=').expect("its file");
+    let strategy = strategy.to_str().expect("a plain path");
+    let backtest = |more: &[&str]| {
+        let base = [
+            "backtest",
+            "--strategy",
+            strategy,
+            "--bars",
+            bars,
+            "--fee-rate",
+            "0",
+            "--slippage-bps",
+            "0",
+            "--json",
+        ];
+        run(&[&base[..], more].concat())
+    };
+    let refused = backtest(&[]);
+    assert_eq!(refused.status.code(), Some(1));
+    let message = text(&refused.stderr);
+    assert!(
+        message.contains("unknown_future") && message.contains("--future"),
+        "{message}"
+    );
+    let folder = data.path().to_str().expect("a plain path");
+    let import = ["import", bars, "--symbol", "LEZ3", "--data-dir", folder];
+    assert!(text(&run(&import).stderr).contains("unknown_future"));
+    let imported = run(&[&import[..], &["--future", TERMS]].concat());
+    assert_eq!(imported.status.code(), Some(0), "{}", text(&imported.stderr));
+
+    let output = backtest(&["--future", TERMS]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    // Bought at the second day's open of 130.5, held to 132: one and a half points of 400 a contract.
+    assert_eq!(report["final_equity"], "100600", "{report}");
+    let wrong = backtest(&[
+        "--future",
+        r#"{"tick": 0, "multiplier": 400, "expiry": "2013-12-31", "initial_margin": 1, "maintenance_margin": 1}"#,
+    ]);
+    assert_eq!(wrong.status.code(), Some(1), "{}", text(&wrong.stderr));
+}

@@ -316,6 +316,9 @@ impl Columns {
 /// | `BTCUSDPERP`, `BTC/USDT-PERP` | a perpetual | always | 5 %, 2.5 % to keep |
 /// | `BTC/USDT` and all else | spot | always | all of its value |
 ///
+/// A code that reads like a future's and is none that is known is spot here as well: [`UnknownFuture`](super::UnknownFuture) tells
+/// whether it is one, and who lets orders trade asks first.
+///
 /// Bars that open on a Saturday afternoon (UTC), when none of the exchanges trades, are not of one: they have no hours.
 #[must_use]
 pub fn infer_instrument(symbol: &Symbol, price_digits: u32, bars: &Bars) -> Instrument {
@@ -355,7 +358,7 @@ pub fn infer_instrument(symbol: &Symbol, price_digits: u32, bars: &Bars) -> Inst
 }
 
 /// From noon to midnight on Saturday, UTC. Whole days open at midnight.
-fn is_saturday_afternoon(time: Timestamp) -> bool {
+pub(super) fn is_saturday_afternoon(time: Timestamp) -> bool {
     // The epoch was a Thursday.
     let second_of_week = (time.secs() + 3 * 86_400).rem_euclid(7 * 86_400);
     (5 * 86_400 + 43_200..6 * 86_400).contains(&second_of_week)

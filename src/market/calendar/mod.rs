@@ -48,8 +48,8 @@ pub enum CalendarId {
     UsEquities,
     /// Stock index futures on CME Globex: Sunday evening to Friday afternoon with a break every day, Chicago time.
     CmeGlobex,
-    /// Foreign exchange: Sunday 17:00 to Friday 17:00, New York time; a trading day ends at 17:00. The market has no
-    /// exchange and so no holidays, though little trades at Christmas and New Year.
+    /// Foreign exchange: Sunday 17:00 to Friday 17:00, New York time; a trading day ends at 17:00. The trading days of 25 December
+    /// and 1 January are closed.
     Forex,
 }
 
@@ -282,9 +282,14 @@ fn utc_day(day: NaiveDate) -> Schedule {
     )
 }
 
-/// A day of the foreign exchange market, which ends at 17:00 in New York.
+/// A day of the foreign exchange market, which ends at 17:00 in New York. No exchange closes it: on Christmas Day and New Year's
+/// Day dealers do, the world over, and on no other day all of them. So the brokers' notices say (FXOpen, *Changes in Trading Hours
+/// during Christmas and New Year Season*, 2015, and *Trading Hours Schedule for the 2024-2025 Winter Holiday Period*: currencies
+/// are closed on those two days, and trade as usual on the days before and after). Some dealers also stop some hours
+/// early on the eves, each at an hour of its own: here they trade.
 fn forex(day: NaiveDate) -> Option<Schedule> {
-    if matches!(day.weekday(), Weekday::Sat | Weekday::Sun) {
+    let is_closed = matches!((day.month(), day.day()), (12, 25) | (1, 1));
+    if is_closed || matches!(day.weekday(), Weekday::Sat | Weekday::Sun) {
         return None;
     }
     let end = |time| Zone::NewYork.moment(day, time);

@@ -52,7 +52,7 @@ impl Class {
             Self::Future(contract)
         } else if let Some(option) = OptionName::of(symbol) {
             Self::Option(option)
-        } else if name.strip_suffix("PERP").is_some_and(|stem| stem.len() > 2) {
+        } else if perpetual_stem(name).is_some() {
             Self::Perpetual
         } else if is_currencies(name) {
             Self::Forex
@@ -107,7 +107,8 @@ impl Class {
     fn margin(&self) -> MarginRule {
         let rate = |initial, maintenance| MarginRule::Rate { initial, maintenance };
         match self {
-            Self::Spot | Self::Share | Self::Option(_) => MarginRule::Full,
+            Self::Spot | Self::Share => MarginRule::Full,
+            Self::Option(_) => option::SOLD,
             Self::Forex => rate(Decimal::new(333, 4), Decimal::new(1_665, 5)),
             Self::Perpetual => rate(Decimal::new(5, 2), Decimal::new(25, 3)),
             Self::Future(contract) => contract.margin(),
@@ -134,6 +135,21 @@ impl Class {
             .with_margin(self.margin())
             .unwrap_or_else(|error| unreachable!("margins of listings are positive: {error}"))
     }
+}
+
+/// What a perpetual is on: `BTC/USDT` of `BTC/USDT-PERP`; `None` of what is none.
+pub(in crate::market) fn perpetual_index(symbol: &Symbol) -> Option<Symbol> {
+    match Class::of(symbol) {
+        Class::Perpetual => perpetual_stem(symbol.as_str())?
+            .trim_end_matches('-')
+            .parse()
+            .ok(),
+        _ => None,
+    }
+}
+
+fn perpetual_stem(name: &str) -> Option<&str> {
+    name.strip_suffix("PERP").filter(|stem| stem.len() > 2)
 }
 
 fn is_currencies(name: &str) -> bool {

@@ -3,9 +3,11 @@
 mod class;
 mod future;
 mod option;
+mod unknown_future;
 
-pub(super) use class::{Class, Hours};
+pub(super) use class::{Class, Hours, perpetual_index};
 pub use option::{listed_option, listed_options, option_expiry};
+pub use unknown_future::{FutureTerms, UnknownFuture};
 
 use future::Contract;
 
@@ -62,6 +64,14 @@ const SPOT: [Row; 17] = [
     ("SPY",           100,           1, 0, 1,    590.0, 0.16,  50_000.0, 0.000_02),
 ];
 
+/// Perpetuals of the simulated market, in the steps of Binance's USDⓈ-M futures; their price follows what they are on.
+#[rustfmt::skip]
+const PERPETUALS: [Row; 3] = [
+    ("BTC/USDT-PERP",  10, 1_000, 100, 1, 95_000.0, 0.55,    120.0, 0.000_001),
+    ("ETH/USDT-PERP", 100, 1_000,  20, 1,  3_500.0, 0.65,  2_000.0, 0.000_003),
+    ("SOL/USDT-PERP", 100,   100,   5, 1,    200.0, 0.75, 15_000.0, 0.000_05),
+];
+
 /// CME futures, by root; the symbol adds month letter and year, such as `ESZ3`. Steps and multipliers are those of CME's contract
 /// specifications; bonds and notes are quoted in decimals of a point, not in 32nds.
 #[rustfmt::skip]
@@ -103,22 +113,29 @@ impl Listing {
             .map(Self::from_row)
     }
 
-    /// The listing of a symbol, made up when it is not known: pairs trade in parts of a unit, shares in whole ones.
+    /// The listing of a symbol, made up when it is not known: pairs trade in parts of a unit, shares in whole ones, perpetuals as
+    /// what they are on.
     pub(super) fn of(symbol: &Symbol) -> Self {
-        Self::find(symbol).unwrap_or_else(|| {
-            let pair = is_pair(symbol);
-            Self::from_row(&(
-                "",
-                100,
-                if pair { 100_000 } else { 1 },
-                if pair { 5 } else { 0 },
-                1,
-                100.0,
-                if pair { 0.60 } else { 0.30 },
-                10_000.0,
-                0.000_1,
-            ))
-        })
+        let name = symbol.as_str();
+        let perpetual = PERPETUALS.iter().find(|row| row.0 == name);
+        perpetual
+            .map(Self::from_row)
+            .or_else(|| Self::find(symbol))
+            .or_else(|| Self::find(&perpetual_index(symbol)?))
+            .unwrap_or_else(|| {
+                let pair = is_pair(symbol);
+                Self::from_row(&(
+                    "",
+                    100,
+                    if pair { 100_000 } else { 1 },
+                    if pair { 5 } else { 0 },
+                    1,
+                    100.0,
+                    if pair { 0.60 } else { 0.30 },
+                    10_000.0,
+                    0.000_1,
+                ))
+            })
     }
 
     const fn from_row(row: &Row) -> Self {

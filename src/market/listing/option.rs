@@ -9,11 +9,18 @@ use crate::model::{
     ExerciseStyle, Instrument, InstrumentKind, MarginRule, OptionName, OptionRight, OptionSettlement,
     OptionTerms, Price, Symbol, Timestamp,
 };
+use crate::option::UncoveredRates;
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use rust_decimal::Decimal;
 
 /// Shares of one contract.
 const SHARES: u32 = 100;
+/// What covers a sold one: 20 % of the underlying's value beside the premium, less what it is out of the money (Cboe Rule 10.3;
+/// FINRA Rule 4210(f)(2)(D)(i)). Bought ones are paid in full by any rule.
+pub(super) const SOLD: MarginRule = MarginRule::Rate {
+    initial: UncoveredRates::EQUITY.share,
+    maintenance: UncoveredRates::EQUITY.share,
+};
 /// Weeks for which each Friday is listed.
 const WEEKS: u64 = 4;
 /// Months after this one of which the third Friday is listed.
@@ -57,7 +64,7 @@ pub fn listed_option(name: &OptionName, shares: &Instrument) -> Option<Instrumen
     contract
         .with_kind(InstrumentKind::Option(terms))
         .with_calendar(shares.calendar())
-        .with_margin(MarginRule::Full)
+        .with_margin(SOLD)
         .ok()
 }
 

@@ -4,14 +4,17 @@
 //! the same symbol, seed and start give the same events for ever, on every machine. It has what makes real markets
 //! hard (clusters of volatility, jumps, a spread that widens in a storm, hours of silence and of noise) and regimes
 //! in which either trend followers or mean reverters earn, but it knows nothing of the world: profits made on it mean
-//! nothing. It never closes, not even for shares, and its futures never end.
+//! nothing. It never closes, not even for shares, and its futures never end. A perpetual follows the simulated spot market of
+//! what it is on, has a mark price and pays funding (see `perpetual.rs`).
 
+mod perpetual;
 mod price;
 
 use super::listing::Listing;
 use super::random::Random;
-use super::{Bar, Bars, MarketEvent, Quote, TradeTick};
+use super::{Bar, Bars, DatedAction, MarketAction, MarketEvent, Quote, TradeTick};
 use crate::model::{Instrument, Side, Symbol, Timeframe, Timestamp};
+use perpetual::Perpetual;
 use price::{Minute, PriceProcess};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -83,6 +86,8 @@ pub struct SimulatedMarket {
     pending: VecDeque<MarketEvent>,
     /// The whole bar of the minute under way.
     bar: Option<Bar>,
+    /// What a perpetual has besides.
+    perpetual: Option<Box<Perpetual>>,
 }
 
 /// The best prices, in ticks, and the quantities there, in lots.
@@ -102,6 +107,7 @@ impl SimulatedMarket {
         let mut random = Random::new(config.seed ^ name_hash(config.symbol.as_str()));
         let price = PriceProcess::new(listing.volatility, &mut random);
         let start = Timeframe::MINUTE.floor(config.start);
+        let perpetual = Perpetual::of(&config).map(Box::new);
         Self {
             config: SimulatedMarketConfig { start, ..config },
             listing,
@@ -112,6 +118,7 @@ impl SimulatedMarket {
             emitted: 0,
             pending: VecDeque::new(),
             bar: None,
+            perpetual,
         }
     }
 
@@ -139,13 +146,27 @@ impl SimulatedMarket {
     /// Lets a minute pass and gives the bar of its trades, without making its events one by one; they count as
     /// emitted. A minute that the iterator has begun is finished, and its bar is that of the whole minute.
     pub fn next_bar(&mut self) -> Bar {
+        self.next_bar_with(&mut Vec::new())
+    }
+
+    /// The same, and adds the fundings that fall due in the minute or at its end to `fundings`. Mark prices are left out: a bar
+    /// has none.
+    pub fn next_bar_with(&mut self, fundings: &mut Vec<DatedAction>) -> Bar {
+        let mut keep = |event: MarketEvent| {
+            if let MarketEvent::Action(time, action @ MarketAction::Funding { .. }) = event {
+                fundings.push(DatedAction { time, action });
+            }
+        };
         if let Some(bar) = self.bar.take() {
             self.emitted += self.pending.len() as u64;
-            self.pending.clear();
+            self.pending.drain(..).for_each(keep);
             return bar;
         }
         let mut events = 0;
-        let bar = self.make_minute(&mut |_| events += 1);
+        let bar = self.make_minute(&mut |event| {
+            events += 1;
+            keep(event);
+        });
         self.emitted += events;
         bar
     }
@@ -163,6 +184,16 @@ impl SimulatedMarket {
 
     /// Makes the events of the next minute, in order of time, and the bar of its trades.
     fn make_minute(&mut self, emit: &mut impl FnMut(MarketEvent)) -> Bar {
+        let Some(mut perpetual) = self.perpetual.take() else {
+            return self.walk_minute(emit).0;
+        };
+        let bar = self.make_perpetual_minute(&mut perpetual, emit);
+        self.perpetual = Some(perpetual);
+        bar
+    }
+
+    /// Makes the events of the next minute of a market whose price is its own; says how the minute was, too.
+    fn walk_minute(&mut self, emit: &mut impl FnMut(MarketEvent)) -> (Bar, Minute) {
         let open_time = self.next_minute;
         let close_time = Timeframe::MINUTE.close_of(open_time);
         self.next_minute = close_time;
@@ -197,7 +228,8 @@ impl SimulatedMarket {
             emit(MarketEvent::Quote(self.quote(time)));
         }
         emit(MarketEvent::Clock(close_time));
-        bar.unwrap_or_else(|| unreachable!("the last step of a minute without trades trades"))
+        let bar = bar.unwrap_or_else(|| unreachable!("the last step of a minute without trades trades"));
+        (bar, minute)
     }
 
     /// A trade against the standing quote, before the price goes up or down.
@@ -230,9 +262,13 @@ impl SimulatedMarket {
 
     /// Moves the quote to the price as it is now.
     fn requote(&mut self, minute: &Minute) {
+        self.requote_at(self.listing.price * libm::exp(self.price.level()), minute);
+    }
+
+    /// Moves the quote to a price.
+    fn requote_at(&mut self, price: f64, minute: &Minute) {
         let intensity = minute.activity.sqrt();
-        let ticks =
-            self.listing.price * libm::exp(self.price.level()) * f64::from(self.listing.ticks_per_unit);
+        let ticks = price * f64::from(self.listing.ticks_per_unit);
         // Makers ask for more when the price may run away from them, and never for less than a tick.
         let spread = self.listing.spread * ticks * minute.storm * (0.6 + 0.8 * self.random.unit());
         let spread = spread.round().max(1.0);

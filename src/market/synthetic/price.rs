@@ -170,7 +170,7 @@ impl PriceProcess {
 }
 
 /// One minute of a mean-reverting factor with this memory and standard deviation (an AR(1) step).
-fn revert(value: f64, minutes: f64, deviation: f64, random: &mut Random) -> f64 {
+pub(super) fn revert(value: f64, minutes: f64, deviation: f64, random: &mut Random) -> f64 {
     let kept = 1.0 - 1.0 / minutes;
     kept * value + (1.0 - kept * kept).sqrt() * deviation * random.normal()
 }
