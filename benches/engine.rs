@@ -36,6 +36,8 @@ const THREADS: usize = 2;
 const FAST: usize = 20;
 const SLOW: usize = 50;
 const FEE: f64 = 0.000_75;
+/// One basis point.
+const SLIPPAGE: f64 = 0.000_1;
 /// Enough that the fees of tens of thousands of round trips do not end the trading.
 const CAPITAL: u32 = 100_000_000;
 const QUANTITY: f64 = 0.1;
@@ -81,7 +83,7 @@ fn main() {
         sizes = vec![500_000, 2_000_000];
     }
     println!(
-        "SMA({FAST})/SMA({SLOW}) cross, long only, next-open fills, 0.075 % fee; best of {RUNS} runs, taken in turn"
+        "SMA({FAST})/SMA({SLOW}) cross, long only, next-open fills, 0.075 % fee, 1 bp slippage; best of {RUNS} runs, taken in turn"
     );
     println!(
         "{:>10} {:>12} {:>14} {:>14} {:>8} {:>12} {:>12} {:>14} {:>10} {:>14}",
@@ -327,7 +329,7 @@ fn config_of(
         option_model: None,
         base_timeframe: Timeframe::MINUTE,
         strategy,
-        execution: ExecutionConfig::percent(fee, fee, Decimal::ZERO),
+        execution: ExecutionConfig::percent(fee, fee, Decimal::ONE),
         alerts: AlertRules::default(),
     }
 }
@@ -346,11 +348,11 @@ fn hand_written(bars: &Bars, fast_period: usize, slow_period: usize) -> (Vec<f64
         match pending {
             1 => {
                 quantity = QUANTITY;
-                cash -= quantity * open * (1.0 + FEE);
+                cash -= quantity * open * (1.0 + SLIPPAGE) * (1.0 + FEE);
                 trades += 1;
             }
             -1 => {
-                cash += quantity * open * (1.0 - FEE);
+                cash += quantity * open * (1.0 - SLIPPAGE) * (1.0 - FEE);
                 quantity = 0.0;
             }
             _ => {}

@@ -107,6 +107,7 @@ impl Outcome {
         band: Option<BandOutcome>,
         actions: u64,
     ) -> Self {
+        recorder.shrink();
         let mut trades = std::mem::take(&mut recorder.trades);
         trades.extend(engine.open_trades());
         // Of several symbols the one that is opened first may be closed last.

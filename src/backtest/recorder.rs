@@ -7,6 +7,10 @@ use crate::order::Order;
 use crate::portfolio::{CashFlow, Position, Trade};
 use rust_decimal::Decimal;
 
+/// For how many fills there is room from the beginning: more than strategies usually have, and no more than a few megabytes.
+const BARS_A_FILL: usize = 32;
+const MOST_FORESEEN: usize = 1 << 16;
+
 /// Keeps trades, fills, and the equity curve: one `f64` a bar, and the exact account from each fill on.
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -32,20 +36,31 @@ pub(super) struct Holdings {
 
 impl Recorder {
     pub(super) fn new(bars: usize, capital: Decimal) -> Self {
+        // Room that nobody writes to costs nothing; what outgrows its room is copied.
+        let fills = (bars / BARS_A_FILL).min(MOST_FORESEEN);
+        let mut holdings = Vec::with_capacity(fills + 1);
+        holdings.push(Holdings {
+            from_mark: 0,
+            at: InstrumentId::PRIMARY,
+            cash: capital,
+            quantity: Decimal::ZERO,
+            base: Decimal::ZERO,
+        });
         Self {
-            trades: Vec::new(),
-            fills: Vec::new(),
+            trades: Vec::with_capacity(fills / 2),
+            fills: Vec::with_capacity(fills),
             denied: 0,
             cash_flows: Vec::new(),
             equity: Vec::with_capacity(bars),
-            holdings: vec![Holdings {
-                from_mark: 0,
-                at: InstrumentId::PRIMARY,
-                cash: capital,
-                quantity: Decimal::ZERO,
-                base: Decimal::ZERO,
-            }],
+            holdings,
         }
+    }
+
+    /// Gives back the room that was not needed.
+    pub(super) fn shrink(&mut self) {
+        self.trades.shrink_to_fit();
+        self.fills.shrink_to_fit();
+        self.holdings.shrink_to_fit();
     }
 }
 

@@ -379,6 +379,7 @@ impl Engine {
         })
     }
 
+    #[cold]
     fn liquidate<S: Sink>(&mut self, liquidation: &Liquidation, time: Timestamp, sink: &mut S) {
         let at = liquidation.id;
         self.forget_reversals();

@@ -158,6 +158,17 @@ impl Ahead {
         next.map_or(most, |next| most.min(next - index))
     }
 
+    /// The same with the base bar that stirs next, where it comes before `most`.
+    pub(super) fn until_stirred(&self, index: usize, most: usize) -> usize {
+        let next = self.stirring.get(self.stirred);
+        next.map_or(most, |next| most.min(next - index + 1))
+    }
+
+    /// Whether the base bar at `index` is the next that stirs.
+    pub(super) fn stirs(&self, index: usize) -> bool {
+        self.stirring.get(self.stirred) == Some(&index)
+    }
+
     /// Whether the bars come in the order of their time.
     pub(super) const fn is_in_order(&self) -> bool {
         self.is_in_order

@@ -130,6 +130,7 @@ impl Engine {
     }
 
     /// Tells of an entry that the rule wanted and whose numbers gave out.
+    #[cold]
     fn deny_entry<S: Sink>(
         &mut self,
         rule: u16,

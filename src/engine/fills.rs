@@ -55,7 +55,7 @@ impl Engine {
         let opens = if only_reduces || (faces && closes == wanted) {
             Quantity::ZERO
         } else {
-            let opening = Quantity(wanted.0 - closes.0);
+            let opening = Quantity(decimal::subtract(wanted.0, closes.0));
             opening.min(self.within_cash(at, order, terms.price))
         };
         let short_of = match (only_reduces, order.purpose) {
@@ -63,7 +63,7 @@ impl Engine {
             (true, _) => CancelReason::PositionClosed,
             (false, _) => CancelReason::InsufficientFunds,
         };
-        let quantity = Quantity(closes.0 + opens.0);
+        let quantity = Quantity(decimal::add(closes.0, opens.0));
         // What closes more than is held is whole when all that is held is closed.
         let whole = if only_reduces {
             remaining.min(Quantity(held.abs()))
@@ -379,7 +379,7 @@ fn is_on_arrival(order: &Order, liquidity: Liquidity, time: Timestamp) -> bool {
 /// it whole.
 fn take(order: &mut Order, quantity: Quantity, closes: bool, price: Price, fee: Decimal, time: Timestamp) {
     let before = order.remaining().0;
-    let filled = order.filled.0 + quantity.0;
+    let filled = decimal::add(order.filled.0, quantity.0);
     let earlier = order
         .average_price
         .map_or(Decimal::ZERO, |average| average.0 * order.filled.0);
@@ -393,8 +393,8 @@ fn take(order: &mut Order, quantity: Quantity, closes: bool, price: Price, fee: 
         )
     });
     order.filled = Quantity(filled);
-    order.fees += fee;
-    let rest = before - quantity.0;
+    order.fees = decimal::add(order.fees, fee);
+    let rest = decimal::subtract(before, quantity.0);
     if rest.is_zero() {
         order.hold = Money::zero(order.hold.currency);
         advance(order, OrderEvent::FillRest, time);

@@ -11,7 +11,7 @@ use crate::market::{Bar, BarAggregator, BarSlice, MarketEvent};
 use crate::model::float::Between;
 use crate::model::{InstrumentId, Timeframe, Timestamp};
 use crate::portfolio::ValueModel;
-use crate::strategy::SharedColumns;
+use crate::strategy::{PositionView, SharedColumns};
 use std::mem::ManuallyDrop;
 
 impl Engine {
@@ -86,21 +86,47 @@ impl Engine {
         ahead.compute(&mut desk.program, rules, desk.strategy_bars, (base, block));
         let mut index = 0;
         let mut room = [0.0; AT_ONCE];
+        // Whether our orders have met the bar at `index`, which has yet to close.
+        let mut is_met = false;
         while index < block.len() {
             ahead.pass_to(index);
-            let next = self.pass_quietly((block, index), &ahead, &mut room, sink);
+            let cooldown = self.desks[0].cooldown_left as usize;
+            let next = self.pass_quietly((block, index), is_met, &ahead, &mut room, sink);
+            let passed = next - index;
+            if passed > 0 && std::mem::take(&mut is_met) {
+                // It was counted when it was met.
+                self.inputs -= 1;
+            }
+            if passed > 0 && ahead.stirs(next - 1) {
+                ahead.skip(index, next - 1);
+                self.decide_passed(&mut ahead, block, next - 1, cooldown >= passed, sink);
+                index = next;
+                continue;
+            }
             ahead.skip(index, next);
             index = next;
             if index < block.len() {
                 let bar = ahead.bar(block, index);
                 ahead.show_passed(&mut self.desks[0].program, &bar);
                 self.desks[0].ahead = Some(ahead);
-                self.process_bar(bar, sink);
+                let is_final = self.state.is_final();
+                if is_met {
+                    self.close_met(InstrumentId::PRIMARY, &bar, sink);
+                } else {
+                    self.inputs += 1;
+                    // One whose trading is over takes bars in as before: there is nothing to meet, and nothing closes.
+                    if !is_final {
+                        self.meet_inside(InstrumentId::PRIMARY, &bar, sink);
+                    }
+                }
+                debug_assert_eq!(self.check(), Ok(()), "after input {}", self.inputs);
                 let Some(back) = self.desks[0].ahead.take() else {
                     unreachable!("it is lent for one bar");
                 };
                 ahead = back;
-                index += 1;
+                let is_over = is_met || is_final;
+                index += usize::from(is_over);
+                is_met = !is_over;
             }
         }
         if let Some(last) = block.len().checked_sub(1) {
@@ -109,11 +135,37 @@ impl Engine {
         ahead
     }
 
-    /// Passes the bars from `from` on that are quiet; says which is the first that is not. There is `room` for what the
-    /// account is worth at their closes.
+    /// The bar at `index`, which stirs, has passed quietly: the rules say what they want at its close. `cooling` tells
+    /// whether a cooldown went on until then.
+    fn decide_passed<S: Sink>(
+        &mut self,
+        ahead: &mut Ahead,
+        block: BarSlice<'_>,
+        index: usize,
+        cooling: bool,
+        sink: &mut S,
+    ) {
+        let at = InstrumentId::PRIMARY;
+        let bar = ahead.bar(block, index);
+        // Nothing of it follows from the position, or nothing is held.
+        ahead.show_next(&mut self.desks[0].program, &bar, &PositionView::FLAT);
+        if !matches!(self.state, SessionState::Running | SessionState::Paused) {
+            return;
+        }
+        let time = self.config.strategy.timeframe.close_of(bar.open_time);
+        if let Some(wishes) = self.wanted(at, cooling, time) {
+            self.follow(at, wishes, bar.close, time, sink);
+        }
+        debug_assert_eq!(self.check(), Ok(()), "after input {}", self.inputs);
+    }
+
+    /// Passes the bars from `from` on that are quiet, and one more whose close the rules have something to say at, if that
+    /// is all that happens on it; says which is the first that is not passed. Our orders may have met the first of them
+    /// already. There is `room` for what the account is worth at their closes.
     fn pass_quietly<S: Sink>(
         &mut self,
         (block, from): (BarSlice<'_>, usize),
+        is_met: bool,
         ahead: &Ahead,
         room: &mut [f64; AT_ONCE],
         sink: &mut S,
@@ -121,18 +173,30 @@ impl Engine {
         let Some(limits) = self.limits(ahead) else {
             return from;
         };
+        let are_kept = self.market(InstrumentId::PRIMARY).conditions.are_kept();
+        if is_met && !(limits.are_of_time() && self.combos.is_empty() && !are_kept) {
+            return from;
+        }
+        let decides = ahead.is_bar_by_bar()
+            && self.config.strategy.risk.flatten_before_close.is_none()
+            && self.combos.is_empty();
         let mut index = from;
         while index < block.len() {
             let some = block.slice(index..block.len().min(index + AT_ONCE));
             let closes = limits.closes.saturating_sub(ahead.closing(from, index));
-            let wanted = ahead.quiet(index, ahead.within_closes(index, some.len(), closes));
+            let most = ahead.within_closes(index, some.len(), closes);
+            let wanted = if decides {
+                ahead.until_stirred(index, most)
+            } else {
+                ahead.quiet(index, most)
+            };
             let lasting = limits.lasting(some.slice(0..wanted));
             if lasting == 0 {
                 break;
             }
             let passed = self.pass_some((some.slice(0..lasting), index), &limits, ahead, room, sink);
             index += passed;
-            if passed < some.len() {
+            if passed < some.len() || ahead.stirs(index - 1) {
                 break;
             }
         }
@@ -372,6 +436,11 @@ struct Limits {
 }
 
 impl Limits {
+    /// Whether they are the same at any price.
+    fn are_of_time(&self) -> bool {
+        self.sleep.is_at_any_price() && self.covered == (f64::NEG_INFINITY, f64::INFINITY)
+    }
+
     /// How many bars, which come in the order of their time, touch none of them.
     fn lasting(&self, bars: BarSlice<'_>) -> usize {
         let is_in_time = |open_time: &Timestamp| {
@@ -383,10 +452,10 @@ impl Limits {
             Some(last) if is_in_time(last) => bars.len(),
             _ => bars.open_time.partition_point(is_in_time),
         };
-        let (lower, upper) = self.covered;
-        if self.sleep.is_at_any_price() && lower == f64::NEG_INFINITY && upper == f64::INFINITY {
+        if self.are_of_time() {
             return in_time;
         }
+        let (lower, upper) = self.covered;
         let mut prices = bars.low[..in_time].iter().zip(bars.high);
         let touches =
             |(low, high): (&f64, &f64)| !self.sleep.lasts_at(*low, *high) || *low < lower || *high > upper;

@@ -68,6 +68,13 @@ impl Engine {
     /// A bar of the base timeframe: our orders meet it, then it closes.
     #[inline]
     pub(super) fn meet_bar<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
+        self.meet_inside(at, bar, sink);
+        self.close_met(at, bar, sink);
+    }
+
+    /// Our orders meet a bar of the base timeframe.
+    #[inline]
+    pub(super) fn meet_inside<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
         self.complete_other(at, bar, sink);
         // After a gap, the strategy's bar that ended before this one is told so first; what it orders meets this bar.
         self.pass_time_until(bar.open_time, sink);
@@ -92,6 +99,12 @@ impl Engine {
             }
             self.cached.walked = None;
         }
+    }
+
+    /// A bar of the base timeframe that our orders have met closes.
+    #[inline]
+    pub(super) fn close_met<S: Sink>(&mut self, at: InstrumentId, bar: &Bar, sink: &mut S) {
+        let base = self.config.base_timeframe;
         self.close_base_bar(at, bar, sink);
         // Bars show no touch, so none fills here; those that cannot wait end.
         self.meet_combos(at, base.close_of(bar.open_time), sink);
@@ -403,6 +416,7 @@ impl Engine {
     }
 
     /// The opening or the closing auction: those that are for it fill at its price, and what is left of them ends.
+    #[cold]
     fn meet_auction<S: Sink>(&mut self, walk: &mut Walk, which: TimeInForce, point: Point, sink: &mut S) {
         let at = walk.at;
         let calendar = Calendar::of(self.instrument(at).calendar());

@@ -109,6 +109,7 @@ impl Engine {
     }
 
     /// Denies an order whose numbers gave out before there was anything to check.
+    #[cold]
     pub(super) fn deny<S: Sink>(&mut self, draft: Draft, reason: DenyReason, time: Timestamp, sink: &mut S) {
         let mut order = self.order(draft, time);
         advance(&mut order, OrderEvent::Deny, time);
@@ -117,6 +118,7 @@ impl Engine {
         self.tell_denied(order, reason, time, sink);
     }
 
+    #[cold]
     fn tell_denied<S: Sink>(&mut self, order: Box<Order>, reason: DenyReason, time: Timestamp, sink: &mut S) {
         let message = format!("The order to {} was denied: {reason}.", order.side);
         self.market_mut(order.instrument).orders.forget(order.id);
@@ -239,6 +241,7 @@ impl Engine {
     }
 
     /// The exchange refuses the order at `index`.
+    #[cold]
     pub(super) fn reject<S: Sink>(
         &mut self,
         at: InstrumentId,
@@ -469,6 +472,7 @@ impl Engine {
             .retain(|life| orders.position(life.order).is_some());
     }
 
+    #[cold]
     fn expire<S: Sink>(
         &mut self,
         at: InstrumentId,

@@ -119,6 +119,11 @@ impl Engine {
         if self.is_closing(at, time) {
             return Some(Wishes::LEAVE);
         }
+        self.wanted(at, cooling, time)
+    }
+
+    /// What the rules want at the close of a bar that the program shows, if anything.
+    pub(super) fn wanted(&self, at: InstrumentId, cooling: bool, time: Timestamp) -> Option<Wishes> {
         let (rules, program) = (&self.config.strategy.rules, &self.desk(at).program);
         if !rules.conditions().any(|slot| program.condition(slot)) {
             return None;
@@ -203,6 +208,7 @@ impl Engine {
     }
 
     /// Closes the position before the session ends, and withdraws what would open another.
+    #[cold]
     fn flatten_for_close<S: Sink>(&mut self, at: InstrumentId, time: Timestamp, sink: &mut S) {
         self.cancel_entries_in(at, CancelReason::Replaced, time, sink);
         self.withdraw_partials(at, time, sink);
@@ -321,6 +327,7 @@ impl Engine {
     }
 
     /// Withdraws the entry orders on the way in a direction whose entry `wanted` picks.
+    #[cold]
     fn withdraw_entries<S: Sink>(
         &mut self,
         at: InstrumentId,

@@ -5,7 +5,7 @@
 //! entry, and what an exit of certain entries closes. What leaves without naming a stake leaves the oldest first.
 
 use super::protect::EntryPlan;
-use crate::model::{Money, OrderId, Price};
+use crate::model::{Money, OrderId, Price, decimal};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -104,8 +104,8 @@ impl Stakes {
         if stake.entered.is_zero() {
             stake.price = price;
         }
-        stake.entered += quantity;
-        stake.left += quantity;
+        stake.entered = decimal::add(stake.entered, quantity);
+        stake.left = decimal::add(stake.left, quantity);
         Some(place)
     }
 
@@ -133,16 +133,17 @@ impl Stakes {
         let mut rest = quantity;
         for (place, stake) in self.list.iter_mut().enumerate() {
             if guarded.map_or_else(|| is_of(stake), |guarded| guarded == place) {
-                let taken = stake.left.min(rest);
-                stake.left -= taken;
-                rest -= taken;
+                let taken = decimal::smaller(stake.left, rest);
+                stake.left = decimal::subtract(stake.left, taken);
+                rest = decimal::subtract(rest, taken);
             }
         }
-        let mut surplus = self.list.iter().map(|stake| stake.left).sum::<Decimal>() - held;
+        let left = self.list.iter().map(|stake| stake.left).sum();
+        let mut surplus = decimal::subtract(left, held);
         for stake in &mut self.list {
-            let taken = stake.left.min(surplus.max(Decimal::ZERO));
-            stake.left -= taken;
-            surplus -= taken;
+            let taken = decimal::smaller(stake.left, decimal::at_least_zero(surplus));
+            stake.left = decimal::subtract(stake.left, taken);
+            surplus = decimal::subtract(surplus, taken);
         }
     }
 
@@ -173,7 +174,7 @@ impl Stakes {
     /// Forgets what is over: stakes of which nothing is left and whose order is at its end, and ended orders.
     pub(super) fn tidy(&mut self, is_open: impl Fn(OrderId) -> bool) {
         self.list
-            .retain(|stake| stake.left > Decimal::ZERO || is_open(stake.order));
+            .retain(|stake| decimal::is_positive(stake.left) || is_open(stake.order));
         self.partials.retain(|partial| is_open(partial.order));
     }
 

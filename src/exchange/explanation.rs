@@ -1,6 +1,6 @@
 //! Fills, and why they are what they are.
 
-use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp, decimal};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -269,7 +269,10 @@ impl Shortfall {
             true => Money::zero(instrument.quote()),
             false => instrument.notional(Price(difference), self.quantity),
         };
-        let way = amount(self.side.signed(self.reference.0 - self.decision.0));
+        let way = amount(
+            self.side
+                .signed(decimal::subtract(self.reference.0, self.decision.0)),
+        );
         let none = Money::zero(instrument.quote());
         let (drift, latency) = if self.on_its_way { (none, way) } else { (way, none) };
         let spread = amount(self.half_spread);
@@ -299,7 +302,7 @@ impl Shortfall {
     #[must_use]
     pub fn total(&self, instrument: &Instrument) -> Money {
         instrument.notional(
-            Price(self.side.signed(self.price.0 - self.decision.0)),
+            Price(self.side.signed(decimal::subtract(self.price.0, self.decision.0))),
             self.quantity,
         )
     }

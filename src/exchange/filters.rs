@@ -1,7 +1,7 @@
 //! What an exchange objects to before it takes an order in.
 
 use crate::market::{CalendarId, Phase};
-use crate::model::{Instrument, Money, Price, Quantity, decimal};
+use crate::model::{Instrument, Money, Price, Quantity, Side, decimal};
 use crate::order::{Awaits, Order, OrderKind, OrderPurpose, OrderStatus, RejectReason, TimeInForce};
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -189,8 +189,7 @@ impl Arrival<'_> {
     fn of_position(&self, order: &Order) -> Option<RejectReason> {
         let by_request = order.purpose == OrderPurpose::Manual
             && (order.instructions.reduce_only || order.instructions.close_position);
-        let reduces =
-            !self.held.is_zero() && (self.held.is_sign_negative() == (order.side.sign() > Decimal::ZERO));
+        let reduces = !self.held.is_zero() && (self.held.is_sign_negative() == (order.side == Side::Buy));
         (by_request && !reduces).then_some(RejectReason::WouldIncrease)
     }
 }

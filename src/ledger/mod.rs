@@ -9,7 +9,7 @@ mod hold;
 
 pub use hold::HoldKey;
 
-use crate::model::{Currency, Money};
+use crate::model::{Currency, Money, decimal};
 use hold::Holds;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -146,7 +146,11 @@ impl Ledger {
 
     /// Makes the hold under `key` exactly `amount`: holds more, or gives back. Zero releases it.
     pub fn set_hold(&mut self, key: HoldKey, amount: Decimal) {
-        let change = amount - self.holds.set(key, amount);
+        let before = self.holds.set(key, amount);
+        if amount.is_zero() && before.is_zero() {
+            return;
+        }
+        let change = decimal::subtract(amount, before);
         if !change.is_zero() {
             self.post(&[(LedgerAccount::Held, change), (LedgerAccount::Available, -change)]);
         }
@@ -155,7 +159,7 @@ impl Ledger {
     /// Books a fill.
     pub fn post_fill(&mut self, fill: FillPosting) {
         self.post(&[
-            (LedgerAccount::Available, fill.cash - fill.fee),
+            (LedgerAccount::Available, decimal::subtract(fill.cash, fill.fee)),
             (LedgerAccount::PositionCost, fill.position_cost),
             (LedgerAccount::Fees, fill.fee),
             (LedgerAccount::RealizedPnl, -fill.realized),
@@ -170,7 +174,10 @@ impl Ledger {
     /// Adds each leg to its account. The legs must add up to zero: anything else is a bug.
     fn post(&mut self, legs: &[(LedgerAccount, Decimal)]) {
         for (account, amount) in legs {
-            self.balances[*account as usize].0 += amount;
+            let balance = &mut self.balances[*account as usize].0;
+            if !amount.is_zero() || balance.is_zero() {
+                *balance = decimal::add(*balance, *amount);
+            }
         }
         self.postings += 1;
         debug_assert_eq!(self.check(), Ok(()), "unbalanced posting {legs:?}");

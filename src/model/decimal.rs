@@ -69,13 +69,125 @@ pub(crate) const fn is_positive(value: Decimal) -> bool {
 
 /// The order of two decimals: of two with as many digits after the point that of their digits, which nothing has to align
 /// first.
-#[inline]
+#[inline(never)]
 #[must_use]
 pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
-    if a.scale() == b.scale() {
-        a.mantissa().cmp(&b.mantissa())
+    match aligned(a, b) {
+        Some((x, y, _)) => x.cmp(&y),
+        None => a.cmp(&b),
+    }
+}
+
+/// The digits of two numbers, signed, at the scale of the finer one, and that scale; `None` where there may be too many of them.
+#[inline(always)]
+const fn aligned(a: Decimal, b: Decimal) -> Option<(i128, i128, u32)> {
+    let (x, y) = (a.mantissa(), b.mantissa());
+    let (s, t) = (a.scale(), b.scale());
+    if s == t {
+        return Some((x, y, s));
+    }
+    let (finer, is_whole) = (
+        s.abs_diff(t) as usize,
+        x as i64 as i128 == x && y as i64 as i128 == y,
+    );
+    if finer >= POWERS.len() || !is_whole {
+        return None;
+    }
+    let power = POWERS[finer] as i128;
+    Some(if s < t {
+        (x * power, y, t)
     } else {
-        a.cmp(&b)
+        (x, y * power, s)
+    })
+}
+
+/// The number with these digits; `None` for zero, whose sign and scale have rules of their own, and where there are too many.
+#[inline(always)]
+const fn of_digits(digits: i128, scale: u32) -> Option<Decimal> {
+    let size = digits.unsigned_abs();
+    if size == 0 || size >> 96 != 0 {
+        return None;
+    }
+    let (low, middle, high) = (size as u32, (size >> 32) as u32, (size >> 64) as u32);
+    Some(Decimal::from_parts(low, middle, high, digits < 0, scale))
+}
+
+/// Powers of ten.
+const POWERS: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut digits = 1;
+    while digits < powers.len() {
+        powers[digits] = powers[digits - 1] * 10;
+        digits += 1;
+    }
+    powers
+};
+
+// What a round trip computes with decimals is done once each, at a hundred places. Inlined at each of them, it would be
+// fetched anew each time; as one function it stays at hand, and its numbers go in registers.
+
+/// `a + b`.
+///
+/// # Panics
+/// When it is out of range.
+#[inline(never)]
+#[must_use]
+pub(crate) fn add(a: Decimal, b: Decimal) -> Decimal {
+    match aligned(a, b) {
+        Some((x, y, scale)) if x != 0 && y != 0 => of_digits(x + y, scale).unwrap_or_else(|| a + b),
+        _ => a + b,
+    }
+}
+
+/// `a - b`.
+///
+/// # Panics
+/// When it is out of range.
+#[inline(never)]
+#[must_use]
+pub(crate) fn subtract(a: Decimal, b: Decimal) -> Decimal {
+    match aligned(a, b) {
+        Some((x, y, scale)) if x != 0 && y != 0 => of_digits(x - y, scale).unwrap_or_else(|| a - b),
+        _ => a - b,
+    }
+}
+
+/// `a * b`.
+///
+/// # Panics
+/// When it is out of range.
+#[inline(never)]
+#[must_use]
+pub(crate) fn multiply(a: Decimal, b: Decimal) -> Decimal {
+    let (x, y, scale) = (a.mantissa(), b.mantissa(), a.scale() + b.scale());
+    if scale <= Decimal::MAX_SCALE && x as i64 as i128 == x && y as i64 as i128 == y {
+        return of_digits(x * y, scale).unwrap_or_else(|| a * b);
+    }
+    a * b
+}
+
+/// The larger one; of equals `a`.
+#[inline]
+#[must_use]
+pub(crate) fn larger(a: Decimal, b: Decimal) -> Decimal {
+    if compare(a, b).is_lt() { b } else { a }
+}
+
+/// The smaller one; of equals `a`.
+#[inline]
+#[must_use]
+pub(crate) fn smaller(a: Decimal, b: Decimal) -> Decimal {
+    if compare(a, b).is_gt() { b } else { a }
+}
+
+/// The number, or zero where it is below it.
+#[inline]
+#[must_use]
+pub(crate) const fn at_least_zero(value: Decimal) -> Decimal {
+    if value.is_sign_negative() && !value.is_zero() {
+        Decimal::ZERO
+    } else {
+        value
     }
 }
 
@@ -131,6 +243,35 @@ mod tests {
             let scaled = |units: i64, scale| Decimal::from_i128_with_scale(i128::from(units) * i128::from(high | 1), scale);
             let (a, b) = (scaled(a, scale), scaled(b, if same { scale } else { other }));
             prop_assert_eq!(compare(a, b), a.cmp(&b), "{} and {}", a, b);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_computed_here_is_what_their_type_computes(
+            a: i64, near in -2_i64..=2, b: i64, alike: bool, scale in 0..=28_u32, other in 0..=28_u32, same: bool,
+            bits in 0..64_u32, high: u32, high_of_b: u32,
+        ) {
+            let b = if alike { a.saturating_add(near) } else { b };
+            let scaled = |units: i64, high: u32, scale| {
+                Decimal::from_i128_with_scale(i128::from(units >> bits) * i128::from(high.max(1)), scale)
+            };
+            let (plain, large) = (scaled(a, 1, scale), scaled(a, high, scale));
+            let other = if same { scale } else { other };
+            for a in [plain, large, -plain] {
+                for b in [scaled(b, 1, other), scaled(b, high_of_b, other), Decimal::ZERO, Decimal::new(0, 3), a, -a] {
+                    // To the last bit: the sign of zero and the digits after the point included.
+                    let is = |ours: fn(Decimal, Decimal) -> Decimal, theirs: Option<Decimal>| {
+                        theirs.is_none_or(|theirs| ours(a, b).serialize() == theirs.serialize())
+                    };
+                    prop_assert!(is(add, a.checked_add(b)), "{a:?} + {b:?}");
+                    prop_assert!(is(subtract, a.checked_sub(b)), "{a:?} - {b:?}");
+                    prop_assert!(is(multiply, a.checked_mul(b)), "{a:?} * {b:?}");
+                    prop_assert_eq!(larger(a, b).serialize(), a.max(b).serialize());
+                    prop_assert_eq!(smaller(a, b).serialize(), a.min(b).serialize());
+                    prop_assert_eq!(at_least_zero(a).serialize(), a.max(Decimal::ZERO).serialize());
+                }
+            }
         }
     }
 

@@ -261,7 +261,7 @@ impl Instrument {
     /// Price × quantity × multiplier, with the quantity's sign.
     #[must_use]
     pub fn notional(&self, price: Price, quantity: Quantity) -> Money {
-        let value = price.0 * quantity.0;
+        let value = decimal::multiply(price.0, quantity.0);
         Money::new(
             if decimal::is_one(self.multiplier) {
                 value

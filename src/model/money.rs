@@ -11,7 +11,7 @@
 //! Sums are exact as long as amounts stay below [`Money::EXACT_BELOW`]: the risk check denies larger orders, and who takes
 //! capital in sees to it.
 
-use super::Currency;
+use super::{Currency, decimal};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops};
@@ -100,7 +100,7 @@ impl ops::Add for Money {
     fn add(self, other: Self) -> Self {
         self.assert_same(other);
         Self {
-            amount: self.amount + other.amount,
+            amount: decimal::add(self.amount, other.amount),
             currency: self.currency,
         }
     }
@@ -114,7 +114,7 @@ impl ops::Sub for Money {
     fn sub(self, other: Self) -> Self {
         self.assert_same(other);
         Self {
-            amount: self.amount - other.amount,
+            amount: decimal::subtract(self.amount, other.amount),
             currency: self.currency,
         }
     }
@@ -151,7 +151,7 @@ impl ops::Mul<Decimal> for Money {
     type Output = Self;
 
     fn mul(self, factor: Decimal) -> Self {
-        Self::new(self.amount * factor, self.currency)
+        Self::new(decimal::multiply(self.amount, factor), self.currency)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an order says.
 
 use super::{ClientOrderId, GroupId, OrderStatus};
-use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Side, Timestamp, decimal};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -116,7 +116,7 @@ impl Order {
     /// Quantity not yet filled.
     #[must_use]
     pub fn remaining(&self) -> Quantity {
-        Quantity(self.quantity.0 - self.filled.0)
+        Quantity(decimal::subtract(self.quantity.0, self.filled.0))
     }
 
     /// What it shows at its price: all that is not filled yet, and of an iceberg what is left of its present slice.

@@ -276,7 +276,7 @@ impl Account {
         let slot = &self.slots[id.index()];
         ValueModel {
             offset: 0.0 - self.money(slot.base()).to_f64(),
-            per_price: Price(slot.holding.quantity() * slot.terms.multiplier()).to_f64(),
+            per_price: Price(slot.terms.units(slot.holding.quantity())).to_f64(),
         }
     }
 

@@ -4,7 +4,7 @@ use super::account::{Account, Slot};
 use super::margin::rounded;
 use super::option_books::Asked;
 use crate::ledger::HoldKey;
-use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side};
+use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side, decimal};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,7 @@ impl Account {
     pub fn funds(&self, id: InstrumentId, side: Side) -> Money {
         let available = self.available();
         if self.is_paid_in_full(id, side) {
-            self.money(available.amount.min(self.ledger.available().amount))
+            self.money(decimal::smaller(available.amount, self.ledger.available().amount))
         } else {
             available
         }
@@ -155,12 +155,12 @@ impl Account {
             released,
             rate,
         } = *claim;
-        let funds = (self.funds(id, side) + released).amount.max(Decimal::ZERO);
+        let funds = decimal::at_least_zero((self.funds(id, side) + released).amount);
         let needs = |quantity: Quantity| {
             (self.required(id, instrument, side, quantity, price) + cost(quantity)).amount
         };
         // Nearly always the hold reaches, and then there is nothing to divide.
-        if instrument.counts(price, wanted) && needs(wanted) <= funds {
+        if instrument.counts(price, wanted) && decimal::compare(needs(wanted), funds).is_le() {
             return wanted;
         }
         let slot = &self.slots[id.index()];

@@ -1,5 +1,6 @@
 //! What an account holds of one instrument, and the round trip it is on.
 
+use super::margin::rounded;
 use super::{Position, Trade, TradeSide};
 use crate::exchange::Fill;
 use crate::ledger::FillPosting;
@@ -52,11 +53,11 @@ struct Sum {
 impl Sum {
     fn add(&mut self, price: Price, quantity: Decimal) {
         let is_first = self.quantity.is_zero() && self.value.is_zero();
-        self.quantity += quantity;
-        self.value += price.0 * quantity;
+        self.quantity = decimal::add(self.quantity, quantity);
+        self.value = decimal::add(self.value, decimal::multiply(price.0, quantity));
         if is_first && !quantity.is_zero() {
             // One price is its own average.
-            self.average = Some(Price(price.0.round_dp(Money::SCALE).normalize()));
+            self.average = Some(Price(rounded(price.0).normalize()));
         } else {
             self.divide();
         }
@@ -70,7 +71,7 @@ impl Sum {
 
     fn divide(&mut self) {
         let average = self.value.checked_div(self.quantity);
-        self.average = average.map(|average| Price(average.round_dp(Money::SCALE).normalize()));
+        self.average = average.map(|average| Price(rounded(average).normalize()));
     }
 }
 
@@ -193,7 +194,7 @@ impl Holding {
             return self.add(change, next, instrument, reason);
         }
         assert!(
-            change.quantity <= self.quantity.abs(),
+            decimal::compare(change.quantity, self.quantity.abs()).is_le(),
             "a fill of {signed} would turn a position of {} around",
             self.quantity
         );
@@ -228,11 +229,11 @@ impl Holding {
             fees: Decimal::ZERO,
             realized: Decimal::ZERO,
         });
-        self.quantity += signed;
-        self.cost += value;
+        self.quantity = decimal::add(self.quantity, signed);
+        self.cost = decimal::add(self.cost, value);
         round_trip.entry.add(change.price, change.quantity);
-        round_trip.fees += change.fee;
-        round_trip.peak_quantity = round_trip.peak_quantity.max(self.quantity.abs());
+        round_trip.fees = decimal::add(round_trip.fees, change.fee);
+        round_trip.peak_quantity = decimal::larger(round_trip.peak_quantity, self.quantity.abs());
         // Of what is margined, nothing changes hands yet.
         let paid = if instrument.kind().is_margined() {
             Decimal::ZERO
@@ -256,7 +257,7 @@ impl Holding {
         let value = instrument.notional(change.price, Quantity(signed)).amount;
         let held = self.quantity.abs();
         // What leaves takes its share of the cost with it; the last to leave takes all, so nothing is lost to rounding.
-        let whole = change.quantity == held;
+        let whole = decimal::compare(change.quantity, held).is_eq();
         let cost = if whole {
             self.cost
         } else {
@@ -266,9 +267,9 @@ impl Holding {
             )
             .amount
         };
-        let realized = -value - cost;
-        self.quantity += signed;
-        self.cost -= cost;
+        let realized = decimal::subtract(-value, cost);
+        self.quantity = decimal::add(self.quantity, signed);
+        self.cost = decimal::subtract(self.cost, cost);
         let margined = instrument.kind().is_margined();
         let posting = FillPosting {
             cash: if margined { realized } else { -value },
@@ -279,8 +280,8 @@ impl Holding {
         let mut closed = None;
         if let Some(round_trip) = &mut self.round_trip {
             round_trip.exit.add(change.price, change.quantity);
-            round_trip.fees += change.fee;
-            round_trip.realized += realized;
+            round_trip.fees = decimal::add(round_trip.fees, change.fee);
+            round_trip.realized = decimal::add(round_trip.realized, realized);
             if whole {
                 closed = Some(Box::new(round_trip.tell(instrument, Some((change.time, reason)))));
                 self.round_trip = None;
@@ -321,8 +322,11 @@ pub(super) struct Change {
 
 impl RoundTrip {
     fn tell(&self, instrument: &Instrument, exit: Option<(Timestamp, Cow<'static, str>)>) -> Trade {
-        let pnl = Money::new(self.realized - self.fees, instrument.quote());
-        let entry_value = Money::new(self.entry.value * instrument.multiplier(), instrument.quote());
+        let pnl = Money::new(decimal::subtract(self.realized, self.fees), instrument.quote());
+        let entry_value = Money::new(
+            decimal::multiply(self.entry.value, instrument.multiplier()),
+            instrument.quote(),
+        );
         let (exit_time, exit_reason) = exit.unzip();
         Trade {
             id: self.id,

@@ -13,7 +13,7 @@
 //! Shares take the rule's own rates, of which the table names the usual ones. Each position stands for itself here; what options on
 //! one underlying, and shares beside them, save together is in `option_books.rs`. Other offsets are not granted.
 
-use crate::model::{Instrument, InstrumentKind, MarginRule, Money, OptionRight, Side, Symbol, Timestamp};
+use crate::model::{Instrument, InstrumentKind, MarginRule, Money, OptionRight, Side, Symbol, Timestamp, decimal};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
@@ -294,6 +294,15 @@ impl Terms {
         self.multiplier
     }
 
+    /// What a quantity comes to in units that a price is of: quantity × multiplier.
+    pub(super) fn units(&self, quantity: Decimal) -> Decimal {
+        if decimal::is_one(self.multiplier) {
+            quantity
+        } else {
+            quantity * self.multiplier
+        }
+    }
+
     /// Whether only gains and losses change hands.
     pub(super) const fn is_margined(&self) -> bool {
         matches!(self.asset, Asset::Perpetual | Asset::Forex | Asset::Future)
@@ -473,5 +482,9 @@ impl Terms {
 
 /// Amounts beyond [`Money::SCALE`] digits are rounded as money is.
 pub(super) fn rounded(amount: Decimal) -> Decimal {
-    amount.round_dp(Money::SCALE)
+    if amount.scale() > Money::SCALE {
+        amount.round_dp(Money::SCALE)
+    } else {
+        amount
+    }
 }

@@ -1,7 +1,7 @@
 //! The check that every order passes before it is sent.
 
 use crate::exchange::Models;
-use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side, Timestamp};
+use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Side, Timestamp, decimal};
 use crate::order::{DenyReason, Order, OrderEvent, OrderPurpose, OrderStatus};
 use crate::portfolio::Account;
 use rust_decimal::Decimal;
@@ -67,7 +67,7 @@ impl OrderCheck<'_> {
 
     fn needs(&self, order: &Order) -> Result<Money, DenyReason> {
         let instrument = self.instrument;
-        if order.quantity.0 < instrument.lot() {
+        if decimal::compare(order.quantity.0, instrument.lot()).is_lt() {
             return Err(DenyReason::BelowLot {
                 lot: Quantity(instrument.lot()),
             });
@@ -93,7 +93,7 @@ impl OrderCheck<'_> {
         } else {
             Decimal::ZERO
         };
-        let quantity = Quantity(order.quantity.0 - closes);
+        let quantity = Quantity(decimal::subtract(order.quantity.0, closes));
         let price = order.kind.price().unwrap_or(order.decision_price);
         self.may_uncover(price, Quantity(closes))?;
         if quantity.0.is_zero() {
@@ -107,7 +107,7 @@ impl OrderCheck<'_> {
             .required(self.id, instrument, order.side, quantity, price);
         let needed = required + self.models.worst_cost(instrument, price, quantity);
         let available = self.account.funds(self.id, order.side);
-        if needed.amount > available.amount {
+        if decimal::compare(needed.amount, available.amount).is_gt() {
             return Err(DenyReason::InsufficientFunds { needed, available });
         }
         Ok(needed)
@@ -144,7 +144,9 @@ pub fn value_objection(instrument: &Instrument, order: &Order) -> Option<DenyRea
         });
     };
     let minimum = Money::new(instrument.minimum_notional(), instrument.quote());
-    (notional.amount < minimum.amount).then_some(DenyReason::BelowMinimumNotional { notional, minimum })
+    decimal::compare(notional.amount, minimum.amount)
+        .is_lt()
+        .then_some(DenyReason::BelowMinimumNotional { notional, minimum })
 }
 
 fn advance(order: &mut Order, event: OrderEvent, now: Timestamp) {

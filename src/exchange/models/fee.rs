@@ -1,7 +1,7 @@
 //! Fees: what venue, broker and regulator charge for a fill.
 
 use crate::exchange::Liquidity;
-use crate::model::{Instrument, Money, Price, Quantity, Side, Symbol, Timestamp};
+use crate::model::{Instrument, Money, Price, Quantity, Side, Symbol, Timestamp, decimal};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -225,8 +225,8 @@ impl FeeSchedule {
     pub(super) fn worst_rate(&self) -> Decimal {
         match self {
             Self::Percent { tiers } => {
-                let rates = tiers.iter().map(|tier| tier.maker.max(tier.taker));
-                rates.fold(Decimal::ZERO, Decimal::max)
+                let rates = tiers.iter().map(|tier| decimal::larger(tier.maker, tier.taker));
+                rates.fold(Decimal::ZERO, decimal::larger)
             }
             Self::PerOrder { charges } => {
                 let rates = charges.iter().map(|charge| match charge.basis {

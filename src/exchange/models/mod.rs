@@ -31,7 +31,7 @@ pub use liquidity::LiquidityCurve;
 pub use slippage::{Slip, SlipInputs, SlippageModel};
 
 use crate::engine::ExecutionConfig;
-use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp, float};
+use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp, decimal, float};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use trailing_volume::TrailingVolume;
@@ -78,11 +78,15 @@ impl Models {
     /// share or contract come on top: [`Models::worst_fee`].
     #[must_use]
     pub fn worst_rate(&self) -> Decimal {
-        let slippage = self.slippage.worst_share() + self.impact.worst_share();
+        let slippage = decimal::add(self.slippage.worst_share(), self.impact.worst_share());
         if slippage.is_zero() {
             return self.fees.worst_rate();
         }
-        (Decimal::ONE + self.fees.worst_rate()) * (Decimal::ONE + slippage) - Decimal::ONE
+        let with = |share| decimal::add(Decimal::ONE, share);
+        decimal::subtract(
+            decimal::multiply(with(self.fees.worst_rate()), with(slippage)),
+            Decimal::ONE,
+        )
     }
 
     /// The most that an order of this quantity can cost in fees when all of it fills at `price`.

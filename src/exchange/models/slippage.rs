@@ -2,7 +2,7 @@
 
 use super::{Conditions, SLIPPAGE_ALLOWANCE, is_bps, share_from, share_of_bps};
 use crate::exchange::DataTier;
-use crate::model::{Instrument, Price, Quantity, Side, Timestamp, float};
+use crate::model::{Instrument, Price, Quantity, Side, Timestamp, decimal, float};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -43,7 +43,7 @@ impl Slip {
     /// Moves the price met against us by two shares of it.
     pub(super) fn by(inputs: &SlipInputs<'_>, slippage: Decimal, impact: Decimal) -> Self {
         let met = inputs.price;
-        let share = slippage + impact;
+        let share = decimal::add(slippage, impact);
         if share.is_zero() {
             return Self {
                 price: met,
@@ -52,17 +52,23 @@ impl Slip {
             };
         }
         let (factor, rounding) = match inputs.side {
-            Side::Buy => (Decimal::ONE + share, RoundingStrategy::AwayFromZero),
-            Side::Sell => (Decimal::ONE - share, RoundingStrategy::ToZero),
+            Side::Buy => (decimal::add(Decimal::ONE, share), RoundingStrategy::AwayFromZero),
+            Side::Sell => (decimal::subtract(Decimal::ONE, share), RoundingStrategy::ToZero),
         };
-        let slipped = inputs.instrument.round_to_tick(Price(met.0 * factor), rounding);
+        let slipped = inputs
+            .instrument
+            .round_to_tick(Price(decimal::multiply(met.0, factor)), rounding);
         // Nobody sells for nothing: one tick is the lowest price there is.
         let price = slipped.max(Price(inputs.instrument.tick()));
-        let moved = ((price.0 - met.0) * inputs.side.sign()).max(Decimal::ZERO);
-        let impact = (met.0 * impact).min(moved);
+        let moved = decimal::at_least_zero(inputs.side.signed(decimal::subtract(price.0, met.0)));
+        let impact = if impact.is_zero() {
+            Decimal::ZERO
+        } else {
+            (met.0 * impact).min(moved)
+        };
         Self {
             price,
-            slippage: moved - impact,
+            slippage: decimal::subtract(moved, impact),
             impact,
         }
     }
