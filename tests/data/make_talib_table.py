@@ -1,19 +1,24 @@
 #!/usr/bin/env python3
-"""Writes talib.csv: a random walk of bars and, for each expression of the strategy language, what TA-Lib makes of it.
+"""Writes talib.csv: bars and, for each expression of the strategy language, what TA-Lib makes of it.
 
     pip install TA-Lib numpy
     python3 tests/data/make_talib_table.py [BARS] > tests/data/talib.csv
+    python3 tests/data/make_talib_table.py --bars FILE [BARS]
 
+The bars are a random walk, or the first ones of a CSV file with the columns open, high, low, close, volume.
 Columns are separated by semicolons, because expressions hold commas. An empty cell is undefined.
 """
 
+import csv
 import math
 import sys
 
 import numpy as np
 import talib
 
-BARS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+ARGUMENTS = sys.argv[1:]
+FILE = ARGUMENTS.pop(0) and ARGUMENTS.pop(0) if ARGUMENTS[:1] == ["--bars"] else None
+BARS = int(ARGUMENTS[0]) if ARGUMENTS else 200
 
 
 def bars(count):
@@ -33,7 +38,14 @@ def bars(count):
     return [np.round(column, 2) for column in (open_, high, low, close)] + [volume]
 
 
-o, h, l, c, v = bars(BARS)
+def bars_of(file, count):
+    """The first bars of a CSV file."""
+    with open(file, newline="") as rows:
+        read = [row for _, row in zip(range(count), csv.DictReader(rows))]
+    return [np.array([float(row[name]) for row in read]) for name in ("open", "high", "low", "close", "volume")]
+
+
+o, h, l, c, v = bars_of(FILE, BARS) if FILE else bars(BARS)
 
 TABLE = {
     "open": o,
@@ -129,6 +141,24 @@ TABLE = {
     "typprice": talib.TYPPRICE(h, l, c),
     "wclprice": talib.WCLPRICE(h, l, c),
     "bop": talib.BOP(o, h, l, c),
+    "max(close)": talib.MAX(c),
+    "min(low, 14)": talib.MIN(l, 14),
+    "sum(close)": talib.SUM(c),
+    "stochf().d": talib.STOCHF(h, l, c)[1],
+    "stochrsi(close).d": talib.STOCHRSI(c)[1],
+    "mom(close)": talib.MOM(c),
+    "rocp(close)": talib.ROCP(c),
+    "apo(close)": talib.APO(c),
+    "adx()": talib.ADX(h, l, c),
+    "minus_di(1)": talib.MINUS_DI(h, l, c, 1),
+    "natr()": talib.NATR(h, l, c),
+    "trima(close)": talib.TRIMA(c),
+    "linearreg(close, 100)": talib.LINEARREG(c, 100),
+    "linearreg_slope(close)": talib.LINEARREG_SLOPE(c),
+    "var(close)": talib.VAR(c),
+    "correl(close, volume)": talib.CORREL(c, v),
+    "midprice()": talib.MIDPRICE(h, l),
+    "aroonosc()": talib.AROONOSC(h, l),
     # Indicators of indicators: the warm-up adds up.
     "sma(rsi(close, 5), 4)": talib.SMA(talib.RSI(c, 5), 4),
     "ema(macd(close, 3, 6, 4).hist, 3)": talib.EMA(talib.MACD(c, 3, 6, 4)[2], 3),

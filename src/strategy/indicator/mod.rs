@@ -8,6 +8,7 @@ pub(crate) mod average;
 pub(crate) mod catalogue;
 mod momentum;
 mod oscillator;
+mod ranking;
 mod rows;
 mod statistics;
 mod trend;

@@ -69,6 +69,9 @@ impl Willr {
 
 /// Commodity channel index (D. Lambert): distance of the typical price from its average, in units of 0.015 mean
 /// deviations.
+///
+/// Each bar costs a pass over the window: the mean deviation is of every value from an average that moves with each bar, and no
+/// sum that is kept from bar to bar gives it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cci {
     window: Window,

@@ -1,5 +1,6 @@
 //! Statistics of the last values of one or two series.
 
+use super::ranking::Ranking;
 use super::volatility::Spread;
 use super::window::{Extreme, Window};
 use serde::{Deserialize, Serialize};
@@ -59,23 +60,23 @@ impl ZScore {
 
 /// Percentage (0 … 100) of the n values before this one that are not above it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PercentRank(Window);
+pub(crate) struct PercentRank {
+    ranking: Ranking,
+    period: f64,
+}
 
 impl PercentRank {
     pub(crate) fn new(period: usize) -> Self {
-        Self(Window::new(period))
+        Self {
+            ranking: Ranking::new(period),
+            period: period as f64,
+        }
     }
 
     pub(crate) fn next(&mut self, x: f64) -> f64 {
-        let rank = if self.0.is_full() {
-            let values = self.0.unordered();
-            let not_above = values.iter().filter(|value| **value <= x).count();
-            100.0 * not_above as f64 / values.len() as f64
-        } else {
-            f64::NAN
-        };
-        self.0.push(x);
-        rank
+        let not_above = self.ranking.not_above(x);
+        self.ranking.push(x);
+        not_above.map_or(f64::NAN, |count| 100.0 * count as f64 / self.period)
     }
 }
 
@@ -100,45 +101,87 @@ impl Midpoint {
 }
 
 /// The straight line through the last n values (least squares): LINEARREG is its end, LINEARREG_SLOPE its rise a bar.
+///
+/// The sums are kept from value to value, of distances from an anchor that moves on every n values (see [`Spread`]): that keeps
+/// the digits that large prices would cost, and what rounding leaves does not add up over longer than n values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LinearRegression {
     window: Window,
-    period: f64,
     slope: bool,
+    anchor: f64,
+    /// Values since the anchor moved.
+    since: usize,
+    /// Of the distances.
+    sum: f64,
+    /// Of the distances, each times its age: from n − 1 for the oldest to 0.
+    product: f64,
+    last: f64,
+    /// How many equal values came last: n of them lie on a level line, whatever rounding leaves in the sums.
+    run: usize,
 }
 
 impl LinearRegression {
     pub(crate) fn new(period: usize, slope: bool) -> Self {
         Self {
             window: Window::new(period),
-            period: period as f64,
             slope,
+            anchor: f64::NAN,
+            since: 0,
+            sum: 0.0,
+            product: 0.0,
+            last: f64::NAN,
+            run: 0,
         }
     }
 
     pub(crate) fn next(&mut self, x: f64) -> f64 {
+        let period = self.window.period();
+        let n = period as f64;
+        if self.window.is_full() {
+            let oldest = self.window.oldest() - self.anchor;
+            self.sum -= oldest;
+            self.product -= (n - 1.0) * oldest;
+        } else if self.anchor.is_nan() {
+            self.anchor = x;
+        }
         self.window.push(x);
+        // All others are a value older now.
+        self.product += self.sum;
+        self.sum += x - self.anchor;
+        self.run = if x == self.last {
+            self.run.saturating_add(1)
+        } else {
+            1
+        };
+        self.last = x;
         if !self.window.is_full() {
             return f64::NAN;
         }
-        let n = self.period;
-        // Ages, from n − 1 for the oldest value to 0; the divisor is negative so that the slope looks forward.
+        self.since += 1;
+        if self.since >= period {
+            self.move_anchor(x);
+        }
+        if self.run >= period {
+            return if self.slope { 0.0 } else { x };
+        }
         let ages = n * (n - 1.0) * 0.5;
         let ages_squared = n * (n - 1.0) * (2.0 * n - 1.0) / 6.0;
+        // Negative, so that the slope looks forward.
         let divisor = ages * ages - n * ages_squared;
-        let (mut sum, mut product, mut age) = (0.0, 0.0, n);
-        // Distances from the newest value keep the digits that large prices would cost.
-        for value in self.window.iter() {
-            age -= 1.0;
-            sum += value - x;
-            product += age * (value - x);
-        }
-        let slope = (n * product - ages * sum) / divisor;
+        let slope = (n * self.product - ages * self.sum) / divisor;
         if self.slope {
             return slope;
         }
-        let start = (sum - slope * ages) / n;
-        x + (start + slope * (n - 1.0))
+        let start = (self.sum - slope * ages) / n;
+        self.anchor + (start + slope * (n - 1.0))
+    }
+
+    fn move_anchor(&mut self, anchor: f64) {
+        (self.anchor, self.since, self.sum, self.product) = (anchor, 0, 0.0, 0.0);
+        for x in self.window.iter() {
+            self.product += self.sum;
+            self.sum += x - anchor;
+        }
     }
 }
 
@@ -295,6 +338,64 @@ impl Beta {
             None => f64::NAN,
             Some(moments) if moments.xx <= 0.0 => 0.0,
             Some(moments) => moments.xy / moments.xx,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The line through values, oldest first, from sums made anew: its end and its rise a value.
+    fn line(values: &[f64]) -> (f64, f64) {
+        let n = values.len() as f64;
+        let middle = (n - 1.0) / 2.0;
+        let base = values[0];
+        let mean = values.iter().map(|x| x - base).sum::<f64>() / n;
+        let (mut product, mut squares) = (0.0, 0.0);
+        for (place, x) in values.iter().enumerate() {
+            let away = place as f64 - middle;
+            product += away * (x - base - mean);
+            squares += away * away;
+        }
+        let slope = product / squares;
+        (base + mean + slope * middle, slope)
+    }
+
+    #[test]
+    fn a_line_whose_sums_are_kept_for_two_million_values_is_that_made_anew() {
+        let mut random = crate::market::Random::new(11);
+        let mut price = 60_000.0;
+        let mut seen: Vec<f64> = Vec::new();
+        let periods = [2, 14, 100];
+        let new = |slope: bool| periods.map(|period| LinearRegression::new(period, slope));
+        let (mut ends, mut slopes) = (new(false), new(true));
+        for index in 0..2_000_000_u64 {
+            // Now and then it stands still.
+            if index / 1_000 % 7 != 3 {
+                price += random.below(2_001) as f64 / 100.0 - 10.0;
+                price = f64::max(price, 100.0);
+            }
+            seen.push(price);
+            if seen.len() > 4_096 {
+                seen.drain(..2_048);
+            }
+            for (place, period) in periods.into_iter().enumerate() {
+                let (end, slope) = (ends[place].next(price), slopes[place].next(price));
+                let Some(from) = seen.len().checked_sub(period).filter(|_| index % 997 == 0) else {
+                    continue;
+                };
+                let (expected_end, expected_slope) = line(&seen[from..]);
+                assert!(
+                    (end / expected_end - 1.0).abs() < 1e-12,
+                    "{index}: {end} {expected_end}"
+                );
+                let away = (slope - expected_slope).abs();
+                assert!(
+                    away <= 1e-9 * expected_slope.abs() + 1e-10,
+                    "{index}: {slope} {expected_slope}"
+                );
+            }
         }
     }
 }
