@@ -268,7 +268,7 @@ fn trade_alike(capture: &Path, speed: &str, end: &str, fewest: usize) {
 fn two_papertapes_trade_alike_on_trades_quotes_and_depth() {
     let capture = folder();
     made_up(capture.path(), 20 * 60);
-    trade_alike(capture.path(), "300", "2024-08-08T00:20:05", 12);
+    trade_alike(capture.path(), "300", "2024-08-08T00:20:05", 8);
 }
 
 #[test]
