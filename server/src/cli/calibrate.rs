@@ -1,16 +1,13 @@
 //! `papertape calibrate`.
 
-use super::{CliError, backtest::print};
+use super::{CliError, backtest::print, capture::CaptureFolder};
 use clap::Args;
-use papertape::calibration::{
-    Calibration, CalibrationFiles, CalibrationLine, CalibrationSettings, calibrate,
-};
-use papertape::market::{CaptureFile, CaptureSteps};
-use papertape::model::{Instrument, Symbol, decimal};
+use papertape::calibration::{Calibration, CalibrationLine, CalibrationSettings, calibrate};
+use papertape::market::CaptureSteps;
+use papertape::model::{Instrument, decimal};
 use rust_decimal::Decimal;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `calibrate`.
 #[derive(Clone, Debug, Args)]
@@ -43,7 +40,7 @@ pub(super) struct CalibrateArguments {
 }
 
 pub(super) fn run(arguments: &CalibrateArguments) -> Result<(), CliError> {
-    let capture = read(&arguments.capture)?;
+    let capture = CaptureFolder::read(&arguments.capture)?;
     let files = capture.files();
     let found = CaptureSteps::of(&files.capture()).map_err(|error| CliError::problem(error.to_string()))?;
     let (tick, lot) = (
@@ -69,99 +66,6 @@ pub(super) fn run(arguments: &CalibrateArguments) -> Result<(), CliError> {
         eprintln!("papertape: there is no {missing}: the tiers that need it are left out");
     }
     print(&table(&calibration, arguments.by_place))
-}
-
-/// How the files of a capture end.
-const KINDS: [&str; 4] = [
-    "-trades.csv",
-    "-bookticker.csv",
-    "-depth.csv",
-    "-depth-snapshot.csv",
-];
-
-/// The files of one capture, those that are there.
-#[derive(Debug)]
-struct CaptureFolder {
-    name: String,
-    /// In the order of [`KINDS`]: path and contents.
-    files: [Option<(String, Vec<u8>)>; 4],
-}
-
-impl CaptureFolder {
-    fn files(&self) -> CalibrationFiles<'_> {
-        let file = |index: usize| {
-            let (name, bytes) = self.files[index].as_ref()?;
-            Some(CaptureFile { name, bytes })
-        };
-        CalibrationFiles {
-            trades: file(0),
-            quotes: file(1),
-            depth: file(2),
-            snapshot: file(3),
-        }
-    }
-
-    /// What the files are called by, as far as it is a symbol.
-    fn symbol(&self) -> Symbol {
-        let plain = || "CAPTURE".parse();
-        match self.name.parse().or_else(|_| plain()) {
-            Ok(symbol) => symbol,
-            Err(_) => unreachable!("a plain word is a symbol"),
-        }
-    }
-
-    fn missing(&self) -> impl Iterator<Item = String> {
-        let kinds = KINDS.iter().zip(&self.files);
-        kinds
-            .filter(|(_, file)| file.is_none())
-            .map(|(kind, _)| format!("{}{kind}", self.name))
-    }
-}
-
-/// Finds the one capture of a folder and reads its files.
-fn read(folder: &Path) -> Result<CaptureFolder, CliError> {
-    let unreadable = |path: &Path, error: std::io::Error| {
-        CliError::problem(format!("{} cannot be read: {error}", path.display()))
-    };
-    let mut found: BTreeMap<(String, usize), PathBuf> = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
-        let path = entry.map_err(|error| unreadable(folder, error))?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        let kind = KINDS
-            .iter()
-            .enumerate()
-            .find_map(|(kind, end)| Some((name.strip_suffix(end)?.to_owned(), kind)));
-        if let Some(kind) = kind {
-            found.insert(kind, path);
-        }
-    }
-    let names: BTreeSet<&String> = found.keys().map(|(name, _)| name).collect();
-    let name = match names.iter().copied().collect::<Vec<_>>()[..] {
-        [] => {
-            return Err(CliError::problem(format!(
-                "{} holds no capture: no file that ends with {}",
-                folder.display(),
-                KINDS.join(", ")
-            )));
-        }
-        [only] => only.clone(),
-        [first, second, ..] => {
-            return Err(CliError::problem(format!(
-                "{} holds {} captures, such as {first} and {second}: put the files of one into a folder of its own",
-                folder.display(),
-                names.len()
-            )));
-        }
-    };
-    let mut files = [const { None }; 4];
-    for ((_, kind), path) in &found {
-        let bytes = std::fs::read(path).map_err(|error| unreadable(path, error))?;
-        files[*kind] = Some((path.display().to_string(), bytes));
-    }
-    Ok(CaptureFolder { name, files })
 }
 
 /// A line each.

@@ -75,7 +75,7 @@ impl ConfigFile {
         let is_replay = |_: &String, entry: &mut FeedEntry| entry.venue.as_deref() == Some(REPLAY);
         for (name, entry) in feeds.extract_if(.., is_replay) {
             let config =
-                ReplayConfig::of(&entry).map_err(|error| wrong(&format!("feeds.{name}: {error}")))?;
+                ReplayConfig::of(&name, &entry).map_err(|error| wrong(&format!("feeds.{name}: {error}")))?;
             replays.insert(name, config);
         }
         let file = FeedsFile {

@@ -5,8 +5,8 @@ use crate::http::{CsvRow, csv_write};
 use crate::storage::{ListQuery, Storage};
 use clap::{Args, ValueEnum};
 use papertape::api::{Page, TradeReport};
-use papertape::model::SessionId;
-use papertape_tape::text_table_as_parquet;
+use papertape::model::{SessionId, Symbol, Timeframe, Timestamp};
+use papertape_tape::{ExportKind, TableFormat, TapeError, TapeStore, text_table_as_parquet};
 use serde::Serialize;
 use serde_json::Value;
 use std::future::Future;
@@ -20,11 +20,31 @@ const PAGE: u32 = 10_000;
 #[derive(Clone, Debug, Args)]
 pub(super) struct ExportArguments {
     /// The session's id.
-    #[arg(long, value_name = "ID")]
-    session: SessionId,
-    /// Which of its records.
+    #[arg(
+        long,
+        value_name = "ID",
+        required_unless_present = "feed",
+        conflicts_with = "feed"
+    )]
+    session: Option<SessionId>,
+    /// The feed whose tape is written, instead of a session's records.
+    #[arg(long, value_name = "NAME", requires = "symbol")]
+    feed: Option<String>,
+    /// Which of the feed's symbols.
+    #[arg(long, value_name = "SYMBOL", requires = "feed")]
+    symbol: Option<Symbol>,
+    /// Which of its records: of a session trades, fills, orders, equity or report, of a feed trades, quotes or bars.
     #[arg(long, value_enum)]
     what: What,
+    /// Of a feed, from this market time on.
+    #[arg(long, value_name = "TIME", requires = "feed", value_parser = time)]
+    from: Option<Timestamp>,
+    /// Of a feed, before this market time.
+    #[arg(long, value_name = "TIME", requires = "feed", value_parser = time)]
+    to: Option<Timestamp>,
+    /// The length of a feed's bars [default: 1m]
+    #[arg(long, value_name = "LENGTH", requires = "feed")]
+    timeframe: Option<Timeframe>,
     /// In which form.
     #[arg(long, value_enum, default_value = "csv")]
     format: Format,
@@ -37,7 +57,7 @@ pub(super) struct ExportArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Round trips, one still open without exit.
+    /// Round trips, one still open without exit; of a feed what the market traded.
     Trades,
     /// What was filled, each with what its price is made of.
     Fills,
@@ -47,6 +67,10 @@ enum What {
     Equity,
     /// The session at a glance, with its metrics.
     Report,
+    /// The best bids and asks that a feed told.
+    Quotes,
+    /// Bars, made of a feed's trades where it told any.
+    Bars,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,10 +80,13 @@ enum Format {
     Parquet,
 }
 
-/// Writes a session's records as they stand in the store.
+/// Writes a session's records as they stand in the store, or what is on the tape of a feed.
 pub(super) async fn run(arguments: ExportArguments) -> Result<(), CliError> {
+    let Some(session) = &arguments.session else {
+        return tape(&arguments);
+    };
     let storage = arguments.store.open_existing().await?;
-    let bytes = export(&arguments, &*storage).await;
+    let bytes = export(&arguments, session, &*storage).await;
     storage.close().await;
     let bytes = bytes?;
     match &arguments.out {
@@ -74,8 +101,56 @@ pub(super) async fn run(arguments: ExportArguments) -> Result<(), CliError> {
     }
 }
 
-async fn export(arguments: &ExportArguments, storage: &dyn Storage) -> Result<Vec<u8>, CliError> {
-    let (id, format) = (&arguments.session, arguments.format);
+/// A span of a feed's tape as a table. What is on it is durable, so a server may have it open meanwhile.
+fn tape(arguments: &ExportArguments) -> Result<(), CliError> {
+    let refuse = |error: TapeError| CliError::problem(error.to_string());
+    let kind = match arguments.what {
+        What::Trades => ExportKind::Trades,
+        What::Quotes => ExportKind::Quotes,
+        What::Bars => ExportKind::Bars(arguments.timeframe.unwrap_or(Timeframe::MINUTE)),
+        What::Fills | What::Orders | What::Equity | What::Report => {
+            return Err(CliError::usage(
+                "a feed has trades, quotes and bars; give --session for the others",
+            ));
+        }
+    };
+    let format = match arguments.format {
+        Format::Csv => TableFormat::Csv,
+        Format::Parquet => TableFormat::Parquet,
+        Format::Json => return Err(CliError::usage("what is on a tape is written as csv or parquet")),
+    };
+    let (Some(feed), Some(symbol)) = (&arguments.feed, &arguments.symbol) else {
+        return Err(CliError::usage(
+            "name the --feed and one of its symbols with --symbol",
+        ));
+    };
+    let store = TapeStore::open_read_only(&arguments.store.folder()?.join("tape")).map_err(refuse)?;
+    let channel = store.existing(feed, symbol).map_err(refuse)?;
+    let out: Box<dyn Write + Send> = match &arguments.out {
+        Some(path) => {
+            let file = std::fs::File::create(path);
+            Box::new(file.map_err(|error| {
+                CliError::problem(format!("{} cannot be written: {error}", path.display()))
+            })?)
+        }
+        None => Box::new(std::io::stdout()),
+    };
+    let out = std::io::BufWriter::new(out);
+    let span = (arguments.from, arguments.to);
+    let (mut out, rows) = papertape_tape::export(&channel, span, kind, format, out).map_err(refuse)?;
+    out.flush().map_err(unwritable)?;
+    if arguments.out.is_some() {
+        print(&format!("{rows} rows\n"))?;
+    }
+    Ok(())
+}
+
+async fn export(
+    arguments: &ExportArguments,
+    id: &SessionId,
+    storage: &dyn Storage,
+) -> Result<Vec<u8>, CliError> {
+    let format = arguments.format;
     let session = storage.session(id).await?;
     let session = session.ok_or_else(|| CliError::problem(format!("there is no session {id}")))?;
     match arguments.what {
@@ -107,7 +182,14 @@ async fn export(arguments: &ExportArguments, storage: &dyn Storage) -> Result<Ve
                 }
             }
         }
+        What::Quotes | What::Bars => Err(CliError::usage(
+            "a session has trades, fills, orders, equity and a report; give --feed and --symbol for quotes and bars",
+        )),
     }
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
 }
 
 /// Every record of a list, a page at a time.

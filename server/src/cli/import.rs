@@ -13,7 +13,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 /// Arguments of `import`.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ImportArguments {
-    /// Bar files of one bar length, or one option chain (`expiry,strike,right,close,…`) of the symbol.
+    /// Bar files of one bar length, or one option chain (`expiry,strike,right,close,…`) of the symbol; with --feed tables of
+    /// trades and quotes as `export` writes them, or the folder of a tick capture as `calibrate` reads it.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What the bars are of.
@@ -34,6 +35,10 @@ pub(super) struct ImportArguments {
     /// initial_margin, maintenance_margin and perhaps calendar.
     #[arg(long, value_name = "JSON|FILE", value_parser = super::setup::future)]
     future: Option<FutureTerms>,
+    /// Put ticks on the tape of a feed of this name, to be replayed: as `recorded:NAME`, or by a feed with the option
+    /// `recorded`.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["timeframe", "actions", "limits", "future"])]
+    feed: Option<String>,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -41,6 +46,9 @@ pub(super) struct ImportArguments {
 /// Adds the files' bars to the dataset of their symbol and length; where it has bars of the same time, the new ones
 /// count. All or nothing.
 pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
+    if let Some(feed) = &arguments.feed {
+        return super::import_ticks::run(&arguments.files, &arguments.symbol, feed, &arguments.store).await;
+    }
     if let Some(chain) = chain_in(&arguments.files)? {
         return import_chain(arguments, chain).await;
     }

@@ -6,12 +6,14 @@ mod actions;
 mod backtest;
 mod bars;
 mod calibrate;
+mod capture;
 mod check;
 mod config;
 mod doctor;
 mod error;
 mod export;
 mod import;
+mod import_ticks;
 mod indicators;
 mod monte_carlo;
 mod research;
@@ -64,8 +66,8 @@ enum Command {
     Roll(roll::RollArguments),
     /// Import bar files into the store, all or nothing.
     Import(import::ImportArguments),
-    /// Write a session's trades, fills, orders, equity or report as CSV, JSON or Parquet.
-    Export(export::ExportArguments),
+    /// Write a session's trades, fills, orders, equity or report, or a feed's trades, quotes or bars, as CSV, JSON or Parquet.
+    Export(Box<export::ExportArguments>),
     /// Run a session's recorded inputs again and compare every event.
     Verify(verify::VerifyArguments),
     /// Replay a tick capture and compare fills on each tier of data and under each model.
@@ -98,7 +100,7 @@ pub fn run() -> ExitCode {
         Command::Strategy(StrategyCommand::Schema) => check::schema(),
         Command::Roll(arguments) => roll::run(&arguments),
         Command::Import(arguments) => block_on(import::run(arguments)),
-        Command::Export(arguments) => block_on(export::run(arguments)),
+        Command::Export(arguments) => block_on(export::run(*arguments)),
         Command::Verify(arguments) => block_on(verify::run(arguments)),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Doctor(arguments) => block_on(doctor::run(arguments)),

@@ -1,5 +1,6 @@
 //! The live feeds of a server: the venues behind them, and the tape on which everything is that they told.
 
+mod incidents;
 mod latest;
 mod recorder;
 mod reopening;
@@ -10,7 +11,11 @@ pub(crate) use latest::Latest;
 pub use replay::{ReplayConfig, VENUE as REPLAY};
 pub use stream::RecordedStream;
 
+/// What tapes name as the source of ticks that somebody imported.
+pub const IMPORTED: &str = "import";
+
 use crate::storage::Storage;
+use papertape::api::DataIncident;
 use papertape::market::{Bar, MarketEvent};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape_feeds::{
@@ -64,6 +69,15 @@ struct Running {
     recorder: Arc<TapeRecorder>,
 }
 
+/// Bars of a minute that are made of a tape.
+#[derive(Debug)]
+pub struct OnTape {
+    /// The span of which the tape has everything that was told, from one minute's beginning to another's.
+    pub span: (Timestamp, Timestamp),
+    /// The bars that open within it, in order.
+    pub bars: Vec<Bar>,
+}
+
 /// Keeps a feed running for one listener.
 #[derive(Debug)]
 #[allow(dead_code, reason = "they are for what they keep")]
@@ -96,14 +110,15 @@ impl Feeds {
         now: Timestamp,
     ) -> Result<Self, OpenError> {
         let store = TapeStore::open(folder)?;
-        let recorder = Arc::new(TapeRecorder::new(store.clone(), Arc::clone(storage), now));
+        let recorder = TapeRecorder::new(store.clone(), Arc::clone(storage), now);
+        let recorder = Arc::new(recorder.with_bare(replays.keys().cloned()));
         tokio::spawn(end_days(store.clone()));
         let replays = replays.into_iter().map(|(name, config)| {
             let feed = ReplayFeed::new(
                 name.clone(),
                 config,
                 Arc::clone(storage),
-                Arc::clone(&recorder) as _,
+                (store.clone(), Arc::clone(&recorder) as _),
             );
             (name, feed)
         });
@@ -247,6 +262,64 @@ impl Feeds {
         }
     }
 
+    /// Bars of a minute that a feed told of a span, made of its trades where it told no bars, and the part of the span that its
+    /// tape reaches over; `None` where it has nothing of it, or more than can be read at once, or trades that no number shows to
+    /// be all.
+    pub async fn bars_on_tape(
+        &self,
+        feed: &str,
+        symbol: &Symbol,
+        span: (Timestamp, Timestamp),
+    ) -> Option<OnTape> {
+        /// Records that are read at once at most: some seconds' work.
+        const MOST: u64 = 5_000_000;
+        if !self.hub(feed).is_ok_and(|hub| hub.numbers_trades(feed)) {
+            return None;
+        }
+        let (store, feed, symbol) = (self.store.clone()?, feed.to_owned(), symbol.clone());
+        let read = move || -> Result<Option<OnTape>, TapeError> {
+            let channel = match store.existing(&feed, &symbol) {
+                Err(TapeError::Unknown { .. }) => return Ok(None),
+                channel => channel?,
+            };
+            let (first, last) = (channel.first_number(), channel.durable_up_to());
+            let event = |numbers: RangeInclusive<u64>| -> Result<Option<Timestamp>, TapeError> {
+                let mut records = channel.scan(numbers);
+                Ok(records.next().transpose()?.map(|record| record.entry.time()))
+            };
+            let (Some(begins), Some(ends)) = (event(first..=last)?, event(last..=last)?) else {
+                return Ok(None);
+            };
+            let minute = Timeframe::MINUTE;
+            // A minute that it does not have from its beginning, or not to its end, is not whole.
+            let from = span.0.max(minute.close_of(minute.floor(begins.plus_nanos(-1))));
+            let to = span.1.min(minute.floor(ends));
+            if from >= to {
+                return Ok(None);
+            }
+            let bars = papertape_tape::minute_bars(&channel, (from, to), MOST)?;
+            Ok(bars.map(|bars| OnTape {
+                span: (from, to),
+                bars,
+            }))
+        };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "bars cannot be made of the tape: the venue is asked");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Puts into the data-quality record that something told before was corrected.
+    pub(crate) fn note(&self, incident: DataIncident) {
+        if let Some(running) = &self.running {
+            running.recorder.note(incident);
+        }
+    }
+
     /// Listens to a symbol; what is told goes on the tape as long as anybody does.
     ///
     /// # Errors
@@ -302,14 +375,22 @@ impl Feeds {
         }
         // It may be as fast as it likes: what has been told since counts.
         let last = heard.reached();
-        let told = last.max(1);
+        let mut told = last.max(1);
         if tokio::time::timeout(PATIENCE, stream.wait_for(told))
             .await
             .is_err()
         {
             return Err(refuse(format!("it has told nothing of {symbol} yet: try again")));
         }
-        let record = stream.read(told).map_err(|error| refuse(error.to_string()))?;
+        let read = |stream: &mut RecordedStream, number| {
+            stream.read(number).map_err(|error| refuse(error.to_string()))
+        };
+        let mut record = read(&mut stream, told)?;
+        // What went wrong has no time of the market's own.
+        while told > stream.first_number() && record.as_ref().is_some_and(|record| record.event().is_none()) {
+            told -= 1;
+            record = read(&mut stream, told)?;
+        }
         let event = record.as_ref().and_then(|record| record.event());
         let time = match event {
             Some(MarketEvent::Bar(bar)) if last == 0 => bar.open_time,
@@ -331,27 +412,7 @@ impl Feeds {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
     ) -> Result<Option<(RangeInclusive<u64>, Timestamp)>, TapeError> {
-        let mut stream = self.recorded(feed, symbol).await?;
-        let first = match from {
-            Some(from) => stream.number_at(from).await?,
-            None => stream.first_number(),
-        };
-        let mut last = match to {
-            Some(to) => stream.number_at(to.plus_nanos(1)).await? - 1,
-            None => stream.last_number(),
-        };
-        // A bar has the place of its opening, and is told when it closes.
-        let is_later = |record: &papertape_tape::Record| {
-            to.is_some_and(|to| record.event().is_some_and(|event| event.time() > to))
-        };
-        while last >= first && stream.read(last)?.as_ref().is_some_and(is_later) {
-            last -= 1;
-        }
-        // What is not durable yet has not been told.
-        let Some(record) = stream.read(first)?.filter(|_| first <= last) else {
-            return Ok(None);
-        };
-        Ok(Some((first..=last, record.entry.time())))
+        self.recorded(feed, symbol).await?.told_within(from, to).await
     }
 
     /// The instrument in whose steps the record of a number counts.
@@ -406,6 +467,11 @@ impl Feeds {
     /// An estimate of a price now. Nothing ever fills on it.
     pub(crate) fn indicative(&self, feed: &str, symbol: &Symbol) -> Option<Indicative> {
         self.running.as_ref()?.hub.indicative(feed, symbol)
+    }
+
+    /// Whether a feed is a replay.
+    pub(crate) fn is_replay(&self, feed: &str) -> bool {
+        self.replay(feed).is_some()
     }
 
     fn replay(&self, feed: &str) -> Option<&ReplayFeed> {

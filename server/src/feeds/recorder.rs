@@ -1,8 +1,9 @@
-//! Puts what feeds publish on the tape, and what went wrong into the data-quality record.
+//! Puts what feeds publish on the tape, and what went wrong: there, and into the data-quality record.
 
+use super::incidents::{Kept, keep};
 use super::latest::Latest;
 use super::reopening::Reopening;
-use crate::storage::{IncidentRecord, Storage, Write};
+use crate::storage::{IncidentRecord, Storage};
 use papertape::api::DataIncident;
 use papertape::market::MarketEvent;
 use papertape::model::{Instrument, Symbol, Timestamp};
@@ -10,7 +11,7 @@ use papertape_feeds::{Clock as _, Incident, Published, RecordError, Recorder, Re
 use papertape_tape::{Channel, Entry, Record, Source, TapeError, TapeStore};
 use rust_decimal::Decimal;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::atomic::{AtomicU64, Ordering},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -18,17 +19,13 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Records read at once when the last ones are looked for.
 const LAST: u64 = 256;
+/// Records after which it is written down how far the data-quality record is: after a crash so many are looked through.
+const MARK_EVERY: u64 = 65_536;
+/// Incidents that wait for a tape that cannot be written at most; the database has them.
+const MOST_OWED: usize = 10_000;
 
 /// A feed's name with one of its symbols.
 pub(super) type Key = (String, Symbol);
-
-/// What goes into the data-quality record, in order.
-#[derive(Debug)]
-enum Kept {
-    Write(Write),
-    /// Somebody waits until all before it is written.
-    Reached(oneshot::Sender<()>),
-}
 
 /// Puts what feeds publish on the tape.
 #[derive(Debug)]
@@ -41,25 +38,15 @@ pub(super) struct TapeRecorder {
     run: Timestamp,
     /// Incidents that it noted itself.
     notes: AtomicU64,
+    /// Feeds whose events have the places of their numbers: on their tapes is nothing else.
+    bare: BTreeSet<String>,
 }
 
 impl TapeRecorder {
     /// A recorder on a tape. Must be made where a Tokio runtime is.
     pub(super) fn new(store: TapeStore, storage: Arc<dyn Storage>, run: Timestamp) -> Self {
-        let (incidents, mut wanted) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Some(kept) = wanted.recv().await {
-                match kept {
-                    Kept::Write(write) => {
-                        if let Err(error) = storage.commit(write).await {
-                            tracing::error!(%error, "the data-quality record could not be written");
-                        }
-                    }
-                    // Nobody waits any more: so be it.
-                    Kept::Reached(reached) => drop(reached.send(())),
-                }
-            }
-        });
+        let (incidents, coming) = mpsc::unbounded_channel();
+        tokio::spawn(keep(store.clone(), storage, run, coming));
         Self {
             store,
             stamps: Arc::default(),
@@ -67,18 +54,37 @@ impl TapeRecorder {
             incidents,
             run,
             notes: AtomicU64::new(1),
+            bare: BTreeSet::new(),
         }
+    }
+
+    /// With feeds whose events have the places of their numbers, so that nothing else goes on their tapes.
+    pub(super) fn with_bare(mut self, feeds: impl IntoIterator<Item = String>) -> Self {
+        self.bare.extend(feeds);
+        self
     }
 
     /// Waits until what is known of the data's quality is written.
     pub(super) async fn settle(&self) {
-        let (reached, is_reached) = oneshot::channel();
-        let _ = self.incidents.send(Kept::Reached(reached));
-        let _ = is_reached.await;
+        let keys: Vec<Key> = lock(&self.latest).keys().cloned().collect();
+        let store = self.store.clone();
+        let reached = move || {
+            let durable = |(feed, symbol): Key| {
+                let channel = store.existing(&feed, &symbol).ok()?;
+                Some(Kept::Reached(feed, symbol, channel.durable_up_to()))
+            };
+            keys.into_iter().filter_map(durable).collect::<Vec<Kept>>()
+        };
+        for reached in tokio::task::spawn_blocking(reached).await.unwrap_or_default() {
+            let _ = self.incidents.send(reached);
+        }
+        let (settled, is_settled) = oneshot::channel();
+        let _ = self.incidents.send(Kept::Settled(settled));
+        let _ = is_settled.await;
     }
 
-    /// Says on the record that a venue counts in other steps than before.
-    fn note_steps(&self, (feed, symbol): &Key, before: &Instrument, now: &Instrument) {
+    /// That a venue counts in other steps than before, for the record.
+    fn note_steps(&self, (feed, symbol): &Key, before: &Instrument, now: &Instrument) -> IncidentRecord {
         let ((tick, lot), (old_tick, old_lot)) = (steps(now), steps(before));
         let at = SystemClock.now();
         let incident = DataIncident {
@@ -95,15 +101,22 @@ impl TapeRecorder {
             ),
         };
         tracing::warn!(feed, %symbol, "{}", incident.detail);
-        let record = IncidentRecord {
+        self.numbered(incident)
+    }
+
+    /// Puts into the data-quality record what concerns no stream.
+    pub(super) fn note(&self, incident: DataIncident) {
+        let record = self.numbered(incident);
+        let _ = self.incidents.send(Kept::Incident(Box::new(record)));
+    }
+
+    fn numbered(&self, incident: DataIncident) -> IncidentRecord {
+        IncidentRecord {
             run: self.run,
             // Below those that feeds number.
             number: self.notes.fetch_add(1, Ordering::Relaxed),
             incident,
-        };
-        let _ = self
-            .incidents
-            .send(Kept::Write(Write::Incident(Box::new(record))));
+        }
     }
 
     /// What was last told of a symbol.
@@ -132,15 +145,11 @@ impl Recorder for TapeRecorder {
         let key = (feed.to_owned(), instrument.symbol().clone());
         let latest = Arc::new(Mutex::new(Latest::new(instrument)));
         lock(&self.latest).insert(key.clone(), Arc::clone(&latest));
-        let _ = self.incidents.send(Kept::Write(Write::IncidentsEnded {
-            feed: key.0.clone(),
-            symbol: key.1.clone(),
-            run: self.run,
-        }));
-        if let Some(before) = before.filter(|it| steps(it) != steps(instrument)) {
-            self.note_steps(&key, &before, instrument);
-        }
-        Ok(Box::new(TapeRecording {
+        let _ = self.incidents.send(Kept::Heard(channel.clone()));
+        let mut recording = TapeRecording {
+            has_incidents: !self.bare.contains(feed),
+            owed: VecDeque::new(),
+            marked: channel.durable_up_to(),
             store: self.store.clone(),
             instrument: instrument.clone(),
             reopening: Reopening::default(),
@@ -156,7 +165,12 @@ impl Recorder for TapeRecorder {
             key,
             incidents: self.incidents.clone(),
             run: self.run,
-        }))
+        };
+        if let Some(before) = before.filter(|it| steps(it) != steps(instrument)) {
+            let record = self.note_steps(&recording.key, &before, instrument);
+            recording.keep(record);
+        }
+        Ok(Box::new(recording))
     }
 
     fn instrument(&self, feed: &str, symbol: &Symbol) -> Option<Instrument> {
@@ -170,7 +184,7 @@ fn steps(instrument: &Instrument) -> (Decimal, Decimal) {
     (instrument.tick(), instrument.lot())
 }
 
-/// The last records of a tape as far as they have one time.
+/// The last events of a tape as far as they have one time.
 fn last_records(channel: &Channel) -> Result<Vec<Record>, TapeError> {
     // What is on its way to the disk comes after what is there, and may arrive meanwhile.
     let unwritten = channel.unwritten();
@@ -181,6 +195,7 @@ fn last_records(channel: &Channel) -> Result<Vec<Record>, TapeError> {
         let from = last.saturating_sub(many - 1).max(channel.first_number());
         let mut records: Vec<Record> = channel.scan(from..=last).collect::<Result<_, _>>()?;
         records.extend(unwritten.iter().filter(|record| record.number > last).cloned());
+        records.retain(|record| record.event().is_some());
         let until = records.last().and_then(time);
         let before = records.iter().rposition(|record| time(record) != until);
         if before.is_some() || from <= channel.first_number() {
@@ -205,6 +220,12 @@ struct TapeRecording {
     last_events: Vec<MarketEvent>,
     /// Of a batch that the tape took in part only: how many it took, and the last of them. The rest comes again with them.
     taken: Option<(usize, Published)>,
+    /// Whether what went wrong goes on the tape.
+    has_incidents: bool,
+    /// What went wrong that is not on the tape yet: its first record is an event, and a tape that has failed takes nothing.
+    owed: VecDeque<IncidentRecord>,
+    /// Up to which number it is written down that the data-quality record has what the tape has.
+    marked: u64,
     key: Key,
     incidents: mpsc::UnboundedSender<Kept>,
     run: Timestamp,
@@ -230,6 +251,7 @@ impl Recording for TapeRecording {
             let anew = self.reopening.poll(&self.store, &self.instrument, &self.channel);
             self.channel = anew.ok_or_else(|| RecordError(failure.to_string()))?;
         }
+        self.pay();
         let taken = self.taken.take();
         let before = taken
             .as_ref()
@@ -259,6 +281,15 @@ impl Recording for TapeRecording {
             self.last_time = Some(published.event.time());
             latest.take(published);
         }
+        drop(latest);
+        // Those before the first event.
+        number = self.pay().max(number);
+        let durable = self.channel.durable_up_to();
+        if durable >= self.marked.saturating_add(MARK_EVERY) {
+            self.marked = durable;
+            let (feed, symbol) = self.key.clone();
+            let _ = self.incidents.send(Kept::Reached(feed, symbol, durable));
+        }
         Ok(number)
     }
 
@@ -279,9 +310,43 @@ impl Recording for TapeRecording {
                 detail: incident.detail.clone(),
             },
         };
-        let _ = self
-            .incidents
-            .send(Kept::Write(Write::Incident(Box::new(record))));
+        self.keep(record);
+    }
+}
+
+impl TapeRecording {
+    /// Puts what went wrong on the tape, before what is told next, and into the data-quality record.
+    fn keep(&mut self, record: IncidentRecord) {
+        if self.has_incidents {
+            if self.owed.len() >= MOST_OWED {
+                self.owed.pop_front();
+            }
+            self.owed.push_back(record.clone());
+            self.pay();
+        }
+        let _ = self.incidents.send(Kept::Incident(Box::new(record)));
+    }
+
+    /// Puts on the tape what it is owed, as far as it takes it, with the market's time: it does not move the tape's. Gives the
+    /// number of the last record.
+    fn pay(&mut self) -> u64 {
+        if let Some(time) = self.last_time
+            && self.channel.failure().is_none()
+        {
+            while let Some(record) = self.owed.front() {
+                // Plain data: it is JSON.
+                let json = serde_json::to_string(record).unwrap_or_default();
+                let source = Source::from(record.incident.source.as_str());
+                let mut last = lock(&self.stamps);
+                let stamp = SystemClock.now().max(last.plus_nanos(1));
+                if self.channel.append_incident(stamp, &source, time, json).is_err() {
+                    break;
+                }
+                *last = stamp;
+                self.owed.pop_front();
+            }
+        }
+        self.channel.last_number()
     }
 }
 
@@ -290,151 +355,4 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feeds::RecordedStream;
-    use crate::storage::Sqlite;
-    use papertape::market::TradeTick;
-    use papertape::model::Side;
-    use papertape::testkit::instrument;
-    use papertape_tape::Settings;
-    use std::time::Duration;
-
-    /// A trade at so many seconds, the price of which is its number.
-    fn published(number: u64, secs: i64) -> Published {
-        Published {
-            received: Timestamp::from_secs(secs),
-            event: MarketEvent::Trade(TradeTick {
-                time: Timestamp::from_secs(secs),
-                price: number as f64,
-                size: 1.0,
-                aggressor: Side::Buy,
-            }),
-            source: "house".into(),
-        }
-    }
-
-    async fn recorder(folder: &std::path::Path) -> (TapeStore, TapeRecorder) {
-        let (store, recorder, _) = with_storage(folder).await;
-        (store, recorder)
-    }
-
-    async fn with_storage(folder: &std::path::Path) -> (TapeStore, TapeRecorder, Arc<dyn Storage>) {
-        let settings = Settings {
-            linger: Duration::ZERO,
-            records_per_segment: 10,
-            ..Settings::default()
-        };
-        let store = TapeStore::open_with(&folder.join("tape"), settings).expect("a store");
-        let storage = Sqlite::open(&folder.join("papertape.db"))
-            .await
-            .expect("a database");
-        let storage: Arc<dyn Storage> = Arc::new(storage);
-        let recorder = TapeRecorder::new(store.clone(), Arc::clone(&storage), Timestamp::EPOCH);
-        (store, recorder, storage)
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_tape_that_fails_is_opened_anew_and_nothing_is_lost() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (store, recorder) = recorder(folder.path()).await;
-        let instrument = instrument();
-        let mut recording = recorder.open("house", &instrument).expect("a record");
-        let mut stream = RecordedStream::open(store, "house", instrument.symbol())
-            .await
-            .expect("a tape");
-        let first: Vec<Published> = (1..=5).map(|number| published(number, number as i64)).collect();
-        assert_eq!(recording.append(&first), Ok(5));
-        stream.wait_for(5).await;
-        // The disk is away: what is told is taken until another file is begun, and then waits.
-        let (there, away) = (folder.path().join("tape/house"), folder.path().join("away"));
-        std::fs::rename(&there, &away).expect("it is away");
-        let mut number = 6;
-        while recording.append(&[published(number, number as i64)]).is_ok() {
-            number += 1;
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert!(number > 10, "{number}");
-        // No other tape begins in its place, however often it is asked for.
-        let asked = tokio::time::Instant::now();
-        while asked.elapsed() < 2 * super::super::reopening::FIRST_PAUSE {
-            assert!(recording.append(&[published(number, number as i64)]).is_err());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        assert!(!there.exists());
-        std::fs::rename(&away, &there).expect("it is back");
-        while recording.append(&[published(number, number as i64)]) != Ok(number) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        for number in 1..=number {
-            stream.wait_for(number).await;
-            let record = stream
-                .read(number)
-                .expect("it can be read")
-                .expect("it is durable");
-            assert_eq!(
-                record.event(),
-                Some(&published(number, number as i64).event),
-                "{number}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_record_knows_its_last_events_of_one_time() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (store, recorder) = recorder(folder.path()).await;
-        let instrument = instrument();
-        assert_eq!(recorder.instrument("house", instrument.symbol()), None);
-        let mut recording = recorder.open("house", &instrument).expect("a record");
-        assert_eq!((recording.last_time(), recording.last_events().len()), (None, 0));
-        let mut all: Vec<Published> = (1..=3).map(|number| published(number, 7)).collect();
-        // More than are looked at in one go.
-        all.extend((4..=4 + LAST).map(|number| published(number, 9)));
-        let last = recording.append(&all).expect("appended");
-        let channel = store.channel("house", &instrument).await.expect("a tape");
-        channel.durable(last).await.expect("durable");
-        let again = recorder.open("house", &instrument).expect("a record");
-        let expected: Vec<MarketEvent> = all.into_iter().skip(3).map(|published| published.event).collect();
-        assert_eq!(again.last_time(), Some(Timestamp::from_secs(9)));
-        assert_eq!(again.last_events(), expected);
-        assert_eq!(
-            recorder.instrument("house", instrument.symbol()),
-            Some(instrument)
-        );
-    }
-
-    #[tokio::test]
-    async fn steps_that_a_venue_changes_are_on_the_record() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (_store, recorder, storage) = with_storage(folder.path()).await;
-        let old = instrument();
-        let finer = Instrument::new(
-            old.symbol().clone(),
-            old.tick() / Decimal::TEN,
-            old.lot(),
-            Decimal::ZERO,
-            Decimal::ONE,
-        );
-        let finer = finer.expect("an instrument");
-        for instrument in [&old, &old, &finer, &finer, &old] {
-            drop(recorder.open("house", instrument).expect("a record"));
-        }
-        recorder.settle().await;
-        let span = (Timestamp::EPOCH, SystemClock.now());
-        let found = storage
-            .incidents("house", Some(old.symbol()), span)
-            .await
-            .expect("readable");
-        let details: Vec<&str> = found.iter().map(|it| it.detail.as_str()).collect();
-        assert_eq!(details.len(), 2, "{details:?}");
-        assert!(
-            details[0].starts_with("prices are in steps of 0.001 now"),
-            "{details:?}"
-        );
-        assert!(
-            details[1].starts_with("prices are in steps of 0.01 now"),
-            "{details:?}"
-        );
-    }
-}
+mod tests;

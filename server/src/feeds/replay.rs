@@ -1,10 +1,12 @@
-//! Imported bars as a live feed: what happened, once more, at any speed, for sessions here and for other Papertapes.
+//! Imported bars, or what is on the tape of a feed, as a live feed: what happened, once more, at any speed, for sessions here and
+//! for other Papertapes.
 //!
 //! Each event has the place of its number: a feed that is heard again, even after a restart, goes on where its tape ends.
 
 use super::recorder::lock;
+use super::stream::RecordedStream;
 use crate::storage::{DatasetRecord, Storage, StorageError};
-use crate::tape::{ReplayTape, Tape as _};
+use crate::tape::{Ahead, LiveSpan, LiveTape, ReplayTape, Tape};
 use papertape::backtest::within;
 use papertape::engine::Input;
 use papertape::exchange::TradingStatus;
@@ -15,6 +17,7 @@ use papertape_feeds::{
     BreakerState, Clock as _, ConnectionState, Counters, FeedError, FeedStatus, Published, Recorder,
     SymbolStatus, SystemClock,
 };
+use papertape_tape::{TapeError, TapeStore};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -39,23 +42,33 @@ pub struct ReplayConfig {
     from: Option<Timestamp>,
     /// Close time of the last, not after.
     to: Option<Timestamp>,
+    /// The feed whose tape is replayed, tick by tick; imported bars without one.
+    recorded: Option<String>,
 }
 
 impl ReplayConfig {
-    /// From a configuration's entry with `venue = "replay"`: the options are `speed`, `from` and `to`.
+    /// From the configuration's entry of a name with `venue = "replay"`: the options are `speed`, `from`, `to` and `recorded`.
     ///
     /// # Errors
     /// Names the option at fault.
-    pub fn of(entry: &FeedEntry) -> Result<Self, String> {
+    pub fn of(name: &str, entry: &FeedEntry) -> Result<Self, String> {
+        const OPTIONS: [&str; 4] = ["speed", "from", "to", "recorded"];
         let option = |name: &str| entry.options.get(name).map(String::as_str);
         if let Some(name) = entry
             .options
             .keys()
-            .find(|name| !["speed", "from", "to"].contains(&name.as_str()))
+            .find(|name| !OPTIONS.contains(&name.as_str()))
         {
             return Err(format!(
-                "a replay has no option '{name}'; it has speed, from and to"
+                "a replay has no option '{name}'; it has speed, from, to and recorded"
             ));
+        }
+        let recorded = option("recorded");
+        if recorded == Some(name) {
+            return Err(
+                "the option recorded is the name of another feed: this one's tape is what it tells"
+                    .to_owned(),
+            );
         }
         let time = |name: &str| {
             let time = option(name).map(Timestamp::parse).transpose();
@@ -73,16 +86,18 @@ impl ReplayConfig {
             speed,
             from: time("from")?,
             to: time("to")?,
+            recorded: recorded.map(str::to_owned),
         })
     }
 }
 
-/// A feed of imported bars.
+/// A feed of what happened before.
 #[derive(Debug)]
 pub(super) struct ReplayFeed {
     name: String,
     config: ReplayConfig,
     storage: Arc<dyn Storage>,
+    store: TapeStore,
     recorder: Arc<dyn Recorder>,
     running: Mutex<BTreeMap<Symbol, Running>>,
     /// Held while a record is opened.
@@ -104,12 +119,13 @@ impl ReplayFeed {
         name: String,
         config: ReplayConfig,
         storage: Arc<dyn Storage>,
-        recorder: Arc<dyn Recorder>,
+        (store, recorder): (TapeStore, Arc<dyn Recorder>),
     ) -> Self {
         Self {
             name,
             config,
             storage,
+            store,
             recorder,
             running: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
@@ -117,19 +133,31 @@ impl ReplayFeed {
         }
     }
 
-    /// What it has bars of a minute of.
+    /// What it has anything of.
     pub(super) async fn instruments(&self) -> Result<Vec<Instrument>, FeedError> {
-        let all = self
-            .storage
-            .datasets()
-            .await
-            .map_err(|error| self.trouble(&error))?;
-        let fitting = all.into_iter().filter(is_fitting);
-        Ok(fitting.map(|record| record.instrument).collect())
+        let Some(recorded) = &self.config.recorded else {
+            let all = self
+                .storage
+                .datasets()
+                .await
+                .map_err(|error| self.trouble(&error))?;
+            let fitting = all.into_iter().filter(is_fitting);
+            return Ok(fitting.map(|record| record.instrument).collect());
+        };
+        let tapes = super::stream::without_holding_up(|| self.store.channels());
+        let tapes = tapes.map_err(|error| self.trouble(&error))?;
+        let mut all = Vec::new();
+        for tape in tapes.iter().filter(|tape| *tape.feed == **recorded) {
+            all.push(self.instrument(&tape.symbol).await?);
+        }
+        Ok(all)
     }
 
     pub(super) async fn instrument(&self, symbol: &Symbol) -> Result<Instrument, FeedError> {
-        Ok(self.dataset(symbol).await?.instrument)
+        match &self.config.recorded {
+            None => Ok(self.dataset(symbol).await?.instrument),
+            Some(recorded) => Ok(self.recorded(recorded, symbol).await?.instrument),
+        }
     }
 
     /// Bars from before its beginning, for others to warm up on.
@@ -146,20 +174,35 @@ impl ReplayFeed {
                 known: Timeframe::MINUTE.to_string(),
             });
         }
-        let dataset = self.dataset(symbol).await?;
+        let (dataset, begins) = match &self.config.recorded {
+            None => (self.dataset(symbol).await?, self.config.from),
+            Some(recorded) => {
+                let begins = self.recorded(recorded, symbol).await?.start;
+                match self.find(|it| it.feed == *recorded, symbol).await? {
+                    Some(dataset) => (dataset, Some(begins)),
+                    None => return Ok(Vec::new()),
+                }
+            }
+        };
         let bars = self
             .storage
             .bars(dataset.id)
             .await
             .map_err(|error| self.trouble(&error))?;
-        let to = self.config.from.map_or(to, |begin| begin.min(to));
+        let to = begins.map_or(to, |begin| begin.min(to));
         Ok(within(bars, timeframe, Some(from), Some(to)).iter().collect())
     }
 
-    /// Runs for one listener more; with the number of what had been told before it came.
-    pub(super) async fn hear(&self, symbol: &Symbol) -> Result<(Arc<()>, u64), FeedError> {
-        if let Some(running) = self.heard(symbol) {
-            return Ok(running);
+    /// What is told of a symbol, from its beginning, and its instrument.
+    async fn material(&self, symbol: &Symbol) -> Result<(Box<dyn Tape>, Instrument), FeedError> {
+        if let Some(recorded) = &self.config.recorded {
+            let Recorded {
+                span,
+                stream,
+                instrument,
+                ..
+            } = self.recorded(recorded, symbol).await?;
+            return Ok((Box::new(LiveTape::recorded(span, stream)), instrument));
         }
         let dataset = self.dataset(symbol).await?;
         let read = async {
@@ -170,13 +213,52 @@ impl ReplayFeed {
         let (bars, actions) = read.await.map_err(|error| self.trouble(&error))?;
         let bars = within(bars, Timeframe::MINUTE, self.config.from, self.config.to);
         let tape = ReplayTape::new(bars, &actions, Timeframe::MINUTE);
+        Ok((Box::new(tape), dataset.instrument))
+    }
+
+    /// The part of another feed's tape that is replayed.
+    async fn recorded(&self, feed: &str, symbol: &Symbol) -> Result<Recorded, FeedError> {
+        let nothing = || FeedError::UnknownSymbol {
+            venue: self.name.clone(),
+            symbol: symbol.to_string(),
+            near: None,
+        };
+        let trouble = |error: TapeError| match error {
+            TapeError::Unknown { .. } => nothing(),
+            other => self.trouble(&other),
+        };
+        let opened = RecordedStream::open(self.store.clone(), feed, symbol).await;
+        let mut stream = opened.map_err(trouble)?;
+        let told = stream.told_within(self.config.from, self.config.to).await;
+        let (numbers, start) = told.map_err(trouble)?.ok_or_else(nothing)?;
+        let (_, instrument) = stream.instrument_of(*numbers.start()).map_err(trouble)?;
+        let span = LiveSpan {
+            feed: feed.to_owned(),
+            symbol: symbol.clone(),
+            start,
+            first: *numbers.start(),
+            last: Some(*numbers.end()),
+        };
+        Ok(Recorded {
+            span,
+            stream,
+            instrument,
+            start,
+        })
+    }
+
+    /// Runs for one listener more; with the number of what had been told before it came.
+    pub(super) async fn hear(&self, symbol: &Symbol) -> Result<(Arc<()>, u64), FeedError> {
+        if let Some(running) = self.heard(symbol) {
+            return Ok(running);
+        }
+        let (tape, instrument) = self.material(symbol).await?;
         let _opening = self.opening.lock().await;
         // Somebody was faster.
         if let Some(running) = self.heard(symbol) {
             return Ok(running);
         }
-        let (recorder, name, instrument) =
-            (Arc::clone(&self.recorder), self.name.clone(), dataset.instrument);
+        let (recorder, name) = (Arc::clone(&self.recorder), self.name.clone());
         let opened = tokio::task::spawn_blocking(move || recorder.open(&name, &instrument)).await;
         let refuse = |detail: String| FeedError::Refused {
             venue: self.name.clone(),
@@ -258,28 +340,48 @@ impl ReplayFeed {
         }
     }
 
+    /// Imported bars of a symbol.
     async fn dataset(&self, symbol: &Symbol) -> Result<DatasetRecord, FeedError> {
+        let found = self.find(|record| record.feed.is_empty(), symbol).await?;
+        found.ok_or_else(|| FeedError::UnknownSymbol {
+            venue: self.name.clone(),
+            symbol: symbol.to_string(),
+            near: None,
+        })
+    }
+
+    /// Bars of a minute of a symbol, of those that `which` names.
+    async fn find(
+        &self,
+        which: impl Fn(&DatasetRecord) -> bool,
+        symbol: &Symbol,
+    ) -> Result<Option<DatasetRecord>, FeedError> {
         let all = self
             .storage
             .datasets()
             .await
             .map_err(|error| self.trouble(&error))?;
-        let of_symbol = |record: &DatasetRecord| is_fitting(record) && record.instrument.symbol() == symbol;
-        all.into_iter()
-            .find(of_symbol)
-            .ok_or_else(|| FeedError::UnknownSymbol {
-                venue: self.name.clone(),
-                symbol: symbol.to_string(),
-                near: None,
-            })
+        let of_symbol = |record: &DatasetRecord| {
+            record.timeframe == Timeframe::MINUTE && record.instrument.symbol() == symbol
+        };
+        Ok(all.into_iter().find(|record| of_symbol(record) && which(record)))
     }
 
-    fn trouble(&self, error: &StorageError) -> FeedError {
+    fn trouble(&self, error: &dyn std::fmt::Display) -> FeedError {
         FeedError::Refused {
             venue: self.name.clone(),
             detail: error.to_string(),
         }
     }
+}
+
+/// A part of a feed's tape.
+struct Recorded {
+    span: LiveSpan,
+    stream: RecordedStream,
+    instrument: Instrument,
+    /// When the first of it happened.
+    start: Timestamp,
 }
 
 fn is_fitting(record: &DatasetRecord) -> bool {
@@ -289,7 +391,7 @@ fn is_fitting(record: &DatasetRecord) -> bool {
 async fn run(
     name: &str,
     speed: f64,
-    mut tape: ReplayTape,
+    mut tape: Box<dyn Tape>,
     recording: &mut dyn papertape_feeds::Recording,
     (goes_on, number): (impl Fn() -> bool, &AtomicU64),
 ) {
@@ -303,7 +405,14 @@ async fn run(
         let now = Instant::now();
         let mut wait = None;
         while batch.len() < BATCH {
-            let Some(item) = tape.peek().item() else { break };
+            let item = match tape.peek() {
+                Ahead::Item(item) => item,
+                Ahead::Failed(why) => {
+                    tracing::error!(feed = name, why, "the replay ends: what it tells cannot be read");
+                    break;
+                }
+                Ahead::Later | Ahead::End => break,
+            };
             let due = item.due.unwrap_or_default();
             if speed > 0.0 {
                 let (wall, market) = *began.get_or_insert((now, due));
@@ -357,11 +466,19 @@ mod tests {
 
     #[test]
     fn a_replays_options_are_checked() {
-        let config = ReplayConfig::of(&entry(&[("speed", "60"), ("from", "2024-12-01T00:00:00Z")]));
+        let config = ReplayConfig::of(
+            "rerun",
+            &entry(&[
+                ("speed", "60"),
+                ("from", "2024-12-01T00:00:00Z"),
+                ("recorded", "spot"),
+            ]),
+        );
         let expected = ReplayConfig {
             speed: 60.0,
             from: Some(Timestamp::parse("2024-12-01T00:00:00Z").expect("a time")),
             to: None,
+            recorded: Some("spot".to_owned()),
         };
         assert_eq!(config, Ok(expected));
         for (name, value) in [
@@ -370,8 +487,9 @@ mod tests {
             ("speed", "1e9"),
             ("to", "now"),
             ("pace", "1"),
+            ("recorded", "rerun"),
         ] {
-            let error = ReplayConfig::of(&entry(&[(name, value)])).expect_err("it makes no sense");
+            let error = ReplayConfig::of("rerun", &entry(&[(name, value)])).expect_err("it makes no sense");
             assert!(error.contains(name), "{error}");
         }
     }

@@ -73,6 +73,37 @@ impl RecordedStream {
         self.channel.seek_time(time).await
     }
 
+    /// The numbers of what was told within a span of market time, and when the first of it happened; `None` when nothing was
+    /// told then.
+    ///
+    /// # Errors
+    /// [`TapeError`] when the tape cannot be read.
+    pub(super) async fn told_within(
+        &mut self,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Option<(RangeInclusive<u64>, Timestamp)>, TapeError> {
+        let first = match from {
+            Some(from) => self.number_at(from).await?,
+            None => self.first_number(),
+        };
+        let mut last = match to {
+            Some(to) => self.number_at(to.plus_nanos(1)).await? - 1,
+            None => self.channel.durable_up_to(),
+        };
+        // A bar has the place of its opening, and is told when it closes.
+        let is_later =
+            |record: &Record| to.is_some_and(|to| record.event().is_some_and(|event| event.time() > to));
+        while last >= first && self.read(last)?.as_ref().is_some_and(is_later) {
+            last -= 1;
+        }
+        // What is not durable yet has not been told.
+        let Some(record) = self.read(first)?.filter(|_| first <= last) else {
+            return Ok(None);
+        };
+        Ok(Some((first..=last, record.entry.time())))
+    }
+
     /// The instrument in whose steps the record of a number counts, and the numbers around it that count so for sure.
     ///
     /// # Errors

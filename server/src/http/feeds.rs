@@ -112,9 +112,11 @@ pub(super) async fn bars(
     let (from, to) = (time("from", &span.from)?, time("to", &span.to)?);
     let length = timeframe.nanos().saturating_mul(MAX_BARS);
     let to = to.min(from.plus_nanos(length));
-    let feeds = api.services.feeds();
-    let bars = feeds.bars(&feed, &symbol, timeframe, (from, to)).await;
-    Ok(axum::Json(whole(bars.map_err(ServiceError::Feed)?)))
+    let bars = api
+        .services
+        .past_bars(&feed, &symbol, timeframe, (from, to))
+        .await?;
+    Ok(axum::Json(whole(bars)))
 }
 
 /// `POST /feeds/{feed}/history`: which minute bars to keep.

@@ -269,6 +269,9 @@ impl Services {
                 load_ms: began.elapsed().as_secs_f64() * 1e3,
             });
         }
+        if let (Some(from), Some(to)) = (request.from, request.to) {
+            self.complete(id, (from, to)).await?;
+        }
         let dataset = self.dataset(id, &symbols).await?;
         let config = backtest::configure(request, strategy, dataset.source())?;
         let timeframe = dataset.info.timeframe;

@@ -1,22 +1,15 @@
 //! Sessions on live feeds: which symbols, where they begin, and the bars that they warm up on.
 
 use super::sessions::{Chosen, history_from};
-use super::{ServiceError, Services, quality, wall_clock};
-use crate::storage::{DatasetId, NewDataset};
+use super::{ServiceError, Services, wall_clock};
 use crate::tape::TapeSpec;
-use papertape::api::{DatasetInfo, FeedInfo, FeedKind, FieldErrors, StartRequest};
-use papertape::market::{Bar, Bars};
+use papertape::api::{FeedInfo, FeedKind, FieldErrors, StartRequest};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape::strategy::Strategy;
 use papertape_feeds::FeedError;
-use std::collections::BTreeMap;
 
 /// Bars of history that are asked of a venue for a new session at most.
 const MOST_HISTORY: i64 = 50_000;
-/// Minutes that are fetched at once at most.
-const MOST_FETCHED: i64 = 366 * 1_440;
-/// The longest that a market with a calendar rests: a long weekend.
-const LONGEST_REST: i64 = 4 * 86_400_000_000_000;
 
 impl Services {
     /// A feed's symbols for a new session that starts now, or when the feed says that it is: instruments, bars to warm up on, and
@@ -72,7 +65,14 @@ impl Services {
             start.plus_nanos(-MOST_HISTORY * Timeframe::MINUTE.nanos()),
             strategy,
         );
-        let dataset = self.keep_history(feed, &instrument, (wanted, start)).await?;
+        let past = self
+            .past(feed, &instrument, Timeframe::MINUTE, (wanted, start))
+            .await?;
+        // A session needs what comes more than what was.
+        if let Some(error) = past.refused {
+            tracing::warn!(feed, %symbol, %error, "no history: the session warms up on what comes");
+        }
+        let dataset = past.dataset;
         Ok(Chosen {
             instrument,
             peers: Vec::new(),
@@ -163,114 +163,6 @@ impl Services {
             },
         })
     }
-
-    /// A feed's minute bars of a span: those that are kept, and those that the venue has beyond them, which are kept then. `None`
-    /// when there are none at all: the session warms up on what comes.
-    async fn keep_history(
-        &self,
-        feed: &str,
-        instrument: &Instrument,
-        (from, to): (Timestamp, Timestamp),
-    ) -> Result<Option<DatasetId>, ServiceError> {
-        let symbol = instrument.symbol();
-        let known = self.storage.datasets().await?.into_iter().find(|record| {
-            record.feed == feed
-                && record.instrument.symbol() == symbol
-                && record.timeframe == Timeframe::MINUTE
-        });
-        let mut all: BTreeMap<Timestamp, Bar> = match &known {
-            Some(record) => {
-                let kept = self.storage.bars(record.id).await?;
-                kept.iter().map(|bar| (bar.open_time, bar)).collect()
-            }
-            None => BTreeMap::new(),
-        };
-        let before = all.len();
-        for span in lacking(&all, (from, to)) {
-            match self.feeds.bars(feed, symbol, Timeframe::MINUTE, span).await {
-                Ok(bars) => all.extend(bars.into_iter().map(|bar| (bar.open_time, bar))),
-                // A session needs what comes more than what was.
-                Err(error) => {
-                    tracing::warn!(feed, %symbol, %error, "no history: the session warms up on what comes");
-                }
-            }
-        }
-        if all.len() == before {
-            return Ok(known.map(|record| record.id));
-        }
-        let bars: Bars = all.into_values().collect();
-        let found = quality(&bars, Timeframe::MINUTE);
-        let dataset = NewDataset {
-            feed: feed.to_owned(),
-            instrument: instrument.clone(),
-            timeframe: Timeframe::MINUTE,
-            bars,
-            actions: Vec::new(),
-            gaps: found.gaps,
-            missing_bars: found.missing_bars,
-            imported_at: wall_clock(),
-        };
-        Ok(Some(self.storage.import(dataset).await?))
-    }
-
-    /// Keeps a feed's minute bars of a span, as far as they are not kept yet, and gives the dataset that they are in.
-    ///
-    /// # Errors
-    /// [`ServiceError`] when the feed does not have them.
-    pub async fn fetch_history(
-        &self,
-        feed: &str,
-        symbol: &Symbol,
-        span: (Timestamp, Timestamp),
-    ) -> Result<DatasetInfo, ServiceError> {
-        let mut errors = FieldErrors::default();
-        errors.order(Some(span.0), Some(span.1));
-        let minutes = span.1.since(span.0) / Timeframe::MINUTE.nanos();
-        errors.check(
-            minutes <= MOST_FETCHED,
-            "from",
-            "a year of minutes is fetched at once at most: ask for the rest afterwards",
-        );
-        errors.finish()?;
-        let _keeping = self.keeping.lock().await;
-        let instrument = self.feeds.instrument(feed, symbol).await.map_err(refused)?;
-        let now = wall_clock();
-        let span = (span.0, span.1.min(now));
-        // Asked for by a person: what cannot be had is told.
-        if self.keep_history(feed, &instrument, span).await?.is_none() {
-            self.feeds
-                .bars(feed, symbol, Timeframe::MINUTE, span)
-                .await
-                .map_err(refused)?;
-            return Err(ServiceError::NoSuch {
-                code: "no_bars",
-                path: "from",
-                message: format!("{feed} has no minute bars of {symbol} in that span"),
-            });
-        }
-        let id = format!("{feed}:{symbol}@{}", Timeframe::MINUTE);
-        Ok(self.dataset(&id, &[]).await?.info)
-    }
-}
-
-/// The spans of a span that kept bars lack: before the first, after the last, and between two that are more than
-/// [`LONGEST_REST`] apart, which no market rests for.
-fn lacking(
-    kept: &BTreeMap<Timestamp, Bar>,
-    (from, to): (Timestamp, Timestamp),
-) -> Vec<(Timestamp, Timestamp)> {
-    let minute = Timeframe::MINUTE;
-    let mut all = Vec::new();
-    let (mut reached, mut is_edge) = (from, true);
-    for open in kept.range(from..to).map(|(open, _)| *open) {
-        if is_edge || open.since(reached) > LONGEST_REST {
-            all.push((reached, open));
-        }
-        (reached, is_edge) = (minute.close_of(open), false);
-    }
-    all.push((reached, to));
-    all.retain(|(from, to)| minute.close_of(*from) <= *to);
-    all
 }
 
 /// What a feed refused, as an error of a request's field.
@@ -282,42 +174,5 @@ pub(super) fn refused(error: FeedError) -> ServiceError {
             message: error.to_string(),
         },
         other => ServiceError::Feed(other),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_lacking_is_asked_for_and_what_a_market_rests_is_not() {
-        let minute = |number: i64| Timestamp::from_secs(60 * number);
-        let bar = |number: i64| Bar {
-            open_time: minute(number),
-            open: 1.0,
-            high: 1.0,
-            low: 1.0,
-            close: 1.0,
-            volume: 1.0,
-        };
-        let lacks = |kept: &[i64], from: i64, to: i64| -> Vec<(i64, i64)> {
-            let kept = kept
-                .iter()
-                .map(|number| (minute(*number), bar(*number)))
-                .collect();
-            let spans = lacking(&kept, (minute(from), minute(to)));
-            spans
-                .iter()
-                .map(|(from, to)| (from.secs() / 60, to.secs() / 60))
-                .collect()
-        };
-        assert_eq!(lacks(&[], 5, 9), [(5, 9)]);
-        assert_eq!(lacks(&[5, 6, 7, 8], 5, 9), []);
-        assert_eq!(lacks(&[6, 7], 5, 9), [(5, 6), (8, 9)]);
-        // Two days without a trade are a weekend, a month is a hole.
-        let (weekend, month) = (2 * 1_440, 30 * 1_440);
-        assert_eq!(lacks(&[5, weekend], 5, weekend + 1), []);
-        assert_eq!(lacks(&[5, month], 5, month + 1), [(6, month)]);
-        assert_eq!(lacks(&[5], month, month + 9), [(month, month + 9)]);
     }
 }

@@ -13,6 +13,7 @@ mod history;
 mod live;
 mod options;
 mod orders;
+mod past;
 mod records;
 mod sessions;
 mod settings;

@@ -22,7 +22,7 @@ use papertape::api::{BacktestSummary, DataIncident, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{BacktestId, OrderId, SessionId, Symbol, Timestamp};
+use papertape::model::{BacktestId, OrderId, SessionId, Symbol, Timeframe, Timestamp};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use std::fmt::Debug;
@@ -109,6 +109,17 @@ pub trait Storage: Debug + Send + Sync + 'static {
         symbol: Option<&'a Symbol>,
         span: (Timestamp, Timestamp),
     ) -> Stored<'a, Vec<DataIncident>>;
+
+    /// The number up to which the data-quality record has what is on the tape of a feed's symbol; 0 when that is not known.
+    fn incidents_read<'a>(&'a self, feed: &'a str, symbol: &'a Symbol) -> Stored<'a, u64>;
+
+    /// The spans for which a feed's venue has been asked for bars of a length, each from one time to before another, in order.
+    fn history_asked<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: &'a Symbol,
+        timeframe: Timeframe,
+    ) -> Stored<'a, Vec<(Timestamp, Timestamp)>>;
 
     /// Waits for writes under way and closes the files.
     fn close(&self) -> BoxFuture<'_, ()>;

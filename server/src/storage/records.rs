@@ -58,10 +58,30 @@ pub enum Write {
         /// When the run began.
         run: Timestamp,
     },
+    /// The data-quality record has what the tape of a feed's symbol has, up to a number.
+    IncidentsRead {
+        /// Which feed.
+        feed: String,
+        /// Which symbol.
+        symbol: Symbol,
+        /// Up to which number.
+        number: u64,
+    },
+    /// Bars of a feed have been asked for of its venue, within these spans that lie apart, and no others.
+    HistoryAsked {
+        /// Which feed.
+        feed: String,
+        /// Which symbol.
+        symbol: Symbol,
+        /// Bars of which length.
+        timeframe: Timeframe,
+        /// The spans, each from one time to before another, in order.
+        spans: Vec<(Timestamp, Timestamp)>,
+    },
 }
 
-/// An entry of the data-quality record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An entry of the data-quality record, on a tape as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentRecord {
     /// When the run of the feed began that noted it.
     pub run: Timestamp,

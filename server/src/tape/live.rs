@@ -41,7 +41,8 @@ pub struct LiveTape {
     stream: RecordedStream,
     steps: Steps,
     next: Option<TapeItem>,
-    feeds: Arc<Feeds>,
+    /// Where it listens; none of what was told once.
+    feeds: Option<Arc<Feeds>>,
     listener: Listener,
     /// Why nothing more can be read.
     failure: Option<String>,
@@ -82,21 +83,33 @@ impl LiveTape {
     /// # Errors
     /// When there is no such recording, or none any more.
     pub async fn new(span: LiveSpan, history: VecDeque<Bar>, feeds: &Arc<Feeds>) -> Result<Self, TapeError> {
+        let stream = feeds.recorded(&span.feed, &span.symbol).await?;
         Ok(Self {
+            history_length: history.len() as u64,
+            history,
+            feeds: Some(Arc::clone(feeds)),
+            ..Self::recorded(span, stream)
+        })
+    }
+
+    /// A span of a tape that has a last number, without history.
+    #[must_use]
+    pub fn recorded(span: LiveSpan, stream: RecordedStream) -> Self {
+        Self {
             at: Position {
                 bars: 0,
                 number: span.first,
             },
-            history_length: history.len() as u64,
-            history,
-            stream: feeds.recorded(&span.feed, &span.symbol).await?,
+            history_length: 0,
+            history: VecDeque::new(),
+            stream,
             steps: Steps::new(span.first),
             next: None,
-            feeds: Arc::clone(feeds),
+            feeds: None,
             listener: Listener::None,
             failure: None,
             span,
-        })
+        }
     }
 
     /// Goes on where a checkpoint says.
@@ -113,11 +126,12 @@ impl LiveTape {
 
     /// Ends when the feed is heard. May be dropped and begun again.
     async fn listen(&mut self) {
+        let Some(feeds) = self.feeds.clone() else { return };
         loop {
             match &mut self.listener {
                 Listener::Heard(_) => return,
                 Listener::None => {
-                    let (feeds, span) = (Arc::clone(&self.feeds), self.span.clone());
+                    let (feeds, span) = (Arc::clone(&feeds), self.span.clone());
                     self.listener =
                         Listener::Asking(tokio::spawn(
                             async move { feeds.hear(&span.feed, &span.symbol).await },

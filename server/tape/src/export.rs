@@ -1,12 +1,12 @@
 //! A span of a tape as a table.
 
+use crate::bars::BarsInTheMaking;
 use crate::channel::Channel;
 use crate::error::{Result, TapeError};
 use crate::record::Record;
 use crate::table::{Cell, ColumnKind, TableFormat, TableWriter};
-use papertape::market::{Bar, MarketEvent, TradeTick};
+use papertape::market::MarketEvent;
 use papertape::model::{Timeframe, Timestamp};
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// What of a tape is exported.
@@ -121,83 +121,4 @@ pub fn export<W: Write + Send>(
         rows += 1;
     }
     Ok((table.finish().map_err(failed)?, rows))
-}
-
-/// Bars of trades that may come late: a trade that fills a gap counts where it belongs.
-#[derive(Debug)]
-struct BarsInTheMaking {
-    timeframe: Timeframe,
-    from_trades: BTreeMap<Timestamp, Made>,
-    from_bars: BTreeMap<Timestamp, Made>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Made {
-    bar: Bar,
-    opened: Timestamp,
-    closed: Timestamp,
-}
-
-impl BarsInTheMaking {
-    const fn new(timeframe: Timeframe) -> Self {
-        Self {
-            timeframe,
-            from_trades: BTreeMap::new(),
-            from_bars: BTreeMap::new(),
-        }
-    }
-
-    fn add(&mut self, event: &MarketEvent) {
-        match event {
-            MarketEvent::Trade(TradeTick {
-                time, price, size, ..
-            }) => {
-                let whole = Bar {
-                    open_time: *time,
-                    open: *price,
-                    high: *price,
-                    low: *price,
-                    close: *price,
-                    volume: *size,
-                };
-                merge(&mut self.from_trades, self.timeframe, &whole);
-            }
-            MarketEvent::Bar(bar) => merge(&mut self.from_bars, self.timeframe, bar),
-            _ => {}
-        }
-    }
-
-    fn finish(self) -> Vec<Bar> {
-        let made = if self.from_trades.is_empty() {
-            self.from_bars
-        } else {
-            self.from_trades
-        };
-        made.into_values().map(|made| made.bar).collect()
-    }
-}
-
-/// Puts a part into the bar that it belongs to.
-fn merge(bars: &mut BTreeMap<Timestamp, Made>, timeframe: Timeframe, part: &Bar) {
-    let open_time = timeframe.floor(part.open_time);
-    let at = part.open_time;
-    let made = bars.entry(open_time).or_insert(Made {
-        bar: Bar {
-            open_time,
-            volume: 0.0,
-            ..*part
-        },
-        opened: at,
-        closed: at,
-    });
-    if at < made.opened {
-        (made.opened, made.bar.open) = (at, part.open);
-    }
-    // Of two at one time the later arrival counts.
-    if at >= made.closed {
-        (made.closed, made.bar.close) = (at, part.close);
-    }
-    made.bar.high = made.bar.high.max(part.high);
-    made.bar.low = made.bar.low.min(part.low);
-    made.bar.volume += part.volume;
 }

@@ -12,6 +12,7 @@
 
 mod archive;
 mod background;
+mod bars;
 mod channel;
 mod disk;
 mod error;
@@ -27,10 +28,12 @@ mod store;
 mod table;
 #[cfg(test)]
 mod tests;
+mod ticks;
 mod verify;
 mod wal;
 
 pub use archive::{ZIP, read_archive};
+pub use bars::minute_bars;
 pub use channel::Channel;
 pub use error::{Result, TapeError};
 pub use export::{ExportKind, export};
@@ -40,4 +43,5 @@ pub use record::{Entry, Record, Source};
 pub use retention::{Retained, Retention};
 pub use store::{Settings, TapeStore};
 pub use table::{Cell, ColumnKind, TableFormat, TableWriter, text_table_as_parquet};
+pub use ticks::{Tick, read_ticks};
 pub use verify::Verification;

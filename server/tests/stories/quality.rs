@@ -134,3 +134,61 @@ fn sources_that_differ_raise_an_alert_and_where_it_is_wanted_hold_fills() {
     });
     server.stop();
 }
+
+#[test]
+fn what_went_wrong_survives_the_process_and_the_loss_of_its_record() {
+    let runtime = Runtime::new().expect("threads");
+    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
+    let first = venue(&runtime, None, beginning, 1);
+    let data = folder();
+    let config = file(
+        &data,
+        "papertape.toml",
+        &format!("{}{}", feed("first", &first), silent_venues()),
+    );
+    let start = || Server::start_with(data.path(), &["--config", &config.display().to_string()]);
+    let server = start();
+    let id = server.start_session(&json!({"strategy": IDLE, "feed": "first", "symbols": ["BTC/USD"]}));
+    let one = format!("/sessions/{id}");
+    let quality = format!("{one}/data-quality");
+    let is_fresh = |feed: &serde_json::Value| feed["symbols"][0]["freshness"] == "fresh";
+    server.wait_for("/feeds/first", is_fresh);
+    // The venue goes away, and comes back.
+    let address = first.address();
+    drop(first);
+    server.wait_for("/feeds/first", |feed| feed["symbols"][0]["freshness"] == "gap");
+    let _first = venue(&runtime, Some(address), beginning, 1);
+    server.wait_for("/feeds/first", is_fresh);
+    let seen = server.wait_for(&quality, |quality| {
+        has_incident(quality, "gap", true) || has_incident(quality, "stale", true)
+    });
+    // Something is told after it, and seen: then all before it is durable.
+    let time = |session: &serde_json::Value| session["summary"]["market_time"].as_str().map(str::to_owned);
+    let before = time(&server.get(&one).json());
+    server.wait_for(&one, |session| time(session) > before);
+    server.kill();
+    runtime.block_on(async {
+        let path = data.path().join("papertape.db").display().to_string();
+        let database = sqlx::SqlitePool::connect(&path)
+            .await
+            .expect("the database is there");
+        for table in ["incidents", "incidents_read"] {
+            let delete = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
+            let done = sqlx::query(delete).execute(&database).await;
+            assert!(done.expect("it is there").rows_affected() > 0 || table == "incidents_read");
+        }
+        database.close().await;
+    });
+    let server = start();
+    // One may have counted on before the end.
+    let over = |quality: &serde_json::Value| -> BTreeSet<String> {
+        let all = quality["incidents"].as_array().cloned().unwrap_or_default();
+        let over = all.iter().filter(|it| !it["to"].is_null());
+        over.map(|it| format!("{} {} {}", it["kind"], it["from"], it["source"]))
+            .collect()
+    };
+    let seen = over(&seen);
+    assert!(!seen.is_empty());
+    server.wait_for(&quality, |now| over(now).is_superset(&seen));
+    server.stop();
+}

@@ -5,6 +5,14 @@ use crate::handle::MarketHandle;
 use crate::status::{ConnectionState, Counters, FeedStatus, SymbolStatus};
 
 impl FeedHub {
+    /// Whether every source of a feed numbers its trades one after another: then what no incident names was told whole.
+    #[must_use]
+    pub fn numbers_trades(&self, feed: &str) -> bool {
+        let places = self.places(feed, None).unwrap_or_default();
+        let numbers = |(entry, _): &(&super::VenueEntry, _)| entry.venue.traits().has_consecutive_trades;
+        !places.is_empty() && places.iter().all(numbers)
+    }
+
     /// How every feed stands.
     #[must_use]
     pub fn feeds(&self) -> Vec<FeedStatus> {

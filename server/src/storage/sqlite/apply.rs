@@ -1,6 +1,6 @@
 //! Writes as SQL. Many rows go in as one statement over a JSON array: a call per row would cost more than the row.
 
-use super::incidents;
+use super::{asked, incidents};
 use crate::storage::{
     BacktestRecord, DatasetId, NewDataset, Progress, SessionBatch, SessionRecord, SnapshotRecord,
     StorageError, Write,
@@ -32,6 +32,15 @@ pub(super) async fn write(connection: &mut SqliteConnection, write: &Write) -> R
         Write::Setting(key, value) => setting(connection, key, value).await,
         Write::Incident(record) => incidents::write(connection, record).await,
         Write::IncidentsEnded { feed, symbol, run } => incidents::end(connection, feed, symbol, *run).await,
+        Write::IncidentsRead { feed, symbol, number } => {
+            incidents::mark(connection, feed, symbol, *number).await
+        }
+        Write::HistoryAsked {
+            feed,
+            symbol,
+            timeframe,
+            spans,
+        } => asked::write(connection, (feed, symbol, *timeframe), spans).await,
     }
 }
 

@@ -64,6 +64,40 @@ pub(super) async fn end(
     Ok(())
 }
 
+/// What a tape has up to a number is in the record.
+pub(super) async fn mark(
+    connection: &mut SqliteConnection,
+    feed: &str,
+    symbol: &Symbol,
+    number: u64,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "INSERT INTO incidents_read (feed, symbol, number) VALUES (?1, ?2, ?3)
+         ON CONFLICT (feed, symbol) DO UPDATE SET number = excluded.number",
+    )
+    .bind(feed)
+    .bind(symbol.as_str())
+    .bind(i64::try_from(number).unwrap_or(i64::MAX))
+    .execute(connection)
+    .await
+    .map_err(StorageError::while_doing("write the data-quality record"))?;
+    Ok(())
+}
+
+/// Up to which number the record has what is on a tape.
+pub(super) async fn marked(pool: &SqlitePool, feed: &str, symbol: &Symbol) -> Result<u64, StorageError> {
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT number FROM incidents_read WHERE feed = ?1 AND symbol = ?2")
+            .bind(feed)
+            .bind(symbol.as_str())
+            .fetch_optional(pool)
+            .await
+            .map_err(StorageError::while_doing("read the data-quality record"))?;
+    Ok(found
+        .and_then(|number| u64::try_from(number).ok())
+        .unwrap_or_default())
+}
+
 /// What touched a span of time, oldest first; without a symbol, of every one.
 pub(super) async fn read(
     pool: &SqlitePool,

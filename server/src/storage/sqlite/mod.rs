@@ -4,6 +4,7 @@
 //! pool of connections reads beside it.
 
 mod apply;
+mod asked;
 mod incidents;
 mod open;
 mod read;
@@ -19,7 +20,7 @@ use papertape::api::{BacktestSummary, DataIncident, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{BacktestId, OrderId, SessionId, Symbol, Timestamp};
+use papertape::model::{BacktestId, OrderId, SessionId, Symbol, Timeframe, Timestamp};
 use papertape::order::Order;
 use papertape::portfolio::Trade;
 use sqlx::SqlitePool;
@@ -119,6 +120,19 @@ impl Storage for Sqlite {
         span: (Timestamp, Timestamp),
     ) -> Stored<'a, Vec<DataIncident>> {
         incidents::read(&self.readers, feed, symbol, span).boxed()
+    }
+
+    fn incidents_read<'a>(&'a self, feed: &'a str, symbol: &'a Symbol) -> Stored<'a, u64> {
+        incidents::marked(&self.readers, feed, symbol).boxed()
+    }
+
+    fn history_asked<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: &'a Symbol,
+        timeframe: Timeframe,
+    ) -> Stored<'a, Vec<(Timestamp, Timestamp)>> {
+        asked::read(&self.readers, (feed, symbol, timeframe)).boxed()
     }
 
     fn datasets(&self) -> Stored<'_, Vec<DatasetRecord>> {

@@ -4,6 +4,7 @@ mod crash;
 mod faulty;
 mod keeping;
 mod store;
+mod ticks;
 
 use crate::record::{Entry, Source};
 use papertape::exchange::TradingStatus;
