@@ -45,7 +45,6 @@ impl Engine {
 
     /// Lets happen what is due before `now`, or at it where it is an auction.
     #[cold]
-    #[cold]
     pub(super) fn keep_appointments<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         while let Some((due, what, at)) = self.next_appointment(now) {
             // What comes before it comes first.

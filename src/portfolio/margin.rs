@@ -13,7 +13,9 @@
 //! Shares take the rule's own rates, of which the table names the usual ones. Each position stands for itself here; what options on
 //! one underlying, and shares beside them, save together is in `option_books.rs`. Other offsets are not granted.
 
-use crate::model::{Instrument, InstrumentKind, MarginRule, Money, OptionRight, Side, Symbol, Timestamp, decimal};
+use crate::model::{
+    Instrument, InstrumentKind, MarginRule, Money, OptionRight, Side, Symbol, Timestamp, decimal,
+};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 

@@ -65,7 +65,7 @@ enum Command {
     /// Join the contracts of a future into one series of bars.
     Roll(roll::RollArguments),
     /// Import bar files into the store, all or nothing.
-    Import(import::ImportArguments),
+    Import(Box<import::ImportArguments>),
     /// Write a session's trades, fills, orders, equity or report, or a feed's trades, quotes or bars, as CSV, JSON or Parquet.
     Export(Box<export::ExportArguments>),
     /// Run a session's recorded inputs again and compare every event.
@@ -99,7 +99,7 @@ pub fn run() -> ExitCode {
         Command::Strategy(StrategyCommand::Check(arguments)) => check::run(&arguments),
         Command::Strategy(StrategyCommand::Schema) => check::schema(),
         Command::Roll(arguments) => roll::run(&arguments),
-        Command::Import(arguments) => block_on(import::run(arguments)),
+        Command::Import(arguments) => block_on(import::run(*arguments)),
         Command::Export(arguments) => block_on(export::run(*arguments)),
         Command::Verify(arguments) => block_on(verify::run(arguments)),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
