@@ -61,6 +61,8 @@ pub(crate) fn draw(draw: &mut Draw) -> EngineConfig {
             borrow_rate: draw.maybe(0.5, decimal("0.03")).unwrap_or_default(),
             debit_rate: draw.maybe(0.5, decimal("0.085")).unwrap_or_default(),
             credit_rate: draw.maybe(0.3, decimal("0.04")).unwrap_or_default(),
+            // Funding is told by the data here.
+            funding_rate: decimal("0"),
         },
         base_timeframe: Timeframe::MINUTE,
         strategy,
