@@ -4,8 +4,8 @@
 //! Each sold option is covered by itself first (see `margin.rs`). What [`required`] says of the whole book on an underlying (Cboe
 //! Rule 10.3, FINRA Rule 4210(f)(2)(H)) is less where bought options or shares that are paid for bound the loss: the
 //! distance of the strikes of a vertical, the wider side of an iron condor, nothing for a covered call. The difference is the
-//! book's relief. A book is never asked for less than both what it can lose at one price of its underlying and what its sold options
-//! ask by themselves, calls and puts in pairs.
+//! book's relief. Where each sold option has a bought one or shares near it, a book is never asked for less than it can lose at one
+//! price of its underlying. A spread that is wider than what its sold option asks by itself is asked for that, as the rules allow.
 //!
 //! The account counts its cover without the options that it bought and less what those sold would cost to buy back; so does
 //! the amount here.
