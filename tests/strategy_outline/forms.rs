@@ -205,6 +205,9 @@ fn a_method_takes_what_it_is_not_told_along() {
         text.contains("size: {method: fixed_notional, value: 20}"),
         "{text}"
     );
+    // A fifth of the equity may be bought, but not lost at one stop.
+    let text = made(FULL, &set("risk.size.method", "risk_percent"));
+    assert!(text.contains("size: {method: risk_percent, value: 1}"), "{text}");
     let text = made(SHARED, &set("portfolio.method", "risk_parity"));
     assert!(
         !text.contains("weights") && outline(&text).problems.is_empty(),

@@ -215,8 +215,19 @@ fn follow(
         let bare = bare.to_owned();
         document = put(&document, &value, &bare)?;
     }
+    // A share of the equity to buy is none to lose: nobody means to risk 95 % at a stop loss.
+    if word == "risk_percent"
+        && let Some(text) = document.scalar(&value)
+        && let Ok(percent) = text.text.trim().trim_end_matches('%').parse::<f64>()
+        && percent > MOST_RISKED
+    {
+        document = put(&document, &value, "1")?;
+    }
     Ok(document)
 }
+
+/// The highest share of the equity, in percent, that is carried over to what may be lost at a stop loss.
+const MOST_RISKED: f64 = 10.0;
 
 /// The same for every symbol.
 fn weights(document: &Document) -> Fragment {
