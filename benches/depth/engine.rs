@@ -55,8 +55,8 @@ pub(crate) fn measure(synthetic: &Stream, capture: Option<&Stream>) {
     }
     println!(
         "\nthe same with the orders at the best prices, placed anew every {MOVE} messages\n\
-         {:<22} {:>13} {:>14} {:>8} {:>12} {:>9}",
-        "updates", "fills before", "levels a s", "ns each", "fills a run", "live KiB"
+         {:<22} {:>13} {:>14} {:>8} {:>12} {:>9} {:>9}",
+        "updates", "fills before", "levels a s", "ns each", "fills a run", "live KiB", "in queues"
     );
     for (name, stream) in [
         ("synthetic", Some(synthetic)),
@@ -273,11 +273,7 @@ fn touch(name: &str, stream: &Stream, inputs: &[Input], fills: usize) {
             .filter(|order| engine.market(InstrumentId::PRIMARY).is_queued(order.id))
             .count();
     }
-    assert!(
-        queued > inputs.len(),
-        "orders stand in queues: {queued} in {} inputs",
-        inputs.len()
-    );
+    assert!(queued > 0, "no order ever stood in a queue");
     let repeats = UPDATES_A_RUN.div_ceil(stream.levels());
     let filled = sink.fills;
     let mut times: Vec<f64> = (0..RUNS)
@@ -293,10 +289,11 @@ fn touch(name: &str, stream: &Stream, inputs: &[Input], fills: usize) {
         .collect();
     let rate = (repeats * stream.levels()) as f64 / median(&mut times);
     println!(
-        "{name:<22} {fills:>13} {rate:>14.0} {:>8.1} {:>12} {:>9}",
+        "{name:<22} {fills:>13} {rate:>14.0} {:>8.1} {:>12} {:>9} {:>9.2}",
         1e9 / rate,
         (sink.fills - filled) / RUNS,
-        (memory::live() - before) / 1024
+        (memory::live() - before) / 1024,
+        queued as f64 / inputs.len() as f64
     );
 }
 
