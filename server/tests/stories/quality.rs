@@ -152,7 +152,10 @@ fn what_went_wrong_survives_the_process_and_the_loss_of_its_record() {
     let one = format!("/sessions/{id}");
     let quality = format!("{one}/data-quality");
     let is_fresh = |feed: &serde_json::Value| feed["symbols"][0]["freshness"] == "fresh";
-    server.wait_for("/feeds/first", is_fresh);
+    // What has told nothing yet has no gap.
+    server.wait_for("/feeds/first", |feed| {
+        is_fresh(feed) && feed["symbols"][0]["number"].as_u64() > Some(0)
+    });
     // The venue goes away, and comes back.
     let address = first.address();
     drop(first);
