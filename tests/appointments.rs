@@ -1,10 +1,11 @@
 //! What happens at a time that is known beforehand: closing auctions on ticks, futures and options at their expiry.
 
 use papertape::engine::{Command, EngineConfig, EventKind, Input};
+use papertape::exchange::TradingStatus;
 use papertape::market::{CalendarId, MarketAction, MarketEvent, Quote, TradeTick};
-use papertape::model::{InstrumentKind, MarginRule, Price, Side, Timestamp};
+use papertape::model::{InstrumentKind, MarginRule, OrderId, Price, Side, Timestamp};
 use papertape::order::{OrderRequest, TimeInForceWord};
-use papertape::testkit::{Bench, config, decimal, instrument};
+use papertape::testkit::{Bench, config, decimal, instrument, instrument_of};
 
 const BY_HAND: &str = "name: by hand\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: false}\n\
                        risk: {size: {method: fixed_quantity, value: 1}}\n";
@@ -22,8 +23,13 @@ struct Thursday(Bench);
 
 impl Thursday {
     fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    fn with(change: impl FnOnce(&mut EngineConfig)) -> Self {
         let mut config = config(BY_HAND);
         config.instrument = instrument().with_calendar(CalendarId::UsEquities);
+        change(&mut config);
         Self(Bench::with(config))
     }
 
@@ -178,6 +184,64 @@ fn the_clock_alone_holds_it() {
         .quote("19:59:59", 101.0, 102.0, 5.0)
         .feed(MarketEvent::Clock(Thursday::at("20:00:00")));
     assert_eq!(market.story(), ["2 at 102 20:00:00"]);
+}
+
+#[test]
+fn what_ends_with_the_close_is_told_before_a_later_print() {
+    let future = instrument_of("ES/USDT").with_kind(InstrumentKind::Future {
+        expiry: Thursday::at("20:00:00"),
+    });
+    let margin = MarginRule::PerContract {
+        initial: decimal("500"),
+        maintenance: decimal("400"),
+    };
+    let mut market =
+        Thursday::with(|config| config.others = vec![future.with_margin(margin).expect("margins")]);
+    market
+        .quote("19:00:00", 99.0, 100.0, 5.0)
+        .buy_for_the_close("19:00:01", None)
+        .trade("20:00:00.8", 110.0, 50.0);
+    assert_eq!(market.story(), ["2 at 110 20:00:00.800"]);
+    let journaled = market.0.events.iter().filter(|event| event.kind.is_journaled());
+    let times: Vec<_> = journaled.map(|event| event.time).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let ended = market
+        .0
+        .journal()
+        .iter()
+        .position(|line| line == "market 1 Ended");
+    assert!(ended.is_some(), "{:?}", market.0.journal());
+}
+
+#[test]
+fn what_is_in_an_auction_that_was_held_is_not_withdrawn_any_more() {
+    let mut market = Thursday::new();
+    market
+        .quote("19:00:00", 99.0, 100.0, 5.0)
+        .buy_for_the_close("19:00:01", None)
+        .quote("19:59:59", 101.0, 102.0, 5.0);
+    let cancel = Command::Cancel(OrderId(1));
+    market.0.feed(&Input::Command(Thursday::at("20:00:00.4"), cancel));
+    market.trade("20:00:00.8", 110.0, 50.0);
+    assert_eq!(market.story(), ["2 at 110 20:00:00.800"]);
+    let refused = "#1 request refused: auction_held".to_owned();
+    assert!(market.0.journal().contains(&refused), "{:?}", market.0.journal());
+}
+
+#[test]
+fn after_a_gap_over_the_close_nobody_knows_how_the_market_stood() {
+    let mut market = Thursday::new();
+    market
+        .trade("19:00:00", 100.0, 9.0)
+        .buy_for_the_close("19:00:01", None)
+        .feed(MarketEvent::Status(Thursday::at("19:59:00"), TradingStatus::Gap))
+        .feed(MarketEvent::Status(
+            Thursday::at("19:59:01"),
+            TradingStatus::Trading,
+        ))
+        .trade("20:00:03.373", 103.0, 9.0)
+        .trade("20:00:03.410", 104.0, 9.0);
+    assert_eq!(market.story(), ["auction_over"]);
 }
 
 // ── The end of a contract ─────────────────────────────────────────────────────────────────────────────────────────────

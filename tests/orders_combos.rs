@@ -10,7 +10,7 @@ use papertape::model::{
     ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, OptionRight, OptionSettlement,
     OptionTerms, Price, Quantity, Side, Timestamp,
 };
-use papertape::order::{OrderRequest, TimeInForceWord};
+use papertape::order::{Amendment, OrderRequest, TimeInForceWord};
 use papertape::pricing::{ModelAssumptions, Volatility, model_price};
 use papertape::testkit::{config, decimal};
 use rust_decimal::Decimal;
@@ -335,4 +335,68 @@ fn a_combination_that_cannot_wait_ends_where_a_leg_does_not_trade() {
         assert_eq!(desk.fills().len(), 0);
         assert_eq!(desk.engine.open_orders().count(), 0, "{word:?}");
     }
+}
+
+#[test]
+fn legs_that_the_account_carries_one_by_one_but_not_together_do_not_trade() {
+    let margin = MarginRule::Rate {
+        initial: decimal("0.2"),
+        maintenance: decimal("0.2"),
+    };
+    let on_margin = |strike| call(strike).with_margin(margin).expect("margins");
+    let mut config = EngineConfig {
+        others: vec![on_margin("100"), on_margin("110")],
+        ..config(NOTHING)
+    };
+    config.initial_capital.amount = decimal("250");
+    let mut desk = Desk::of(config);
+    desk.order(1, None, TimeInForceWord::Gtc);
+    desk.quotes((5.0, 5.2, 10.0), (2.1, 2.3, 10.0));
+    assert_eq!(desk.filled(), ["sell 1 @ 2.10", "buy 1 @ 5.20"]);
+    // The bought call covers the sold one. Without it two sold ones are bare: each asks for 20 % of 1,040 less 60 out of the money.
+    let leg = |symbol: &str| LegRequest {
+        symbol: symbol.parse().expect("a symbol"),
+        side: Side::Sell,
+        ratio: 1,
+    };
+    let request = ComboRequest {
+        legs: vec![leg("BTC-100C/USDT"), leg("BTC-110C/USDT")],
+        quantity: Quantity(Decimal::ONE),
+        net_price: None,
+        time_in_force: TimeInForceWord::Gtc,
+    };
+    let time = Timestamp::from_secs(desk.second);
+    desk.feed(Input::Command(time, Command::PlaceCombo(Box::new(request))));
+    assert_eq!(desk.engine.open_orders().count(), 2, "each leg alone is carried");
+    desk.quotes((5.0, 5.2, 10.0), (2.1, 2.3, 10.0));
+    assert_eq!(desk.fills().len(), 2, "neither of the new legs");
+    assert_eq!(
+        desk.codes().first().map(String::as_str),
+        Some("insufficient_funds")
+    );
+    assert_eq!(desk.engine.open_orders().count(), 0);
+    assert_eq!(desk.engine.check(), Ok(()));
+}
+
+#[test]
+fn a_leg_is_not_changed_alone() {
+    let mut desk = Desk::open();
+    desk.order(2, Some("1.00"), TimeInForceWord::Gtc);
+    desk.quotes((5.0, 5.2, 9.0), (2.1, 2.3, 9.0));
+    let leg = desk.engine.open_orders().next().expect("a leg rests").id;
+    let change = Amendment {
+        order_id: leg,
+        quantity: Some(Decimal::ONE),
+        price: None,
+        stop_price: None,
+    };
+    let time = Timestamp::from_secs(desk.second);
+    desk.feed(Input::Command(time, Command::Amend(change)));
+    let refused = desk.events.iter().find_map(|event| match &event.kind {
+        EventKind::OrderRequestRefused { reason, .. } => Some(reason.code()),
+        _ => None,
+    });
+    assert_eq!(refused, Some("leg_of_combo"));
+    desk.quotes((2.9, 3.1, 10.0), (2.1, 2.3, 10.0));
+    assert_eq!(desk.filled(), ["sell 2 @ 2.10", "buy 2 @ 3.10"]);
 }

@@ -46,7 +46,18 @@ impl Engine {
     /// Lets happen what is due before `now`, or at it where it is an auction.
     #[cold]
     pub(super) fn keep_appointments<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
-        while let Some((due, what, at)) = self.next_appointment(now) {
+        self.keep_appointments_beside(None, now, sink);
+        self.due_at = self.next_due();
+    }
+
+    /// The same, but for a closing auction whose print is at hand.
+    fn keep_appointments_beside<S: Sink>(
+        &mut self,
+        printed: Option<(Timestamp, InstrumentId)>,
+        now: Timestamp,
+        sink: &mut S,
+    ) {
+        while let Some((due, what, at)) = self.next_appointment(printed, now) {
             // What comes before it comes first.
             self.due_at = Self::NEVER;
             self.pass_time_until(due, sink);
@@ -60,7 +71,6 @@ impl Engine {
                 Appointment::OldMark => self.forget_mark(at, due, sink),
             }
         }
-        self.due_at = self.next_due();
     }
 
     /// When [`Engine::keep_appointments`] next has something to do, at the earliest.
@@ -80,7 +90,11 @@ impl Engine {
             .unwrap_or(Self::NEVER)
     }
 
-    fn next_appointment(&self, now: Timestamp) -> Option<(Timestamp, Appointment, InstrumentId)> {
+    fn next_appointment(
+        &self,
+        printed: Option<(Timestamp, InstrumentId)>,
+        now: Timestamp,
+    ) -> Option<(Timestamp, Appointment, InstrumentId)> {
         let expiries = self.places().filter_map(|at| {
             let expiry = self.expiry_of(at).filter(|expiry| *expiry < now)?;
             Some((expiry, Appointment::Expiry, at))
@@ -96,7 +110,7 @@ impl Engine {
                     order.instrument,
                 )
             })
-            .filter(|(close, ..)| *close <= now);
+            .filter(|(close, _, at)| *close <= now && printed != Some((*close, *at)));
         let deliveries = self.delivered.iter().filter(|delivered| delivered.time < now);
         let deliveries =
             deliveries.map(|delivered| (delivered.time, Appointment::Delivery, InstrumentId::PRIMARY));
@@ -141,6 +155,13 @@ impl Engine {
         Calendar::of(self.instrument(order.instrument).calendar()).next_close(order.submitted_at)
     }
 
+    /// Whether an order is in a closing auction that was held at its time, though its outcome may not be told yet: it is not to be
+    /// changed any more.
+    pub(super) fn is_in_auction_held(&self, order: &Order, time: Timestamp) -> bool {
+        let is_on_ticks = self.market(order.instrument).tier().is_some();
+        is_on_ticks && self.is_for_close(order) && self.closing_auction(order) <= time
+    }
+
     /// Whether an order was at the exchange in time for its closing auction.
     fn is_for_close(&self, order: &Order) -> bool {
         order.time_in_force == TimeInForce::Cls
@@ -165,9 +186,11 @@ impl Engine {
         let Some(close) = orders.filter_map(closes).min() else {
             return 0;
         };
+        // It is told with its print: what else was due by then, at the close itself even, comes first.
+        self.keep_appointments_beside(Some((close, at)), trade.time, sink);
         self.due_at = Self::NEVER;
-        self.pass_time_until(close, sink);
-        self.accrue(close, sink);
+        self.pass_time_until(trade.time, sink);
+        self.accrue(trade.time, sink);
         let taken = self.hold_closing_auction(at, close, Some((trade, lots)), sink);
         self.due_at = self.next_due();
         taken
@@ -216,8 +239,10 @@ impl Engine {
             return;
         };
         let order = market.orders.at(index);
-        // No order meets data as old as its decision.
-        let is_news = market.tick_time().is_some_and(|told| told > order.submitted_at);
+        // No order meets data as old as its decision, nor what was told after the close: then nobody knows how the market stood.
+        let is_news = market
+            .tick_time()
+            .is_some_and(|told| told > order.submitted_at && told <= close);
         if !is_news || !market.is_open_to_fills() || self.is_stale(at, close) || order.awaits().is_trigger() {
             return;
         }

@@ -9,12 +9,12 @@ use super::orders::Draft;
 use super::{Engine, EventKind, SessionState, Sink};
 use crate::exchange::{DataTier, Liquidity, Slip, SlipInputs, TradingStatus, rests};
 use crate::market::Phase;
-use crate::model::{InstrumentId, OrderId, Price, Quantity, Side, Symbol, Timestamp};
+use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Side, Symbol, Timestamp, decimal};
 use crate::option::{Combo, ComboLeg, LegMarket, Touch};
 use crate::order::{
     CancelReason, GroupId, OrderPurpose, OrderStatus, RejectReason, TimeInForce, TimeInForceWord,
 };
-use crate::portfolio::Claim;
+use crate::portfolio::Delivery;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -263,8 +263,8 @@ impl Engine {
             if !self.affords_combo(&working, &touches, count) {
                 return Some(CancelReason::InsufficientFunds);
             }
-            self.fill_combo(&working, &touches, count, time, sink);
             self.combos[index].remaining.0 -= count.0;
+            self.fill_combo(&working, &touches, count, time, sink);
         }
         let is_done = leaves_no_rest || self.combos[index].remaining.0.is_zero();
         is_done.then_some(CancelReason::NotFilledAtOnce)
@@ -331,54 +331,42 @@ impl Engine {
         slipped.collect()
     }
 
-    /// Whether the funds carry all legs together, their own holds given back: what is paid in full is paid in cash, not from what
-    /// other positions have gained.
+    /// Whether the account carries so many combinations whole: with all legs traded at what they pay, its free funds, and its free
+    /// cash where a leg is paid in full, are not below zero, or no less than they were. What one leg takes away of another's cover is
+    /// judged with what the others give.
     fn affords_combo(&mut self, working: &WorkingCombo, touches: &[Slipped], count: Quantity) -> bool {
         self.mark_account();
-        let mut needed = Decimal::ZERO;
-        let mut in_cash = Decimal::ZERO;
-        let mut released = Decimal::ZERO;
+        let mut after = self.account.clone();
+        let mut fees = Decimal::ZERO;
+        let mut pays_in_full = false;
         for ((leg, touch), id) in working.combo.legs().iter().zip(touches).zip(&working.legs) {
             let Some(order) = self.open_order(*id) else {
                 return false;
             };
-            let instrument = self.instrument(leg.instrument);
+            let (instrument, price) = (self.instrument(leg.instrument), touch.slip.price);
             let quantity = Quantity(count.0 * Decimal::from(leg.ratio));
-            let held = self.account.holding(leg.instrument).quantity();
-            let faces = !held.is_zero() && (held.is_sign_negative() == (leg.side == Side::Buy));
-            let closes = if faces {
-                held.abs().min(quantity.0)
+            let (rest, all) = (order.remaining().0 - quantity.0, order.remaining().0);
+            let closes = self.account.holding(leg.instrument).quantity() * leg.side.sign() < Decimal::ZERO;
+            // What closes leaves the hold to what opens.
+            let hold = if closes && !rest.is_zero() {
+                order.hold.amount
             } else {
-                Decimal::ZERO
+                decimal::part(order.hold.amount, rest, all)
             };
-            let opens = Quantity(quantity.0 - closes);
-            released += order.hold.amount;
-            let fee = self.models.worst_fee(instrument, touch.slip.price, quantity);
-            needed += fee.amount;
-            in_cash += fee.amount;
-            if opens.0 > Decimal::ZERO {
-                let claim = Claim {
-                    side: leg.side,
-                    price: touch.slip.price,
-                    wanted: opens,
-                    released: order.hold,
-                    rate: self.models.worst_fee_rate(),
-                };
-                let fee = |quantity| self.models.worst_fee(instrument, touch.slip.price, quantity);
-                if self.account.reach(leg.instrument, instrument, &claim, fee) < opens {
-                    return false;
-                }
-                let required =
-                    self.account
-                        .required(leg.instrument, instrument, leg.side, opens, touch.slip.price);
-                needed += required.amount;
-                if self.account.is_paid_in_full(leg.instrument, leg.side) {
-                    in_cash += required.amount;
-                }
-            }
+            after.hold_for_order(*id, hold);
+            let delivery = Delivery {
+                side: leg.side,
+                quantity,
+                price,
+                time: order.submitted_at,
+            };
+            after.deliver(leg.instrument, instrument, &delivery, "combination");
+            fees += self.models.worst_fee(instrument, price, quantity).amount;
+            pays_in_full |= self.account.is_paid_in_full(leg.instrument, leg.side);
         }
-        needed <= self.account.available().amount + released
-            && in_cash <= self.ledger().available().amount + released
+        let enough = |left: Money, before: Money| left.amount - fees >= before.amount.min(Decimal::ZERO);
+        enough(after.available(), self.account.available())
+            && (!pays_in_full || enough(after.ledger().available(), self.ledger().available()))
     }
 
     fn fill_combo<S: Sink>(

@@ -56,7 +56,12 @@ impl Engine {
             Quantity::ZERO
         } else {
             let opening = Quantity(decimal::subtract(wanted.0, closes.0));
-            opening.min(self.within_cash(at, order, terms.price))
+            // The legs of a combination were judged together: one that were cut would leave the others alone.
+            if order.combo.is_some() {
+                opening
+            } else {
+                opening.min(self.within_cash(at, order, terms.price))
+            }
         };
         let short_of = match (only_reduces, order.purpose) {
             (true, OrderPurpose::Manual) => CancelReason::NothingToReduce,

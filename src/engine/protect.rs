@@ -259,9 +259,13 @@ impl Engine {
     ) {
         if let Some(index) = self.market(at).orders.position(id) {
             let order = self.market(at).orders.at(index);
-            let kind = order.kind;
+            let (kind, grows) = (order.kind, total > order.quantity);
             if matches!(order.status, OrderStatus::Accepted | OrderStatus::PartiallyFilled) {
                 self.amend(at, index, kind, total, time, sink);
+                if grows {
+                    // A larger quantity goes to the end of the queue.
+                    self.rejoin(at, id);
+                }
             }
         }
     }

@@ -304,6 +304,9 @@ impl Engine {
         let Some((at, index)) = self.find_order(order_id) else {
             return self.refuse_request(order_id, RejectReason::NoSuchOrder { order_id }, time, sink);
         };
+        if self.is_in_auction_held(self.market(at).orders.at(index), time) {
+            return self.refuse_request(order_id, RejectReason::AuctionHeld, time, sink);
+        }
         match request {
             Change::Cancel(_) => self.cancel(at, index, CancelReason::Requested, time, sink),
             Change::Amend(amendment) => {
@@ -343,6 +346,9 @@ impl Engine {
 
     /// The order with its new terms, or why it cannot have them.
     fn changed(&self, at: InstrumentId, order: &Order, amendment: &Amendment) -> Result<Order, Refusal> {
+        if order.combo.is_some() {
+            return Err(RejectReason::LegOfCombo.into());
+        }
         let mut changed = order.clone();
         changed.kind = order
             .kind
@@ -365,7 +371,8 @@ impl Engine {
             }
             changed.asked = quantity;
         }
-        changed.decision_price = self.market(at).last_price().unwrap_or(order.decision_price);
+        let last_price = self.market(at).last_price();
+        changed.decision_price = last_price.unwrap_or(order.decision_price);
         let mut arrival = self.arrival(at, Phase::Regular);
         if rests(order) {
             // It is one of those that rest, so it needs no place of its own.
@@ -385,7 +392,11 @@ impl Engine {
         }
         if order.status != OrderStatus::Waiting {
             let available = self.account.funds(at, order.side) + order.hold;
-            let needed = Money::new(self.hold_for(at, &changed), available.currency);
+            // A market order holds by the price at which it was decided, and meets the one that is now.
+            let by_now = self.hold_for(at, &changed);
+            changed.decision_price = order.decision_price;
+            let needed = by_now.max(self.hold_for(at, &changed));
+            let needed = Money::new(needed, available.currency);
             // Giving back is always possible, whatever else has become of the funds.
             if needed.amount > available.amount && needed.amount > order.hold.amount {
                 return Err(DenyReason::InsufficientFunds { needed, available }.into());

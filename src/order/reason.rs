@@ -234,6 +234,12 @@ pub enum RejectReason {
     /// More requests on their way than the exchange takes.
     #[error("too many requests are on their way")]
     TooManyRequests,
+    /// A request about an order whose auction has been held.
+    #[error("its auction has been held")]
+    AuctionHeld,
+    /// A request to change one leg of a multi-leg order.
+    #[error("a leg is not changed alone: withdraw the multi-leg order and place another")]
+    LegOfCombo,
     /// Another order of its list was refused.
     #[error("another order of its list was refused")]
     ListRefused,
@@ -287,6 +293,8 @@ impl RejectReason {
             Self::BelowFilled { .. } => "below_filled",
             Self::NotYetThere => "not_yet_there",
             Self::TooManyRequests => "too_many_requests",
+            Self::AuctionHeld => "auction_held",
+            Self::LegOfCombo => "leg_of_combo",
             Self::ListRefused => "list_refused",
             Self::NotExercisable { .. } => "not_exercisable",
             Self::SessionNotOpen { .. } => "session_not_open",

@@ -98,3 +98,26 @@ fn what_a_split_makes_of_an_order_holds_what_that_needs() {
     // 0.000015 is rounded down to 0.00001, at 180, and 10 basis points on top.
     assert_eq!(held(&tape, 1), decimal("0.0018018"));
 }
+
+#[test]
+fn a_change_of_a_market_order_is_paid_at_the_price_now_and_at_the_one_by_which_it_holds() {
+    for (then, now) in [(100.0, 50.0), (50.0, 100.0)] {
+        let mut tape = Tape::with(|config| config.initial_capital.amount = decimal("150"));
+        tape.trade(0, then, 1.0).status(1, TradingStatus::Halted);
+        place(&mut tape, OrderRequest::market(Side::Buy, Decimal::ONE));
+        tape.trade(2, now, 1.0).said();
+        let change = Amendment {
+            order_id: OrderId(1),
+            quantity: Some(Decimal::TWO),
+            price: None,
+            stop_price: None,
+        };
+        tape.command(2, Command::Amend(change));
+        assert_eq!(
+            tape.said(),
+            ["#1 request refused: insufficient_funds"],
+            "from {then} to {now}"
+        );
+        assert!(tape.0.engine.ledger().available().amount >= Decimal::ZERO);
+    }
+}

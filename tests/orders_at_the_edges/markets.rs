@@ -230,6 +230,24 @@ fn what_grows_with_its_parent_goes_to_the_end_of_the_queue() {
 }
 
 #[test]
+fn what_protects_an_entry_that_grows_goes_to_the_end_of_the_queue() {
+    let yaml = "name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > 100}\n\
+                orders: {entry: {type: limit, price: 101}}\n\
+                risk: {size: {method: fixed_quantity, value: 0.00002}, take_profit: 4}\n";
+    let mut tape = Tape(Bench::start(yaml));
+    tape.trade(0, 101.0, 1.0)
+        .book(61, &[(9_900, 50)], &[(10_100, 1), (10_500, 7)]);
+    let target = tape.0.engine.open_orders().find(|order| order.side == Side::Sell);
+    let target = target.expect("half of the entry filled").id;
+    let ahead = |tape: &Tape| tape.0.engine.market(InstrumentId(0)).ahead_of(target);
+    assert_eq!(ahead(&tape), Some(7));
+    tape.book(62, &[(9_900, 50)], &[(10_500, 9)]);
+    assert_eq!(ahead(&tape), Some(7), "who comes later stands behind");
+    tape.book(63, &[(9_900, 50)], &[(10_099, 1), (10_500, 9)]);
+    assert_eq!(ahead(&tape), Some(9), "it has become larger");
+}
+
+#[test]
 fn a_name_that_another_instrument_has_is_not_given_again() {
     let other = papertape::testkit::instrument_of("ETH/USDT");
     let mut tape = Tape::with(|config| config.others = vec![other]);

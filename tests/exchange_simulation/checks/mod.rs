@@ -2,6 +2,7 @@
 
 mod account;
 mod book;
+mod combos;
 mod coverage;
 mod fills;
 mod flows;
@@ -14,6 +15,7 @@ pub(crate) use coverage::Coverage;
 
 use account::AccountModel;
 use book::MarketModel;
+use combos::ComboCheck;
 use flows::FlowModel;
 use holds::{HoldModel, Span, position_changed};
 use lifecycle::Lifecycle;
@@ -73,6 +75,7 @@ pub(crate) struct Observer {
     /// What no hold had spoken for after the input before.
     available: Decimal,
     lifecycle: Lifecycle,
+    combos: ComboCheck,
     pub(crate) coverage: Coverage,
 }
 
@@ -95,6 +98,7 @@ impl Observer {
             marks: Vec::new(),
             available: config.initial_capital.amount,
             lifecycle: Lifecycle::default(),
+            combos: ComboCheck::default(),
             coverage: Coverage::default(),
         }
     }
@@ -127,6 +131,7 @@ impl Observer {
             market.follow_queues(InstrumentId(place as u16), engine);
         }
         self.lifecycle.judge(engine)?;
+        self.combos.judge()?;
         self.account.judge(engine)?;
         self.holds.judge(engine)?;
         self.judge_change(input, engine)?;
@@ -203,6 +208,7 @@ impl Observer {
             self.time = Some(event.time);
         }
         self.coverage.note(&event.kind);
+        self.combos.follow(&event.kind);
         if let EventKind::MarketStatusChanged { instrument, status } = event.kind {
             self.markets[instrument.index()].set_status(status);
         }
