@@ -1,17 +1,16 @@
 //! Warnings: what compiles and is still likely a mistake. The library and the documentation have none.
 
-use papertape::strategy::StrategySpec;
+use papertape::strategy::Strategy;
 use std::collections::BTreeMap;
 
 fn warnings(yaml: &str) -> Vec<String> {
-    let spec = StrategySpec::parse(yaml).unwrap_or_else(|problems| panic!("{yaml}\n{problems:?}"));
-    if let Err(problems) = spec.compile(&BTreeMap::new(), None) {
-        panic!("{yaml}\n{problems:?}");
-    }
-    spec.warnings(&BTreeMap::new())
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    warnings_with(yaml, &BTreeMap::new())
+}
+
+fn warnings_with(yaml: &str, params: &BTreeMap<String, f64>) -> Vec<String> {
+    let compiled = Strategy::compile(yaml, params, None);
+    let strategy = compiled.unwrap_or_else(|problems| panic!("{yaml}\n{problems:?}"));
+    strategy.warnings.iter().map(ToString::to_string).collect()
 }
 
 /// The warnings of a rule at line 4, column 9; the strategy around it has none.
@@ -222,9 +221,8 @@ fn names_and_parameters_are_followed() {
         warnings(yaml),
         ["5:11: this can never be true: strength is from 0 to 100, $top is 120"]
     );
-    let spec = StrategySpec::parse(yaml).expect("parses");
     let lower = BTreeMap::from([("top".to_owned(), 70.0)]);
-    assert!(spec.warnings(&lower).is_empty());
+    assert!(warnings_with(yaml, &lower).is_empty());
 }
 
 #[test]

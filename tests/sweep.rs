@@ -145,6 +145,27 @@ fn every_row_is_the_backtest_of_its_parameters() {
 }
 
 #[test]
+fn a_sweep_warns_of_what_the_backtest_of_its_best_combination_warns_of() {
+    let yaml = CROSS.replace("entry:", "let: {strong: 'rsi(close, 14) > 50 * $fast'}\nentry:");
+    let setting = Setting {
+        spec: StrategySpec::parse(&yaml).expect("a strategy"),
+        fixed: Default::default(),
+        config: config(&yaml),
+    };
+    let (bars, spec) = (bars(), spec(&[("fast", "3,4,5")]));
+    let make: MakeSearch<'_> = &|axes| Ok(spec.search.search(axes)?.expect("a method of the core"));
+    let sweep = Sweep::new(&setting, &spec, make, bars.len()).expect("a sweep");
+    let report = sweep.run(&setting, (&bars).into(), &OneByOne).expect("a report");
+    let best = &report.rows[0].params;
+    let alone = setting.configure(best).expect("a strategy");
+    let outcome = backtest::run(alone, &bars, &mut |_| true).expect("nobody cancels");
+    assert_eq!(report.warnings, outcome.warnings(std::slice::from_ref(&bars)));
+    let rule = "Line 9, column 16 of the strategy: this can never be true: rsi(close, 14) is from 0 to 100, ";
+    assert!(report.warnings[0].starts_with(rule), "{:?}", report.warnings);
+    assert!(report.warnings.len() > 1, "and of what the bars show");
+}
+
+#[test]
 fn threads_and_their_order_change_nothing() {
     let bars = bars();
     for method in [Method::Grid, Method::Random] {

@@ -182,6 +182,32 @@ entry: {long: 'close > $n'}
 ";
 
 #[test]
+fn a_walk_warns_of_its_file_of_its_parts_and_of_its_account() {
+    let yaml = HOLDS.replace("close > $n", "close > $n and sma(close, 900) > 0");
+    let unending = "nothing closes what this opens: there is no exit.long, no entry in the other direction, no stop and no target";
+    let of_file = format!("Line 6, column 16 of the strategy: {unending}.");
+    let bars = bars(1_000);
+    let report = walk_over(&searching(&yaml, "1", |_| {}), (&bars).into());
+    assert_eq!(
+        report.warnings,
+        [
+            of_file.as_str(),
+            "The rules look back up to 900 bars of 1m, the data has 375: those that look back so far never acted.",
+            "Nothing was ever held: the figures say nothing of the rules.",
+        ]
+    );
+    let report = walk_over(&searching(HOLDS, "1", |_| {}), (&self::bars(6_000)).into());
+    assert_eq!(
+        report.warnings[..2],
+        [
+            of_file.as_str(),
+            "4 trades are few for 1 parameters: results below 10 say little about them.",
+        ],
+        "of the trades of all windows together"
+    );
+}
+
+#[test]
 fn what_is_held_at_a_windows_end_is_closed_with_all_costs() {
     let always = searching(HOLDS, "1", |config| {
         config.execution = ExecutionConfig::percent(decimal("0.01"), decimal("0.01"), decimal("0"));

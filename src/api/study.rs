@@ -223,6 +223,9 @@ pub struct SweepReport {
     pub overfitting: Option<BacktestOverfitting>,
     /// The bars that were kept back, over which the best rows ran once.
     pub out_of_sample: Option<RunFacts>,
+    /// What makes the best combination less than it seems, a sentence each, as of its backtest.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// What was wrong with the data.
     pub data_quality: DataQuality,
     /// How long it took.
@@ -310,6 +313,11 @@ impl SweepReport {
             })
         });
         let (deflated_sharpe, overfitting) = judge(trials, objective);
+        let order = ranking(trials, objective);
+        let best = order
+            .first()
+            .and_then(|place| trials.get(*place)?.score.as_ref().ok());
+        let warnings = best.map(|score| score.warnings.clone()).unwrap_or_default();
         let is_grid = context.spec.method == Method::Grid;
         let maps = is_grid.then(|| StabilityMap::all(context.axes, trials, objective));
         let mut maps = maps.unwrap_or_default().into_iter();
@@ -321,13 +329,14 @@ impl SweepReport {
             combinations: context.combinations,
             tried: trials.len() as u64,
             canceled: context.canceled,
-            rows: (1..).zip(ranking(trials, objective)).filter_map(row).collect(),
+            rows: (1..).zip(order).filter_map(row).collect(),
             invalid: unrun.collect(),
             stability: maps.next(),
             stability_of_others: maps.collect(),
             deflated_sharpe,
             overfitting,
             out_of_sample: None,
+            warnings,
             data_quality: DataQuality::default(),
             timing: SweepTiming::default(),
         }
@@ -364,6 +373,9 @@ pub struct WalkForwardReport {
     pub equity: Vec<(Timestamp, f64)>,
     /// The windows, oldest first.
     pub windows: Vec<WalkForwardWindow>,
+    /// What makes the result less than it seems, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// What was wrong with the data.
     pub data_quality: DataQuality,
     /// How long it took.
@@ -410,6 +422,9 @@ pub struct MonteCarloReport {
     pub metrics: Metrics,
     /// What came of all courses.
     pub result: MonteCarlo,
+    /// What makes the backtest less than it seems, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// What was wrong with the data.
     pub data_quality: DataQuality,
     /// How long it took.

@@ -1,7 +1,7 @@
 //! What came of a backtest.
 
 use super::recorder::Recorder;
-use super::warnings;
+use super::warnings::{self, Seen};
 use crate::analytics::{Metrics, thin_indices};
 use crate::api::{
     BacktestReport, BandReport, CashFlowSum, DataQuality, EquityPoint, ShadowReport, StrategyRun,
@@ -282,12 +282,13 @@ impl Outcome {
         }
     }
 
-    /// What makes the result less than it seems.
-    pub(super) fn warnings(&self, bars: &[Bars]) -> Vec<String> {
+    /// What makes the result less than it seems, a sentence each. `bars` are those that were run.
+    #[must_use]
+    pub fn warnings(&self, bars: &[Bars]) -> Vec<String> {
         let stopped = self.engine.script_failure();
         let stopped =
             stopped.map(|failure| format!("The strategy was stopped, its script failed: {failure}."));
-        let others = warnings::of(&self.engine, bars, &self.metrics);
+        let others = warnings::of(&self.engine, Seen::all(bars), &self.metrics);
         stopped.into_iter().chain(others).collect()
     }
 

@@ -1,5 +1,6 @@
 //! A run over a part of the bars.
 
+use super::warnings::Seen;
 use super::{Canceled, MarketData, PROGRESS_EVERY};
 use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, Sink};
 use crate::market::{MarketEvent, actions_within};
@@ -52,6 +53,15 @@ impl Span {
             leave: Some(self.live.end).filter(|next| *next < bars),
             ..self
         }
+    }
+}
+
+impl Span {
+    /// What a run over it sees of the data.
+    pub(super) fn seen(&self, data: MarketData<'_>) -> Seen {
+        Seen::of(std::iter::once(
+            data.bars.slice(self.history.start..self.live.end),
+        ))
     }
 }
 

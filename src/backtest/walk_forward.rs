@@ -2,6 +2,7 @@
 
 use super::span::{Span, run_span};
 use super::sweep::{Hunt, MakeSearch, SearchSpec, Setting, SweepError, Trial, Workers, ranking};
+use super::warnings::Gathered;
 use super::{MarketData, sweep::MOST_COMBINATIONS};
 use crate::analytics::{Metrics, MetricsAccumulator, thin_minmax};
 use crate::api::{RunFacts, WalkForwardReport, WalkForwardWindow};
@@ -166,8 +167,10 @@ impl<'a> WalkForward<'a> {
             }
             let chosen = best.filter(|best| best.merit(objective).is_some());
             let later_metrics = match chosen {
-                Some(best) => stitch.window(setting, best, data, later.clone(), workers)?,
-                None => Some(stitch.idle(setting, data, later.clone())),
+                Some(best) => {
+                    stitch.window(setting, best, data, (earlier.clone(), later.clone()), workers)?
+                }
+                None => Some(stitch.idle(setting, data, (earlier.clone(), later.clone()))),
             };
             let Some(later_metrics) = later_metrics else {
                 break;
@@ -177,6 +180,7 @@ impl<'a> WalkForward<'a> {
                 break;
             }
         }
+        let metrics = stitch.metrics.metrics();
         let all = self.windows.first().map_or(0, |(earlier, _)| earlier.start)..bars.len();
         Ok(WalkForwardReport {
             run: RunFacts::of(&setting.config, bars, all),
@@ -192,7 +196,8 @@ impl<'a> WalkForward<'a> {
                 .filter(|it| it.out_of_sample.total_return > 0.0)
                 .count() as u64,
             final_equity: stitch.capital.amount.normalize(),
-            metrics: stitch.metrics.metrics(),
+            warnings: stitch.warnings.all(&setting.config, &metrics),
+            metrics,
             equity: thin_minmax(&stitch.curve, CURVE_POINTS, |(_, equity)| *equity),
             windows: done,
             data_quality: crate::api::DataQuality::default(),
@@ -265,6 +270,7 @@ struct Stitch {
     capital: Money,
     metrics: MetricsAccumulator,
     curve: Vec<(Timestamp, f64)>,
+    warnings: Gathered,
 }
 
 impl Stitch {
@@ -281,10 +287,11 @@ impl Stitch {
             capital,
             metrics,
             curve: Vec::new(),
+            warnings: Gathered::default(),
         }
     }
 
-    /// Runs the chosen parameters over a window's later part; `None` when it was canceled.
+    /// Runs the parameters chosen on a window's earlier part over its later one; `None` when it was canceled.
     ///
     /// # Errors
     /// [`SweepError::Script`]: what a halted strategy made of a window says nothing.
@@ -293,7 +300,7 @@ impl Stitch {
         setting: &Setting,
         best: &Trial,
         data: MarketData<'_>,
-        later: Range<usize>,
+        (earlier, later): Window,
         workers: &dyn Workers,
     ) -> Result<Option<Metrics>, SweepError> {
         let Ok(mut config) = setting.configure(&best.params) else {
@@ -324,6 +331,9 @@ impl Stitch {
             return Err(SweepError::Script(failure.to_string()));
         }
         workers.finished(best);
+        self.warnings
+            .add_choice(engine.config(), Span::cold(earlier).seen(data));
+        self.warnings.add_run(&engine, span.seen(data));
         self.metrics = sink.metrics;
         self.curve.append(&mut sink.curve);
         self.capital = engine.equity();
@@ -331,7 +341,9 @@ impl Stitch {
     }
 
     /// Passes a window's later part without a position.
-    fn idle(&mut self, setting: &Setting, data: MarketData<'_>, later: Range<usize>) -> Metrics {
+    fn idle(&mut self, setting: &Setting, data: MarketData<'_>, (earlier, later): Window) -> Metrics {
+        self.warnings
+            .add_choice(&setting.config, Span::cold(earlier).seen(data));
         let equity = self.capital.to_f64();
         let mut own = MetricsAccumulator::new(equity, setting.config.periods_per_year());
         let first = data.bars.open_time.get(later.start).copied().unwrap_or_default();

@@ -2,48 +2,144 @@
 
 use crate::analytics::Metrics;
 use crate::engine::{Engine, EngineConfig, LARGE_SHARE, TakenVolume};
-use crate::market::Bars;
+use crate::market::{BarSlice, Bars};
+use crate::strategy::Strategy;
 
 /// Trades for each parameter that could be chosen. In regressions, estimates with fewer than ten events for each variable
 /// are unreliable (P. Peduzzi and others, *A simulation study of the number of events per variable in logistic regression
 /// analysis*, Journal of Clinical Epidemiology 49, 1996); a strategy's parameters are fitted to its trades no better.
 const TRADES_PER_PARAMETER: u64 = 10;
 
-/// The warnings, a sentence each.
-pub(super) fn of(engine: &Engine, bars: &[Bars], metrics: &Metrics) -> Vec<String> {
+/// What a run saw of its data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// Base bars of the symbol that has the fewest, those that only the indicators saw among them.
+    pub(super) bars: usize,
+    /// How many symbols there were.
+    pub(super) symbols: usize,
+    /// Whether any bar says what was traded in it.
+    pub(super) carries_volumes: bool,
+}
+
+impl Seen {
+    /// All of these bars, one item a symbol.
+    pub(super) fn all(bars: &[Bars]) -> Self {
+        Self::of(bars.iter().map(|bars| bars.slice(0..bars.len())))
+    }
+
+    /// The bars of each symbol.
+    pub(super) fn of<'a>(bars: impl Iterator<Item = BarSlice<'a>> + Clone) -> Self {
+        Self {
+            bars: bars.clone().map(|bars| bars.len()).min().unwrap_or(0),
+            symbols: bars.clone().count(),
+            carries_volumes: bars
+                .into_iter()
+                .any(|bars| bars.volume.iter().any(|volume| *volume > 0.0)),
+        }
+    }
+}
+
+/// The warnings of a run, a sentence each.
+pub(super) fn of(engine: &Engine, seen: Seen, metrics: &Metrics) -> Vec<String> {
     let config = engine.config();
-    let (strategy, trades) = (&config.strategy, metrics.trades);
-    let mut warnings = Vec::new();
+    let of_run: Vec<String> = of_history(config, seen)
+        .into_iter()
+        .chain(of_trades(&config.strategy, metrics.trades))
+        .chain(of_volume(config, seen.carries_volumes, engine.taken_volume()))
+        .chain(of_funding(engine))
+        .collect();
+    let idle = of_run.is_empty().then(|| of_idleness(metrics)).flatten();
+    of_rules(&config.strategy).chain(of_run).chain(idle).collect()
+}
+
+/// What is likely a mistake in the strategy's file.
+pub(super) fn of_rules(strategy: &Strategy) -> impl Iterator<Item = String> {
+    strategy.warnings.iter().map(|warning| {
+        format!(
+            "Line {}, column {} of the strategy: {}.",
+            warning.line, warning.column, warning.message
+        )
+    })
+}
+
+/// That the rules look back further than the data goes.
+pub(super) fn of_history(config: &EngineConfig, seen: Seen) -> Option<String> {
+    let strategy = &config.strategy;
     let (base, own) = (config.base_timeframe.nanos(), strategy.timeframe.nanos());
-    // Of several instruments, the one that has the least.
-    let shortest = bars.iter().map(Bars::len).min().unwrap_or(0);
-    let (needed, there) = (strategy.warm_up(), (shortest as i64 * base / own) as usize);
-    if needed > there {
-        let (whose, on_it) = match bars.len() {
-            ..=1 => ("the data", ""),
-            _ => ("one symbol's data", " on it"),
-        };
-        warnings.push(format!(
+    let (needed, there) = (strategy.warm_up(), (seen.bars as i64 * base / own) as usize);
+    let (whose, on_it) = match seen.symbols {
+        ..=1 => ("the data", ""),
+        _ => ("one symbol's data", " on it"),
+    };
+    (needed > there).then(|| {
+        format!(
             "The rules look back up to {needed} bars of {}, {whose} has {there}: those that look back so far never acted{on_it}.",
             strategy.timeframe
-        ));
-    }
+        )
+    })
+}
+
+/// That so many trades say little about so many parameters.
+pub(super) fn of_trades(strategy: &Strategy, trades: u64) -> Option<String> {
     let parameters = strategy.params.len() as u64;
     let wanted = TRADES_PER_PARAMETER * parameters;
-    if trades < wanted {
-        warnings.push(format!(
-            "{trades} trades are few for {parameters} parameters: results below {wanted} say little about them."
-        ));
+    (trades < wanted).then(|| {
+        format!("{trades} trades are few for {parameters} parameters: results below {wanted} say little about them.")
+    })
+}
+
+/// That nothing happened.
+pub(super) fn of_idleness(metrics: &Metrics) -> Option<String> {
+    (metrics.exposure == 0.0)
+        .then(|| "Nothing was ever held: the figures say nothing of the rules.".to_owned())
+}
+
+/// The warnings of runs that follow each other on one account, each with parameters of its own.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    found: Vec<String>,
+    taken: TakenVolume,
+    carries_volumes: bool,
+}
+
+impl Gathered {
+    /// Takes note of a choice of parameters, and of what was seen for it.
+    pub(super) fn add_choice(&mut self, config: &EngineConfig, seen: Seen) {
+        self.add(of_rules(&config.strategy).chain(of_history(config, seen)));
     }
-    let carries_volumes = bars
-        .iter()
-        .any(|bars| bars.volume.iter().any(|volume| *volume > 0.0));
-    warnings.extend(of_volume(config, carries_volumes, engine.taken_volume()));
-    warnings.extend(of_funding(engine));
-    if warnings.is_empty() && metrics.exposure == 0.0 {
-        warnings.push("Nothing was ever held: the figures say nothing of the rules.".to_owned());
+
+    /// Takes note of a run.
+    pub(super) fn add_run(&mut self, engine: &Engine, seen: Seen) {
+        self.add(of_funding(engine).into_iter());
+        let taken = engine.taken_volume();
+        self.taken = TakenVolume {
+            beyond: self.taken.beyond + taken.beyond,
+            large: self.taken.large + taken.large,
+            largest: self.taken.largest.max(taken.largest),
+        };
+        self.carries_volumes |= seen.carries_volumes;
     }
-    warnings
+
+    fn add(&mut self, sentences: impl Iterator<Item = String>) {
+        for sentence in sentences {
+            if !self.found.contains(&sentence) {
+                self.found.push(sentence);
+            }
+        }
+    }
+
+    /// All of it, with what is to be said of the account at the end.
+    pub(super) fn all(self, config: &EngineConfig, metrics: &Metrics) -> Vec<String> {
+        let idle = of_idleness(metrics);
+        // Where nothing ran, nothing is known of volumes.
+        let volumes = match idle {
+            Some(_) => Vec::new(),
+            None => of_volume(config, self.carries_volumes, self.taken),
+        };
+        let trades = of_trades(&config.strategy, metrics.trades).filter(|_| idle.is_none());
+        let found = self.found.into_iter();
+        found.chain(trades).chain(volumes).chain(idle).collect()
+    }
 }
 
 /// What the volume of the bars makes of fills, a sentence each: of backtests and of sessions alike. `taken` is how much of the bars

@@ -25,14 +25,10 @@ enum Truth {
 }
 
 impl StrategySpec {
-    /// What is likely a mistake, with the parameters in `overrides` in place of the file's. A file with warnings runs.
-    #[must_use]
-    pub fn warnings(&self, overrides: &BTreeMap<String, f64>) -> Vec<Problem> {
-        let value = |name: &str, default: f64| overrides.get(name).copied().unwrap_or(default);
-        let parameters = self.params.iter();
-        let parameters = parameters.map(|param| (param.name.clone(), value(&param.name, param.default)));
+    /// What is likely a mistake with these parameters. A file with warnings runs.
+    pub(super) fn review(&self, params: &BTreeMap<String, f64>) -> Vec<Problem> {
         let mut review = Review {
-            scope: Scope::new(parameters.collect(), &self.definitions),
+            scope: Scope::new(params.clone(), &self.definitions),
             found: Vec::new(),
         };
         for script in self.scripts() {

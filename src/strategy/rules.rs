@@ -1,6 +1,7 @@
 //! A strategy ready to run.
 
 use super::portfolio::PortfolioRule;
+use super::problem::Problem;
 use super::program::{ConditionSlot, NumberSlot, Program};
 use super::time_filter::TimeFilter;
 use crate::model::{Symbol, Timeframe};
@@ -34,6 +35,10 @@ pub struct Strategy {
     /// What computes all of it.
     pub program: Program,
     pub(crate) warm_up: usize,
+    /// What is likely a mistake with these parameters, though it runs, in the file's order. It is about the file, and no part
+    /// of what runs: snapshots leave it out.
+    #[serde(skip)]
+    pub warnings: Vec<Problem>,
 }
 
 impl Strategy {

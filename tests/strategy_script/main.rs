@@ -342,7 +342,7 @@ fn sweeps_change_a_scripts_parameters() {
         assert_eq!(bench.engine.position().is_some(), enters, "{fast}");
     }
     // $slow stands in no rule and not in the script.
-    let warnings = spec.warnings(&BTreeMap::new());
+    let warnings = spec.compile(&BTreeMap::new(), None).expect("compiles").warnings;
     let warnings: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert_eq!(warnings, ["nothing reads $slow"]);
 }

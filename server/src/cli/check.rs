@@ -54,9 +54,7 @@ pub(super) fn schema() -> Result<(), CliError> {
 
 /// What is likely a mistake in a file that runs, or what keeps it from running.
 fn review(path: &Path, source: &str) -> Result<Vec<Problem>, Vec<Problem>> {
-    let spec = read(path, source)?;
-    spec.compile(&BTreeMap::new(), None)?;
-    Ok(spec.warnings(&BTreeMap::new()))
+    Ok(read(path, source)?.compile(&BTreeMap::new(), None)?.warnings)
 }
 
 /// Reads a file, which may extend one beside it or one of the library.

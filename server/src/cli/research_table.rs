@@ -1,7 +1,7 @@
 //! The results of searches for people.
 
 use super::table::{number, percent};
-use papertape::api::{MonteCarloReport, RunFacts, StudyReport, SweepReport, WalkForwardReport};
+use papertape::api::{DataQuality, MonteCarloReport, RunFacts, StudyReport, SweepReport, WalkForwardReport};
 use papertape::backtest::Quantiles;
 use papertape::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use papertape::backtest::sweep::Params;
@@ -29,13 +29,7 @@ fn sweep(report: &SweepReport, most: usize) -> String {
             report.tried, report.combinations, report.method
         ),
     );
-    let gaps = &report.data_quality;
-    if gaps.gaps > 0 {
-        line(
-            &mut text,
-            &format!("Gaps: {}, {} bars missing", gaps.gaps, gaps.missing_bars),
-        );
-    }
+    doubts(&mut text, report.data_quality, &report.warnings);
     let names: Vec<_> = report
         .rows
         .first()
@@ -173,6 +167,19 @@ fn heading(text: &mut String, run: &RunFacts) {
     );
 }
 
+/// What makes the result less than it seems.
+fn doubts(text: &mut String, quality: DataQuality, warnings: &[String]) {
+    if quality.gaps > 0 {
+        line(
+            text,
+            &format!("Gaps: {}, {} bars missing", quality.gaps, quality.missing_bars),
+        );
+    }
+    for warning in warnings {
+        line(text, &format!("Warning: {warning}"));
+    }
+}
+
 fn params(params: &Params) -> String {
     let words: Vec<_> = params
         .iter()
@@ -225,6 +232,7 @@ fn walk_forward(report: &WalkForwardReport) -> String {
             report.method
         ),
     );
+    doubts(&mut text, report.data_quality, &report.warnings);
     let head = [
         "#",
         "from",
@@ -289,6 +297,7 @@ fn monte_carlo(report: &MonteCarloReport) -> String {
         &mut text,
         &format!("{} courses of {} {what}", result.courses, result.steps),
     );
+    doubts(&mut text, report.data_quality, &report.warnings);
     let head = ["", "5 %", "25 %", "50 %", "75 %", "95 %", "as it was"];
     let row = |name: &str, it: &Quantiles, show: &dyn Fn(f64) -> String, actual: f64| {
         let mut cells = vec![name.to_owned()];

@@ -152,6 +152,7 @@ fn courses(
         run: RunFacts::of(config, &ground.bars, 0..ground.bars.len()),
         params: config.strategy.params.clone(),
         spec: spec.clone(),
+        warnings: outcome.warnings(std::slice::from_ref(&ground.bars)),
         metrics: outcome.metrics,
         result,
         data_quality: DataQuality::default(),

@@ -15,9 +15,8 @@ impl Services {
     /// # Errors
     /// What is wrong with it, so that it cannot run.
     pub fn validate(&self, yaml: &str) -> Result<Vec<Problem>, Vec<Problem>> {
-        let spec = self.shelf.read(yaml)?;
-        spec.compile(&BTreeMap::new(), None)?;
-        Ok(spec.warnings(&BTreeMap::new()))
+        let strategy = self.shelf.read(yaml)?.compile(&BTreeMap::new(), None)?;
+        Ok(strategy.warnings)
     }
 
     /// The strategy library, by name.

@@ -289,6 +289,60 @@ fn a_walk_forward_runs_on_what_comes_after_the_choice() {
     }
 }
 
+/// A strategy whose file has a mistake that does not keep it from running.
+fn mistaken() -> String {
+    SWEPT.replace("entry:", "let: {strong: 'rsi(close, 14) > 101'}\nentry:")
+}
+
+const MISTAKE: &str =
+    "Line 8, column 16 of the strategy: this can never be true: rsi(close, 14) is from 0 to 100.";
+
+#[test]
+fn a_likely_mistake_in_the_file_is_told_with_every_result() {
+    let folder = folder();
+    let files = Files {
+        strategy: file(&folder, "s.yaml", &mistaken()),
+        bars: file(&folder, "b.csv", &simulated_csv(3_000)),
+        _folder: folder,
+    };
+    for (command, rest) in [
+        ("backtest", &[][..]),
+        ("sweep", &["--param", "fast=4,6"]),
+        ("walk-forward", &["--param", "fast=4,6", "--windows", "2"]),
+        ("monte-carlo", &["--courses", "10"]),
+    ] {
+        let report = files.json(command, rest);
+        assert_eq!(report["warnings"][0], MISTAKE, "{command}");
+        let output = run(&files.command(command, rest));
+        assert!(
+            text(&output.stdout).contains(MISTAKE),
+            "{command}: {}",
+            text(&output.stdout)
+        );
+    }
+    let data = self::folder();
+    let server = Server::start(data.path());
+    let backtest = json!({"strategy": mistaken()});
+    let started = server.post("/backtests", &backtest).json();
+    let path = format!("/backtests/{}", started["id"].as_str().expect("an id"));
+    let done = server.wait_for(&path, |status| status["state"] == "finished");
+    assert_eq!(done["report"]["warnings"][0], MISTAKE);
+    for (kind, study) in [
+        ("sweep", json!({"search": {"params": {"fast": "4,6"}}})),
+        (
+            "walk_forward",
+            json!({"search": {"params": {"fast": "4,6"}}, "windows": 2}),
+        ),
+        ("monte_carlo", json!({"courses": 10})),
+    ] {
+        let study = json!({"backtest": backtest, "study": {kind: study}});
+        let started = server.post("/studies", &study).json();
+        let path = format!("/studies/{}", started["id"].as_str().expect("an id"));
+        let done = server.wait_for(&path, |status| status["state"] == "finished");
+        assert_eq!(done["result"][kind]["warnings"][0], MISTAKE, "{kind}");
+    }
+}
+
 #[test]
 fn a_monte_carlo_simulation_tells_what_else_could_have_come() {
     let files = files(6_000);

@@ -63,6 +63,8 @@ pub struct Score {
     pub final_equity: Decimal,
     /// What is asked of its daily returns.
     pub returns: ReturnDigest,
+    /// What makes it less than it seems, a sentence each, as of the backtest that it is.
+    pub warnings: Vec<String>,
 }
 
 impl Trial {

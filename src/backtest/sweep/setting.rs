@@ -3,6 +3,7 @@
 use super::{Params, Score, Trial};
 use crate::backtest::overfitting::ReturnDigest;
 use crate::backtest::span::{Deaf, run_span};
+use crate::backtest::warnings::{self, Seen};
 use crate::backtest::{MarketData, Span};
 use crate::engine::{Engine, EngineConfig};
 use crate::strategy::{Problem, SharedColumns, StrategySpec};
@@ -61,7 +62,7 @@ impl Setting {
                 let engine = run_span(config, data, span, shared, &mut Deaf, keep_going).ok()?;
                 match engine.script_failure() {
                     Some(failure) => Err(vec![format!("the script failed: {failure}")]),
-                    None => Ok(Score::of(&engine)),
+                    None => Ok(Score::of(&engine, span.seen(data))),
                 }
             }
         };
@@ -90,9 +91,11 @@ impl Setting {
 }
 
 impl Score {
-    fn of(engine: &Engine) -> Self {
+    fn of(engine: &Engine, seen: Seen) -> Self {
+        let metrics = engine.metrics();
         Self {
-            metrics: engine.metrics(),
+            warnings: warnings::of(engine, seen, &metrics),
+            metrics,
             final_equity: engine.equity().amount.normalize(),
             returns: ReturnDigest::of(&survived(engine.daily_returns())),
         }

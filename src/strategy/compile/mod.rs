@@ -82,6 +82,7 @@ impl StrategySpec {
                 Program::new(graph.into_block(), series, symbols)
             },
             warm_up,
+            warnings: self.review(&params),
             params,
         })
     }

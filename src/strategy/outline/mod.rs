@@ -35,7 +35,7 @@ pub use change::{edit, edit_with};
 pub use read::{outline, outline_with};
 pub use words::words;
 
-use crate::strategy::{Problem, StrategySpec};
+use crate::strategy::{Problem, Strategy};
 use std::collections::BTreeMap;
 
 /// Says of a text what is likely a mistake or, if it cannot run, what is wrong with it. Whoever has a library of strategies
@@ -44,9 +44,7 @@ pub type Check<'a> = dyn Fn(&str) -> Result<Vec<Problem>, Vec<Problem>> + 'a;
 
 /// What is to be said of a text that stands alone.
 fn alone(text: &str) -> Result<Vec<Problem>, Vec<Problem>> {
-    let spec = StrategySpec::parse(text)?;
-    spec.compile(&BTreeMap::new(), None)?;
-    Ok(spec.warnings(&BTreeMap::new()))
+    Ok(Strategy::compile(text, &BTreeMap::new(), None)?.warnings)
 }
 
 /// Why an edit was not made. The text stays as it is.

@@ -4,6 +4,7 @@ use super::sweep::stat;
 use crate::components::Frame;
 use crate::components::table::{self, figure, number, text};
 use crate::format;
+use crate::pages::backtest::caveats;
 use leptos::prelude::*;
 use papertape::api::MonteCarloReport;
 use papertape::backtest::{FanPoint, Quantiles, Resampling};
@@ -73,6 +74,7 @@ pub(super) fn view(report: &MonteCarloReport, currency: &str) -> AnyView {
     ];
     let fan = fan(&result.fan, initial, &money);
     view! {
+        {caveats(&report.warnings)}
         <Frame title="What else could have come">
             <div class="strip plain" data-testid="study-judgement">{stats}</div>
             {fan}

@@ -6,6 +6,7 @@ use crate::components::table::{self, figure, figure_of};
 use crate::components::{Change, Frame, Limit, More};
 use crate::erased::on;
 use crate::format::{self, NONE};
+use crate::pages::backtest::caveats;
 use leptos::prelude::*;
 use papertape::api::{SweepReport, SweepRow};
 use papertape::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
@@ -46,6 +47,7 @@ pub(super) fn view(report: &SweepReport, currency: &str, open: Opener) -> AnyVie
     let map = (!maps.is_empty()).then(|| view! { <HeatMaps maps objective currency=currency.to_owned() /> });
     let judgement = judgement(report);
     view! {
+        {caveats(&report.warnings)}
         <Frame title="Was it luck?">{judgement}</Frame>
         {combinations(report, currency, open)}
         {map}

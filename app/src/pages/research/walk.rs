@@ -5,6 +5,7 @@ use super::{Opened, Opener, objectives};
 use crate::components::table::{self, cell, figure, figure_of, head, number, silent, text, words};
 use crate::components::{Change, Frame, Sparkline, Time};
 use crate::format::{self, NONE, TimeStyle};
+use crate::pages::backtest::caveats;
 use leptos::prelude::*;
 use papertape::api::{WalkForwardReport, WalkForwardWindow};
 
@@ -56,6 +57,7 @@ pub(super) fn view(report: &WalkForwardReport, currency: &str, open: Opener) -> 
     ];
     let (strip, windows) = (strip(report), windows(report, currency, open));
     view! {
+        {caveats(&report.warnings)}
         <Frame title="Out of sample">
             <div class="strip plain" data-testid="study-judgement">{stats}</div>
             <div class="stitched"><Sparkline values=Signal::stored(equity) /></div>

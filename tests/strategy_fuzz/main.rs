@@ -1,5 +1,6 @@
-//! Hostile files: arbitrary text, words of the language in any order, expressions grown by its grammar, good strategies with
-//! parts torn out, doubled and swapped. None makes the reader panic or hang, or a program larger than its limits.
+//! Hostile files: arbitrary text, words of the language in any order, expressions grown by its grammar, files grown by its
+//! schema, good strategies with parts torn out, doubled and swapped. None makes the reader panic or hang, or a program larger
+//! than its limits; nor does the engine, over the first bars of the files that were grown.
 //!
 //! Each input follows from its number. `PAPERTAPE_FUZZ_INPUTS=10000000 cargo test -p papertape --test strategy_fuzz --
 //! --nocapture` is the long run; `PAPERTAPE_FUZZ_FROM=N` begins at a number, to repeat what it found.
@@ -7,14 +8,24 @@
 // Hangs are measured by the clock.
 #![allow(clippy::disallowed_methods)]
 
-use papertape::market::Bar;
-use papertape::model::{Timeframe, Timestamp};
+mod expressions;
+mod files;
+
+use expressions::Expressions;
+use files::{Files, MENDINGS, keys_of, mend};
+use papertape::backtest;
+use papertape::engine::EngineConfig;
+use papertape::market::{Bar, Bars};
+use papertape::model::{Symbol, Timeframe, Timestamp};
 use papertape::strategy::{PositionView, Strategy, StrategySpec, compile_expressions, resolve};
-use std::collections::BTreeMap;
+use papertape::testkit::{config, instrument_of};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// More memory than all inputs together take at any time: what two threads make of them, and the test itself.
+const MOST_MEMORY: u64 = 1 << 30;
 /// Longer than any input takes on a busy machine, and far shorter than a hang.
 const HANG: Duration = Duration::from_secs(20);
 /// Largest program that the language's limits let through, as bytes.
@@ -160,31 +171,6 @@ const LINES: [&str; 60] = [
     "\u{feff}",
 ];
 
-const FUNCTIONS: [(&str, &[char]); 22] = [
-    ("sma", &['s', 'p']),
-    ("ema", &['s', 'p']),
-    ("rsi", &['s', 'p']),
-    ("highest", &['s', 'p']),
-    ("stddev", &['s', 'p']),
-    ("zscore", &['s', 'p']),
-    ("percent_rank", &['s', 'p']),
-    ("kama", &['s', 'p']),
-    ("atr", &['p']),
-    ("adx", &['p']),
-    ("willr", &['p']),
-    ("mfi", &['p']),
-    ("prev", &['s', 'p']),
-    ("abs", &['n']),
-    ("sqrt", &['n']),
-    ("log", &['n']),
-    ("max", &['n', 'n']),
-    ("min", &['n', 'n']),
-    ("nz", &['n', 'n']),
-    ("bars_since", &['c']),
-    ("value_when", &['c', 'n']),
-    ("correl", &['s', 's', 'p']),
-];
-
 /// Numbers that follow from a seed (splitmix64, S. Vigna, public domain).
 struct Numbers(u64);
 
@@ -241,78 +227,6 @@ fn words(numbers: &mut Numbers) -> String {
     words.join(" ")
 }
 
-/// An expression of the kind that `kind` says: a number, a series, a condition, a period.
-fn grown(numbers: &mut Numbers, kind: char, depth: usize) -> String {
-    let leaf = depth == 0 || numbers.below(4) == 0;
-    match kind {
-        'p' => (2 + numbers.below(20)).to_string(),
-        's' if leaf => {
-            (*numbers.pick(&["close", "high", "low", "open", "volume", "hl2", "$p * close"])).to_owned()
-        }
-        'n' if leaf => {
-            (*numbers.pick(&["1", "0.5", "close", "high", "$p", "hour", "position_size", "-3"])).to_owned()
-        }
-        'c' if leaf => {
-            (*numbers.pick(&["true", "close > open", "rsi(close, 3) < 30", "not false"])).to_owned()
-        }
-        'c' => match numbers.below(4) {
-            0 => format!(
-                "({} and {})",
-                grown(numbers, 'c', depth - 1),
-                grown(numbers, 'c', depth - 1)
-            ),
-            1 => format!(
-                "({} or not {})",
-                grown(numbers, 'c', depth - 1),
-                grown(numbers, 'c', depth - 1)
-            ),
-            2 => format!(
-                "cross_above({}, {})",
-                grown(numbers, 's', depth - 1),
-                grown(numbers, 's', depth - 1)
-            ),
-            _ => {
-                let operator = *numbers.pick(&["<", "<=", ">", ">=", "==", "!="]);
-                format!(
-                    "({} {operator} {})",
-                    grown(numbers, 'n', depth - 1),
-                    grown(numbers, 'n', depth - 1)
-                )
-            }
-        },
-        _ => match numbers.below(6) {
-            0 => {
-                let operator = *numbers.pick(&["+", "-", "*", "/", "%"]);
-                format!(
-                    "({} {operator} {})",
-                    grown(numbers, kind, depth - 1),
-                    grown(numbers, 'n', depth - 1)
-                )
-            }
-            1 => format!(
-                "({} ? {} : {})",
-                grown(numbers, 'c', depth - 1),
-                grown(numbers, 'n', depth - 1),
-                grown(numbers, kind, depth - 1)
-            ),
-            2 => format!("({})[{}]", grown(numbers, kind, depth - 1), numbers.below(9)),
-            3 => format!(
-                "({}) @ {}",
-                grown(numbers, 's', depth - 1),
-                numbers.pick(&["5m", "15m", "1h"])
-            ),
-            _ => {
-                let (name, arguments) = *numbers.pick(&FUNCTIONS);
-                let arguments: Vec<String> = arguments
-                    .iter()
-                    .map(|kind| grown(numbers, *kind, depth - 1))
-                    .collect();
-                format!("{name}({})", arguments.join(", "))
-            }
-        },
-    }
-}
-
 /// A good file with parts torn out, doubled, swapped, and words of the language thrown in.
 fn mutated(numbers: &mut Numbers, good: &[String]) -> String {
     let mut letters: Vec<char> = numbers.pick(good).chars().collect();
@@ -339,17 +253,106 @@ fn mutated(numbers: &mut Numbers, good: &[String]) -> String {
     letters.into_iter().collect()
 }
 
+/// What inputs are made of.
+struct Makings {
+    good: Vec<String>,
+    expressions: Expressions,
+    files: Files,
+}
+
+impl Makings {
+    fn new() -> Self {
+        Self {
+            good: good(),
+            expressions: Expressions::with(&["$p"]),
+            files: Files::new(),
+        }
+    }
+}
+
+/// Numbers for the input of this number.
+const fn numbers_of(number: u64) -> Numbers {
+    Numbers(number.wrapping_mul(0xD134_2543_DE82_EF95))
+}
+
+/// A strategy grown by the schema, what is refused of it taken out until it compiles; `None` when nothing is left of it.
+fn grown(numbers: &mut Numbers, makings: &Makings) -> (serde_json::Value, Option<Strategy>) {
+    let mut file = makings.files.grow(numbers);
+    for _ in 0..MENDINGS {
+        let yaml = file.to_string();
+        let library = |name: &str| match name {
+            "base" => makings.good.first().cloned(),
+            "self" => Some(yaml.clone()),
+            _ => None,
+        };
+        let compiled =
+            StrategySpec::parse_with(&yaml, &library).and_then(|spec| spec.compile(&BTreeMap::new(), None));
+        let problems = match compiled {
+            Ok(strategy) => return (file, Some(strategy)),
+            Err(problems) => problems,
+        };
+        let first = problems
+            .first()
+            .expect("what is refused is refused for something");
+        if !mend(&mut file, first) {
+            break;
+        }
+    }
+    (file, None)
+}
+
+/// Runs a strategy over a few bars of all symbols that it trades and reads.
+fn run(strategy: Strategy, numbers: &mut Numbers) {
+    const BARS: usize = 24;
+    let mut traded: Vec<Symbol> = backtest::each_once(&strategy.symbols);
+    if traded.is_empty() {
+        traded.push("BTC/USDT".parse().expect("a symbol"));
+    }
+    let read = strategy.program.symbols().iter();
+    let read: Vec<_> = read.filter(|symbol| !traded.contains(symbol)).cloned().collect();
+    let instruments = |symbols: &[Symbol]| symbols.iter().map(|it| instrument_of(it.as_str())).collect();
+    let (peers, others): (Vec<_>, Vec<_>) = (instruments(&traded[1..]), instruments(&read));
+    let timeframe = strategy.timeframe;
+    let bars: Vec<Bars> = (0..traded.len() + read.len())
+        .map(|_| {
+            let mut close = 100.0;
+            (0..BARS)
+                .map(|index| {
+                    let open = close;
+                    close = (open + numbers.below(9) as f64 - 4.0).max(1.0);
+                    Bar {
+                        open_time: Timestamp::from_secs((index as u64 * timeframe.secs()) as i64),
+                        open,
+                        high: open.max(close) + 1.0,
+                        low: open.min(close) - 0.5,
+                        close,
+                        volume: 50.0,
+                    }
+                })
+                .collect()
+        })
+        .collect();
+    let config = EngineConfig {
+        instrument: instrument_of(traded[0].as_str()),
+        peers,
+        others,
+        base_timeframe: timeframe,
+        strategy,
+        ..config("name: any\nentry: {long: true}\n")
+    };
+    let outcome = backtest::run_together(config, &bars, &mut |_| true).expect("nobody cancels");
+    assert!(!outcome.engine().event_hash().is_empty());
+}
+
 /// What came of an input: whether it was a good one.
-fn take(number: u64, good: &[String]) -> (String, bool) {
-    let mut numbers = Numbers(number.wrapping_mul(0xD134_2543_DE82_EF95));
+fn take(number: u64, makings: &Makings) -> (String, bool) {
+    let good = &makings.good;
+    let mut numbers = numbers_of(number);
     let strategy = |yaml: &str| {
         let compiled = Strategy::compile(yaml, &BTreeMap::new(), None);
-        if let (Ok(spec), Ok(strategy)) = (StrategySpec::parse(yaml), &compiled) {
-            let _ = spec.warnings(&BTreeMap::new());
-            if number.is_multiple_of(64) {
-                let bytes = postcard::to_stdvec(strategy).expect("plain data");
-                assert!(bytes.len() < LARGEST, "{} bytes", bytes.len());
-            }
+        if let (Ok(strategy), true) = (&compiled, number.is_multiple_of(64)) {
+            let bytes = postcard::to_stdvec(strategy).expect("plain data");
+            assert!(bytes.len() < LARGEST, "{} bytes", bytes.len());
         }
         compiled.is_ok()
     };
@@ -366,7 +369,7 @@ fn take(number: u64, good: &[String]) -> (String, bool) {
             (text, is_good)
         }
         10..16 => {
-            let text = grown(&mut numbers, 'c', 4);
+            let text = makings.expressions.condition(&mut numbers, 4);
             let yaml =
                 format!("name: x\nparams: {{p: 3}}\nlet: {{a: '{text}'}}\nentry: {{long: 'a and {text}'}}\n");
             let compiled = Strategy::compile(&yaml, &BTreeMap::new(), None);
@@ -387,7 +390,7 @@ fn take(number: u64, good: &[String]) -> (String, bool) {
             }
             (yaml, is_good)
         }
-        16..18 => {
+        16 => {
             let lines: Vec<&str> = (0..numbers.below(18)).map(|_| *numbers.pick(&LINES)).collect();
             let yaml = lines.join("\n");
             let loader = |name: &str| match name {
@@ -399,12 +402,28 @@ fn take(number: u64, good: &[String]) -> (String, bool) {
             let is_good = strategy(&yaml) || resolved;
             (yaml, is_good)
         }
+        17 => {
+            let (file, strategy) = grown(&mut numbers, makings);
+            let is_good = strategy.is_some();
+            if let Some(strategy) = strategy {
+                run(strategy, &mut numbers);
+            }
+            (file.to_string(), is_good)
+        }
         _ => {
             let yaml = mutated(&mut numbers, good);
             let is_good = strategy(&yaml);
             (yaml, is_good)
         }
     }
+}
+
+/// The most memory that the process has had so far, in bytes, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 fn from_environment(name: &str, usual: u64) -> u64 {
@@ -415,7 +434,7 @@ fn from_environment(name: &str, usual: u64) -> u64 {
 fn no_input_makes_the_reader_panic_or_hang() {
     let inputs = from_environment("PAPERTAPE_FUZZ_INPUTS", 20_000);
     let from = from_environment("PAPERTAPE_FUZZ_FROM", 0);
-    let good = good();
+    let makings = Makings::new();
     let (next, accepted) = (AtomicU64::new(from), AtomicU64::new(0));
     let began = Instant::now();
     let work = || {
@@ -427,7 +446,7 @@ fn no_input_makes_the_reader_panic_or_hang() {
             }
             for number in first..(first + PORTION).min(from + inputs) {
                 let began = Instant::now();
-                let result = catch_unwind(AssertUnwindSafe(|| take(number, &good)));
+                let result = catch_unwind(AssertUnwindSafe(|| take(number, &makings)));
                 let (text, is_good) =
                     result.unwrap_or_else(|_| panic!("input {number} panics: PAPERTAPE_FUZZ_FROM={number}"));
                 assert!(began.elapsed() < HANG, "input {number} hangs:\n{text}");
@@ -442,12 +461,34 @@ fn no_input_makes_the_reader_panic_or_hang() {
         }
     });
     let accepted = accepted.into_inner();
+    let peak = peak_memory();
     println!(
-        "{inputs} inputs from {from}: no panic, no hang; {accepted} compile ({:.1} s)",
-        began.elapsed().as_secs_f64()
+        "{inputs} inputs from {from}: no panic, no hang; {accepted} compile ({:.1} s, {} MiB of memory at most)",
+        began.elapsed().as_secs_f64(),
+        peak.map_or_else(|| "?".to_owned(), |bytes| (bytes >> 20).to_string())
     );
+    assert!(peak.is_none_or(|bytes| bytes < MOST_MEMORY), "{peak:?} bytes");
     assert!(
         accepted > inputs / 20,
         "{accepted} of {inputs} compile: they would test refusals only"
     );
+}
+
+/// Whatever the language gets: a key that nothing is grown for, or nothing that compiles, is found here.
+#[test]
+fn files_that_compile_have_every_key_of_the_language() {
+    let makings = Makings::new();
+    let mut missing: BTreeSet<String> = makings.files.keys().into_iter().collect();
+    assert!(missing.len() > 60, "{missing:?}");
+    let mut number = 0;
+    while !missing.is_empty() && number < 20_000 {
+        let (file, strategy) = grown(&mut numbers_of(number), &makings);
+        if strategy.is_some() {
+            for key in keys_of(&makings.files, &file) {
+                missing.remove(&key);
+            }
+        }
+        number += 1;
+    }
+    assert!(missing.is_empty(), "never in a file that compiles: {missing:?}");
 }
