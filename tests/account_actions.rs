@@ -1,12 +1,14 @@
 //! What happens to a session's account without a trade, through the engine: funding, corporate actions, settlement, margin
 //! calls. Journals read as stories.
 
-use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input};
-use papertape::exchange::TradingStatus;
-use papertape::market::{CorporateAction, MarketAction, MarketEvent};
+use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Fees, Input};
+use papertape::exchange::{SlippageModel, TradingStatus};
+use papertape::market::{
+    CalendarId, CorporateAction, DatedAction, MarketAction, MarketEvent, Roll, read_actions, write_rolls,
+};
 use papertape::model::{
     ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, OptionRight, OptionSettlement,
-    OptionTerms, Price, Timestamp,
+    OptionTerms, Price, Timeframe, Timestamp,
 };
 use papertape::portfolio::{AccountConfig, CashFlowKind};
 use papertape::testkit::{Bench, config, decimal, instrument_with, margin_rate as rate};
@@ -548,4 +550,68 @@ fn a_split_and_a_new_name_take_the_options_along() {
     let settled = (CashFlowKind::OptionSettlement, decimal("2400"));
     assert!(flows(&bench.events).contains(&settled), "{:?}", bench.journal());
     assert_eq!(bench.engine.position(), None);
+}
+
+#[test]
+fn a_roll_costs_the_two_trades_that_it_takes() {
+    let contract = instrument("ESH4", "0.25", "50")
+        .with_kind(InstrumentKind::Future {
+            expiry: Timestamp::from_secs(4_000_000_000),
+        })
+        .with_margin(MarginRule::PerContract {
+            initial: decimal("500"),
+            maintenance: decimal("400"),
+        })
+        .expect("margins");
+    let mut config = trading(LONG, contract);
+    config.initial_capital.amount = decimal("100000");
+    config.execution.fees = Fees::Rates {
+        maker: Decimal::ZERO,
+        taker: decimal("0.0001"),
+    };
+    config.execution.slippage = SlippageModel::FixedBps { bps: decimal("2.5") };
+    let roll = |from: &str, to: &str| MarketAction::Roll {
+        from: Price(decimal(from)),
+        to: Price(decimal(to)),
+    };
+    let mut bench = Bench::with(config);
+    act(&mut bench, roll("4000", "4040"));
+    assert_eq!(flows(&bench.events), [], "nothing is held");
+    bench.flat(2, 4040.0).forget();
+    let equity = bench.engine.equity().amount;
+    act(&mut bench, roll("0", "4040"));
+    assert_eq!(flows(&bench.events), [], "a price of nothing is none");
+    act(&mut bench, roll("4000", "4040"));
+    // Ten contracts of 50: sold a point below 4,000 for a fee of 199.95, bought 1.25 above 4,040 for 202.0625.
+    let cost = decimal("1527.0125");
+    assert_eq!(flows(&bench.events), [(CashFlowKind::Roll, -cost)]);
+    assert_eq!(bench.engine.equity().amount, equity - cost);
+    assert_eq!(
+        bench.engine.position().expect("it goes on").quantity.0,
+        decimal("10")
+    );
+}
+
+#[test]
+fn the_rolls_of_a_series_are_an_action_file() {
+    let roll = Roll {
+        time: Timestamp::parse("2013-12-12T23:00:00Z").expect("a time"),
+        from: "ESZ3".parse().expect("a symbol"),
+        to: "ESH4".parse().expect("a symbol"),
+        from_price: 1775.25,
+        to_price: 1768.5,
+    };
+    let written = write_rolls(std::slice::from_ref(&roll));
+    let read = read_actions(&written, CalendarId::CmeGlobex, Timeframe::MINUTE).expect("an action file");
+    let action = MarketAction::Roll {
+        from: Price(decimal("1775.25")),
+        to: Price(decimal("1768.5")),
+    };
+    assert_eq!(
+        read,
+        [DatedAction {
+            time: roll.time,
+            action
+        }]
+    );
 }

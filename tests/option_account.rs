@@ -1,7 +1,8 @@
 //! Options in an account: what expiry books, and what covers what was sold.
 
+use papertape::market::{SimulatedMarket, listed_option};
 use papertape::model::{
-    ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, Money, OptionRight,
+    ExerciseStyle, Instrument, InstrumentId, InstrumentKind, MarginRule, Money, OptionName, OptionRight,
     OptionSettlement, OptionTerms, Price, Quantity, Side, Timestamp,
 };
 use papertape::option::{
@@ -219,6 +220,41 @@ fn a_spread_in_an_account_asks_for_its_largest_loss() {
             account.available().amount,
             Decimal::from(50_000 - enough),
             "{name}"
+        );
+    }
+}
+
+/// Cboe's minimum for an option sold bare: the premium and 20 % of the underlying less what it is out of the money, at the least the
+/// premium and 10 % of the underlying (call) or of the strike (put). The first is the worked example of its page *Strategy-based Margin*.
+#[test]
+fn an_option_traded_by_name_is_covered_by_the_exchange_s_minimum() {
+    let shares = SimulatedMarket::instrument(&"AAPL".parse().expect("a symbol"));
+    for (name, premium, underlying, needs) in [
+        ("AAPL 2026-12-18 132 C", "8.45", "128.50", "3065"),
+        ("AAPL 2026-12-18 180 C", "0.05", "128", "1285"),
+        ("AAPL 2026-12-18 200 P", "1.20", "209", "3400"),
+        ("AAPL 2026-12-18 80 P", "0.05", "95", "805"),
+    ] {
+        let symbol = name.parse().expect("a symbol");
+        let name = OptionName::of(&symbol).expect("an option");
+        let option = listed_option(&name, &shares).expect("it is listed");
+        let capital = Money::new(decimal("10000"), shares.quote());
+        let all = [option.clone(), shares.clone()];
+        let mut account = Account::open(capital, &all, AccountConfig::default());
+        let (id, premium) = (InstrumentId(0), Price(decimal(premium)));
+        account.mark_underlying(id, Price(decimal(underlying)));
+        account.mark(id, premium);
+        let proceeds = option.notional(premium, Quantity(Decimal::ONE));
+        let asked = account.required(id, &option, Side::Sell, Quantity(Decimal::ONE), premium);
+        assert_eq!((asked + proceeds).amount, decimal(needs), "{symbol}");
+        let free = Money::zero(shares.quote());
+        let one = Quantity(Decimal::ONE);
+        let sold = fill(&option, 1, Side::Sell, one, premium, free, Timestamp::EPOCH);
+        account.apply(id, &option, &sold, Cow::Borrowed("test"));
+        assert_eq!(
+            account.available().amount,
+            decimal("10000") + proceeds.amount - decimal(needs),
+            "{symbol}, held"
         );
     }
 }

@@ -44,9 +44,13 @@ struct Desk {
 impl Desk {
     /// Two hours before the close of the day on which the options expire; Apple is at 103.
     fn open(option_model: Option<OptionModel>) -> Self {
+        Self::with("100000", option_model)
+    }
+
+    fn with(capital: &str, option_model: Option<OptionModel>) -> Self {
         let mut config = EngineConfig {
             instrument: SimulatedMarket::instrument(&symbol("AAPL")),
-            initial_capital: Money::new(decimal("100000"), "USD".parse().expect("a currency")),
+            initial_capital: Money::new(decimal(capital), "USD".parse().expect("a currency")),
             option_model,
             ..config(NOTHING)
         };
@@ -338,4 +342,65 @@ fn the_desk_says_what_options_are_quoted_by() {
     assert_eq!(desk.engine.option_desk(&symbol("MSFT")), None);
     assert!(Desk::open(None).engine.option_desk(&symbol("AAPL")).is_none());
     assert!(OptionName::of(&symbol(CALL)).is_some());
+}
+
+/// A call that is sold short of a dearer one that is held: the one covers the other.
+fn with_a_spread(capital: &str) -> Desk {
+    let mut desk = Desk::with(capital, Some(model()));
+    desk.trade(HIGHER_CALL, Side::Buy, 1);
+    desk
+}
+
+fn refusals(desk: &Desk) -> Vec<&'static str> {
+    let code = |event: &Event| match &event.kind {
+        EventKind::OrderDenied { reason, .. } => Some(reason.code()),
+        EventKind::OrderCanceled { reason, .. } => Some(reason.code()),
+        EventKind::ExerciseRefused { reason, .. } => Some(reason.code()),
+        _ => None,
+    };
+    desk.events.iter().filter_map(code).collect()
+}
+
+#[test]
+fn what_covers_a_sold_option_is_not_sold_while_nothing_takes_its_place() {
+    for (capital, told, left) in [("1000", vec!["uncovers"], 1), ("100000", vec![], 0)] {
+        let mut desk = with_a_spread(capital);
+        // It rests before there is anything to cover.
+        let mut sale = OrderRequest::limit(Side::Sell, Decimal::ONE, decimal("1.50"));
+        sale.symbol = Some(symbol(HIGHER_CALL));
+        desk.command(Command::Place(Box::new(sale.into())));
+        desk.trade(CALL, Side::Sell, 1);
+        assert_eq!(desk.fills().len(), 2, "{:?}", refusals(&desk));
+        // 196 come in for what saves more than 2,000.
+        desk.shares_at(105.0);
+        desk.shares_at(105.0);
+        assert_eq!(refusals(&desk), told, "with {capital}");
+        assert_eq!(desk.held(HIGHER_CALL), Decimal::from(left));
+    }
+}
+
+#[test]
+fn an_order_that_only_reduces_leaves_no_sold_option_bare_either() {
+    let mut desk = with_a_spread("1000");
+    desk.trade(CALL, Side::Sell, 1);
+    let mut sale = OrderRequest::market(Side::Sell, Decimal::ONE);
+    sale.symbol = Some(symbol(HIGHER_CALL));
+    sale.reduce_only = true;
+    desk.command(Command::Place(Box::new(sale.into())));
+    assert_eq!(refusals(&desk), ["insufficient_funds"]);
+}
+
+#[test]
+fn an_option_that_covers_another_is_not_exercised_while_nothing_takes_its_place() {
+    let lower_put = "AAPL241220P00102000";
+    let higher_put = "AAPL241220P00103000";
+    for (capital, told) in [("11000", vec!["insufficient_funds"]), ("13000", vec![])] {
+        let mut desk = Desk::with(capital, Some(model()));
+        desk.trade(higher_put, Side::Buy, 1);
+        desk.trade(lower_put, Side::Sell, 1);
+        desk.shares_at(102.0);
+        // It sells a hundred shares short, and leaves the put of 102 without its cover.
+        desk.exercise(higher_put, 1);
+        assert_eq!(refusals(&desk), told, "with {capital}");
+    }
 }

@@ -45,6 +45,7 @@ impl Engine {
             MarketAction::MarkPrice(price) => self.mark_at_price(at, *price, time),
             MarketAction::Underlying(price) => self.account.mark_underlying(at, *price),
             MarketAction::Corporate(action) => self.on_corporate_action(at, action, time, sink),
+            MarketAction::Roll { from, to } => self.roll(at, *from, *to, time, sink),
             MarketAction::Settlement { price } => self.end_instrument(at, *price, "settled", time, sink),
         }
         self.refresh_cover();

@@ -349,11 +349,11 @@ impl Engine {
             let closes = self.account.holding(leg.instrument).quantity() * leg.side.sign() < Decimal::ZERO;
             // What closes leaves the hold to what opens.
             let hold = if closes && !rest.is_zero() {
-                order.hold.amount
+                order.hold
             } else {
-                decimal::part(order.hold.amount, rest, all)
+                Money::new(decimal::part(order.hold.amount, rest, all), order.hold.currency)
             };
-            after.hold_for_order(*id, hold);
+            after.hold_for_order(*id, hold.amount);
             let delivery = Delivery {
                 side: leg.side,
                 quantity,

@@ -84,7 +84,31 @@ impl Engine {
             )));
         }
         self.check_funds(underlying, expiry, time)?;
+        self.check_cover((at, quantity), underlying, expiry, time)?;
         Ok((at, expiry))
+    }
+
+    /// Whether the account carries what it holds when the options are gone and the underlying has come or gone: either may cover
+    /// options that were sold.
+    fn check_cover(
+        &self,
+        (at, quantity): (InstrumentId, Quantity),
+        underlying: InstrumentId,
+        expiry: Expiry,
+        time: Timestamp,
+    ) -> Result<(), Refusal> {
+        let mut after = self.account.clone();
+        let option = self.instrument(at);
+        after.settle_part(at, option, quantity, expiry.option_at, time, "exercised".into());
+        if let Some(delivery) = expiry.delivery(time) {
+            after.deliver(underlying, self.instrument(underlying), &delivery, "exercised");
+        }
+        let (available, after) = (self.account.available(), after.available());
+        if after.amount < available.amount.min(Decimal::ZERO) {
+            let needed = Money::new(available.amount - after.amount, available.currency);
+            return Err(DenyReason::InsufficientFunds { needed, available }.into());
+        }
+        Ok(())
     }
 
     /// Whether the account can take or give what the exercise delivers.

@@ -51,6 +51,10 @@ impl Engine {
         } else {
             Quantity::ZERO
         };
+        if order.purpose == OrderPurpose::Manual && self.uncovers(at, order, closes, terms.price) {
+            self.cancel(at, index, CancelReason::Uncovers, time, sink);
+            return Quantity::ZERO;
+        }
         let only_reduces = order.only_reduces();
         let opens = if only_reduces || (faces && closes == wanted) {
             Quantity::ZERO
@@ -103,6 +107,22 @@ impl Engine {
             self.cancel(at, index, short_of, time, sink);
         }
         quantity
+    }
+
+    /// Whether closing so much leaves sold options without cover that the free funds, and what the sale brings, do not replace. What
+    /// covered them when the order was placed may cover others by now. Of the legs of a combination all were judged together. What a strategy
+    /// or a protection has to close is not asked: it is closed, and the margin is called where it gives out.
+    fn uncovers(&self, at: InstrumentId, order: &Order, closes: Quantity, price: Price) -> bool {
+        if order.combo.is_some() {
+            return false;
+        }
+        let needed = self.account.uncovers(at, closes);
+        if needed.is_zero() {
+            return false;
+        }
+        let instrument = self.instrument(at);
+        let brought = instrument.notional(price, closes) - self.models.worst_fee(instrument, price, closes);
+        needed > (self.account.available() + brought).amount
     }
 
     /// Whether position and free funds carry all of an order at a price.

@@ -40,6 +40,7 @@ mod protect;
 mod rebalance;
 mod requests;
 mod returns;
+mod roll;
 mod rules;
 mod sink;
 mod snapshot;

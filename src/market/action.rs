@@ -1,4 +1,4 @@
-//! What happens to an instrument beside its trading: funding, mark prices, corporate actions, settlement.
+//! What happens to an instrument beside its trading: funding, mark prices, corporate actions, rolls, settlement.
 
 use super::{CorporateAction, CorporateActionError};
 use crate::model::{Instrument, InstrumentKind, Price, Quantity};
@@ -29,6 +29,14 @@ pub enum MarketAction {
         /// The final settlement price: of an option, its underlying's.
         price: Price,
     },
+    /// Of a continuous series: one contract of a future took another's place, so that who holds a position trades twice. The series
+    /// has no jump there, and so only what the two trades cost is left to be paid.
+    Roll {
+        /// The price of the contract that was left.
+        from: Price,
+        /// The price of the contract that took its place.
+        to: Price,
+    },
 }
 
 impl MarketAction {
@@ -58,6 +66,7 @@ impl MarketAction {
             }
             Self::Funding { mark, .. } => mark.map_or(Ok(()), positive),
             Self::MarkPrice(price) | Self::Underlying(price) => positive(*price),
+            Self::Roll { from, to } => positive(*from).and_then(|()| positive(*to)),
             // A price of a future can be below zero.
             Self::Settlement { price } => match instrument.kind() {
                 InstrumentKind::Future { .. } => check(*price, true),

@@ -7,6 +7,7 @@
 //! | `funding` | `funding_rate`, `price` if known | longs pay a positive rate on the value at the mark, or at the last price |
 //! | `mark_price` | `price` | the venue's mark price, for two bars unless told again |
 //! | `settlement` | `price` | the instrument ends at this price |
+//! | `roll` | `from_price`, `price` | a continuous series goes over to the contract at `price`: who holds it pays for two trades |
 //! | `symbol_change` | `new_symbol` | it trades under another name from now on |
 //! | `delisting` | `price` if known | it trades no more and is paid out, else at the last price |
 //!
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Names of the columns, in the order in which their fields are kept; of each the preferred name first.
-const COLUMNS: [&[&str]; 7] = [
+const COLUMNS: [&[&str]; 8] = [
     &["ex_date", "time", "timestamp", "date", "calc_time"],
     &["kind"],
     &["split_ratio"],
@@ -32,6 +33,7 @@ const COLUMNS: [&[&str]; 7] = [
     &["funding_rate", "rate", "last_funding_rate"],
     &["price", "mark_price"],
     &["new_symbol"],
+    &["from_price"],
 ];
 const TIME: usize = 0;
 const KIND: usize = 1;
@@ -40,6 +42,7 @@ const AMOUNT: usize = 3;
 const RATE: usize = 4;
 const PRICE: usize = 5;
 const SYMBOL: usize = 6;
+const FROM: usize = 7;
 
 /// The most actions that a file may hold: eight hours' funding of 900 years.
 const MOST_ROWS: usize = 1_000_000;
@@ -198,11 +201,12 @@ fn action_of(fields: &[&str; COLUMNS.len()]) -> Result<MarketAction, String> {
         "funding" => &[RATE, PRICE],
         "mark_price" | "settlement" | "delisting" => &[PRICE],
         "symbol_change" => &[SYMBOL],
+        "roll" => &[FROM, PRICE],
         "" => return Err("the kind is empty".to_owned()),
         _ => {
             return Err(format!(
-                "'{}' is no kind of action: write split, dividend, funding, mark_price, settlement, symbol_change or \
-                 delisting",
+                "'{}' is no kind of action: write split, dividend, funding, mark_price, settlement, symbol_change, delisting or \
+                 roll",
                 field::shortened(fields[KIND])
             ));
         }
@@ -220,10 +224,11 @@ fn action_of(fields: &[&str; COLUMNS.len()]) -> Result<MarketAction, String> {
                 .ok_or_else(|| format!("{name} '{}' is not a number", field::shortened(text))),
         }
     };
-    let price = || match number(PRICE)? {
+    let price_at = |place: usize| match number(place)? {
         price if price > Decimal::ZERO => Ok(Price(price)),
         price => Err(format!("a {kind} at {price} is none: the price is above 0")),
     };
+    let price = || price_at(PRICE);
     let price_if_told = || (!fields[PRICE].is_empty()).then(price).transpose();
     let action = match kind.as_str() {
         "split" => MarketAction::Corporate(CorporateAction::Split {
@@ -243,6 +248,10 @@ fn action_of(fields: &[&str; COLUMNS.len()]) -> Result<MarketAction, String> {
         // A price of a future can be below zero.
         "settlement" => MarketAction::Settlement {
             price: Price(number(PRICE)?),
+        },
+        "roll" => MarketAction::Roll {
+            from: price_at(FROM)?,
+            to: price()?,
         },
         "symbol_change" => MarketAction::Corporate(CorporateAction::SymbolChange {
             to: new_symbol(fields[SYMBOL])?,
@@ -464,7 +473,7 @@ mod tests {
             (
                 "2020-01-01,merger,,,\n",
                 "line 2: 'merger' is no kind of action: write split, dividend, funding, mark_price, settlement, \
-                 symbol_change or delisting",
+                 symbol_change, delisting or roll",
             ),
             ("2020-01-01,,,,\n", "line 2: the kind is empty"),
             (

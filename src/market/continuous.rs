@@ -68,6 +68,19 @@ pub enum ContinuousError {
     BelowZero(Timestamp),
 }
 
+/// The rolls as an [action file](super::read_actions), so that a backtest over the series pays for their trades.
+#[must_use]
+pub fn write_rolls(rolls: &[Roll]) -> String {
+    let mut text = "time,kind,from_price,price\n".to_owned();
+    for roll in rolls {
+        text.push_str(&format!(
+            "{},roll,{},{}\n",
+            roll.time, roll.from_price, roll.to_price
+        ));
+    }
+    text
+}
+
 /// Joins contracts: of each trading day the bars of the contract that `rule` says is the front one when the day begins, by what
 /// was known then. With `adjust`, older prices are moved by the distances at the later rolls (the newest contract keeps its own),
 /// so that a gain or loss in points over a roll is that of who sold the one contract and bought the other at the same moment; the

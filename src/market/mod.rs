@@ -34,7 +34,7 @@ pub use capture::{
     Capture, CaptureError, CaptureEvent, CaptureFile, CaptureFiles, CaptureProblem, CaptureSteps,
     CapturedQuote, CapturedTrade,
 };
-pub use continuous::{ContinuousBars, ContinuousError, ContractBars, Roll, join_contracts};
+pub use continuous::{ContinuousBars, ContinuousError, ContractBars, Roll, join_contracts, write_rolls};
 pub use corporate_action::{
     CorporateAction, CorporateActionError, PriceRole, price_after_dividend, price_after_split,
     quantity_after_split,

@@ -234,12 +234,6 @@ pub enum RejectReason {
     /// More requests on their way than the exchange takes.
     #[error("too many requests are on their way")]
     TooManyRequests,
-    /// A request about an order whose auction has been held.
-    #[error("its auction has been held")]
-    AuctionHeld,
-    /// A request to change one leg of a multi-leg order.
-    #[error("a leg is not changed alone: withdraw the multi-leg order and place another")]
-    LegOfCombo,
     /// Another order of its list was refused.
     #[error("another order of its list was refused")]
     ListRefused,
@@ -263,6 +257,12 @@ pub enum RejectReason {
         /// The name.
         client_order_id: String,
     },
+    /// A request about an order whose auction has been held.
+    #[error("its auction has been held")]
+    AuctionHeld,
+    /// A request to change one leg of a multi-leg order.
+    #[error("a leg is not changed alone: withdraw the multi-leg order and place another")]
+    LegOfCombo,
 }
 
 impl RejectReason {
@@ -393,6 +393,11 @@ pub enum CancelReason {
     /// It is post-only, has filled in part, and at its new price would take.
     #[error("at its new price it would take, and it is post-only")]
     WouldTake,
+    /// What it closes covers options that were sold, and the funds do not take its place.
+    #[error(
+        "what it closes covers options that were sold, and the free funds do not reach to cover them instead"
+    )]
+    Uncovers,
 }
 
 impl CancelReason {
@@ -402,6 +407,7 @@ impl CancelReason {
         match self {
             Self::Requested => "requested",
             Self::WouldTake => "would_take",
+            Self::Uncovers => "uncovers",
             Self::PositionClosed => "position_closed",
             Self::NotFilledAtOnce => "not_filled_at_once",
             Self::InsufficientFunds => "insufficient_funds",

@@ -63,6 +63,8 @@ pub enum CashFlowKind {
     OptionSettlement,
     /// What the venue's insurance fund takes of a liquidation.
     LiquidationFee,
+    /// What the two trades of a roll from one contract to the next cost: fees, slippage, impact.
+    Roll,
 }
 
 impl fmt::Display for CashFlow {
@@ -94,6 +96,7 @@ impl fmt::Display for CashFlowKind {
             Self::CashInLieu => "cash in lieu of a fraction",
             Self::OptionSettlement => "settlement of an option",
             Self::LiquidationFee => "liquidation fee",
+            Self::Roll => "roll",
         })
     }
 }
@@ -208,6 +211,27 @@ impl Account {
             rate,
             time,
         })
+    }
+
+    /// Pays what it cost to go over from one contract of a future to the next, with all that is held. Booked as a fee.
+    ///
+    /// # Panics
+    /// When the session has no such instrument.
+    pub fn roll(&mut self, id: InstrumentId, cost: Decimal, time: Timestamp) -> CashFlow {
+        let quantity = Quantity(self.slots[id.index()].holding.quantity());
+        let cost = rounded(cost);
+        self.ledger.post_flow(LedgerAccount::Fees, -cost);
+        CashFlow {
+            kind: CashFlowKind::Roll,
+            instrument: Some(id),
+            amount: self.money(-cost),
+            quantity,
+            rate: cost
+                .checked_div(quantity.0.abs())
+                .map(rounded)
+                .unwrap_or_default(),
+            time,
+        }
     }
 
     /// Receives a cash dividend, or pays it on a short position. `None` when nothing is held.

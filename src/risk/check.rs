@@ -75,6 +75,10 @@ impl OrderCheck<'_> {
         let held = self.account.holding(self.id).quantity();
         let reduces = !held.is_zero() && (held.is_sign_negative() == (order.side == Side::Buy));
         if order.only_reduces() {
+            if reduces && order.purpose == OrderPurpose::Manual {
+                let price = order.kind.price().unwrap_or(order.decision_price);
+                self.may_uncover(price, Quantity(held.abs().min(order.quantity.0)))?;
+            }
             // Whether a request to reduce has something to reduce is for the exchange to say.
             return if reduces || order.purpose == OrderPurpose::Manual {
                 Ok(Money::zero(instrument.quote()))

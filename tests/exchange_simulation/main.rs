@@ -74,7 +74,7 @@ fn shrunk(scenario: &Scenario, violation: &Violation, planted: Planted) -> Vec<I
 }
 
 /// What a run of a few thousand sessions is expected to have reached.
-const REACHED: [&str; 61] = [
+const REACHED: [&str; 62] = [
     "filled market",
     "filled limit",
     "filled stop",
@@ -131,6 +131,7 @@ const REACHED: [&str; 61] = [
     "flow BorrowFee",
     "flow Interest",
     "flow Settlement",
+    "flow Roll",
     "delisting",
     "new symbol",
     "filled in an account of 1",

@@ -170,6 +170,10 @@ impl Feed {
             InstrumentKind::Future { .. } if draw.chance(0.3) => {
                 Some(MarketAction::Settlement { price: near })
             }
+            InstrumentKind::Future { .. } => Some(MarketAction::Roll {
+                from: if nonsense { Price(Decimal::ZERO) } else { near },
+                to: near,
+            }),
             _ => None,
         }
     }

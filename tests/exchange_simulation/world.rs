@@ -45,6 +45,7 @@ pub(crate) fn draw(draw: &mut Draw) -> EngineConfig {
     let strategy = STRATEGIES[draw.weighted(&[6, 1, 1, 1, 1])];
     let strategy = Strategy::compile(strategy, &BTreeMap::new(), None)
         .unwrap_or_else(|problems| panic!("{problems:?}\n{strategy}"));
+    let funding_rate = draw.pick(&[decimal("0.0001"), decimal("-0.0002")]);
     EngineConfig {
         initial_capital: Money::new(
             draw.pick(&[decimal("1000"), decimal("20000"), decimal("1000000")]),
@@ -61,8 +62,8 @@ pub(crate) fn draw(draw: &mut Draw) -> EngineConfig {
             borrow_rate: draw.maybe(0.5, decimal("0.03")).unwrap_or_default(),
             debit_rate: draw.maybe(0.5, decimal("0.085")).unwrap_or_default(),
             credit_rate: draw.maybe(0.3, decimal("0.04")).unwrap_or_default(),
-            // Funding is told by the data here.
-            funding_rate: decimal("0"),
+            // Until the data tells it.
+            funding_rate: draw.maybe(0.5, funding_rate).unwrap_or_default(),
         },
         base_timeframe: Timeframe::MINUTE,
         strategy,

@@ -43,6 +43,12 @@ impl AccountModel {
         &self.held[at.index()].instrument
     }
 
+    pub(super) fn perpetuals(&self) -> impl Iterator<Item = InstrumentId> {
+        let is_one = |held: &Held| *held.instrument.kind() == InstrumentKind::Perpetual;
+        let places = self.held.iter().enumerate();
+        places.filter_map(move |(place, held)| is_one(held).then_some(InstrumentId(place as u16)))
+    }
+
     /// The place of an option's shares, where the session trades them.
     pub(super) fn shares_of(&self, option: InstrumentId) -> Option<InstrumentId> {
         let InstrumentKind::Option(terms) = self.instrument(option).kind() else {

@@ -338,6 +338,16 @@ impl MarketModel {
         levels.get(&price).map_or(0, |shown| shown.size)
     }
 
+    /// The best price of a side before this input, in ticks.
+    pub(super) fn best_before(&self, side: Side) -> Option<i64> {
+        let [bids, asks] = self.before.as_ref()?;
+        match side {
+            Side::Buy => bids.keys().next_back(),
+            Side::Sell => asks.keys().next(),
+        }
+        .copied()
+    }
+
     pub(super) fn ticks(&self, price: Price) -> Option<i64> {
         self.grid.ticks_of(price).ok()
     }

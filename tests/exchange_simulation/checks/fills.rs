@@ -147,7 +147,8 @@ impl MarketModel {
         self.judge_queue(&trade, fill, order, taken_before)?;
         if fill.side == trade.aggressor {
             self.take_of_level(&trade, fill.quantity)?;
-        } else if fill.liquidity == Liquidity::Taker {
+        } else if fill.liquidity == Liquidity::Taker && order.time_in_force != TimeInForce::Cls {
+            // In an auction there is one price for both sides.
             let tick = self.instrument.tick();
             let price = self.instrument.price_from_f64(trade.price).unwrap_or_default();
             ensure(

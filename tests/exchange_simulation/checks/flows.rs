@@ -3,10 +3,12 @@
 use super::account::AccountModel;
 use super::holds::Span;
 use super::{Verdict, ensure};
+use papertape::engine::Input;
+use papertape::market::{MarketAction, MarketEvent};
 use papertape::model::{InstrumentId, InstrumentKind, Timestamp};
 use papertape::portfolio::{AccountConfig, CashFlow, CashFlowKind};
 use rust_decimal::Decimal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is charged by the day, and until when it has been.
 #[derive(Clone, Debug)]
@@ -14,6 +16,24 @@ pub(super) struct FlowModel {
     terms: AccountConfig,
     first_day: Option<i64>,
     charged: BTreeMap<(CashFlowKind, Option<InstrumentId>), i64>,
+    funding: FundingModel,
+}
+
+/// Funding: what the market tells, and the account's own rate each eight hours where it tells none.
+#[derive(Clone, Debug, Default)]
+struct FundingModel {
+    /// The time before this input.
+    before: Option<Timestamp>,
+    now: Option<Timestamp>,
+    first_hours: Option<i64>,
+    /// What this input tells.
+    telling: Option<(InstrumentId, Decimal)>,
+    /// The perpetuals whose market has told it once.
+    told: BTreeSet<InstrumentId>,
+    /// The last eight hours for which the account's own rate was charged.
+    charged: BTreeMap<InstrumentId, i64>,
+    /// What was held before this input.
+    held: BTreeMap<InstrumentId, Decimal>,
 }
 
 impl FlowModel {
@@ -22,11 +42,65 @@ impl FlowModel {
             terms: terms.clone(),
             first_day: None,
             charged: BTreeMap::new(),
+            funding: FundingModel::default(),
         }
     }
 
-    pub(super) fn begin(&mut self, time: Timestamp) {
+    /// An input was taken in, after which it is `time`; `account` is as it was before.
+    pub(super) fn begin(&mut self, input: &Input, time: Timestamp, account: &AccountModel) {
         self.first_day.get_or_insert(time.utc_day());
+        let funding = &mut self.funding;
+        funding.first_hours.get_or_insert(hours_of(time));
+        funding.before = funding.now.replace(time);
+        funding.held = account
+            .perpetuals()
+            .map(|at| (at, account.quantity(at)))
+            .collect();
+        funding.telling = match input {
+            Input::Market(at, MarketEvent::Action(_, MarketAction::Funding { rate, .. }))
+                if rate.abs() < Decimal::ONE =>
+            {
+                funding.told.insert(*at);
+                Some((*at, *rate))
+            }
+            _ => None,
+        };
+    }
+
+    /// A trade is told after a time of funding: what was held all the while, and of which no market tells the funding, has paid the
+    /// account's own rate.
+    pub(super) fn judge_funded(&self, account: &AccountModel) -> Verdict {
+        let funding = &self.funding;
+        let (Some(before), Some(now)) = (funding.before, funding.now) else {
+            return Ok(());
+        };
+        if self.terms.funding_rate.is_zero() || hours_of(before) == hours_of(now) {
+            return Ok(());
+        }
+        for (at, held) in &funding.held {
+            let is_due = !held.is_zero() && account.quantity(*at) == *held && !funding.told.contains(at);
+            ensure(
+                !is_due || funding.charged.get(at) == Some(&hours_of(now)),
+                "funding is charged each eight hours",
+                || format!("{at:?} from {before} to {now}: {account:?}"),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether funding is what the market tells now, or so many times the account's own rate as eight hours have ended since it was
+    /// last charged.
+    fn is_funding_rate(&self, at: InstrumentId, flow: &CashFlow) -> bool {
+        let funding = &self.funding;
+        let now = hours_of(flow.time);
+        let charged = funding.charged.get(&at).copied();
+        if funding.telling == Some((at, flow.rate)) {
+            return charged != Some(now);
+        }
+        let own = self.terms.funding_rate;
+        let since = charged.or(funding.first_hours).unwrap_or(now);
+        let is_own = |count: i64| !own.is_zero() && flow.rate == own * Decimal::from(count);
+        !funding.told.contains(&at) && (1..=now - since).any(is_own)
     }
 
     /// Judges a flow before it is booked; `marks` are those that each instrument may have now.
@@ -40,12 +114,15 @@ impl FlowModel {
         let told = || format!("{flow:?}\n{account:?}");
         const RIGHT: &str = "cash flows are what the position and the rate make them";
         let held = flow.instrument.map_or(Decimal::ZERO, |at| account.quantity(at));
-        let of_all = matches!(flow.kind, Kind::Funding | Kind::Dividend | Kind::BorrowFee);
+        let of_all = matches!(
+            flow.kind,
+            Kind::Funding | Kind::Dividend | Kind::BorrowFee | Kind::Roll
+        );
         ensure(!of_all || flow.quantity.0 == held, RIGHT, told)?;
         let is_right = match (flow.kind, flow.instrument) {
             (Kind::Funding, Some(at)) => {
                 let unit = held * account.instrument(at).multiplier() * flow.rate;
-                is_between(flow.amount.amount, scaled(marks(at), -unit))
+                self.is_funding_rate(at, flow) && is_between(flow.amount.amount, scaled(marks(at), -unit))
             }
             (Kind::Dividend, Some(at)) => {
                 let unit = account.instrument(at).multiplier();
@@ -88,9 +165,14 @@ impl FlowModel {
                 };
                 is_between(flow.amount.amount, exactly(value - paid))
             }
-            (Kind::LiquidationFee, Some(_)) => flow.amount.amount <= Decimal::ZERO,
+            (Kind::LiquidationFee | Kind::Roll, Some(_)) => flow.amount.amount <= Decimal::ZERO,
             _ => false,
         };
+        if let (Kind::Funding, Some(at)) = (flow.kind, flow.instrument)
+            && self.funding.telling != Some((at, flow.rate))
+        {
+            self.funding.charged.insert(at, hours_of(flow.time));
+        }
         if matches!(flow.kind, Kind::BorrowFee | Kind::Interest) {
             self.charged
                 .insert((flow.kind, flow.instrument), flow.time.utc_day());
@@ -107,6 +189,11 @@ impl FlowModel {
         };
         (1..=today - since).any(|days| is_between(flow.amount.amount, scaled(a_day, Decimal::from(days))))
     }
+}
+
+/// Which eight hours since 1970 a time lies in.
+fn hours_of(time: Timestamp) -> i64 {
+    time.secs().div_euclid(8 * 3_600)
 }
 
 fn exactly(amount: Decimal) -> Span {

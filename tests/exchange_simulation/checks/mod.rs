@@ -22,9 +22,12 @@ use lifecycle::Lifecycle;
 use papertape::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, SessionState};
 use papertape::exchange::{Fill, Liquidity, Met};
 use papertape::market::{CorporateAction, MarketAction, MarketEvent};
-use papertape::model::{Instrument, InstrumentId, InstrumentKind, MarginRule, Side, Timeframe, Timestamp};
+use papertape::model::{
+    Instrument, InstrumentId, InstrumentKind, MarginRule, Price, Side, Timeframe, Timestamp,
+};
 use papertape::order::{CancelReason, Order, OrderKind};
 use papertape::portfolio::SharesOn;
+use papertape::pricing::model_price;
 use rust_decimal::Decimal;
 
 /// Something that must not be.
@@ -125,6 +128,15 @@ impl Observer {
             if takes_in {
                 self.markets[at.index()].judge_tier()?;
             }
+            if takes_in
+                && let MarketEvent::Trade(trade) = event
+                && self.markets[at.index()]
+                    .instrument()
+                    .price_from_f64(trade.price)
+                    .is_some()
+            {
+                self.flows.judge_funded(&self.account)?;
+            }
             self.markets[at.index()].end(event);
         }
         for (place, market) in self.markets.iter_mut().enumerate() {
@@ -140,7 +152,8 @@ impl Observer {
 
     /// The marks that each instrument may have had while the input was taken in: those before and after it, and all prices in it.
     fn learn_marks(&mut self, input: &Input, engine: &Engine) {
-        self.flows.begin(engine.market_time().unwrap_or_default());
+        let now = engine.market_time().unwrap_or_default();
+        self.flows.begin(input, now, &self.account);
         let count = engine.config().instruments().count();
         let mut now = Vec::with_capacity(count);
         let mut spans = Vec::with_capacity(count);
@@ -153,6 +166,9 @@ impl Observer {
             }
             let mut span = self.marks.get(place).copied().unwrap_or_default();
             span.join(after);
+            for price in self.quoted_at_a_close(market.instrument()) {
+                span.note(price);
+            }
             if let Some(model) = self.markets.get(place) {
                 span.join(model.traded());
             }
@@ -166,6 +182,30 @@ impl Observer {
         }
         self.marks = now;
         self.holds.set_marks(spans);
+    }
+
+    /// What an option may have been quoted at when the bar of its shares closed that was in the making before this input: at the
+    /// model's price, on a tick or the next.
+    fn quoted_at_a_close(&self, option: &Instrument) -> Vec<Decimal> {
+        let (Some(model), InstrumentKind::Option(terms)) = (&self.config.option_model, option.kind()) else {
+            return Vec::new();
+        };
+        let is_it = |market: &MarketModel| *market.instrument().symbol() == terms.underlying;
+        let Some(shares) = self.markets.iter().position(is_it) else {
+            return Vec::new();
+        };
+        let Some(told_at) = self.markets[shares].tick_time() else {
+            return Vec::new();
+        };
+        let close = Timeframe::MINUTE.close_of(Timeframe::MINUTE.floor(told_at));
+        let spots = self.marks.get(shares).and_then(|marks| marks.ends());
+        let prices = spots.into_iter().flat_map(|(least, most)| [least, most]);
+        let prices = prices
+            .filter_map(|spot| model_price(terms, close, Price(spot).to_f64(), &model.assumptions).ok())
+            .filter_map(|told| option.price_from_f64(told.price));
+        prices
+            .flat_map(|price| [price.0 - option.tick(), price.0 + option.tick()])
+            .collect()
     }
 
     /// A change of what is paid in full takes no more than there is, whatever other positions have gained.

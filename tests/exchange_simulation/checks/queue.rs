@@ -12,6 +12,7 @@ use papertape::exchange::{DataTier, Fill, Liquidity, Met, QueueModel, TradingSta
 use papertape::market::{DepthKind, DepthUpdate, Level, TradeTick};
 use papertape::model::{InstrumentId, OrderId, Side};
 use papertape::order::{Awaits, Order, OrderKind};
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, Debug)]
@@ -93,12 +94,15 @@ impl MarketModel {
 
     /// Lots ahead of an order that joins a price now.
     fn ahead_on_entry(&self, side: Side, price: i64) -> Option<i64> {
-        let best = self.best(side)?;
-        let is_behind = match side {
-            Side::Buy => price < best,
-            Side::Sell => price > best,
+        let is_ahead = |best: i64| match side {
+            Side::Buy => price >= best,
+            Side::Sell => price <= best,
         };
-        if is_behind && self.tier() != Some(DataTier::Depth) {
+        // One that arrived between two ticks joined the book as it stood before this one.
+        let was_ahead = self.best_before(side).is_some_and(is_ahead);
+        let is_depth = self.tier() == Some(DataTier::Depth);
+        let is_shown = self.best(side).is_some_and(|best| is_depth || is_ahead(best));
+        if !was_ahead && !is_shown {
             return None;
         }
         if self.execution().fill.queue == QueueModel::Front {
@@ -187,7 +191,11 @@ impl MarketModel {
             || format!("{lots} lots, {taken} taken before, of {place:?}: {fill:?}\n{order:?}\n{trade:?}"),
         )?;
         if let Some(display) = order.display {
-            self.queues_mut().leave(order.id);
+            // The next slice stands at the end; what turns a position around takes of one slice in two fills.
+            let slices = |filled: Decimal| (filled / display.0).floor();
+            if slices(order.filled.0) > slices(order.filled.0 - fill.quantity.0) {
+                self.queues_mut().leave(order.id);
+            }
             ensure(fill.quantity <= display, "an iceberg gives what it shows", || {
                 format!("{fill:?}\n{order:?}")
             })?;
