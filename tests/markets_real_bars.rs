@@ -93,7 +93,8 @@ fn a_future_is_covered_by_its_margin_and_earns_multiplier_times_points() {
     let outcome = backtest::run(config, &file.bars, &mut |_| true).expect("nobody cancels");
     assert_eq!(outcome.fills.len(), 1, "bought once and held");
     let last = file.bars.iter().last().expect("bars").close;
-    let points = instrument.price_from_f64(last).expect("a price").0 - outcome.fills[0].price.0;
+    let points =
+        instrument.price_from_f64(last).expect("a price").0 - outcome.fills.get(0).expect("a fill").price.0;
     let earned = outcome.final_equity.amount - Decimal::from(20_000);
     assert_eq!(earned, points * Decimal::from(50));
 }

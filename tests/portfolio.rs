@@ -61,7 +61,13 @@ fn told(outcome: &Outcome) -> Vec<String> {
             fill.price
         )
     };
-    outcome.fills.iter().map(in_short).collect()
+    outcome.fills.iter().map(|fill| in_short(&fill)).collect()
+}
+
+/// What a fill was worth.
+fn value_of(outcome: &Outcome, place: usize) -> Decimal {
+    let fill = outcome.fills.get(place).expect("a fill");
+    fill.quantity.0 * fill.price.0
 }
 
 #[test]
@@ -142,7 +148,7 @@ fn purchases_are_cut_alike_when_the_money_does_not_reach() {
         papertape::engine::ExecutionConfig::percent(decimal("0.001"), decimal("0.001"), decimal("10"));
     let outcome = run(config, &[still(&[100.0; 4]), still(&[10.0; 4])]);
     assert_eq!(outcome.fills.len(), 2);
-    let value = |place: usize| outcome.fills[place].quantity.0 * outcome.fills[place].price.0;
+    let value = |place: usize| value_of(&outcome, place);
     let (first, second) = (value(0), value(1));
     // All but what 0.1 % fee and 0.1 % slippage take, and the same of both but for a lot's worth.
     assert!(first > decimal("4980") && first < decimal("5000"), "{first}");
@@ -201,7 +207,7 @@ fn a_symbol_takes_part_when_it_has_its_returns() {
         "{fills:?}"
     );
     assert_eq!(fills.len(), 3);
-    let invested = outcome.fills[2].quantity.0 * outcome.fills[2].price.0;
+    let invested = value_of(&outcome, 2);
     assert!((invested - decimal("3333")).abs() < decimal("80"), "{invested}");
 }
 

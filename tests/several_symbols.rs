@@ -54,7 +54,7 @@ fn run(config: EngineConfig, bars: &[Bars]) -> Outcome {
 
 /// Fills in short: whose, the minute, side, quantity and price.
 fn told(outcome: &Outcome) -> Vec<String> {
-    outcome.fills.iter().map(in_short).collect()
+    outcome.fills.iter().map(|fill| in_short(&fill)).collect()
 }
 
 fn in_short(fill: &Fill) -> String {

@@ -1,5 +1,6 @@
 //! Backtests: the engine over a slice of bars; searches over parameters, and what they prove.
 
+mod fills;
 mod monte_carlo;
 mod outcome;
 pub mod overfitting;
@@ -12,6 +13,7 @@ mod together;
 mod walk_forward;
 mod warnings;
 
+pub use fills::Fills;
 pub use monte_carlo::{
     FanPoint, MonteCarlo, MonteCarloError, MonteCarloSpec, Quantiles, Resampling, trade_returns,
 };

@@ -1,5 +1,6 @@
 //! What came of a backtest.
 
+use super::Fills;
 use super::recorder::Recorder;
 use super::warnings::{self, Seen};
 use crate::analytics::{Metrics, thin_indices};
@@ -8,7 +9,6 @@ use crate::api::{
     SymbolReport, Timing, TradeReport,
 };
 use crate::engine::{Band, BandCurve, Engine};
-use crate::exchange::Fill;
 use crate::market::{BarMerge, Bars};
 use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Symbol, float};
 use crate::portfolio::{CashFlow, Trade};
@@ -20,7 +20,7 @@ pub struct Outcome {
     /// Round trips, oldest first; one still open at the end is the last and has no exit.
     pub trades: Vec<Trade>,
     /// All fills, oldest first.
-    pub fills: Vec<Fill>,
+    pub fills: Fills,
     /// Cash that came or went without a fill, oldest first: dividends, funding, interest, settlements.
     pub cash_flows: Vec<CashFlow>,
     /// Actions of the market that the run took in: splits, dividends, funding and others.

@@ -1,8 +1,9 @@
 //! What a backtest keeps of what the engine emits.
 
+use super::Fills;
 use crate::engine::{Event, EventKind, Mark, Sink};
 use crate::exchange::Fill;
-use crate::model::{InstrumentId, Money, Timestamp};
+use crate::model::{InstrumentId, Money, OrderId, Timestamp};
 use crate::order::Order;
 use crate::portfolio::{CashFlow, Position, Trade};
 use rust_decimal::Decimal;
@@ -15,7 +16,7 @@ const MOST_FORESEEN: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Recorder {
     pub(super) trades: Vec<Trade>,
-    pub(super) fills: Vec<Fill>,
+    pub(super) fills: Fills,
     pub(super) denied: u64,
     pub(super) cash_flows: Vec<CashFlow>,
     pub(super) equity: Vec<f64>,
@@ -48,7 +49,7 @@ impl Recorder {
         });
         Self {
             trades: Vec::with_capacity(fills / 2),
-            fills: Vec::with_capacity(fills),
+            fills: Fills::with_capacity(fills),
             denied: 0,
             cash_flows: Vec::new(),
             equity: Vec::with_capacity(bars),
@@ -69,15 +70,11 @@ impl Sink for Recorder {
 
     #[inline]
     fn wants(&self, kind: &EventKind) -> bool {
-        matches!(
-            kind,
-            EventKind::TradeClosed { .. } | EventKind::CashFlow { .. } | EventKind::OrderDenied { .. }
-        )
+        matches!(kind, EventKind::CashFlow { .. } | EventKind::OrderDenied { .. })
     }
 
     fn journal(&mut self, event: Event) {
         match event.kind {
-            EventKind::TradeClosed { trade } => self.trades.push(trade),
             EventKind::CashFlow { flow, .. } => self.cash_flows.push(flow),
             EventKind::OrderDenied { .. } => self.denied += 1,
             _ => {}
@@ -86,11 +83,17 @@ impl Sink for Recorder {
 
     fn submitted(&mut self, _at: (u64, Timestamp), _order: &Order) {}
 
+    fn accepted(&mut self, _at: (u64, Timestamp), _order: OrderId) {}
+
     fn filled(&mut self, _at: (u64, Timestamp), fill: Fill, _order: &Order, _cash: Money) {
-        self.fills.push(fill);
+        self.fills.push(&fill);
     }
 
     fn opened(&mut self, _at: (u64, Timestamp), _trade: impl FnOnce() -> Option<Trade>) {}
+
+    fn closed(&mut self, _at: (u64, Timestamp), trade: Trade) {
+        self.trades.push(trade);
+    }
 
     fn position(
         &mut self,

@@ -158,7 +158,7 @@ impl Engine {
         let Some(effect) = effect else { return };
         self.tell_flow(effect.cash_in_lieu, sink);
         if let Some(trade) = effect.closed {
-            self.end_trade(at, *trade, time, sink);
+            self.end_trade(at, trade, time, sink);
         }
         self.tell_position(at, time, sink);
     }
@@ -476,7 +476,7 @@ impl Engine {
             self.tell_opened(at, trade, time, sink);
         }
         if let Some(trade) = effect.closed {
-            self.end_trade(at, *trade, time, sink);
+            self.end_trade(at, trade, time, sink);
         }
         self.tell_position(at, time, sink);
     }

@@ -98,8 +98,8 @@ impl Chain {
     fn begin(&mut self, time: Timestamp) -> u64 {
         let seq = self.number();
         let (row, last) = (&mut self.row, self.last);
-        put_number(row, u128::from(seq - last.seq));
-        put_number(row, u128::from(distance(last.time, time)));
+        put_number(row, seq - last.seq);
+        put_number(row, distance(last.time, time));
         row.push(u8::from(self.marks != last.marks));
         if self.marks != last.marks {
             row.extend_from_slice(&self.marks.to_le_bytes());

@@ -6,7 +6,7 @@
 
 use super::EventKind;
 use crate::exchange::{Fill, Liquidity};
-use crate::model::{InstrumentId, Money, Quantity, Side, Timestamp, TradeId};
+use crate::model::{InstrumentId, Money, OrderId, Quantity, Side, Timestamp, TradeId, decimal};
 use crate::order::{Order, OrderKind, PostOnly, TimeInForce, Trail};
 use crate::portfolio::{Trade, TradeSide};
 use rust_decimal::Decimal;
@@ -14,21 +14,29 @@ use serde::Serialize;
 
 /// Appends a number, seven bits a byte, the lowest first.
 #[inline]
-pub(super) fn put_number(out: &mut Vec<u8>, number: u128) {
+pub(super) fn put_number(out: &mut Vec<u8>, number: u64) {
     match number {
         ..0x80 => out.push(number as u8),
-        _ => put_long(out, number),
+        0x80..REGISTER => put_long(out, number),
+        _ => put_longest(out, number.into()),
     }
 }
 
+/// Numbers below it fit into the eight bytes of a register, which takes them apart at once, however many they are.
+const REGISTER: u64 = 1 << 56;
+
 /// [`put_number`] of one that takes several bytes.
-fn put_long(out: &mut Vec<u8>, mut number: u128) {
-    // Nearly all numbers fit into the eight bytes of a register, which takes them apart at once, however many they are.
-    while number >= 1 << 56 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    let number = number as u64;
+#[inline(never)]
+fn put_long(out: &mut Vec<u8>, number: u64) {
+    let (bytes, count) = apart(number);
+    let end = out.len() + count;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
+}
+
+/// The bytes of a number below [`REGISTER`], and how many they are.
+#[inline(always)]
+const fn apart(number: u64) -> ([u8; 8], usize) {
     let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(7);
     // Halves, quarters and eighths move apart until each byte has seven bits.
     let apart = (number & 0x0fff_ffff) | (number & 0x00ff_ffff_f000_0000) << 4;
@@ -36,9 +44,37 @@ fn put_long(out: &mut Vec<u8>, mut number: u128) {
     let apart = (apart & 0x007f_007f_007f_007f) | (apart & 0x3f80_3f80_3f80_3f80) << 1;
     // All but the last say that another follows.
     let follows = 0x8080_8080_8080_8080 & ((1 << (8 * (count - 1))) - 1);
-    let end = out.len() + count as usize;
-    out.extend_from_slice(&(apart | follows).to_le_bytes());
-    out.truncate(end);
+    ((apart | follows).to_le_bytes(), count as usize)
+}
+
+/// [`put_number`] of one that no register holds.
+#[cold]
+fn put_longest(out: &mut Vec<u8>, mut number: u128) {
+    while number >= REGISTER.into() {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    put_number(out, number as u64);
+}
+
+/// Appends a decimal: sign and digits after the point in one byte, then all digits as a whole number.
+#[inline(never)]
+fn put_decimal(out: &mut Vec<u8>, decimal: Decimal) {
+    let shape = (decimal.scale() as u8) << 1 | u8::from(decimal.is_sign_negative());
+    match decimal::digits(decimal) {
+        Some(digits) if digits < REGISTER => {
+            let (bytes, count) = apart(digits);
+            let end = out.len() + 1 + count;
+            let mut row = [shape; 9];
+            row[1..].copy_from_slice(&bytes);
+            out.extend_from_slice(&row);
+            out.truncate(end);
+        }
+        _ => {
+            out.push(shape);
+            put_longest(out, decimal.mantissa().unsigned_abs());
+        }
+    }
 }
 
 /// How far a time is from another one, as a number that is small when they are near: forward even, backward odd.
@@ -61,8 +97,8 @@ impl Bytes<'_> {
     }
 
     /// Seven bits a byte, the lowest first: most numbers are small.
-    fn number(&mut self, number: impl Into<u128>) -> &mut Self {
-        put_number(self.out, number.into());
+    fn number(&mut self, number: u64) -> &mut Self {
+        put_number(self.out, number);
         self
     }
 
@@ -73,11 +109,9 @@ impl Bytes<'_> {
         }
     }
 
-    /// Sign and digits after the point in one byte, then all digits as a whole number.
     fn decimal(&mut self, decimal: Decimal) -> &mut Self {
-        let digits = decimal.scale() as u8;
-        self.tag(digits << 1 | u8::from(decimal.is_sign_negative()))
-            .number(decimal.mantissa().unsigned_abs())
+        put_decimal(self.out, decimal);
+        self
     }
 
     fn time(&mut self, time: Timestamp) -> &mut Self {
@@ -209,11 +243,16 @@ impl Bytes<'_> {
     }
 }
 
-// The large events of every fill are written from their parts, so that nobody has to put them together first.
+// The events of every fill are written from their parts, so that nobody has to put them together first.
 
 /// The essence of [`EventKind::OrderSubmitted`].
 pub(super) fn of_submitted(order: &Order, time: Timestamp, out: &mut Vec<u8>) {
     Bytes { out, time }.tag(1).order(order);
+}
+
+/// The essence of [`EventKind::OrderAccepted`].
+pub(super) fn of_accepted(order: OrderId, time: Timestamp, out: &mut Vec<u8>) {
+    Bytes { out, time }.tag(4).number(order.0);
 }
 
 /// The essence of [`EventKind::OrderFilled`].
@@ -230,6 +269,11 @@ pub(super) fn of_filled(fill: &Fill, order: &Order, cash: Money, time: Timestamp
 /// The essence of [`EventKind::TradeOpened`].
 pub(super) fn of_opened(trade: TradeId, time: Timestamp, out: &mut Vec<u8>) {
     Bytes { out, time }.tag(13).number(trade.0);
+}
+
+/// The essence of [`EventKind::TradeClosed`].
+pub(super) fn of_closed(trade: &Trade, time: Timestamp, out: &mut Vec<u8>) {
+    Bytes { out, time }.tag(14).trade(trade);
 }
 
 /// The essence of [`EventKind::PositionChanged`] to a quantity without sign; `None` is flat.
@@ -249,8 +293,10 @@ impl EventKind {
     pub(super) fn essence(&self, time: Timestamp, out: &mut Vec<u8>) {
         match self {
             Self::OrderSubmitted { order } => return of_submitted(order, time, out),
+            Self::OrderAccepted { order_id } => return of_accepted(*order_id, time, out),
             Self::OrderFilled { fill, order, cash } => return of_filled(fill, order, *cash, time, out),
             Self::TradeOpened { trade } => return of_opened(trade.id, time, out),
+            Self::TradeClosed { trade } => return of_closed(trade, time, out),
             Self::PositionChanged { instrument, position } => {
                 let quantity = position.as_ref().map(|position| position.quantity);
                 return of_position(*instrument, quantity, time, out);
@@ -262,7 +308,6 @@ impl EventKind {
             Self::StateChanged { from, to, .. } => bytes.tag(0).tag(*from as u8).tag(*to as u8),
             Self::OrderDenied { order, reason } => bytes.tag(2).order(order).text(reason.code()),
             Self::OrderAttached { order } => bytes.tag(3).order(order),
-            Self::OrderAccepted { order_id } => bytes.tag(4).number(order_id.0),
             Self::OrderRejected { order_id, reason } => bytes.tag(5).number(order_id.0).text(reason.code()),
             Self::OrderTriggered { order_id, price } => bytes.tag(6).number(order_id.0).decimal(price.0),
             Self::OrderAmended {
@@ -277,7 +322,6 @@ impl EventKind {
             }
             Self::OrderCanceled { order_id, reason } => bytes.tag(11).number(order_id.0).text(reason.code()),
             Self::OrderExpired { order_id } => bytes.tag(12).number(order_id.0),
-            Self::TradeClosed { trade } => bytes.tag(14).trade(trade),
             Self::MarketStatusChanged { instrument, status } => {
                 bytes.tag(17).number(u64::from(instrument.0)).tag(*status as u8)
             }
@@ -300,8 +344,10 @@ impl EventKind {
             Self::Bar { .. } | Self::Mark { .. } | Self::Quote { .. } => bytes.tag(21),
             // Written above.
             Self::OrderSubmitted { .. }
+            | Self::OrderAccepted { .. }
             | Self::OrderFilled { .. }
             | Self::TradeOpened { .. }
+            | Self::TradeClosed { .. }
             | Self::PositionChanged { .. } => return,
         };
     }
@@ -317,12 +363,30 @@ mod tests {
         fn a_number_is_seven_bits_a_byte(number: u128, shift in 0..128_u32) {
             let number = number >> shift;
             let mut bytes = Vec::new();
-            put_number(&mut bytes, number);
+            match u64::try_from(number) {
+                Ok(number) => put_number(&mut bytes, number),
+                Err(_) => put_longest(&mut bytes, number),
+            }
             let (last, more) = bytes.split_last().expect("a byte");
             prop_assert!(*last < 0x80 && more.iter().all(|byte| *byte >= 0x80));
             prop_assert!(*last > 0 || more.is_empty(), "no byte too many");
             let read = bytes.iter().rev().fold(0, |read, byte| read << 7 | u128::from(byte & 0x7f));
             prop_assert_eq!(read, number);
+        }
+
+        #[test]
+        fn a_decimal_is_its_shape_and_its_digits(units: i64, high: u32, bits in 0..64_u32, scale in 0..=28_u32) {
+            for digits in [i128::from(units >> bits), i128::from(units >> bits) * i128::from(high)] {
+                let decimal = Decimal::from_i128_with_scale(digits, scale);
+                let mut expected = vec![(scale as u8) << 1 | u8::from(digits < 0)];
+                match u64::try_from(digits.unsigned_abs()) {
+                    Ok(digits) => put_number(&mut expected, digits),
+                    Err(_) => put_longest(&mut expected, digits.unsigned_abs()),
+                }
+                let mut bytes = Vec::new();
+                put_decimal(&mut bytes, decimal);
+                prop_assert_eq!(bytes, expected);
+            }
         }
     }
 }

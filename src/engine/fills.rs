@@ -1,7 +1,7 @@
 //! Fills: as much as market, position and cash give, booked, explained, and what follows from them.
 
 use super::orders::advance;
-use super::{Engine, EventKind, RefusalMemory, Sink, essence};
+use super::{Engine, RefusalMemory, Sink, essence};
 use crate::exchange::{DataTier, Explanation, FeeInputs, Fill, Liquidity, Met, Parts, QueueStory, Shortfall};
 use crate::model::{InstrumentId, Money, Price, Quantity, Side, Timestamp, TradeId, decimal};
 use crate::order::{CancelReason, Order, OrderEvent, OrderPurpose, OrderStatus, TimeInForce};
@@ -315,7 +315,7 @@ impl Engine {
         self.rehold_others(at, Some(order.id));
         self.after_fill(order, quantity, time, sink);
         if let Some(trade) = effect.closed {
-            self.end_trade(at, *trade, time, sink);
+            self.end_trade(at, trade, time, sink);
         }
         self.tell_changed(at, time, sink);
         if is_strategy_s && self.account.holding(at).is_flat() {
@@ -355,7 +355,7 @@ impl Engine {
     pub(super) fn end_trade<S: Sink>(
         &mut self,
         at: InstrumentId,
-        trade: Trade,
+        trade: Box<Trade>,
         time: Timestamp,
         sink: &mut S,
     ) {
@@ -364,7 +364,9 @@ impl Engine {
         let finding = self.watch.on_trade(pnl);
         let is_loss = decimal::is_positive(-trade.pnl.amount);
         if S::READS_JOURNAL {
-            self.emit(time, EventKind::TradeClosed { trade }, sink);
+            let write = |time, row: &mut Vec<u8>| essence::of_closed(&trade, time, row);
+            let told = self.number_journal(time, write);
+            sink.closed(told, *trade);
         }
         if let Some(finding) = finding {
             self.alert_finding(finding, time, sink);

@@ -223,7 +223,10 @@ impl Engine {
             order.id
         });
         self.market_mut(at).orders.set_arriving(order_id);
-        self.emit(time, EventKind::OrderAccepted { order_id }, sink);
+        if S::READS_JOURNAL {
+            let told = self.number_journal(time, |time, row| essence::of_accepted(order_id, time, row));
+            sink.accepted(told, order_id);
+        }
         true
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Event, EventKind};
 use crate::exchange::Fill;
-use crate::model::{InstrumentId, Money, Timestamp};
+use crate::model::{InstrumentId, Money, OrderId, Timestamp};
 use crate::order::Order;
 use crate::portfolio::{Position, Trade};
 use rust_decimal::Decimal;
@@ -36,12 +36,19 @@ pub trait Sink {
     /// An event of the journal.
     fn journal(&mut self, event: Event);
 
-    /// [`EventKind::OrderSubmitted`]: like the three after it an event of nearly every order, told by its parts, so that who
+    /// [`EventKind::OrderSubmitted`]: like the five after it an event of nearly every order, told by its parts, so that who
     /// does not keep it need not have it put together.
     #[inline]
     fn submitted(&mut self, (seq, time): (u64, Timestamp), order: &Order) {
         let order = order.clone();
         let kind = EventKind::OrderSubmitted { order };
+        self.journal(Event { seq, time, kind });
+    }
+
+    /// [`EventKind::OrderAccepted`].
+    #[inline]
+    fn accepted(&mut self, (seq, time): (u64, Timestamp), order_id: OrderId) {
+        let kind = EventKind::OrderAccepted { order_id };
         self.journal(Event { seq, time, kind });
     }
 
@@ -60,6 +67,13 @@ pub trait Sink {
             let kind = EventKind::TradeOpened { trade };
             self.journal(Event { seq, time, kind });
         }
+    }
+
+    /// [`EventKind::TradeClosed`].
+    #[inline]
+    fn closed(&mut self, (seq, time): (u64, Timestamp), trade: Trade) {
+        let kind = EventKind::TradeClosed { trade };
+        self.journal(Event { seq, time, kind });
     }
 
     /// [`EventKind::PositionChanged`].

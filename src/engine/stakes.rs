@@ -138,7 +138,8 @@ impl Stakes {
                 rest = decimal::subtract(rest, taken);
             }
         }
-        let left = self.list.iter().map(|stake| stake.left).sum();
+        let left = self.list.iter().map(|stake| stake.left);
+        let left = left.fold(Decimal::ZERO, decimal::add);
         let mut surplus = decimal::subtract(left, held);
         for stake in &mut self.list {
             let taken = decimal::smaller(stake.left, decimal::at_least_zero(surplus));

@@ -277,7 +277,7 @@ impl Shortfall {
         let (drift, latency) = if self.on_its_way { (none, way) } else { (way, none) };
         let spread = amount(self.half_spread);
         let impact = amount(self.impact);
-        let is_at_reference = self.price == self.reference;
+        let is_at_reference = self.price.cmp(&self.reference).is_eq();
         let slippage = if is_at_reference && spread.is_zero() && impact.is_zero() {
             // What was met at its own price has no more to it than the way there.
             none

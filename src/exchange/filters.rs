@@ -66,9 +66,9 @@ impl Arrival<'_> {
     fn of_prices(&self, order: &Order) -> Option<RejectReason> {
         let (kind, quantity) = (order.kind, order.quantity);
         let off_tick = |price: &Price| price.0 <= Decimal::ZERO || !self.instrument.is_on_tick(*price);
-        let prices = || [kind.limit_price(), kind.stop_price()].into_iter().flatten();
-        if let Some(price) = prices().find(off_tick) {
-            return Some(RejectReason::InvalidPrice { price });
+        let own = [kind.limit_price(), kind.stop_price()];
+        if let Some(price) = own.iter().flatten().find(|price| off_tick(price)) {
+            return Some(RejectReason::InvalidPrice { price: *price });
         }
         if let OrderKind::TrailingStop { trail, .. } = kind
             && trail.distance() <= Decimal::ZERO
@@ -78,9 +78,9 @@ impl Arrival<'_> {
             });
         }
         // No more than the books count exactly, at any price that comes into it.
-        let mut counted = prices().chain(self.last_price).chain([order.decision_price]);
-        let is_beyond = |price: &Price| !self.instrument.counts(*price, quantity);
-        let price = counted.find(is_beyond)?;
+        let others = [self.last_price, Some(order.decision_price)];
+        let is_beyond = |price: &&Price| !self.instrument.counts(**price, quantity);
+        let price = own.iter().chain(&others).flatten().find(is_beyond)?;
         let most = Money::EXACT_BELOW / price.0 / self.instrument.multiplier();
         let maximum = self.instrument.floor_to_lot(most);
         Some(RejectReason::AboveMaximumQuantity { quantity, maximum })

@@ -2,7 +2,7 @@
 //!
 //! Use as `#[serde(with = "crate::model::decimal")]`. JSON numbers are accepted on the way in.
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Ordering;
 
@@ -67,64 +67,26 @@ pub(crate) const fn is_positive(value: Decimal) -> bool {
     !value.is_zero() && !value.is_sign_negative()
 }
 
-/// The order of two decimals: of two with as many digits after the point that of their digits, which nothing has to align
-/// first.
+// What a round trip computes with decimals is done once each, at a hundred places. Inlined at each of them, it would be
+// fetched anew each time; as one function it stays at hand. Nearly all numbers have so few digits that a register holds them;
+// what has more lies elsewhere, so that nothing is made ready for it.
+
+/// The order of two decimals.
 #[inline(never)]
 #[must_use]
 pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
-    match aligned(a, b) {
-        Some((x, y, _)) => x.cmp(&y),
-        None => a.cmp(&b),
+    let Some((x, y, _)) = aligned(a, b) else {
+        return long::compare(a, b);
+    };
+    match (a.is_sign_negative(), b.is_sign_negative()) {
+        (false, false) => x.cmp(&y),
+        (true, true) => y.cmp(&x),
+        // Zeros are equal whatever their sign.
+        _ if x | y == 0 => Ordering::Equal,
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
     }
 }
-
-/// The digits of two numbers, signed, at the scale of the finer one, and that scale; `None` where there may be too many of them.
-#[inline(always)]
-const fn aligned(a: Decimal, b: Decimal) -> Option<(i128, i128, u32)> {
-    let (x, y) = (a.mantissa(), b.mantissa());
-    let (s, t) = (a.scale(), b.scale());
-    if s == t {
-        return Some((x, y, s));
-    }
-    let (finer, is_whole) = (
-        s.abs_diff(t) as usize,
-        x as i64 as i128 == x && y as i64 as i128 == y,
-    );
-    if finer >= POWERS.len() || !is_whole {
-        return None;
-    }
-    let power = POWERS[finer] as i128;
-    Some(if s < t {
-        (x * power, y, t)
-    } else {
-        (x, y * power, s)
-    })
-}
-
-/// The number with these digits; `None` for zero, whose sign and scale have rules of their own, and where there are too many.
-#[inline(always)]
-const fn of_digits(digits: i128, scale: u32) -> Option<Decimal> {
-    let size = digits.unsigned_abs();
-    if size == 0 || size >> 96 != 0 {
-        return None;
-    }
-    let (low, middle, high) = (size as u32, (size >> 32) as u32, (size >> 64) as u32);
-    Some(Decimal::from_parts(low, middle, high, digits < 0, scale))
-}
-
-/// Powers of ten.
-const POWERS: [i64; 19] = {
-    let mut powers = [1; 19];
-    let mut digits = 1;
-    while digits < powers.len() {
-        powers[digits] = powers[digits - 1] * 10;
-        digits += 1;
-    }
-    powers
-};
-
-// What a round trip computes with decimals is done once each, at a hundred places. Inlined at each of them, it would be
-// fetched anew each time; as one function it stays at hand, and its numbers go in registers.
 
 /// `a + b`.
 ///
@@ -133,9 +95,16 @@ const POWERS: [i64; 19] = {
 #[inline(never)]
 #[must_use]
 pub(crate) fn add(a: Decimal, b: Decimal) -> Decimal {
-    match aligned(a, b) {
-        Some((x, y, scale)) if x != 0 && y != 0 => of_digits(x + y, scale).unwrap_or_else(|| a + b),
-        _ => a + b,
+    // Nothing leaves the other its digits after the point.
+    if a.is_zero() {
+        return b;
+    }
+    if b.is_zero() {
+        return a;
+    }
+    match sum(a, b, b.is_sign_negative()) {
+        Some(sum) => sum,
+        None => long::add(a, b),
     }
 }
 
@@ -146,9 +115,15 @@ pub(crate) fn add(a: Decimal, b: Decimal) -> Decimal {
 #[inline(never)]
 #[must_use]
 pub(crate) fn subtract(a: Decimal, b: Decimal) -> Decimal {
-    match aligned(a, b) {
-        Some((x, y, scale)) if x != 0 && y != 0 => of_digits(x - y, scale).unwrap_or_else(|| a - b),
-        _ => a - b,
+    match (a.is_zero(), b.is_zero()) {
+        (true, true) => return b,
+        (true, false) => return -b,
+        (false, true) => return a,
+        (false, false) => {}
+    }
+    match sum(a, b, !b.is_sign_negative()) {
+        Some(difference) => difference,
+        None => long::subtract(a, b),
     }
 }
 
@@ -159,11 +134,164 @@ pub(crate) fn subtract(a: Decimal, b: Decimal) -> Decimal {
 #[inline(never)]
 #[must_use]
 pub(crate) fn multiply(a: Decimal, b: Decimal) -> Decimal {
-    let (x, y, scale) = (a.mantissa(), b.mantissa(), a.scale() + b.scale());
-    if scale <= Decimal::MAX_SCALE && x as i64 as i128 == x && y as i64 as i128 == y {
-        return of_digits(x * y, scale).unwrap_or_else(|| a * b);
+    let scale = a.scale() + b.scale();
+    if let (Some(x), Some(y)) = (digits(a), digits(b))
+        && scale <= Decimal::MAX_SCALE
+    {
+        let size = u128::from(x) * u128::from(y);
+        // Zero has rules of its own.
+        if size != 0 && size >> 96 == 0 {
+            let (low, middle, high) = (size as u32, (size >> 32) as u32, (size >> 64) as u32);
+            let is_negative = a.is_sign_negative() != b.is_sign_negative();
+            return Decimal::from_parts(low, middle, high, is_negative, scale);
+        }
     }
-    a * b
+    long::multiply(a, b)
+}
+
+/// What [`Decimal::round_dp_with_strategy`] gives.
+#[inline(never)]
+#[must_use]
+pub(crate) fn round(value: Decimal, places: u32, strategy: RoundingStrategy) -> Decimal {
+    let Some(surplus) = value.scale().checked_sub(places) else {
+        return value;
+    };
+    if let (Some(size), Some(power)) = (digits(value), POWERS.get(surplus as usize)) {
+        let (whole, rest) = (size / power, size % power);
+        let rounded = match strategy {
+            RoundingStrategy::ToZero => whole,
+            RoundingStrategy::AwayFromZero => whole + u64::from(rest > 0),
+            // Left to the type, as what becomes zero is.
+            _ => 0,
+        };
+        if rounded != 0 {
+            let (low, high) = (rounded as u32, (rounded >> 32) as u32);
+            return Decimal::from_parts(low, high, 0, value.is_sign_negative(), places);
+        }
+    }
+    value.round_dp_with_strategy(places, strategy)
+}
+
+/// The digits of a number, without sign and point, if 64 bits hold them.
+#[inline(always)]
+#[must_use]
+pub(crate) const fn digits(value: Decimal) -> Option<u64> {
+    let parts = value.unpack();
+    if parts.hi != 0 {
+        return None;
+    }
+    Some((parts.mid as u64) << 32 | parts.lo as u64)
+}
+
+/// The digits of two numbers at the scale of the finer one, and that scale, if 64 bits hold them.
+#[inline(always)]
+const fn aligned(a: Decimal, b: Decimal) -> Option<(u64, u64, u32)> {
+    let (Some(x), Some(y)) = (digits(a), digits(b)) else {
+        return None;
+    };
+    let (s, t) = (a.scale(), b.scale());
+    if s == t {
+        return Some((x, y, s));
+    }
+    let finer = s.abs_diff(t) as usize;
+    if finer >= POWERS.len() {
+        return None;
+    }
+    let coarser = if s < t { x } else { y };
+    match coarser.checked_mul(POWERS[finer]) {
+        Some(moved) if s < t => Some((moved, y, t)),
+        Some(moved) => Some((x, moved, s)),
+        None => None,
+    }
+}
+
+/// The sum of two numbers, the second with another sign; `None` where 64 bits are too few.
+#[inline(always)]
+const fn sum(a: Decimal, b: Decimal, b_is_negative: bool) -> Option<Decimal> {
+    let Some((x, y, scale)) = aligned(a, b) else {
+        return None;
+    };
+    let a_is_negative = a.is_sign_negative();
+    let (size, is_negative) = if a_is_negative == b_is_negative {
+        match x.checked_add(y) {
+            Some(size) => (size, a_is_negative),
+            None => return None,
+        }
+    } else {
+        (x.abs_diff(y), a_is_negative != (x < y))
+    };
+    Some(Decimal::from_parts(
+        size as u32,
+        (size >> 32) as u32,
+        0,
+        is_negative,
+        scale,
+    ))
+}
+
+/// Powers of ten.
+const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut digits = 1;
+    while digits < powers.len() {
+        powers[digits] = powers[digits - 1] * 10;
+        digits += 1;
+    }
+    powers
+};
+
+/// What needs more than 64 bits: an account's cash, to the last digit, does. 128 hold the digits of nearly all that comes
+/// together with it, at the scale of the finer one.
+mod long {
+    use super::{Decimal, Ordering, POWERS};
+
+    #[inline(never)]
+    pub(super) fn compare(a: Decimal, b: Decimal) -> Ordering {
+        match aligned(a, b) {
+            Some((x, y, _)) => x.cmp(&y),
+            None => a.cmp(&b),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn add(a: Decimal, b: Decimal) -> Decimal {
+        let sum = aligned(a, b).and_then(|(x, y, scale)| of_digits(x + y, scale));
+        sum.unwrap_or_else(|| a + b)
+    }
+
+    #[inline(never)]
+    pub(super) fn subtract(a: Decimal, b: Decimal) -> Decimal {
+        let difference = aligned(a, b).and_then(|(x, y, scale)| of_digits(x - y, scale));
+        difference.unwrap_or_else(|| a - b)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn multiply(a: Decimal, b: Decimal) -> Decimal {
+        a * b
+    }
+
+    /// The digits of two numbers, signed, at the scale of the finer one, and that scale; `None` where there are too many.
+    #[inline(always)]
+    fn aligned(a: Decimal, b: Decimal) -> Option<(i128, i128, u32)> {
+        let (x, y) = (a.mantissa(), b.mantissa());
+        let (s, t) = (a.scale(), b.scale());
+        if s == t {
+            return Some((x, y, s));
+        }
+        let power = i128::from(*POWERS.get(s.abs_diff(t) as usize)?);
+        // Of 64 bits and the 64 of a power; the sum with the 96 of the other has room, too.
+        let moved = i128::from(i64::try_from(if s < t { x } else { y }).ok()?) * power;
+        Some(if s < t { (moved, y, t) } else { (x, moved, s) })
+    }
+
+    /// The number with these digits; `None` where there are too many.
+    #[inline(always)]
+    fn of_digits(digits: i128, scale: u32) -> Option<Decimal> {
+        let size = digits.unsigned_abs();
+        let (low, middle, high) = (size as u32, (size >> 32) as u32, (size >> 64) as u32);
+        (size >> 96 == 0).then(|| Decimal::from_parts(low, middle, high, digits < 0, scale))
+    }
 }
 
 /// The larger one; of equals `a`.
@@ -259,7 +387,12 @@ mod tests {
             let (plain, large) = (scaled(a, 1, scale), scaled(a, high, scale));
             let other = if same { scale } else { other };
             for a in [plain, large, -plain] {
-                for b in [scaled(b, 1, other), scaled(b, high_of_b, other), Decimal::ZERO, Decimal::new(0, 3), a, -a] {
+                let mut finer = a;
+                finer.rescale(other);
+                for b in [
+                    scaled(b, 1, other), scaled(b, high_of_b, other), Decimal::ZERO, -Decimal::ZERO, Decimal::new(0, 3), a, -a,
+                    finer, -finer,
+                ] {
                     // To the last bit: the sign of zero and the digits after the point included.
                     let is = |ours: fn(Decimal, Decimal) -> Decimal, theirs: Option<Decimal>| {
                         theirs.is_none_or(|theirs| ours(a, b).serialize() == theirs.serialize())
@@ -270,6 +403,24 @@ mod tests {
                     prop_assert_eq!(larger(a, b).serialize(), a.max(b).serialize());
                     prop_assert_eq!(smaller(a, b).serialize(), a.min(b).serialize());
                     prop_assert_eq!(at_least_zero(a).serialize(), a.max(Decimal::ZERO).serialize());
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_is_what_their_type_does(
+            units: i64, high: u32, bits in 0..64_u32, zeros in 0..6_u32, scale in 0..=28_u32, places in 0..=28_u32,
+        ) {
+            use RoundingStrategy::{AwayFromZero, MidpointNearestEven, ToNegativeInfinity, ToZero};
+            let whole = (units >> bits) / 10_i64.pow(zeros) * 10_i64.pow(zeros);
+            for digits in [i128::from(whole), i128::from(whole) * i128::from(high)] {
+                let value = Decimal::from_i128_with_scale(digits, scale);
+                for strategy in [ToZero, AwayFromZero, ToNegativeInfinity, MidpointNearestEven] {
+                    let theirs = value.round_dp_with_strategy(places, strategy);
+                    let ours = round(value, places, strategy);
+                    prop_assert_eq!(ours.serialize(), theirs.serialize(), "{:?} to {} {:?}", value, places, strategy);
                 }
             }
         }

@@ -291,9 +291,8 @@ impl Instrument {
     pub fn counts(&self, price: Price, quantity: Quantity) -> bool {
         // Digits after the point only make it smaller, so nearly all are seen to without working their worth out.
         let most = Money::EXACT_BELOW.mantissa().unsigned_abs();
-        let whole = |number: Decimal| u64::try_from(number.mantissa().unsigned_abs()).ok();
-        let digits = whole(price.0)
-            .zip(whole(quantity.0))
+        let digits = decimal::digits(price.0)
+            .zip(decimal::digits(quantity.0))
             .map(|(a, b)| u128::from(a) * u128::from(b));
         (decimal::is_one(self.multiplier) && digits.is_some_and(|digits| digits < most))
             || self.checked_notional(price, quantity).is_some()
@@ -382,7 +381,7 @@ fn is_on_step(value: Decimal, step: Decimal) -> bool {
 
 fn round_to_step(value: Decimal, step: Decimal, strategy: RoundingStrategy) -> Decimal {
     if step.mantissa() == 1 {
-        return value.round_dp_with_strategy(step.scale(), strategy);
+        return decimal::round(value, step.scale(), strategy);
     }
     (value / step).round_dp_with_strategy(0, strategy) * step
 }

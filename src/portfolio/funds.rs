@@ -55,8 +55,9 @@ impl Account {
     /// covers the positions and what orders hold.
     #[must_use]
     pub fn available(&self) -> Money {
-        let lent: Decimal = self.slots.iter().map(|slot| self.usable(slot)).sum();
-        self.ledger.available() + self.money(lent + self.relief(Asked::Initial))
+        let lent = self.slots.iter().map(|slot| self.usable(slot));
+        let lent = lent.fold(self.relief(Asked::Initial), decimal::add);
+        self.ledger.available() + self.money(lent)
     }
 
     /// What new orders for an instrument may use: borrowed money does not buy what has to be paid in full.

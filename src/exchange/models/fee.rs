@@ -174,7 +174,8 @@ impl FeeSchedule {
         let value = instrument.notional(inputs.price, inputs.quantity);
         match self {
             Self::Percent { tiers } => {
-                let reached = tiers.iter().rev().find(|tier| tier.from <= volume);
+                let is_reached = |tier: &&Tier| decimal::compare(tier.from, volume).is_le();
+                let reached = tiers.iter().rev().find(is_reached);
                 let rate = reached.map_or(Decimal::ZERO, |tier| match inputs.liquidity {
                     Liquidity::Maker => tier.maker,
                     Liquidity::Taker => tier.taker,
