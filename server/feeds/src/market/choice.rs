@@ -63,10 +63,13 @@ impl Market {
                 })
             }
             None => self.places[..self.active].iter().position(|place| {
+                // A connection that only seems to live tells nothing: what it told last is no better than what is told now.
+                let speaks = |flow: Timestamp| !long(flow, millis(self.thresholds.patience_ms));
                 place.fault.is_none()
                     && !place.is_barred
                     && place.breaker == BreakerState::Closed
                     && long(place.since, millis(self.thresholds.return_s * 1_000))
+                    && place.source.last_flow().is_some_and(speaks)
             }),
         };
         if let Some(next) = next {
@@ -169,11 +172,11 @@ impl Market {
         let source = &self.places[self.active].source;
         let told = source.venue_time(now);
         let book = source.known_book().map(|book| whole(book, told));
-        let quote = source.last_quote();
+        let quote = source.quote_now();
         if let Some(update) = book {
             self.publish_depth(update, now);
         }
-        if let Some((quote, _)) = quote {
+        if let Some(quote) = quote {
             // As of now: it has not changed since it was told.
             self.publish(Heard::Quote(quote, false), now);
         }

@@ -1,6 +1,8 @@
 //! One symbol with its ordered sources: which of them is published, and how what it says becomes one stream whose time never
 //! goes back. No sockets and no clock: everything comes in by calls that say when it is.
 
+#[cfg(test)]
+mod away;
 mod choice;
 mod pace;
 mod publish;
@@ -192,7 +194,7 @@ impl Market {
 
     /// A source is asked over REST, as it has no socket now.
     pub(crate) fn polled(&mut self, place: usize, now: Timestamp) {
-        self.places[place].source.polled(now);
+        self.places[place].source.polled(now, &mut self.heard);
         self.handle(place, now);
     }
 

@@ -14,6 +14,8 @@ impl Market {
     pub(super) fn publish(&mut self, heard: Heard, received: Timestamp) {
         match heard {
             Heard::Trade(trade) => self.publish_trade(trade, received),
+            // Told as it stands then, when what was traded before it has been told.
+            Heard::Quote(..) if self.is_gap && self.places[self.active].source.is_asking() => {}
             Heard::Quote(quote, is_timed) => {
                 let told = if is_timed {
                     quote.time
@@ -63,9 +65,24 @@ impl Market {
         match self.pace.trade(trade.time) {
             Some(time) => {
                 self.last_traded = trade.time;
+                self.note_delay(trade.time, time);
                 self.push(received, MarketEvent::Trade(TradeTick { time, ..trade }));
             }
             None => self.late(trade.time, received, "a trade came after its minute was over"),
+        }
+    }
+
+    /// Puts on record that a trade has to be told as of later than it was made, where that is more than what different ways
+    /// make of it. Who is asked for the last price tells of it when it is asked, and not when that was made.
+    #[inline]
+    fn note_delay(&mut self, made: Timestamp, told: Timestamp) {
+        let source = &self.places[self.active].source;
+        if told.since(made) > crate::source::millis(self.thresholds.reorder_ms) && !source.is_polled() {
+            self.late(
+                made,
+                told,
+                "a trade came after what followed it, and is told as of then",
+            );
         }
     }
 
@@ -149,8 +166,19 @@ impl Market {
         source.venue_time(now).since(end) >= patience
     }
 
+    /// Whether trades of the past are asked for, or will be: they have times of their own, and no other is told before.
+    fn is_catching_up(&self, now: Timestamp) -> bool {
+        let place = &self.places[self.active];
+        let patience = self.thresholds.patience_ms + self.thresholds.backfill_ms;
+        place.source.is_asking()
+            || (place.source.will_ask() && now.since(place.since) < crate::source::millis(patience))
+    }
+
     pub(super) fn tick_clock(&mut self, now: Timestamp) {
         if self.is_relay() || (!self.has_spoken && self.places[self.active].fault.is_some()) {
+            return;
+        }
+        if self.is_catching_up(now) {
             return;
         }
         let source = &self.places[self.active].source;

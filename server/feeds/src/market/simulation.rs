@@ -10,7 +10,7 @@ use crate::config::Thresholds;
 use crate::quality::Incident;
 use crate::record::Published;
 use crate::source::{SourceTraits, Want};
-use crate::testkit::{Audit, Detail, Truth, TruthEvent, What};
+use crate::testkit::{Audit, Detail, Finest, Quotes, Truth, TruthEvent, What};
 use crate::venue::{BookStart, Channels, FeedError, Slot, Told};
 use papertape::exchange::TradingStatus;
 use papertape::market::{DepthSnapshot, Random, TradeTick};
@@ -384,6 +384,7 @@ fn line(random: &mut Random, now: Timestamp) -> Line {
                 depth: true,
                 bars: false,
             },
+            has_stream: true,
             book: if random.chance(0.5) {
                 BookStart::Rest
             } else {
@@ -434,9 +435,14 @@ fn check(seed: u64, world: &World) {
         incidents: world.incidents.values().collect(),
         truth: &world.truth.markets[0],
         slack: world.skew.abs() + SECOND,
-        detail: Detail::Trades {
+        late: 150 * MILLI,
+        detail: Detail {
+            finest: Finest::Trades {
+                has_sides: true,
+                step: MILLI,
+            },
             levels: usize::MAX,
-            has_sides: true,
+            quotes: Quotes::Whole,
         },
     };
     assert!(world.published.len() > 1_000, "seed {seed} tells nothing");

@@ -188,3 +188,33 @@ fn one_absurd_time_does_not_end_a_stream() {
     assert_eq!(words(&mut market), ["trade 100"]);
     assert!(market.pace.time() <= at(60_005));
 }
+
+#[test]
+fn a_preferred_source_that_only_seems_to_live_does_not_take_over_again() {
+    let returned = |speaks_until: i64| {
+        let mut market = market(2);
+        for millis in 1..=3 {
+            quote(&mut market, 0, millis, 100.0);
+            quote(&mut market, 1, millis, 100.0);
+        }
+        market.disconnected(0, at(100), "it broke");
+        for second in 1..60 {
+            let now = second * 1_000;
+            if second == 10 {
+                market.connected(0, at(now));
+            }
+            if (10..speaks_until).contains(&second) {
+                quote(&mut market, 0, now, 100.0);
+            }
+            quote(&mut market, 1, now + 10, 100.0);
+            market.tick(at(now + 20));
+            if second > 10 && market.active() == 0 {
+                return Some(second);
+            }
+        }
+        None
+    };
+    // Well for thirty seconds; stale after ten of silence.
+    assert_eq!(returned(60), Some(40));
+    assert_eq!(returned(35), None);
+}

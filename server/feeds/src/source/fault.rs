@@ -1,6 +1,5 @@
 //! Why nothing should fill on what a source tells.
 
-use super::gap::TradeGap;
 use super::silent::Silent;
 use super::{Link, Source, nanos};
 use papertape::exchange::TradingStatus;
@@ -64,7 +63,7 @@ impl Source {
         if self.link == Link::Up {
             return Some(Fault::NothingYet);
         }
-        if matches!(self.gap, TradeGap::Asked { .. }) {
+        if self.is_asking() {
             return Some(Fault::MissingTrades);
         }
         if self.is_book_missing() {

@@ -94,6 +94,9 @@ impl Source {
                 // Told before, or between answers that told what was newer: the order is not turned round for it.
                 continue;
             }
+            if self.was_told_unnumbered(id, &trade) {
+                continue;
+            }
             let taken = self.trades.take(id, trade.time, checked, &mut self.released);
             self.note_taken(id, taken, received, heard);
             if !matches!(taken, Taken::Duplicate | Taken::Absurd) {

@@ -15,6 +15,7 @@ mod silent;
 pub(crate) mod tests;
 mod times;
 mod trades;
+mod unnumbered;
 
 use crate::config::Thresholds;
 use crate::quality::IncidentKind;
@@ -35,11 +36,14 @@ use silent::Silent;
 use std::time::Duration;
 use times::Times;
 use trades::{Taken, TradeOrder};
+use unnumbered::Unnumbered;
 
 /// What a source must know of its venue and of what is wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SourceTraits {
     pub(crate) channels: Channels,
+    /// Whether it tells by itself, so that what it is asked for instead is not all.
+    pub(crate) has_stream: bool,
     pub(crate) book: BookStart,
     pub(crate) has_trade_backfill: bool,
     pub(crate) has_consecutive_trades: bool,
@@ -62,6 +66,7 @@ impl SourceTraits {
         };
         Self {
             channels: wanted.and(offered),
+            has_stream: !traits.stream.is_empty(),
             book: traits.book,
             has_trade_backfill: traits.has_trade_backfill,
             has_consecutive_trades: traits.has_consecutive_trades,
@@ -103,12 +108,15 @@ pub(crate) struct Source {
     times: Times,
     first: FirstPrice,
     trades: TradeOrder,
+    unnumbered: Unnumbered,
     released: Vec<TradeTick>,
     book: Book,
     link: Link,
     /// The venue's refusal of this symbol.
     refused: Option<FeedError>,
     last_quote: Option<(Quote, bool)>,
+    /// Whether the last quote was told since the venue is reached as it is now: one of before a break may be over.
+    is_quote_current: bool,
     last_quote_id: Option<u64>,
     quotes_anew: Anew,
     last_relayed: Option<u64>,
@@ -143,11 +151,13 @@ impl Source {
             times: Times::default(),
             first: FirstPrice::new(thresholds.outlier_factor),
             trades: TradeOrder::new(traits.has_consecutive_trades),
+            unnumbered: Unnumbered::default(),
             released: Vec::new(),
             book: Book::new(traits.book),
             link: Link::Down,
             refused: None,
             last_quote: None,
+            is_quote_current: false,
             last_quote_id: None,
             quotes_anew: Anew::default(),
             last_relayed: None,
@@ -194,8 +204,10 @@ impl Source {
         self.status
     }
 
-    pub(crate) const fn last_quote(&self) -> Option<(Quote, bool)> {
-        self.last_quote
+    /// The best prices as they stand: nobody knows them from a break until they are told again.
+    pub(crate) fn quote_now(&self) -> Option<Quote> {
+        let (quote, _) = self.last_quote.filter(|_| self.is_quote_current)?;
+        Some(quote)
     }
 
     /// The book, when it is known and wanted.
@@ -208,11 +220,30 @@ impl Source {
         self.trades.is_waiting()
     }
 
-    /// The price that it tells now: half way between bid and ask, or the last trade, or the last bar's close, and when it
-    /// was told.
+    /// Whether it is asked for what is known now, and tells of nothing by itself.
+    pub(crate) const fn is_polled(&self) -> bool {
+        matches!(self.link, Link::Polled)
+    }
+
+    /// Whether trades are being asked for that were made before all that comes now.
+    pub(crate) const fn is_asking(&self) -> bool {
+        matches!(self.gap, TradeGap::Asked { .. })
+    }
+
+    /// Whether what is traded now is asked for as soon as the stream is back.
+    pub(crate) fn will_ask(&self) -> bool {
+        matches!(self.link, Link::Down | Link::Up) && self.can_ask()
+    }
+
+    /// Whether there is a trade from which on those that are missing can be asked for.
+    fn can_ask(&self) -> bool {
+        self.traits.channels.trades && self.traits.has_trade_backfill && self.trades.last().is_some()
+    }
+
+    /// The price that it tells now: half way between bid and ask, or the last trade, or the last bar's close.
     pub(crate) fn price(&self) -> Option<f64> {
-        self.last_quote
-            .map(|(quote, _)| quote.mid())
+        self.quote_now()
+            .map(|quote| quote.mid())
             .or(self.last_trade.map(|trade| trade.price))
             .or(self.last_bar.map(|bar| bar.close))
     }
@@ -227,16 +258,8 @@ impl Source {
 
     /// Its socket stands and the symbol is about to be subscribed.
     pub(crate) fn connected(&mut self, now: Timestamp, heard: &mut Vec<Heard>) {
-        // Of the trades since the last answer some are told by nobody, where they cannot be asked for.
-        if self.link == Link::Polled
-            && self.traits.channels.trades
-            && !self.traits.has_trade_backfill
-            && let Some(last) = self.last_trade
-        {
-            let why = "between the last answer and the stream".to_owned();
-            heard.push(begin(IncidentKind::Gap, "connection", last.time, why));
-        }
         self.link = Link::Up;
+        self.is_quote_current = false;
         // What an earlier connection said of a halt may have ended unheard: whoever is halted says so once more.
         if self.status == TradingStatus::Halted {
             self.status = TradingStatus::Trading;
@@ -256,7 +279,7 @@ impl Source {
             return;
         }
         self.link = Link::Down;
-        self.is_changed = true;
+        (self.is_changed, self.is_quote_current) = (true, false);
         self.book.lose();
         self.forget_silence();
         // What was asked for is asked for again when the socket stands.
@@ -276,12 +299,19 @@ impl Source {
         self.silent_book.speaks();
     }
 
-    /// The socket fails, and it is asked over REST instead. What it told while there was no socket is on record as missing.
-    pub(crate) fn polled(&mut self, now: Timestamp) {
-        if self.link != Link::Polled {
-            self.link = Link::Polled;
-            (self.up_since, self.is_changed) = (Some(now), true);
+    /// It is asked over REST: because its socket fails, so that some of what it would tell is missing, or because it has none.
+    pub(crate) fn polled(&mut self, now: Timestamp, heard: &mut Vec<Heard>) {
+        if self.link == Link::Polled {
+            return;
         }
+        self.link = Link::Polled;
+        (self.up_since, self.is_changed) = (Some(now), true);
+        heard.push(if self.traits.has_stream {
+            let why = "its stream is away, and what it is asked for is not all".to_owned();
+            begin(IncidentKind::Gap, "connection", self.since(now), why)
+        } else {
+            end(IncidentKind::Gap, "connection", now, 0, None)
+        });
     }
 
     /// Takes one thing that was told. What can be published goes to `heard`, what must be asked for to `wants`.
@@ -479,11 +509,7 @@ impl Source {
             self.link = Link::Speaking;
             self.is_changed = true;
         }
-        if self.traits.channels.trades
-            && self.traits.has_trade_backfill
-            && self.trades.last().is_some()
-            && !matches!(self.gap, TradeGap::Asked { .. })
-        {
+        if self.can_ask() && !self.is_asking() {
             self.trades.resume();
             self.ask_for_trades(received, heard, wants);
         }

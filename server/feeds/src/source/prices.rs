@@ -1,6 +1,7 @@
 //! Trades, quotes and bars: each checked, in order and once.
 
 use super::numbers::MOST_JUMP;
+use super::unnumbered::is_same;
 use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count};
 use crate::quality::IncidentKind;
 use crate::venue::Told;
@@ -52,7 +53,9 @@ impl Source {
         }
         self.last_relayed = Some(number);
         match event {
-            MarketEvent::Quote(quote) => self.last_quote = Some((*quote, true)),
+            MarketEvent::Quote(quote) => {
+                (self.last_quote, self.is_quote_current) = (Some((*quote, true)), true);
+            }
             MarketEvent::Trade(trade) => self.last_trade = Some(*trade),
             MarketEvent::Bar(bar) => self.last_bar = Some(*bar),
             _ => {}
@@ -81,10 +84,11 @@ impl Source {
             let is_again = self.link == Link::Polled
                 && self
                     .last_trade
-                    .is_some_and(|last| trade.time < last.time || *trade == last);
+                    .is_some_and(|last| trade.time < last.time || is_same(trade, &last));
             if is_again {
                 self.counters.duplicates += 1;
             } else if let Some(trade) = checked {
+                self.unnumbered.told(&trade);
                 self.last_trade = Some(trade);
                 self.traded(&trade, received);
                 heard.push(Heard::Trade(trade));
@@ -100,6 +104,10 @@ impl Source {
             return;
         }
         let is_first = self.trades.last().is_none();
+        if self.was_told_unnumbered(id, trade) {
+            self.counters.duplicates += 1;
+            return;
+        }
         let taken = self.trades.take(id, trade.time, checked, &mut self.released);
         self.note_taken(id, taken, received, heard);
         if matches!(taken, Taken::Next | Taken::Filled) && checked.is_some() {
@@ -127,6 +135,16 @@ impl Source {
         if self.gap != TradeGap::None && !self.trades.is_waiting() {
             self.trades_whole(received, 0, heard);
         }
+    }
+
+    /// Whether a trade was told already when it had no number: from now on it has one.
+    #[inline]
+    pub(super) fn was_told_unnumbered(&mut self, id: u64, trade: &TradeTick) -> bool {
+        let is_it = !self.traits.has_consecutive_trades && self.unnumbered.recognise(trade);
+        if is_it {
+            self.trades.know(id);
+        }
+        is_it
     }
 
     /// What a trade's number says of the numbers, however it came.
@@ -283,7 +301,7 @@ impl Source {
         }
         self.silent_quotes.speaks();
         self.last_quote_id = id.or(self.last_quote_id);
-        self.last_quote = Some((*quote, is_timed));
+        (self.last_quote, self.is_quote_current) = (Some((*quote, is_timed)), true);
         heard.push(Heard::Quote(*quote, is_timed));
     }
 

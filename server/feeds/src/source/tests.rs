@@ -10,6 +10,7 @@ const MILLI: i64 = 1_000_000;
 pub(crate) fn traits() -> SourceTraits {
     SourceTraits {
         channels: Channels::TICKS,
+        has_stream: true,
         book: BookStart::None,
         has_trade_backfill: false,
         has_consecutive_trades: true,
@@ -490,7 +491,7 @@ fn a_dead_channel_asks_for_another_connection_and_ends_with_its_own() {
     assert!(asked(&mut line, 23), "once for as long as it may be silent");
     // Polled, nobody tells a book, and nobody waits for one.
     line.source.disconnected(at(23_500), "gone", &mut Vec::new());
-    line.source.polled(at(24_000));
+    line.source.polled(at(24_000), &mut Vec::new());
     trades(&mut line, 24..=40);
     assert_eq!(line.source.fault(at(40_000), true), None);
     assert!(!asked(&mut line, 41));

@@ -83,6 +83,11 @@ impl TradeOrder {
         }
     }
 
+    /// The trade of this number was told before it had one.
+    pub(super) fn know(&mut self, id: u64) {
+        self.remember(id);
+    }
+
     /// What was traded since the last is about to be asked for.
     pub(super) fn resume(&mut self) {
         self.is_resuming = true;

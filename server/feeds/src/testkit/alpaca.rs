@@ -1,4 +1,4 @@
-//! Alpaca's side of its protocol, for coins.
+//! Alpaca's side of its protocol, for coins and for shares.
 
 use super::{
     Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
@@ -23,13 +23,38 @@ use std::{
 pub struct Alpaca {
     /// Most bars of a page, whatever is asked for.
     pub page: usize,
+    is_stocks: bool,
 }
 
+/// The exchange that all trades of shares are of.
+const EXCHANGE: &str = "V";
+
 impl Alpaca {
-    /// A local Alpaca with pages of a hundred bars.
+    /// A local Alpaca of coins, with pages of a hundred bars.
     #[must_use]
     pub const fn new() -> Self {
-        Self { page: 100 }
+        Self {
+            page: 100,
+            is_stocks: false,
+        }
+    }
+
+    /// One of shares.
+    #[must_use]
+    pub const fn stocks() -> Self {
+        Self {
+            page: 100,
+            is_stocks: true,
+        }
+    }
+
+    /// Where its market data is, on both sides.
+    const fn base(&self) -> &'static str {
+        if self.is_stocks {
+            "/v2/stocks"
+        } else {
+            "/v1beta3/crypto/us"
+        }
     }
 
     fn bars(&self, request: &Request, market: &TrueMarket) -> Value {
@@ -85,12 +110,12 @@ impl Mock for Alpaca {
             return Reply::json(200, &json!({ "timestamp": truth.now, "is_open": true }));
         }
         if request.path == "/v2/assets" {
-            let all: Vec<Value> = truth.markets.iter().map(asset).collect();
+            let all: Vec<Value> = truth.markets.iter().map(|it| self.asset(it)).collect();
             return Reply::json(200, &all.into());
         }
         if let Some(name) = request.path.strip_prefix("/v2/assets/") {
             return match named(&name.replace("%2F", "/")) {
-                Some(market) => Reply::json(200, &asset(market)),
+                Some(market) => Reply::json(200, &self.asset(market)),
                 None => error(404, 40_410_000, "asset not found"),
             };
         }
@@ -98,9 +123,9 @@ impl Mock for Alpaca {
             return error(400, 40_010_001, "invalid symbol");
         };
         let name = market.instrument.symbol().as_str();
-        match request.path.as_str() {
-            "/v1beta3/crypto/us/bars" => Reply::json(200, &self.bars(request, market)),
-            "/v1beta3/crypto/us/trades" => {
+        match request.path.strip_prefix(self.base()).unwrap_or_default() {
+            "/bars" => Reply::json(200, &self.bars(request, market)),
+            "/trades" => {
                 let from = request
                     .param("start")
                     .and_then(|start| Timestamp::parse(start).ok());
@@ -113,7 +138,7 @@ impl Mock for Alpaca {
                 let shown: Vec<Value> = past
                     .clone()
                     .take(limit)
-                    .map(|(id, trade)| trade_fields(*id, trade))
+                    .map(|(id, trade)| trade_fields(self.is_stocks, *id, trade))
                     .collect();
                 let next = (past.count() > limit).then_some("more");
                 Reply::json(
@@ -121,21 +146,30 @@ impl Mock for Alpaca {
                     &json!({ "trades": { name: shown }, "next_page_token": next }),
                 )
             }
-            "/v1beta3/crypto/us/snapshots" => {
-                let trade = market.trades.back().map(|(id, trade)| trade_fields(*id, trade));
+            "/snapshots" => {
+                let trade = market
+                    .trades
+                    .back()
+                    .map(|(id, trade)| trade_fields(self.is_stocks, *id, trade));
                 let quote = market.quote.as_ref().map(quote_fields);
-                let snapshot = json!({ "latestTrade": trade, "latestQuote": quote });
-                Reply::json(200, &json!({ "snapshots": { name: snapshot } }))
+                let snapshots = json!({ name: { "latestTrade": trade, "latestQuote": quote } });
+                if self.is_stocks {
+                    Reply::json(200, &snapshots)
+                } else {
+                    Reply::json(200, &json!({ "snapshots": snapshots }))
+                }
             }
             _ => Reply::json(404, &json!({ "message": "endpoint not found" })),
         }
     }
 
     fn connect(&mut self, request: &Request) -> Result<Box<dyn Conversation>, Reply> {
-        if request.path != "/v1beta3/crypto/us" {
+        let path = if self.is_stocks { "/v2/iex" } else { self.base() };
+        if request.path != path {
             return Err(Reply::text(404, "text/plain", "not found"));
         }
         Ok(Box::new(AlpacaSocket {
+            is_stocks: self.is_stocks,
             is_packed: request.header("content-type") == Some("application/msgpack"),
             is_authorized: false,
             subscribed: BTreeMap::new(),
@@ -160,13 +194,21 @@ impl Mock for Alpaca {
 /// One socket.
 #[derive(Debug)]
 struct AlpacaSocket {
+    is_stocks: bool,
     is_packed: bool,
     is_authorized: bool,
     /// Symbols by channel.
     subscribed: BTreeMap<String, BTreeSet<String>>,
 }
 
-const CHANNELS: [&str; 5] = ["trades", "quotes", "bars", "updatedBars", "orderbooks"];
+const CHANNELS: [&str; 6] = [
+    "trades",
+    "quotes",
+    "bars",
+    "updatedBars",
+    "orderbooks",
+    "statuses",
+];
 
 impl AlpacaSocket {
     fn frame(&self, message: Value) -> Frame {
@@ -262,7 +304,7 @@ impl Conversation for AlpacaSocket {
         let market = &truth.markets[event.symbol];
         let name = market.instrument.symbol().as_str();
         let (channel, kind, mut message) = match &event.what {
-            What::Trade { id, trade } => ("trades", "t", trade_fields(*id, trade)),
+            What::Trade { id, trade } => ("trades", "t", trade_fields(self.is_stocks, *id, trade)),
             What::Quote { quote, .. } => ("quotes", "q", quote_fields(quote)),
             What::Depth(diff) => {
                 let changes = &diff.update;
@@ -310,14 +352,23 @@ fn spoil_packed(bytes: &[u8]) -> Option<Vec<u8>> {
     (spoiled != bytes).then_some(spoiled)
 }
 
-fn asset(market: &TrueMarket) -> Value {
-    let instrument = &market.instrument;
-    json!({ "id": "", "class": "crypto", "exchange": "CRYPTO", "symbol": instrument.symbol(), "status": "active",
-        "tradable": true, "fractionable": true, "min_order_size": instrument.lot().to_string(),
-        "min_trade_increment": instrument.lot().to_string(), "price_increment": instrument.tick().to_string() })
+impl Alpaca {
+    fn asset(&self, market: &TrueMarket) -> Value {
+        let instrument = &market.instrument;
+        if self.is_stocks {
+            return json!({ "id": "", "class": "us_equity", "exchange": "NASDAQ", "symbol": instrument.symbol(),
+                "status": "active", "tradable": true, "fractionable": false });
+        }
+        json!({ "id": "", "class": "crypto", "exchange": "CRYPTO", "symbol": instrument.symbol(), "status": "active",
+            "tradable": true, "fractionable": true, "min_order_size": instrument.lot().to_string(),
+            "min_trade_increment": instrument.lot().to_string(), "price_increment": instrument.tick().to_string() })
+    }
 }
 
-fn trade_fields(id: u64, trade: &TradeTick) -> Value {
+fn trade_fields(is_stocks: bool, id: u64, trade: &TradeTick) -> Value {
+    if is_stocks {
+        return json!({ "t": trade.time, "x": EXCHANGE, "p": trade.price, "s": trade.size, "c": ["@"], "i": id, "z": "C" });
+    }
     let taker = if trade.aggressor == Side::Buy { "B" } else { "S" };
     json!({ "t": trade.time, "p": trade.price, "s": trade.size, "tks": taker, "i": id })
 }

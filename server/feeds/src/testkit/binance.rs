@@ -1,6 +1,8 @@
 //! Binance's side of its protocol.
 
-use super::{Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What};
+use super::{
+    Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
+};
 use crate::venue::{Channels, Frame};
 use papertape::{
     market::{Bar, Level, TradeTick},
@@ -190,6 +192,11 @@ impl Mock for Binance {
             }
         }
         is_spoiled.then(|| Frame::Text(value.to_string()))
+    }
+
+    /// Of a book nobody could tell: a level far away is no mistake.
+    fn spoil_answer(&self, body: &Value) -> Option<Value> {
+        ten_times(body, &["price", "bidPrice", "askPrice"])
     }
 }
 

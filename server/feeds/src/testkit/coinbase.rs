@@ -1,6 +1,8 @@
 //! Coinbase's side of its protocols.
 
-use super::{Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What};
+use super::{
+    Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
+};
 use crate::venue::{Channels, Frame};
 use papertape::{
     market::{Level, Quote, TradeTick},
@@ -152,6 +154,10 @@ impl Mock for Coinbase {
             item[field] = (10.0 * price).to_string().into();
         }
         Some(Frame::Text(value.to_string()))
+    }
+
+    fn spoil_answer(&self, body: &Value) -> Option<Value> {
+        ten_times(body, &["price"])
     }
 }
 

@@ -10,14 +10,35 @@ use rust_decimal::Decimal;
 /// A step as mantissa and scale.
 type Step = (i64, u32);
 
-/// Name, tick, lot, and the price of the beginning in ticks.
-const SYMBOLS: [(&str, Step, Step, i64); 6] = [
-    ("BTC/USD", (1, 2), (1, 5), 6_183_763),
-    ("ETH/USD", (1, 2), (1, 4), 268_312),
-    ("SOL/USD", (1, 2), (1, 3), 16_247),
-    ("XRP/USD", (1, 4), (1, 1), 6_132),
-    ("DOGE/USD", (1, 5), (1, 0), 10_428),
-    ("LTC/USD", (5, 2), (1, 3), 1_213),
+/// What a seeded market trades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ware {
+    /// Its symbol.
+    pub symbol: &'static str,
+    /// Its tick, as mantissa and scale: 0.01 is (1, 2).
+    pub tick: (i64, u32),
+    /// Its lot likewise.
+    pub lot: (i64, u32),
+    /// The price of the beginning, in ticks.
+    pub price: i64,
+}
+
+const fn ware(symbol: &'static str, tick: Step, lot: Step, price: i64) -> Ware {
+    Ware {
+        symbol,
+        tick,
+        lot,
+        price,
+    }
+}
+
+pub(super) const COINS: [Ware; 6] = [
+    ware("BTC/USD", (1, 2), (1, 5), 6_183_763),
+    ware("ETH/USD", (1, 2), (1, 4), 268_312),
+    ware("SOL/USD", (1, 2), (1, 3), 16_247),
+    ware("XRP/USD", (1, 4), (1, 1), 6_132),
+    ware("DOGE/USD", (1, 5), (1, 0), 10_428),
+    ware("LTC/USD", (5, 2), (1, 3), 1_213),
 ];
 
 /// 2024-08-08 12:00:00 UTC.
@@ -36,20 +57,22 @@ pub(super) struct Generator {
 
 impl Generator {
     /// The generator with the markets and the time that it begins with.
-    pub(super) fn begin(seed: u64, symbols: usize, at: Timestamp) -> (Self, Vec<TrueMarket>) {
+    pub(super) fn begin(seed: u64, wares: &[Ware], at: Timestamp) -> (Self, Vec<TrueMarket>) {
         let mut random = Random::new(seed);
-        let markets: Vec<TrueMarket> = SYMBOLS[..symbols.clamp(1, SYMBOLS.len())]
+        let markets: Vec<TrueMarket> = wares
             .iter()
-            .map(|(name, tick, lot, price)| {
+            .map(|ware| {
                 let instrument = Instrument::new(
-                    name.parse().unwrap_or_else(|error| unreachable!("{error}")),
-                    Decimal::new(tick.0, tick.1),
-                    Decimal::new(lot.0, lot.1),
+                    ware.symbol
+                        .parse()
+                        .unwrap_or_else(|error| unreachable!("{error}")),
+                    Decimal::new(ware.tick.0, ware.tick.1),
+                    Decimal::new(ware.lot.0, ware.lot.1),
                     Decimal::ONE,
                     Decimal::ONE,
                 )
                 .unwrap_or_else(|error| unreachable!("{error}"));
-                market(&mut random, instrument, *price, at)
+                market(&mut random, instrument, ware.price, at)
             })
             .collect();
         let next_trade = (1..=markets.len() as u64)

@@ -1,6 +1,9 @@
 //! Kraken's side of its protocol.
 
-use super::{Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What};
+use super::{
+    Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What,
+    ten_times_number,
+};
 use crate::venue::{Channels, Frame};
 use papertape::{
     market::{Bar, Level, Quote, TradeTick},
@@ -162,6 +165,28 @@ impl Mock for Kraken {
             }
         }
         Some(Frame::Text(value.to_string()))
+    }
+
+    /// Prices of trades and of the ticker's two sides come first in their lists.
+    fn spoil_answer(&self, body: &Value) -> Option<Value> {
+        let mut spoiled = body.clone();
+        let pair = spoiled.get_mut("result")?.as_object_mut()?.values_mut().next()?;
+        let mut lists: Vec<&mut Value> = match pair {
+            Value::Array(trades) => trades.iter_mut().collect(),
+            Value::Object(ticker) => ticker
+                .iter_mut()
+                .filter(|(name, _)| ["a", "b"].contains(&name.as_str()))
+                .map(|(_, side)| side)
+                .collect(),
+            _ => return None,
+        };
+        let prices = lists.iter_mut().filter_map(|list| list.get_mut(0));
+        let mut prices = prices.filter(|price| price.is_string()).peekable();
+        prices.peek()?;
+        for price in prices {
+            *price = ten_times_number(price)?;
+        }
+        Some(spoiled)
     }
 }
 

@@ -13,12 +13,14 @@
 pub mod alpaca;
 mod audit;
 pub mod binance;
+mod capture;
 pub mod coinbase;
 pub mod coingecko;
 pub mod cryptocompare;
 mod faults;
 mod generate;
 pub mod kraken;
+pub mod papertape;
 mod pipeline;
 pub mod polygon;
 mod server;
@@ -26,14 +28,16 @@ mod stage;
 mod truth;
 pub mod yahoo;
 
-pub use audit::{Audit, Detail};
+pub use audit::{Audit, Detail, Finest, Quotes};
+pub use capture::Capture;
 pub use faults::{Fault, Faults, Injected};
+pub use generate::Ware;
 pub use pipeline::Pipeline;
 pub use server::Server;
 pub use stage::{Act, Conversation, Mock, Reply, Request, SocketId, Spoil, Stage};
-pub use truth::{TrueMarket, Truth, TruthEvent, What};
+pub use truth::{BookThen, TrueMarket, Truth, TruthEvent, What};
 
-use stage::{ten_times, ten_times_frame};
+use stage::{ten_times, ten_times_frame, ten_times_number};
 
 /// A file of real market data, where `shared/data` lies beside the project or above; such data is not part of it.
 #[must_use]

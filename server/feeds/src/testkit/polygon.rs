@@ -1,4 +1,4 @@
-//! Polygon's side of its protocol, for coins.
+//! Polygon's side of its protocol: shares, options, coins and currencies.
 
 use super::{
     Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::venue::{Channels, Frame};
 use papertape::{
-    market::Bar,
+    market::{Bar, Quote, TradeTick},
     model::{Side, Timeframe},
 };
 use serde_json::{Value, json};
@@ -15,18 +15,50 @@ use std::{collections::BTreeSet, time::Duration};
 /// The exchange that all of its trades are of.
 const EXCHANGE: u64 = 1;
 
-/// A local Polygon, where the key is `key`.
+/// Which of its markets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cluster {
+    Stocks,
+    Options,
+    Crypto,
+    Forex,
+}
+
+/// A local Polygon with one of its markets, where the key is `key`.
 #[derive(Debug)]
 pub struct Polygon {
     /// Most bars and tickers of a page, whatever is asked for.
     pub page: usize,
+    cluster: Cluster,
 }
 
 impl Polygon {
-    /// A local Polygon with pages of a hundred rows.
+    /// A local Polygon of coins, with pages of a hundred rows.
     #[must_use]
     pub const fn new() -> Self {
-        Self { page: 100 }
+        Self::of(Cluster::Crypto)
+    }
+
+    /// One of shares.
+    #[must_use]
+    pub const fn stocks() -> Self {
+        Self::of(Cluster::Stocks)
+    }
+
+    /// One of options.
+    #[must_use]
+    pub const fn options() -> Self {
+        Self::of(Cluster::Options)
+    }
+
+    /// One of currencies, which have no trades and no sizes.
+    #[must_use]
+    pub const fn forex() -> Self {
+        Self::of(Cluster::Forex)
+    }
+
+    const fn of(cluster: Cluster) -> Self {
+        Self { page: 100, cluster }
     }
 
     /// Rows of a page, and where the next one is: at the public host, whatever this one is called.
@@ -62,21 +94,26 @@ impl Polygon {
                 &json!({ "status": "NOT_FOUND", "message": "Data not found." }),
             )
         };
+        let named = |name: &str| {
+            let is_it = |market: &&TrueMarket| self.cluster.ticker(market) == name;
+            truth.markets.iter().find(is_it).ok_or_else(not_found)
+        };
         let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         match parts[..] {
             ["v1", "marketstatus", "now"] => Ok(
                 json!({ "market": "open", "earlyHours": false, "afterHours": false, "serverTime": truth.now,
                 "currencies": { "fx": "open", "crypto": "open" } }),
             ),
-            ["v3", "reference", "tickers"] => {
+            ["v3", "reference", "tickers"] | ["v3", "reference", "options", "contracts"] => {
                 let wanted = request.param("ticker");
-                let is_wanted = |market: &&TrueMarket| wanted.is_none_or(|wanted| ticker(market) == wanted);
-                let rows = truth.markets.iter().filter(is_wanted).map(listing).collect();
+                let is_wanted =
+                    |market: &&TrueMarket| wanted.is_none_or(|wanted| self.cluster.ticker(market) == wanted);
+                let listed = truth.markets.iter().filter(is_wanted);
+                let rows = listed.map(|market| self.cluster.listing(market)).collect();
                 Ok(self.page(request, rows))
             }
             ["v2", "aggs", "ticker", name, "range", count, unit, from, to] => {
-                let market = truth.markets.iter().find(|market| ticker(market) == name);
-                let market = market.ok_or_else(not_found)?;
+                let market = named(name)?;
                 let unit = match unit {
                     "minute" => 60,
                     "hour" => 3_600,
@@ -94,8 +131,7 @@ impl Polygon {
                 Ok(self.page(request, rows))
             }
             ["v3", "trades", name] => {
-                let market = truth.markets.iter().find(|market| ticker(market) == name);
-                let market = market.ok_or_else(not_found)?;
+                let market = named(name)?;
                 let from = request.number("timestamp.gte").unwrap_or_default();
                 let past = market
                     .trades
@@ -103,11 +139,35 @@ impl Polygon {
                     .filter(|(_, trade)| trade.time.nanos() >= from);
                 let rows = past
                     .map(|(id, trade)| {
-                        json!({ "conditions": [taker(trade.aggressor)], "exchange": EXCHANGE, "id": id.to_string(),
-                            "participant_timestamp": trade.time.nanos(), "price": trade.price, "size": trade.size })
+                        let mut row = json!({ "exchange": EXCHANGE, "id": id.to_string(), "price": trade.price,
+                            "participant_timestamp": trade.time.nanos(), "size": trade.size });
+                        if self.cluster == Cluster::Crypto {
+                            row["conditions"] = json!([taker(trade.aggressor)]);
+                        } else {
+                            row["sequence_number"] = (*id).into();
+                            row["sip_timestamp"] = trade.time.nanos().into();
+                        }
+                        row
                     })
                     .collect();
                 Ok(self.page(request, rows))
+            }
+            ["v2", "last", "trade", name] => {
+                let (id, trade) = named(name)?.trades.back().copied().ok_or_else(not_found)?;
+                let last = json!({ "T": name, "p": trade.price, "s": trade.size, "x": EXCHANGE, "i": id.to_string(),
+                    "q": id, "t": trade.time.nanos() });
+                Ok(json!({ "results": last, "status": "OK", "request_id": "1" }))
+            }
+            ["v2", "last", "nbbo", name] => {
+                let quote = named(name)?.quote.ok_or_else(not_found)?;
+                let last = json!({ "T": name, "p": quote.bid, "s": quote.bid_size, "P": quote.ask, "S": quote.ask_size,
+                    "t": quote.time.nanos() });
+                Ok(json!({ "results": last, "status": "OK", "request_id": "1" }))
+            }
+            ["v1", "last_quote", "currencies", base, quote] => {
+                let quote = named(&format!("C:{base}{quote}"))?.quote.ok_or_else(not_found)?;
+                let last = json!({ "bid": quote.bid, "ask": quote.ask, "exchange": 48, "timestamp": quote.time.millis() });
+                Ok(json!({ "last": last, "status": "success" }))
             }
             ["v1", "last", "crypto", base, quote] => {
                 let name = format!("{base}/{quote}");
@@ -144,27 +204,33 @@ impl Mock for Polygon {
     }
 
     fn connect(&mut self, request: &Request) -> Result<Box<dyn Conversation>, Reply> {
-        if request.path != "/crypto" {
+        if request.path != format!("/{}", self.cluster.name()) {
             return Err(Reply::text(404, "text/plain", "404 page not found"));
         }
-        Ok(Box::<PolygonSocket>::default())
+        Ok(Box::new(PolygonSocket {
+            cluster: self.cluster,
+            is_authorized: false,
+            subscribed: BTreeSet::new(),
+        }))
     }
 
     fn spoil(&self, frame: &Frame, how: Spoil) -> Option<Frame> {
         match how {
             Spoil::Checksum => None,
-            Spoil::Price => ten_times_frame(frame, &["p", "bp", "ap"]),
+            // What a currency's quote calls `p` is its pair.
+            Spoil::Price => ten_times_frame(frame, &["p", "bp", "ap", "a", "b"]),
         }
     }
 
     fn spoil_answer(&self, body: &Value) -> Option<Value> {
-        ten_times(body, &["price"])
+        ten_times(body, &["price", "p", "P", "bid", "ask"])
     }
 }
 
 /// One socket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PolygonSocket {
+    cluster: Cluster,
     is_authorized: bool,
     /// Topics: `XT.BTC-USD`.
     subscribed: BTreeSet<String>,
@@ -179,21 +245,98 @@ fn send(event: &Value) -> Act {
     Act::Send(Frame::Text(json!([event]).to_string()))
 }
 
-fn stream_name(market: &TrueMarket) -> String {
-    market.instrument.symbol().as_str().replace('/', "-")
+impl Cluster {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Stocks => "stocks",
+            Self::Options => "options",
+            Self::Crypto => "crypto",
+            Self::Forex => "forex",
+        }
+    }
+
+    /// The topics of trades, quotes and bars of a minute.
+    const fn topics(self) -> [&'static str; 3] {
+        match self {
+            Self::Stocks | Self::Options => ["T", "Q", "AM"],
+            Self::Crypto => ["XT", "XQ", "XA"],
+            Self::Forex => ["no trades", "C", "CA"],
+        }
+    }
+
+    fn ticker(self, market: &TrueMarket) -> String {
+        let name = market.instrument.symbol().as_str();
+        match self {
+            Self::Stocks => name.to_owned(),
+            Self::Options => format!("O:{name}"),
+            Self::Crypto => format!("X:{}", name.replace('/', "")),
+            Self::Forex => format!("C:{}", name.replace('/', "")),
+        }
+    }
+
+    fn stream_name(self, market: &TrueMarket) -> String {
+        match self {
+            Self::Stocks | Self::Options => self.ticker(market),
+            Self::Crypto => market.instrument.symbol().as_str().replace('/', "-"),
+            Self::Forex => market.instrument.symbol().as_str().to_owned(),
+        }
+    }
+
+    fn listing(self, market: &TrueMarket) -> Value {
+        let name = market.instrument.symbol().as_str();
+        let (base, quote) = name.split_once('/').unwrap_or((name, "USD"));
+        json!({ "ticker": self.ticker(market), "name": base, "market": self.name(), "locale": "global", "active": true,
+            "currency_symbol": quote, "base_currency_symbol": base })
+    }
+
+    fn trade(self, name: &str, id: u64, trade: &TradeTick) -> Value {
+        let time = trade.time.millis();
+        match self {
+            Self::Crypto => {
+                json!({ "ev": "XT", "pair": name, "x": EXCHANGE, "i": id.to_string(), "p": trade.price, "s": trade.size,
+                    "c": [taker(trade.aggressor)], "t": time, "r": time })
+            }
+            _ => {
+                json!({ "ev": "T", "sym": name, "x": EXCHANGE, "i": id.to_string(), "p": trade.price, "s": trade.size,
+                "t": time, "q": id, "z": 3 })
+            }
+        }
+    }
+
+    fn quote(self, name: &str, quote: &Quote) -> Value {
+        let time = quote.time.millis();
+        if self == Self::Forex {
+            return json!({ "ev": "C", "p": name, "x": 48, "a": quote.ask, "b": quote.bid, "t": time });
+        }
+        let (kind, called) = if self == Self::Crypto {
+            ("XQ", "pair")
+        } else {
+            ("Q", "sym")
+        };
+        json!({ "ev": kind, called: name, "bp": quote.bid, "bs": quote.bid_size, "ap": quote.ask, "as": quote.ask_size,
+            "t": time, "x": EXCHANGE, "r": time })
+    }
+
+    fn bar(self, name: &str, bar: &Bar) -> Value {
+        let [_, _, kind] = self.topics();
+        let called = if kind == "AM" { "sym" } else { "pair" };
+        json!({ "ev": kind, called: name, "o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close, "v": bar.volume,
+            "vw": bar.close, "s": bar.open_time.millis(), "e": Timeframe::MINUTE.close_of(bar.open_time).millis(), "z": 1 })
+    }
 }
 
 impl PolygonSocket {
     fn has(&self, topic: &str, market: &TrueMarket) -> bool {
         self.subscribed
-            .contains(&format!("{topic}.{}", stream_name(market)))
+            .contains(&format!("{topic}.{}", self.cluster.stream_name(market)))
     }
 
     fn change(&mut self, topics: &str, is_more: bool, truth: &Truth) -> Vec<Act> {
+        let cluster = self.cluster;
         let change = |topic: &str| {
             let is_known = topic.split_once('.').is_some_and(|(kind, name)| {
-                ["XT", "XQ", "XA"].contains(&kind)
-                    && truth.markets.iter().any(|market| stream_name(market) == name)
+                let is_it = |market: &TrueMarket| cluster.stream_name(market) == name;
+                cluster.topics().contains(&kind) && truth.markets.iter().any(is_it)
             });
             if !is_known {
                 return status("error", &format!("You don't have access: {topic}"));
@@ -233,25 +376,12 @@ impl Conversation for PolygonSocket {
 
     fn tell(&mut self, event: &TruthEvent, truth: &Truth) -> Vec<Frame> {
         let market = &truth.markets[event.symbol];
-        let pair = stream_name(market);
-        let time = event.time.millis();
+        let name = self.cluster.stream_name(market);
+        let [trades, quotes, bars] = self.cluster.topics();
         let (topic, event) = match &event.what {
-            What::Trade { id, trade } => (
-                "XT",
-                json!({ "ev": "XT", "pair": pair, "x": EXCHANGE, "i": id.to_string(), "p": trade.price, "s": trade.size,
-                    "c": [taker(trade.aggressor)], "t": time, "r": time }),
-            ),
-            What::Quote { quote, .. } => (
-                "XQ",
-                json!({ "ev": "XQ", "pair": pair, "bp": quote.bid, "bs": quote.bid_size, "ap": quote.ask,
-                    "as": quote.ask_size, "t": time, "x": EXCHANGE, "r": time }),
-            ),
-            What::Bar(bar) => (
-                "XA",
-                json!({ "ev": "XA", "pair": pair, "o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close,
-                    "v": bar.volume, "vw": bar.close, "s": bar.open_time.millis(),
-                    "e": Timeframe::MINUTE.close_of(bar.open_time).millis(), "z": 1 }),
-            ),
+            What::Trade { id, trade } => (trades, self.cluster.trade(&name, *id, trade)),
+            What::Quote { quote, .. } => (quotes, self.cluster.quote(&name, quote)),
+            What::Bar(bar) => (bars, self.cluster.bar(&name, bar)),
             What::Depth(_) => return Vec::new(),
         };
         if !self.has(topic, market) {
@@ -261,10 +391,11 @@ impl Conversation for PolygonSocket {
     }
 
     fn listens(&self, market: &TrueMarket) -> Channels {
+        let [trades, quotes, bars] = self.cluster.topics();
         Channels {
-            trades: self.has("XT", market),
-            quotes: self.has("XQ", market),
-            bars: self.has("XA", market),
+            trades: self.has(trades, market),
+            quotes: self.has(quotes, market),
+            bars: self.has(bars, market),
             depth: false,
         }
     }
@@ -276,21 +407,6 @@ const fn taker(side: Side) -> u64 {
         Side::Sell => 1,
         Side::Buy => 2,
     }
-}
-
-fn ticker(market: &TrueMarket) -> String {
-    format!("X:{}", market.instrument.symbol().as_str().replace('/', ""))
-}
-
-fn listing(market: &TrueMarket) -> Value {
-    let (base, quote) = market
-        .instrument
-        .symbol()
-        .as_str()
-        .split_once('/')
-        .unwrap_or_default();
-    json!({ "ticker": ticker(market), "name": base, "market": "crypto", "locale": "global", "active": true,
-        "currency_symbol": quote, "base_currency_symbol": base })
 }
 
 fn row(bar: &Bar) -> Value {

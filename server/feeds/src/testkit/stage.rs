@@ -212,6 +212,7 @@ pub struct Stage {
     mock: Box<dyn Mock>,
     lines: BTreeMap<SocketId, Line>,
     opened: u64,
+    has_stream: bool,
 }
 
 impl Stage {
@@ -225,7 +226,15 @@ impl Stage {
             mock: Box::new(mock),
             lines: BTreeMap::new(),
             opened: 0,
+            has_stream: true,
         }
+    }
+
+    /// Refuses every handshake: the venue can only be asked.
+    #[must_use]
+    pub const fn without_stream(mut self) -> Self {
+        self.has_stream = false;
+        self
     }
 
     /// Sockets that are open.
@@ -296,6 +305,9 @@ impl Stage {
     /// # Errors
     /// The answer to the handshake when the venue refuses it.
     pub fn connect(&mut self, request: &Request) -> Result<(SocketId, Vec<Act>), Reply> {
+        if !self.has_stream {
+            return Err(Reply::text(502, "text/plain", "Bad Gateway"));
+        }
         let mut conversation = self.mock.connect(request)?;
         let acts = conversation.opened(&self.truth);
         self.opened += 1;
@@ -460,14 +472,15 @@ impl Stage {
     }
 }
 
-/// The fields of these names, anywhere in `value`, ten times what they are; `None` when none is there.
+/// The fields of these names, anywhere in `value`, ten times what they are, be they numbers or numbers as text; `None` when none is
+/// there.
 pub(super) fn ten_times(value: &Value, names: &[&str]) -> Option<Value> {
     fn walk(value: &mut Value, names: &[&str], count: &mut usize) {
         match value {
             Value::Object(fields) => {
                 for (name, field) in fields {
-                    match field.as_f64().filter(|_| names.contains(&name.as_str())) {
-                        Some(number) => (*field, *count) = ((10.0 * number).into(), *count + 1),
+                    match ten_times_number(field).filter(|_| names.contains(&name.as_str())) {
+                        Some(spoiled) => (*field, *count) = (spoiled, *count + 1),
                         None => walk(field, names, count),
                     }
                 }
@@ -479,6 +492,15 @@ pub(super) fn ten_times(value: &Value, names: &[&str]) -> Option<Value> {
     let (mut spoiled, mut count) = (value.clone(), 0);
     walk(&mut spoiled, names, &mut count);
     (count > 0).then_some(spoiled)
+}
+
+/// A number, or a number as text, ten times what it is.
+pub(super) fn ten_times_number(value: &Value) -> Option<Value> {
+    match value {
+        Value::Number(number) => Some((10.0 * number.as_f64()?).into()),
+        Value::String(text) => Some((10.0 * text.parse::<f64>().ok()?).to_string().into()),
+        _ => None,
+    }
 }
 
 /// A frame of JSON in which the fields of these names are ten times what they are.

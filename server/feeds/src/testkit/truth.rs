@@ -1,9 +1,9 @@
 //! The market as it truly is.
 
-use super::generate::{BEGINNING, Generator};
+use super::generate::{BEGINNING, COINS, Generator, Ware};
 use papertape::{
     market::{
-        Bar, BarAggregator, DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Grid, OrderBook, Quote,
+        Bar, BarAggregator, DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Grid, Level, OrderBook, Quote,
         TradeTick,
     },
     model::{Instrument, Side, Symbol, Timeframe, Timestamp},
@@ -61,8 +61,49 @@ pub struct TrueMarket {
     pub bars: VecDeque<Bar>,
     /// The best bid and ask.
     pub quote: Option<Quote>,
+    /// Each best bid and ask, from its time on until the next; oldest first.
+    pub quotes: VecDeque<Quote>,
+    /// What the book was after each of its changes, oldest first.
+    pub books: VecDeque<BookThen>,
     /// The bar in the making.
     making: BarAggregator,
+}
+
+/// What a book was, by what it can be known again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookThen {
+    /// Since when.
+    pub time: Timestamp,
+    /// Its best levels.
+    pub best: u64,
+    /// All of them.
+    pub whole: u64,
+}
+
+impl BookThen {
+    /// How many levels of a side count as its best.
+    pub const BEST: usize = 10;
+
+    fn of(book: &OrderBook) -> Self {
+        Self {
+            time: book.time(),
+            best: Self::print(book, Self::BEST),
+            whole: Self::print(book, usize::MAX),
+        }
+    }
+
+    /// A number that two books have in common only if their first `levels` levels are the same, as good as always: FNV-1a.
+    #[must_use]
+    pub fn print(book: &OrderBook, levels: usize) -> u64 {
+        let side = |side| book.levels(side).take(levels);
+        let numbers = |level: Level| [level.price, level.size];
+        side(Side::Buy)
+            .chain(side(Side::Sell))
+            .flat_map(numbers)
+            .fold(0xcbf2_9ce4_8422_2325, |print: u64, number| {
+                (print ^ number.cast_unsigned()).wrapping_mul(0x0100_0000_01b3)
+            })
+    }
 }
 
 impl TrueMarket {
@@ -72,8 +113,11 @@ impl TrueMarket {
         let grid = Grid::of(&instrument);
         let mut book = OrderBook::default();
         book.apply(&snapshot.update);
+        let quote = book.quote(&grid);
         Self {
-            quote: book.quote(&grid),
+            quote,
+            quotes: quote.into_iter().collect(),
+            books: VecDeque::from([BookThen::of(&book)]),
             instrument,
             grid,
             book,
@@ -143,10 +187,16 @@ impl TrueMarket {
                 self.trades.push_back((*id, *trade));
                 trim(&mut self.trades, keep);
             }
-            What::Quote { quote, .. } => self.quote = Some(*quote),
+            What::Quote { quote, .. } => {
+                self.quote = Some(*quote);
+                self.quotes.push_back(*quote);
+                trim(&mut self.quotes, keep);
+            }
             What::Depth(diff) => {
                 self.book.apply(&diff.update);
                 self.last_id = diff.final_id;
+                self.books.push_back(BookThen::of(&self.book));
+                trim(&mut self.books, keep);
             }
             What::Bar(bar) => {
                 self.bars.push_back(*bar);
@@ -195,7 +245,13 @@ impl Truth {
     /// The same market, begun at another time: on a whole minute.
     #[must_use]
     pub fn seeded_at(seed: u64, symbols: usize, at: Timestamp) -> Self {
-        let (generator, markets) = Generator::begin(seed, symbols, at);
+        Self::seeded_of(seed, &COINS[..symbols.clamp(1, COINS.len())], at)
+    }
+
+    /// A seeded market of these, begun at a whole minute.
+    #[must_use]
+    pub fn seeded_of(seed: u64, wares: &[Ware], at: Timestamp) -> Self {
+        let (generator, markets) = Generator::begin(seed, wares, at);
         Self::of(markets, at, Source::Generated(Box::new(generator)))
     }
 

@@ -115,7 +115,7 @@ struct Tickers {
     raw: BTreeMap<String, BTreeMap<String, Ticker>>,
 }
 
-/// The newest price as a trade, of the size that traded last, numbered by its second so that the same is not told twice.
+/// The newest price as a trade, of the size that traded last. It has no number: the stream's are others than its second.
 pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> Result<Told, FeedError> {
     let symbol = listing.instrument.symbol();
     let tickers: Option<Tickers> = success(answers, answer, symbol)?;
@@ -131,7 +131,7 @@ pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> R
     Ok(match reading::trade(time, ticker.price, size, Side::Buy) {
         Ok(trade) => Told::Trade {
             slot: Slot(0),
-            id: u64::try_from(ticker.lastupdate).ok(),
+            id: None,
             trade,
         },
         Err(why) => Told::KeptOff {

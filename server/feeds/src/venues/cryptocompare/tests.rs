@@ -246,16 +246,7 @@ fn what_is_newest() {
     let listing = listing("BTC/USD", "BTC/USD");
     let body = r#"{"RAW":{"BTC":{"USD":{"PRICE":77000.1,"LASTUPDATE":1700000000,"LASTVOLUME":0.5,"VOLUME24HOUR":1}}},"DISPLAY":{}}"#;
     let read = |body: &str| answers::newest(&venue.answers, &listing, &answer(200, body));
-    let is = |size| {
-        trade(
-            0,
-            Some(1_700_000_000),
-            "2023-11-14T22:13:20Z",
-            77_000.1,
-            size,
-            Side::Buy,
-        )
-    };
+    let is = |size| trade(0, None, "2023-11-14T22:13:20Z", 77_000.1, size, Side::Buy);
     assert_eq!(read(body), Ok(is(0.5)));
     assert_eq!(
         read(&body.replace("0.5", "0")),

@@ -1,128 +1,13 @@
-//! What was published against what happened.
+//! What was traded: trades, the price now and then, minutes.
 
-use crate::quality::Incident;
-use crate::record::Published;
-use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, BarAggregator, BookCondition, MarketEvent, OrderBook, TradeTick};
-use papertape::model::{Side, Timeframe, Timestamp};
+use super::Audit;
+use papertape::market::{Bar, BarAggregator, MarketEvent, TradeTick};
+use papertape::model::{Timeframe, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
-use super::TrueMarket;
-
-/// One stream and the truth that it is about: what was published is what happened, in its order and once, or what it lacks is
-/// on the data-quality record.
-#[derive(Debug)]
-pub struct Audit<'a> {
-    /// What was published.
-    pub published: &'a [Published],
-    /// The data-quality record.
-    pub incidents: Vec<&'a Incident>,
-    /// What happened, every trade and bar.
-    pub truth: &'a TrueMarket,
-    /// By how much times on the record may be off: some are the venue's, some are ours.
-    pub slack: i64,
-    /// What the venue tells.
-    pub detail: Detail,
-}
-
-/// How much of the truth a venue tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// Every trade.
-    Trades {
-        /// So many levels of the book from the best: none where there is no book.
-        levels: usize,
-        /// Whether it always says who took.
-        has_sides: bool,
-    },
-    /// The price now and then, told as a trade.
-    Prices {
-        /// At least once in so many nanoseconds.
-        every: i64,
-        /// So long an answer may take, in nanoseconds, and be published at the time when it came.
-        late: i64,
-    },
-    /// Closed minutes.
-    Bars,
-}
-
 impl Audit<'_> {
-    /// Checks everything; `is_over` says that all that happened has been told by now, so that the last book must be the truth's.
-    ///
-    /// # Errors
-    /// What is wrong, in a sentence, with what it can be understood from.
-    pub fn check(&self, is_over: bool) -> Result<(), String> {
-        self.times()?;
-        match self.detail {
-            Detail::Trades { levels, has_sides } => {
-                self.books(is_over, levels)?;
-                self.trades(is_over, has_sides)?;
-                self.bars()
-            }
-            Detail::Prices { every, late } => self.prices(every, late),
-            Detail::Bars => self.told_bars(is_over),
-        }
-    }
-
-    /// What the last status event said.
-    #[must_use]
-    pub fn status(&self) -> TradingStatus {
-        let status = |event: &MarketEvent| match event {
-            MarketEvent::Status(_, status) => Some(*status),
-            _ => None,
-        };
-        self.events().filter_map(status).last().unwrap_or_default()
-    }
-
-    fn events(&self) -> impl Iterator<Item = &MarketEvent> {
-        self.published.iter().map(|published| &published.event)
-    }
-
-    fn times(&self) -> Result<(), String> {
-        for pair in self.published.windows(2) {
-            let (before, after) = (pair[0].event.time(), pair[1].event.time());
-            if before > after {
-                return Err(format!("time goes back from {before} to {after}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whenever there is a book it is possible; in the end its best `depth` levels are the truth's.
-    fn books(&self, is_over: bool, depth: usize) -> Result<(), String> {
-        let mut book = OrderBook::default();
-        let mut status = TradingStatus::Trading;
-        for event in self.events() {
-            match event {
-                MarketEvent::Depth(update) => {
-                    book.apply(update);
-                    if book.condition() == BookCondition::Crossed {
-                        return Err(format!("the book is crossed at {}", update.time));
-                    }
-                }
-                MarketEvent::Status(time, to) if status == *to => {
-                    return Err(format!("{to:?} is told twice at {time}"));
-                }
-                MarketEvent::Status(_, to) => {
-                    status = *to;
-                    if status == TradingStatus::Gap {
-                        book = OrderBook::default();
-                    }
-                }
-                _ => {}
-            }
-        }
-        let levels = |book: &OrderBook, side| book.levels(side).take(depth).collect::<Vec<_>>();
-        for side in [Side::Buy, Side::Sell] {
-            let (ours, theirs) = (levels(&book, side), levels(&self.truth.book, side));
-            if is_over && ours != theirs {
-                return Err(format!("the {side:?} side is {ours:?} and should be {theirs:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn trades(&self, is_over: bool, has_sides: bool) -> Result<(), String> {
+    /// Every trade, as of when it was made.
+    pub(super) fn trades(&self, is_over: bool, has_sides: bool, step: i64) -> Result<(), String> {
         let trade = |event: &MarketEvent| match event {
             MarketEvent::Trade(trade) => Some(*trade),
             _ => None,
@@ -131,17 +16,17 @@ impl Audit<'_> {
         if ours.is_empty() {
             return Err("no trade was published".to_owned());
         }
-        // Which were not told, by their places: times that were published may be a little later than those of the truth, or
-        // whole seconds.
+        // Which were not told, by their places.
         let (mut missing, mut last_told) = (Vec::new(), None);
         for (place, (_, truth)) in self.truth.trades.iter().enumerate() {
-            let is_told = ours.front().is_some_and(|ours| {
+            let told = ours.front().copied().filter(|ours| {
                 (ours.price, ours.size) == (truth.price, truth.size)
                     && (!has_sides || ours.aggressor == truth.aggressor)
             });
-            if is_told {
+            if let Some(told) = told {
                 ours.pop_front();
                 last_told = Some(place);
+                self.is_told_in_time(truth.time, told.time, step)?;
             } else if last_told.is_some() {
                 missing.push((place, truth.time));
             }
@@ -160,7 +45,25 @@ impl Audit<'_> {
         }
     }
 
-    fn bars(&self) -> Result<(), String> {
+    /// A trade has its own time, or that it has a later one is on record.
+    fn is_told_in_time(&self, made: Timestamp, told: Timestamp, step: i64) -> Result<(), String> {
+        if told <= made.plus_nanos(-step) {
+            return Err(self.around(
+                made,
+                format!("the trade of {made} is told as of {told}, before it was made"),
+            ));
+        }
+        if told.since(made) > self.late && !self.is_on_record(made, told) {
+            return Err(self.around(
+                made,
+                format!("the trade of {made} is told as of {told}, and nothing says so"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The minutes that come of the trades.
+    pub(super) fn bars(&self) -> Result<(), String> {
         let mut aggregator = BarAggregator::new(Timeframe::MINUTE);
         let mut bars: BTreeMap<Timestamp, Bar> = BTreeMap::new();
         for event in self.events() {
@@ -190,7 +93,7 @@ impl Audit<'_> {
     }
 
     /// What was told as the price was the price then, and was told often enough.
-    fn prices(&self, every: i64, late: i64) -> Result<(), String> {
+    pub(super) fn prices(&self, every: i64, late: i64) -> Result<(), String> {
         let mut before: Option<Timestamp> = None;
         for published in self.published {
             let MarketEvent::Trade(ours) = &published.event else {
@@ -231,7 +134,7 @@ impl Audit<'_> {
     }
 
     /// Minutes that were told are the truth's, in order and once.
-    fn told_bars(&self, is_over: bool) -> Result<(), String> {
+    pub(super) fn told_bars(&self, is_over: bool) -> Result<(), String> {
         let told = |event: &MarketEvent| match event {
             MarketEvent::Bar(bar) => Some(*bar),
             _ => None,
@@ -259,32 +162,6 @@ impl Audit<'_> {
             None => Ok(()),
             Some(ours) => Err(self.around(ours.open_time, format!("never happened, or not then: {ours:?}"))),
         }
-    }
-
-    fn is_on_record(&self, from: Timestamp, to: Timestamp) -> bool {
-        self.incidents.iter().any(|incident| {
-            incident.from <= to.plus_nanos(self.slack)
-                && incident
-                    .to
-                    .is_none_or(|until| until >= from.plus_nanos(-self.slack))
-        })
-    }
-
-    /// What a failure can be understood from.
-    fn around(&self, time: Timestamp, what: String) -> String {
-        use std::fmt::Write as _;
-        let mut text = what;
-        for incident in &self.incidents {
-            let _ = write!(text, "\n{incident:?}");
-        }
-        let near = |published: &&Published| {
-            published.event.time().since(time).abs() < 3_000_000_000
-                && !matches!(published.event, MarketEvent::Depth(_))
-        };
-        for published in self.published.iter().filter(near) {
-            let _ = write!(text, "\n{published:?}");
-        }
-        text
     }
 }
 
