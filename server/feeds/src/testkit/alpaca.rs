@@ -1,8 +1,8 @@
 //! Alpaca's side of its protocol, for coins and for shares.
 
 use super::{
-    Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
-    ten_times_frame,
+    Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, multiplied,
+    multiplied_frame,
 };
 use crate::{
     venue::{Channels, Frame},
@@ -180,14 +180,14 @@ impl Mock for Alpaca {
         match (how, frame) {
             // It has no checksums, and in a book absurd prices would only be far away.
             (Spoil::Checksum, _) => None,
-            (Spoil::Price, Frame::Text(text)) if text.contains("\"T\":\"o\"") => None,
-            (Spoil::Price, Frame::Text(_)) => ten_times_frame(frame, &["p", "bp", "ap"]),
-            (Spoil::Price, Frame::Binary(bytes)) => spoil_packed(bytes).map(Frame::Binary),
+            (Spoil::Price(_), Frame::Text(text)) if text.contains("\"T\":\"o\"") => None,
+            (Spoil::Price(times), Frame::Text(_)) => multiplied_frame(frame, &["p", "bp", "ap"], times),
+            (Spoil::Price(times), Frame::Binary(bytes)) => spoil_packed(bytes, times).map(Frame::Binary),
         }
     }
 
-    fn spoil_answer(&self, body: &Value) -> Option<Value> {
-        ten_times(body, &["p", "bp", "ap"])
+    fn spoil_answer(&self, body: &Value, times: f64) -> Option<Value> {
+        multiplied(body, &["p", "bp", "ap"], times)
     }
 }
 
@@ -336,7 +336,7 @@ impl Conversation for AlpacaSocket {
 }
 
 /// Trades and quotes in MessagePack: a price is a name of one or two letters and, after the mark 0xcb, eight bytes.
-fn spoil_packed(bytes: &[u8]) -> Option<Vec<u8>> {
+fn spoil_packed(bytes: &[u8], times: f64) -> Option<Vec<u8>> {
     let find = |what: &[u8]| bytes.windows(what.len()).position(|window| window == what);
     if find(b"\xa1T\xa1o").is_some() {
         return None;
@@ -347,7 +347,7 @@ fn spoil_packed(bytes: &[u8]) -> Option<Vec<u8>> {
     for place in places {
         let number = spoiled.get_mut(place..place + 8)?;
         let price = f64::from_be_bytes((&*number).try_into().ok()?);
-        number.copy_from_slice(&(10.0 * price).to_be_bytes());
+        number.copy_from_slice(&(times * price).to_be_bytes());
     }
     (spoiled != bytes).then_some(spoiled)
 }

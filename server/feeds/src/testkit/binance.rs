@@ -1,7 +1,7 @@
 //! Binance's side of its protocol.
 
 use super::{
-    Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
+    Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, multiplied,
 };
 use crate::venue::{Channels, Frame};
 use papertape::{
@@ -176,7 +176,7 @@ impl Mock for Binance {
     }
 
     fn spoil(&self, frame: &Frame, how: Spoil) -> Option<Frame> {
-        let Spoil::Price = how else {
+        let Spoil::Price(times) = how else {
             return None;
         };
         let mut value: Value = serde_json::from_slice(frame.bytes()).ok()?;
@@ -187,7 +187,7 @@ impl Mock for Binance {
                 .get(field)
                 .and_then(|price| price.as_str()?.parse::<f64>().ok())
             {
-                data[field] = text(10.0 * price).into();
+                data[field] = text(times * price).into();
                 is_spoiled = true;
             }
         }
@@ -195,8 +195,8 @@ impl Mock for Binance {
     }
 
     /// Of a book nobody could tell: a level far away is no mistake.
-    fn spoil_answer(&self, body: &Value) -> Option<Value> {
-        ten_times(body, &["price", "bidPrice", "askPrice"])
+    fn spoil_answer(&self, body: &Value, times: f64) -> Option<Value> {
+        multiplied(body, &["price", "bidPrice", "askPrice"], times)
     }
 }
 

@@ -42,6 +42,8 @@ impl Capture<'_> {
         let mut all: Vec<(i64, What)> = depth
             .map(|(received, diff)| (received, What::Depth(diff)))
             .collect();
+        // The first change that is not in the snapshot may have come before it.
+        let begin = all.first().map_or(begin, |(received, _)| begin.min(*received));
         all.extend(self.trades()?);
         all.extend(self.quotes(ahead)?);
         all.retain(|(received, _)| (begin..=end).contains(received));

@@ -1,7 +1,7 @@
 //! Coinbase's side of its protocols.
 
 use super::{
-    Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
+    Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, multiplied,
 };
 use crate::venue::{Channels, Frame};
 use papertape::{
@@ -139,7 +139,7 @@ impl Mock for Coinbase {
     }
 
     fn spoil(&self, frame: &Frame, how: Spoil) -> Option<Frame> {
-        let Spoil::Price = how else {
+        let Spoil::Price(times) = how else {
             return None;
         };
         let mut value: Value = serde_json::from_slice(frame.bytes()).ok()?;
@@ -151,13 +151,13 @@ impl Mock for Coinbase {
         let item = event.get_mut(list)?.get_mut(0)?;
         for field in fields {
             let price: f64 = item.get(field)?.as_str()?.parse().ok()?;
-            item[field] = (10.0 * price).to_string().into();
+            item[field] = (times * price).to_string().into();
         }
         Some(Frame::Text(value.to_string()))
     }
 
-    fn spoil_answer(&self, body: &Value) -> Option<Value> {
-        ten_times(body, &["price"])
+    fn spoil_answer(&self, body: &Value, times: f64) -> Option<Value> {
+        multiplied(body, &["price"], times)
     }
 }
 

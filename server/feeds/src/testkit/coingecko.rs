@@ -1,6 +1,6 @@
 //! CoinGecko's side of its protocol.
 
-use super::{Conversation, Mock, Reply, Request, TrueMarket, Truth, ten_times};
+use super::{Conversation, Mock, Reply, Request, TrueMarket, Truth, multiplied};
 use papertape::model::{Symbol, Timeframe};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const IDS: [(&str, &str); 6] = [
     ("LTC", "litecoin"),
 ];
 
-/// A local CoinGecko. Its prices are always new.
+/// A local CoinGecko, where a key, if there is one, is `key`. Its prices are always new.
 #[derive(Debug, Default)]
 pub struct CoinGecko {}
 
@@ -86,6 +86,12 @@ fn ohlc(request: &Request, truth: &Truth, id: &str) -> Option<Value> {
 
 impl Mock for CoinGecko {
     fn answer(&mut self, request: &Request, truth: &Truth, _at: Duration) -> Reply {
+        let mut keys = ["x-cg-pro-api-key", "x-cg-demo-api-key"].into_iter();
+        if keys.any(|name| request.header(name).is_some_and(|key| key != "key")) {
+            let words = "Invalid API key";
+            let body = json!({ "status": { "error_code": 401, "error_message": words } });
+            return Reply::json(401, &body);
+        }
         let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         let body = match parts[..] {
             ["coins", "list"] => Some(list(truth)),
@@ -121,7 +127,7 @@ impl Mock for CoinGecko {
         }
     }
 
-    fn spoil_answer(&self, body: &Value) -> Option<Value> {
-        ten_times(body, &["usd"])
+    fn spoil_answer(&self, body: &Value, times: f64) -> Option<Value> {
+        multiplied(body, &["usd"], times)
     }
 }

@@ -1,8 +1,8 @@
 //! CryptoCompare's side of its protocol: an exchange, `Coinbase`, and the index. Its errors have status 200.
 
 use super::{
-    Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
-    ten_times_frame,
+    Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, multiplied,
+    multiplied_frame,
 };
 use crate::venue::{Channels, Frame};
 use papertape::{
@@ -130,12 +130,12 @@ impl Mock for CryptoCompare {
     fn spoil(&self, frame: &Frame, how: Spoil) -> Option<Frame> {
         match how {
             Spoil::Checksum => None,
-            Spoil::Price => ten_times_frame(frame, &["P", "PRICE"]),
+            Spoil::Price(times) => multiplied_frame(frame, &["P", "PRICE"], times),
         }
     }
 
-    fn spoil_answer(&self, body: &Value) -> Option<Value> {
-        ten_times(body, &["PRICE"])
+    fn spoil_answer(&self, body: &Value, times: f64) -> Option<Value> {
+        multiplied(body, &["PRICE"], times)
     }
 }
 

@@ -31,7 +31,7 @@ pub enum Fault {
     Garble,
     /// A frame's checksum is wrong, on venues with checksums.
     Checksum,
-    /// A frame's price is ten times what it is.
+    /// A frame's price cannot be; see [`Faults::absurdities`].
     Absurd,
     /// A request is answered with 429 and `Retry-After`.
     RateLimit,
@@ -45,7 +45,7 @@ pub enum Fault {
     Html,
     /// A request is answered with a body that ends before its end.
     HalfAnswer,
-    /// A request is answered with a price ten times what it is.
+    /// A request is answered with a price that cannot be.
     AbsurdAnswer,
 }
 
@@ -135,6 +135,8 @@ pub struct Faults {
     pub retry_after: Duration,
     /// How many events a stall lasts.
     pub stall_for: u64,
+    /// How many times what it is a price is that cannot be: one of these.
+    pub absurdities: Vec<f64>,
     seed: u64,
     random: Random,
     odds: BTreeMap<Fault, f64>,
@@ -157,6 +159,7 @@ impl Faults {
             slow_by: Duration::from_secs(1),
             retry_after: Duration::from_secs(1),
             stall_for: 100,
+            absurdities: vec![10.0, 0.0, -1.0, 1e300],
             seed,
             random: Random::new(seed),
             odds: odds.iter().copied().collect(),
@@ -202,6 +205,17 @@ impl Faults {
         self
     }
 
+    /// So many times as rarely with frames, for a market that tells so many times as much.
+    #[must_use]
+    pub fn rarer(mut self, times: f64) -> Self {
+        for (fault, odds) in &mut self.odds {
+            if Fault::OF_FRAMES.contains(fault) {
+                *odds /= times;
+            }
+        }
+        self
+    }
+
     /// Lets this go wrong at the next occasion, whatever the odds.
     pub fn force(&mut self, fault: Fault) {
         self.forced.push_back(fault);
@@ -233,6 +247,12 @@ impl Faults {
                 roll < 0.0
             })
             .map(|(fault, _)| *fault)
+    }
+
+    /// What an absurd price is of the true one.
+    pub(super) fn absurdity(&mut self) -> f64 {
+        let place = self.random.below(self.absurdities.len().max(1) as u64);
+        self.absurdities.get(place as usize).copied().unwrap_or(10.0)
     }
 
     /// A whole number below `bound`, for where in a frame.

@@ -2,7 +2,7 @@
 
 use super::{
     Act, Conversation, Fault, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What,
-    ten_times_number,
+    multiplied_number,
 };
 use crate::venue::{Channels, Frame};
 use papertape::{
@@ -151,7 +151,7 @@ impl Mock for Kraken {
         let item = value.get_mut("data")?.get_mut(0)?;
         match how {
             Spoil::Checksum => item["checksum"] = (item.get("checksum")?.as_u64()? ^ 1).into(),
-            Spoil::Price => {
+            Spoil::Price(times) => {
                 let fields: Vec<&str> = ["price", "bid", "ask"]
                     .into_iter()
                     .filter(|field| item.get(field).is_some())
@@ -160,7 +160,7 @@ impl Mock for Kraken {
                     return None;
                 }
                 for field in fields {
-                    item[field] = (10.0 * item[field].as_f64()?).into();
+                    item[field] = (times * item[field].as_f64()?).into();
                 }
             }
         }
@@ -168,7 +168,7 @@ impl Mock for Kraken {
     }
 
     /// Prices of trades and of the ticker's two sides come first in their lists.
-    fn spoil_answer(&self, body: &Value) -> Option<Value> {
+    fn spoil_answer(&self, body: &Value, times: f64) -> Option<Value> {
         let mut spoiled = body.clone();
         let pair = spoiled.get_mut("result")?.as_object_mut()?.values_mut().next()?;
         let mut lists: Vec<&mut Value> = match pair {
@@ -184,7 +184,7 @@ impl Mock for Kraken {
         let mut prices = prices.filter(|price| price.is_string()).peekable();
         prices.peek()?;
         for price in prices {
-            *price = ten_times_number(price)?;
+            *price = multiplied_number(price, times)?;
         }
         Some(spoiled)
     }

@@ -37,7 +37,7 @@ pub use server::Server;
 pub use stage::{Act, Conversation, Mock, Reply, Request, SocketId, Spoil, Stage};
 pub use truth::{BookThen, TrueMarket, Truth, TruthEvent, What};
 
-use stage::{ten_times, ten_times_frame, ten_times_number};
+use stage::{multiplied, multiplied_frame, multiplied_number};
 
 /// A file of real market data, where `shared/data` lies beside the project or above; such data is not part of it.
 #[must_use]

@@ -1,8 +1,8 @@
 //! Polygon's side of its protocol: shares, options, coins and currencies.
 
 use super::{
-    Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, ten_times,
-    ten_times_frame,
+    Act, Conversation, Mock, Reply, Request, Spoil, TrueMarket, Truth, TruthEvent, What, multiplied,
+    multiplied_frame,
 };
 use crate::venue::{Channels, Frame};
 use papertape::{
@@ -218,12 +218,12 @@ impl Mock for Polygon {
         match how {
             Spoil::Checksum => None,
             // What a currency's quote calls `p` is its pair.
-            Spoil::Price => ten_times_frame(frame, &["p", "bp", "ap", "a", "b"]),
+            Spoil::Price(times) => multiplied_frame(frame, &["p", "bp", "ap", "a", "b"], times),
         }
     }
 
-    fn spoil_answer(&self, body: &Value) -> Option<Value> {
-        ten_times(body, &["price", "p", "P", "bid", "ask"])
+    fn spoil_answer(&self, body: &Value, times: f64) -> Option<Value> {
+        multiplied(body, &["price", "p", "P", "bid", "ask"], times)
     }
 }
 

@@ -119,12 +119,12 @@ pub enum Act {
 }
 
 /// How [`Mock::spoil`] changes a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spoil {
     /// Its checksum is wrong.
     Checksum,
-    /// Its price is ten times what it is.
-    Price,
+    /// Its price is so many times what it is.
+    Price(f64),
 }
 
 /// What a venue's protocol makes of the truth.
@@ -160,8 +160,8 @@ pub trait Mock: Debug + Send + 'static {
         None
     }
 
-    /// The body of an answer with a price ten times what it is; `None` when it has none.
-    fn spoil_answer(&self, _body: &Value) -> Option<Value> {
+    /// The body of an answer with a price so many times what it is; `None` when it has none.
+    fn spoil_answer(&self, _body: &Value, _times: f64) -> Option<Value> {
         None
     }
 }
@@ -290,7 +290,8 @@ impl Stage {
     fn absurd(&mut self, request: &Request, at: Duration) -> Reply {
         let reply = self.mock.answer(request, &self.truth, at);
         let body = serde_json::from_slice(&reply.body).ok();
-        let Some(spoiled) = body.and_then(|body| self.mock.spoil_answer(&body)) else {
+        let times = self.faults.absurdity();
+        let Some(spoiled) = body.and_then(|body| self.mock.spoil_answer(&body, times)) else {
             return reply;
         };
         self.note(Fault::AbsurdAnswer, None, None, Some(&request.path));
@@ -392,7 +393,7 @@ impl Stage {
             Fault::Truncate => Some(self.truncated(&frame)),
             Fault::Garble => Some(self.garbled(&frame)),
             Fault::Checksum => self.mock.spoil(&frame, Spoil::Checksum),
-            Fault::Absurd => self.mock.spoil(&frame, Spoil::Price),
+            Fault::Absurd => self.mock.spoil(&frame, Spoil::Price(self.faults.absurdity())),
             _ => None,
         };
         if matches!(fault, Fault::Checksum | Fault::Absurd) && spoiled.is_none() {
@@ -472,41 +473,41 @@ impl Stage {
     }
 }
 
-/// The fields of these names, anywhere in `value`, ten times what they are, be they numbers or numbers as text; `None` when none is
-/// there.
-pub(super) fn ten_times(value: &Value, names: &[&str]) -> Option<Value> {
-    fn walk(value: &mut Value, names: &[&str], count: &mut usize) {
+/// The fields of these names, anywhere in `value`, so many times what they are, be they numbers or numbers as text; `None` when none
+/// is there.
+pub(super) fn multiplied(value: &Value, names: &[&str], times: f64) -> Option<Value> {
+    fn walk(value: &mut Value, names: &[&str], times: f64, count: &mut usize) {
         match value {
             Value::Object(fields) => {
                 for (name, field) in fields {
-                    match ten_times_number(field).filter(|_| names.contains(&name.as_str())) {
+                    match multiplied_number(field, times).filter(|_| names.contains(&name.as_str())) {
                         Some(spoiled) => (*field, *count) = (spoiled, *count + 1),
-                        None => walk(field, names, count),
+                        None => walk(field, names, times, count),
                     }
                 }
             }
-            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, names, count)),
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, names, times, count)),
             _ => {}
         }
     }
     let (mut spoiled, mut count) = (value.clone(), 0);
-    walk(&mut spoiled, names, &mut count);
+    walk(&mut spoiled, names, times, &mut count);
     (count > 0).then_some(spoiled)
 }
 
-/// A number, or a number as text, ten times what it is.
-pub(super) fn ten_times_number(value: &Value) -> Option<Value> {
+/// A number, or a number as text, so many times what it is.
+pub(super) fn multiplied_number(value: &Value, times: f64) -> Option<Value> {
     match value {
-        Value::Number(number) => Some((10.0 * number.as_f64()?).into()),
-        Value::String(text) => Some((10.0 * text.parse::<f64>().ok()?).to_string().into()),
+        Value::Number(number) => Some((times * number.as_f64()?).into()),
+        Value::String(text) => Some((times * text.parse::<f64>().ok()?).to_string().into()),
         _ => None,
     }
 }
 
-/// A frame of JSON in which the fields of these names are ten times what they are.
-pub(super) fn ten_times_frame(frame: &Frame, names: &[&str]) -> Option<Frame> {
+/// A frame of JSON in which the fields of these names are so many times what they are.
+pub(super) fn multiplied_frame(frame: &Frame, names: &[&str], times: f64) -> Option<Frame> {
     let value = serde_json::from_slice(frame.bytes()).ok()?;
-    Some(Frame::Text(ten_times(&value, names)?.to_string()))
+    Some(Frame::Text(multiplied(&value, names, times)?.to_string()))
 }
 
 fn floor_char_boundary(text: &str, mut place: usize) -> usize {

@@ -127,13 +127,13 @@ impl Mock for Yahoo {
     }
 
     /// The last bar that has closed.
-    fn spoil_answer(&self, body: &Value) -> Option<Value> {
+    fn spoil_answer(&self, body: &Value, times: f64) -> Option<Value> {
         let mut spoiled = body.clone();
         let quote = spoiled.pointer_mut("/chart/result/0/indicators/quote/0")?;
         for name in ["open", "high", "low", "close"] {
             let column = quote.get_mut(name)?.as_array_mut()?;
             let row = column.iter_mut().rev().skip(1).find(|row| row.is_f64())?;
-            *row = (10.0 * row.as_f64()?).into();
+            *row = (times * row.as_f64()?).into();
         }
         Some(spoiled)
     }

@@ -37,6 +37,11 @@ pub(crate) enum Way {
 }
 
 impl Kind {
+    /// Whether nothing works without a key.
+    pub(crate) fn needs_key(&self) -> bool {
+        self.has_key && ["alpaca", "polygon"].contains(&self.venue)
+    }
+
     /// The market that it tells of.
     pub(crate) fn truth(&self, seed: u64) -> Truth {
         Truth::seeded_of(seed, &[self.ware], OPEN)

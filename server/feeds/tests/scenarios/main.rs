@@ -6,6 +6,7 @@
 //! `PAPERTAPE_FEED_RECORDED=100` runs as many of the recorded minutes.
 
 mod account;
+mod bad_input;
 mod kinds;
 mod recorded;
 mod scenario;

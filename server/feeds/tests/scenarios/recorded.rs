@@ -5,6 +5,7 @@ use crate::account::{Account, Tally};
 use crate::kinds::{BINANCE, Kind};
 use crate::scenario::Scenario;
 use crate::{settled, variable};
+use papertape::market::BookCondition;
 use papertape_feeds::testkit::{
     BookThen, Capture, Detail, Faults, Request, Stage, Truth, Ware, binance, sample,
 };
@@ -25,11 +26,13 @@ const MARKET: Kind = Kind {
     },
     ..BINANCE
 };
+/// It tells so many times as much in a second as a seeded market, and venues' limits of requests are kept on the wall.
+const MORE: f64 = 10.0;
 /// So many seeds unless others are asked for.
 const SEEDS: u64 = 4;
 /// Of its two and a half minutes, on the wall.
-const WAR: Duration = Duration::from_secs(5);
-const PEACE: Duration = Duration::from_millis(2_700);
+const WAR: Duration = Duration::from_secs(3);
+const PEACE: Duration = Duration::from_millis(4_700);
 
 /// What happened, and the frames that told it; `None` where there is no capture.
 fn capture() -> Option<(Truth, String)> {
@@ -102,7 +105,7 @@ fn the_local_binance_tells_what_happened_in_the_venue_s_own_frames() {
 }
 
 async fn scenario(truth: Truth, seed: u64) -> Result<Account, String> {
-    let faults = Faults::seeded(seed);
+    let faults = Faults::seeded(seed).rarer(MORE);
     let shown = faults.to_string();
     let scenario = Scenario::begin(MARKET, truth, faults, seed % 3 == 2).await;
     let subscription = scenario.subscribe().await;
@@ -131,4 +134,13 @@ async fn what_is_published_of_real_minutes_is_what_happened_or_its_lack_is_on_re
     }
     println!("{tally}");
     assert_eq!(wrong, 0);
+}
+
+#[test]
+fn the_captured_book_is_never_crossed() {
+    let Some((mut truth, _)) = capture() else { return };
+    while truth.advance().is_some() {
+        let book = &truth.markets[0].book;
+        assert_eq!(book.condition(), BookCondition::Open, "at {}", truth.now);
+    }
 }

@@ -6,7 +6,7 @@ use papertape::model::Timestamp;
 use papertape_feeds::testkit::{Audit, Faults, Server, Truth};
 use papertape_feeds::{
     Channels, Clock, FeedError, FeedHub, FeedStatus, FeedsConfig, Incident, MemoryRecorder, Published,
-    Subscription,
+    Subscription, VenueConfig,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -57,26 +57,10 @@ impl Scenario {
             (Server::start(stage).await, None, String::new())
         };
         let server = server.expect("a server");
-        let config = server.config();
-        // What is waited for is counted on the market's clock, which is fast.
-        let toml = format!(
-            "[feeds.it]\nvenue = \"{}\"\nrest_url = \"{}\"\nstream_url = \"{}\"\nstale_after_s = 120\noptions = {{ {} }}\n{ca_file}\
-             [quality]\nreorder_ms = {}\nbackfill_ms = 60000\nsettle_ms = 4000\npatience_ms = 40000\n",
-            kind.venue,
-            config.rest_url.expect("an address"),
-            config.stream_url.expect("an address"),
-            kind.options,
-            REORDER.as_millis(),
-        );
         let clock = Arc::new(Hand(AtomicI64::new(from.nanos())));
         let recorder = MemoryRecorder::default();
-        let keys = |name: &str| match name {
-            "PAPERTAPE_IT_KEY" if kind.has_key => Some("key".to_owned()),
-            "PAPERTAPE_IT_SECRET" if kind.has_key => Some("secret".to_owned()),
-            _ => None,
-        };
-        let config = FeedsConfig::parse(&toml, &keys).expect("a configuration");
-        let hub = FeedHub::new(config, Arc::new(recorder.clone()), Arc::clone(&clock) as _).expect("feeds");
+        let config = server.config();
+        let hub = hub(kind, &config, Some("key"), &ca_file, &clock, recorder.clone());
         Self {
             _folder: folder,
             kind,
@@ -128,7 +112,7 @@ impl Scenario {
         self.pass(how_long, true).await;
     }
 
-    fn published(&self) -> Vec<Published> {
+    pub(crate) fn published(&self) -> Vec<Published> {
         self.recorder.record("it", self.kind.ware.symbol).events
     }
 
@@ -157,6 +141,34 @@ impl Scenario {
         audit.check(is_over)?;
         Ok(audit.status())
     }
+}
+
+/// The feeds, with one called `it` that is of this kind and at this address.
+pub(crate) fn hub(
+    kind: Kind,
+    address: &VenueConfig,
+    key: Option<&str>,
+    ca_file: &str,
+    clock: &Arc<Hand>,
+    recorder: MemoryRecorder,
+) -> FeedHub {
+    // What is waited for is counted on the market's clock, which is fast.
+    let toml = format!(
+        "[feeds.it]\nvenue = \"{}\"\nrest_url = \"{}\"\nstream_url = \"{}\"\nstale_after_s = 120\noptions = {{ {} }}\n{ca_file}\
+         [quality]\nreorder_ms = {}\nbackfill_ms = 60000\nsettle_ms = 4000\npatience_ms = 40000\n",
+        kind.venue,
+        address.rest_url.as_deref().expect("an address"),
+        address.stream_url.as_deref().expect("an address"),
+        kind.options,
+        REORDER.as_millis(),
+    );
+    let keys = |name: &str| match name {
+        "PAPERTAPE_IT_KEY" if kind.has_key => key.map(str::to_owned),
+        "PAPERTAPE_IT_SECRET" if kind.has_key => key.map(|_| "secret".to_owned()),
+        _ => None,
+    };
+    let config = FeedsConfig::parse(&toml, &keys).expect("a configuration");
+    FeedHub::new(config, Arc::new(recorder), Arc::clone(clock) as _).expect("feeds")
 }
 
 /// A certificate for this machine, in a file `ca.pem` and as a server uses it.

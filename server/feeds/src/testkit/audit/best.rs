@@ -38,7 +38,8 @@ impl Audit<'_> {
         for side in [Side::Buy, Side::Sell] {
             let (ours, theirs) = (levels(&book, side), levels(&self.truth.book, side));
             if is_over && ours != theirs {
-                return Err(format!("the {side:?} side is {ours:?} and should be {theirs:?}"));
+                let wrong = format!("the {side:?} side is {ours:?} and should be {theirs:?}");
+                return Err(self.around(self.truth.book.time(), wrong));
             }
         }
         Ok(())

@@ -110,8 +110,9 @@ fn series(answers: &Answers, symbol: &Symbol, answer: &Answer) -> Result<Series,
     }
 }
 
-/// The bars of a series that lie on the grid: the last one can be in the making, at the time of its last trade.
-fn bars_of(series: &Series, timeframe: Timeframe) -> Vec<Bar> {
+/// The bars of a series that lie on the grid, each with when it opens, or why it cannot be: the last one can be in the making, at the
+/// time of its last trade.
+fn bars_of(series: &Series, timeframe: Timeframe) -> Vec<(Timestamp, Result<Bar, String>)> {
     let Some(columns) = series.indicators.quote.first() else {
         return Vec::new();
     };
@@ -133,8 +134,7 @@ fn bars_of(series: &Series, timeframe: Timeframe) -> Vec<Bar> {
             close: at(&columns.close, index)?,
             volume: at(&columns.volume, index).unwrap_or(0.0),
         });
-        bar.ok()
-            .filter(|bar| timeframe.floor(bar.open_time) == bar.open_time)
+        (timeframe.floor(open_time) == open_time).then_some((open_time, bar))
     };
     series.timestamp.iter().enumerate().filter_map(bar).collect()
 }
@@ -148,31 +148,30 @@ pub(super) fn bars(
     answer: &Answer,
 ) -> Result<Vec<Bar>, FeedError> {
     let series = series(answers, symbol, answer)?;
-    Ok(reading::closed_within(
-        bars_of(&series, timeframe),
-        timeframe,
-        from,
-        to,
-    ))
+    let bars = bars_of(&series, timeframe).into_iter();
+    let possible = bars.filter_map(|(_, bar)| bar.ok()).collect();
+    Ok(reading::closed_within(possible, timeframe, from, to))
 }
 
 /// The newest closed bars of a minute: those that the market's last trade has left behind.
 pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> Result<Vec<Told>, FeedError> {
     let series = series(answers, listing.instrument.symbol(), answer)?;
     let last_trade = Timestamp::from_secs(series.meta.regular_market_time);
-    let all = bars_of(&series, Timeframe::MINUTE);
-    let closed = reading::closed_within(
-        all,
-        Timeframe::MINUTE,
-        Timestamp::from_nanos(i64::MIN),
-        last_trade,
-    );
+    let mut closed = bars_of(&series, Timeframe::MINUTE);
+    closed.retain(|(open_time, _)| Timeframe::MINUTE.close_of(*open_time) <= last_trade);
     let newest = closed.len().saturating_sub(NEWEST);
-    let told = closed[newest..].iter().map(|bar| Told::Bar {
-        slot: Slot(0),
-        bar: *bar,
-        is_closed: true,
-        is_correction: false,
+    let slot = Slot(0);
+    let told = closed.drain(newest..).map(|(_, bar)| match bar {
+        Ok(bar) => Told::Bar {
+            slot,
+            bar,
+            is_closed: true,
+            is_correction: false,
+        },
+        Err(why) => Told::KeptOff {
+            slot: Some(slot),
+            why,
+        },
     });
     Ok(told.collect())
 }

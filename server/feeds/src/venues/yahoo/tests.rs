@@ -134,6 +134,25 @@ fn a_poll_tells_the_newest_closed_minutes() {
 }
 
 #[test]
+fn a_minute_that_cannot_be_is_kept_off_by_name() {
+    let venue = venue();
+    let told = |price: f64| {
+        let bars = [(1_700_145_000, Some(190.0)), (1_700_145_060, Some(price))];
+        let answer = answer(200, &chart(META, &bars));
+        let told = answers::newest(&venue.answers, &listing("AAPL", "AAPL"), &answer);
+        told.expect("minutes")
+    };
+    for price in [0.0, -1.0, 1e300] {
+        let told = told(price);
+        assert!(
+            matches!(&told[..], [Told::Bar { .. }, Told::KeptOff { .. }]),
+            "{price}: {told:?}"
+        );
+    }
+    assert!(matches!(told(190.5)[..], [Told::Bar { .. }, Told::Bar { .. }]));
+}
+
+#[test]
 fn symbols_have_their_names_currency_and_hours() {
     for (ours, theirs) in [
         ("AAPL", "AAPL"),

@@ -1,0 +1,178 @@
+//! What is asked wrongly, and what is answered that cannot be: of every venue each has its name or is counted, and the feeds go on.
+
+use crate::kinds::{KINDS, Kind, Way};
+use crate::scenario::{Scenario, hub};
+use futures::StreamExt;
+use papertape::model::{Symbol, Timeframe};
+use papertape_feeds::testkit::{Fault, Faults};
+use papertape_feeds::{Channels, FeedError, FeedHub, MemoryRecorder, VenueConfig};
+use std::time::Duration;
+
+/// Of the same venue asked instead of listened to, nothing else is asked.
+fn kinds() -> impl Iterator<Item = Kind> {
+    KINDS.into_iter().filter(|kind| kind.way != Way::Refused)
+}
+
+/// Runs something for each venue; what went wrong for whom.
+async fn each<F: Future<Output = Result<(), String>> + Send + 'static>(run: impl Fn(Kind) -> F) {
+    let runs = kinds().map(|kind| {
+        let run = tokio::spawn(run(kind));
+        async move {
+            let ended = run.await.unwrap_or_else(|error| Err(error.to_string()));
+            ended.err().map(|wrong| format!("{}: {wrong}", kind.name))
+        }
+    });
+    let ended: Vec<Option<String>> = futures::stream::iter(runs).buffer_unordered(8).collect().await;
+    let wrong: Vec<String> = ended.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// That something failed with this code and in words that name this.
+fn is_named<T>(what: &str, result: Result<T, FeedError>, code: &str, words: &str) -> Result<(), String> {
+    match result {
+        Ok(_) => Err(format!("{what} was taken")),
+        Err(error) if error.code() == code && error.to_string().contains(words) => Ok(()),
+        Err(error) => Err(format!("{what} is called {}: {error}", error.code())),
+    }
+}
+
+/// A symbol as the venue's are, which nobody lists.
+fn nobody(kind: Kind) -> Symbol {
+    let name = if kind.ware.symbol.contains('/') {
+        "NOBODY/USD".to_owned()
+    } else {
+        kind.ware.symbol.replacen("AAPL", "NOBODY", 1)
+    };
+    name.parse().expect("a symbol")
+}
+
+/// What a venue says to a key, of the two ways on which it may say it.
+async fn said_to_key(scenario: &Scenario, hub: &FeedHub, symbol: &Symbol) -> Result<(), String> {
+    let subscribed = hub.subscribe("it", symbol, Channels::TICKS).await;
+    let Ok(subscription) = subscribed else {
+        return is_named("a wrong key", subscribed, "unauthorized", "refused the key");
+    };
+    for _ in 0..200 {
+        scenario.pass(Duration::from_millis(50), true).await;
+        let status = hub.feeds().into_iter().find(|status| status.feed == "it");
+        let error = status.and_then(|status| status.last_error).unwrap_or_default();
+        if error.contains("refused the key") {
+            drop(subscription);
+            return Ok(());
+        }
+    }
+    Err("nothing says that the key is wrong".to_owned())
+}
+
+async fn asked_wrongly(kind: Kind) -> Result<(), String> {
+    let scenario = Scenario::begin(kind, kind.truth(1), Faults::none(), false).await;
+    let symbol: Symbol = kind.ware.symbol.parse().expect("a symbol");
+    let at = |address: &VenueConfig, key: Option<&str>| {
+        hub(kind, address, key, "", &scenario.clock, MemoryRecorder::default())
+    };
+    let address = scenario.server.config();
+
+    let unknown = nobody(kind);
+    let answer = scenario.hub.instrument("it", &unknown).await;
+    is_named("an unknown symbol", answer, "unknown_symbol", unknown.as_str())?;
+    let seven = Timeframe::from_secs(7).expect("seconds");
+    let from = scenario.server.with(|stage| stage.truth.now);
+    let answer = scenario.hub.bars("it", &symbol, seven, from, from).await;
+    is_named("an unsupported timeframe", answer, "unsupported_timeframe", "7s")?;
+
+    scenario.server.with(|stage| stage.faults.force(Fault::Html));
+    let answer = at(&address, Some("key")).instrument("it", &symbol).await;
+    is_named("a page for people", answer, "not_the_venue", "127.0.0.1")?;
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nowhere = listener.local_addr().expect("its address").to_string();
+    drop(listener);
+    let gone = VenueConfig {
+        rest_url: Some(format!("http://{nowhere}")),
+        stream_url: Some(format!("ws://{nowhere}")),
+        ..VenueConfig::default()
+    };
+    let answer = at(&gone, Some("key")).instrument("it", &symbol).await;
+    is_named("an unreachable host", answer, "unreachable", &nowhere)?;
+
+    if kind.has_key {
+        said_to_key(&scenario, &at(&address, Some("wrong")), &symbol).await?;
+    }
+    if kind.needs_key() {
+        let answer = at(&address, None).instrument("it", &symbol).await;
+        is_named("a missing key", answer, "missing_key", "PAPERTAPE_")?;
+    }
+
+    let answer = scenario.hub.instrument("it", &symbol).await;
+    answer.map(|_| ()).map_err(|error| format!("afterwards {error}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_wrongly_is_named_and_the_feeds_go_on() {
+    each(asked_wrongly).await;
+}
+
+async fn absurd(kind: Kind) -> Result<(), String> {
+    let scenario = Scenario::begin(kind, kind.truth(1), Faults::none(), false).await;
+    let subscription = scenario.subscribe().await.map_err(|error| error.to_string())?;
+    // Until there is a price.
+    while scenario.audit(false).is_err() {
+        scenario.run(Duration::from_millis(200)).await;
+    }
+    let fault = match kind.way {
+        Way::Asked => Fault::AbsurdAnswer,
+        _ => Fault::Absurd,
+    };
+    let injected = || scenario.server.with(|stage| stage.faults.count(fault)) as u64;
+    let kept_off = || scenario.status().counters.quarantined;
+    for times in [0.0, -1.0, 1e300, 10.0] {
+        let (before, count) = (kept_off(), injected());
+        scenario
+            .server
+            .with(|stage| stage.faults.absurdities = vec![times]);
+        for _ in 0..400 {
+            if injected() == count {
+                scenario.server.with(|stage| stage.faults.force(fault));
+            }
+            scenario.run(Duration::from_millis(50)).await;
+            if kept_off() > before {
+                break;
+            }
+        }
+        if injected() == count {
+            return Err(format!("no price was {times} times what it was"));
+        }
+        if kept_off() == before {
+            return Err(format!("a price of {times} times what it was is not counted"));
+        }
+    }
+    // The right prices go on.
+    let known = scenario.published().len();
+    scenario.server.with(|stage| stage.faults = Faults::none());
+    scenario.run(Duration::from_secs(4)).await;
+    drop(subscription);
+    scenario.audit(false)?;
+    if scenario.published().len() > known {
+        Ok(())
+    } else {
+        Err("nothing is told any more".to_owned())
+    }
+}
+
+/// What another Papertape tells it has checked itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_price_that_cannot_be_is_kept_off_and_counted_and_the_others_are_told() {
+    each(|kind| async move {
+        match kind.venue {
+            "papertape" => Ok(()),
+            _ => absurd(kind).await,
+        }
+    })
+    .await;
+}
+
+#[test]
+fn every_venue_is_asked() {
+    let asked: std::collections::BTreeSet<&str> = kinds().map(|kind| kind.venue).collect();
+    assert_eq!(asked, papertape_feeds::venues::names().collect());
+}
