@@ -77,7 +77,8 @@ impl Market {
     #[inline]
     fn note_delay(&mut self, made: Timestamp, told: Timestamp) {
         let source = &self.places[self.active].source;
-        if told.since(made) > crate::source::millis(self.thresholds.reorder_ms) && !source.is_polled() {
+        let usual = self.thresholds.reorder_ms.max(self.thresholds.clock_ms);
+        if told.since(made) > crate::source::millis(usual) && !source.is_polled() {
             self.late(
                 made,
                 told,

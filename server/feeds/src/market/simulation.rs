@@ -435,7 +435,7 @@ fn check(seed: u64, world: &World) {
         incidents: world.incidents.values().collect(),
         truth: &world.truth.markets[0],
         slack: world.skew.abs() + SECOND,
-        late: 150 * MILLI,
+        late: SECOND,
         detail: Detail {
             finest: Finest::Trades {
                 has_sides: true,

@@ -10,7 +10,8 @@ use papertape_feeds::testkit::{
     Act, Conversation, Faults, Mock, Reply, Request, Server, Stage, Truth, binance::Binance,
 };
 use papertape_feeds::{
-    Channels, Clock, ConnectionState, FeedHub, FeedsConfig, Frame, IncidentKind, MemoryRecorder, Recorder,
+    Channels, Clock, ConnectionState, FeedHub, FeedsConfig, Frame, Incident, IncidentKind, MemoryRecorder,
+    Recorder,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -407,11 +408,10 @@ async fn a_connection_that_is_about_to_be_closed_goes_on_until_another_stands() 
     place.until(|_| subscription.last() > 20).await;
     let gaps = |place: &Place| {
         let incidents = place.recorder.record("venue0", "BTC/USD").incidents;
-        let is_gap = |kind| kind == IncidentKind::Gap;
-        incidents
-            .values()
-            .filter(|incident| is_gap(incident.kind))
-            .count()
+        // On a busy machine trades may come late, which is not of the connection.
+        let is_gap =
+            |it: &&Incident| it.kind == IncidentKind::Gap && !it.detail.ends_with("is told as of then");
+        incidents.values().filter(is_gap).count()
     };
     assert_eq!(gaps(&place), 0);
 
