@@ -130,7 +130,7 @@ async fn absurd(kind: Kind) -> Result<(), String> {
         scenario
             .server
             .with(|stage| stage.faults.absurdities = vec![times]);
-        for _ in 0..400 {
+        for _ in 0..4_000 {
             if injected() == count {
                 scenario.server.with(|stage| stage.faults.force(fault));
             }
