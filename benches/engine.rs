@@ -17,7 +17,7 @@ mod memory;
 use papertape::alert::AlertRules;
 use papertape::backtest;
 use papertape::backtest::sweep::{
-    Axes, Axis, Grid, Search, SearchSpec, Setting, Sweep, SweepError, SweepSpec, Trial, Workers,
+    Axes, Axis, Grid, Search, SearchSpec, Setting, Sweep, SweepError, SweepSpec, Workers,
 };
 use papertape::engine::{EngineConfig, ExecutionConfig};
 use papertape::market::{BarFile, Bars, SimulatedMarket, SimulatedMarketConfig, write_bars_csv};
@@ -296,8 +296,8 @@ fn on_threads<T: Send>(count: usize, work: &(dyn Fn(usize) -> T + Sync)) -> Vec<
 struct Threads;
 
 impl Workers for Threads {
-    fn run(&self, count: usize, work: &(dyn Fn(usize) -> Option<Trial> + Sync)) -> Vec<Option<Trial>> {
-        on_threads(count, work)
+    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        on_threads(count, work);
     }
 
     fn is_canceled(&self) -> bool {

@@ -11,7 +11,6 @@ use papertape::model::Timeframe;
 use papertape::strategy::StrategySpec;
 use papertape::testkit::{bars_of, config};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const CROSS: &str = "
@@ -75,22 +74,19 @@ fn run(spec: &SweepSpec, bars: &Bars, workers: &dyn Workers) -> SweepReport {
 struct Backwards(usize);
 
 impl Workers for Backwards {
-    fn run(&self, count: usize, work: &(dyn Fn(usize) -> Option<Trial> + Sync)) -> Vec<Option<Trial>> {
+    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
         let left = AtomicUsize::new(count);
-        let results = Mutex::new(vec![None; count]);
         std::thread::scope(|scope| {
             for _ in 0..self.0 {
                 scope.spawn(|| {
                     while let Ok(before) =
                         left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| it.checked_sub(1))
                     {
-                        let trial = work(before - 1);
-                        results.lock().expect("a lock")[before - 1] = trial;
+                        work(before - 1);
                     }
                 });
             }
         });
-        results.into_inner().expect("a lock")
     }
 
     fn is_canceled(&self) -> bool {
@@ -105,10 +101,8 @@ struct Impatient {
 }
 
 impl Workers for Impatient {
-    fn run(&self, count: usize, work: &(dyn Fn(usize) -> Option<Trial> + Sync)) -> Vec<Option<Trial>> {
-        (0..count)
-            .map(|index| if self.is_canceled() { None } else { work(index) })
-            .collect()
+    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..count).take_while(|_| !self.is_canceled()).for_each(work);
     }
 
     fn is_canceled(&self) -> bool {

@@ -1,16 +1,14 @@
-//! Walk-forward and Monte Carlo: what windows see, and what courses can be.
+//! Walk-forward: what windows see, and the account that goes through them.
 
 use papertape::api::WalkForwardReport;
-use papertape::backtest::sweep::{MakeSearch, OneByOne, SearchSpec, Setting, SweepError};
-use papertape::backtest::{
-    Canceled, MarketData, MonteCarloError, MonteCarloSpec, Resampling, WalkForward, WalkForwardSpec,
-    trade_returns,
-};
+use papertape::backtest::sweep::{MakeSearch, OneByOne, SearchSpec, Setting, SweepError, Trial, Workers};
+use papertape::backtest::{MarketData, WalkForward, WalkForwardSpec};
 use papertape::engine::{EngineConfig, ExecutionConfig};
 use papertape::market::{Bar, Bars, CorporateAction, DatedAction, MarketAction};
 use papertape::strategy::StrategySpec;
 use papertape::testkit::{bars_of, config, decimal};
 use proptest::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const CROSS: &str = "
 name: cross
@@ -115,6 +113,38 @@ fn what_comes_later_does_not_change_a_choice() {
     assert_ne!(report.windows[4].out_of_sample, changed.windows[4].out_of_sample);
 }
 
+/// Gives up after so many trials.
+struct Impatient(AtomicUsize);
+
+impl Workers for Impatient {
+    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..count).take_while(|_| !self.is_canceled()).for_each(work);
+    }
+
+    fn is_canceled(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn finished(&self, _trial: &Trial) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn canceled_it_keeps_the_windows_that_are_done() {
+    let (spec, bars) = (spec(), bars(6_000));
+    let whole = walk(&spec, &bars);
+    let make: MakeSearch<'_> = &|axes| Ok(spec.search.search(axes)?.expect("a method of the core"));
+    // A window tries nine combinations and then runs the best of them.
+    for (trials, windows) in [(3, 0), (9, 0), (10, 1), (25, 2)] {
+        let walk = WalkForward::new(&setting(), &spec, make, bars.len()).expect("a walk");
+        let workers = Impatient(AtomicUsize::new(trials));
+        let part = walk.run(&setting(), (&bars).into(), &workers).expect("a report");
+        assert!(part.canceled && !whole.canceled);
+        assert_eq!(part.windows, whole.windows[..windows], "{trials} trials");
+    }
+}
+
 #[test]
 fn the_account_goes_through_all_windows() {
     let report = walk(&spec(), &bars(6_000));
@@ -170,7 +200,7 @@ fn try_walk(
 ) -> Result<WalkForwardReport, SweepError> {
     let make: MakeSearch<'_> = &|axes| Ok(spec.search.search(axes)?.expect("a method of the core"));
     let walk = WalkForward::new(setting, spec, make, data.bars.len()).expect("a walk");
-    walk.run(setting, data, &OneByOne)
+    walk.run(setting, data.into(), &OneByOne)
 }
 
 const HOLDS: &str = "
@@ -325,135 +355,4 @@ fn who_bought_and_held_went_through_the_split_as_well() {
     );
     let held = |report: &WalkForwardReport| report.metrics.buy_and_hold_return.expect("a return");
     assert!((held(&plain) - held(&through)).abs() < 1e-9);
-}
-
-fn courses(spec: &MonteCarloSpec, returns: &[f64]) -> papertape::backtest::MonteCarlo {
-    spec.run(returns, 1_000.0, &|| true).expect("courses")
-}
-
-fn of(resampling: Resampling) -> MonteCarloSpec {
-    MonteCarloSpec {
-        resampling,
-        courses: 400,
-        ..MonteCarloSpec::default()
-    }
-}
-
-proptest! {
-    #[test]
-    fn another_order_ends_at_the_same_place(
-        returns in proptest::collection::vec(-0.3_f64..0.4, 2..60),
-        seed: u64,
-    ) {
-        let spec = MonteCarloSpec { seed, courses: 50, ..of(Resampling::TradeOrder) };
-        let result = courses(&spec, &returns);
-        let end = result.actual_final_equity;
-        for place in [result.final_equity.p5, result.final_equity.p50, result.final_equity.p95] {
-            prop_assert!((place / end - 1.0).abs() < 1e-9);
-        }
-        prop_assert!(result.max_drawdown.p5 >= 0.0 && result.max_drawdown.p95 <= 1.0);
-        prop_assert_eq!(&courses(&spec, &returns), &result);
-    }
-
-    #[test]
-    fn whatever_is_drawn_the_places_are_in_order_and_the_fan_spans_the_course(
-        returns in proptest::collection::vec(-0.5_f64..0.5, 2..200),
-        block in 1_u64..400,
-        trades: bool,
-    ) {
-        let resampling = if trades { Resampling::Trades } else { Resampling::Days };
-        let block = block.min(returns.len() as u64 / 2);
-        let spec = MonteCarloSpec { block, courses: 60, ..of(resampling) };
-        let result = courses(&spec, &returns);
-        for it in result.fan.iter().map(|point| point.equity).chain([result.final_equity, result.max_drawdown]) {
-            prop_assert!(it.p5 <= it.p25 && it.p25 <= it.p50 && it.p50 <= it.p75 && it.p75 <= it.p95);
-        }
-        let steps: Vec<_> = result.fan.iter().map(|point| point.step).collect();
-        prop_assert!(steps.is_sorted() && steps.first() == Some(&0));
-        prop_assert_eq!(steps.last(), Some(&(returns.len() as u64)));
-        prop_assert!(result.probability_of_ruin <= 1.0 && result.probability_of_loss <= 1.0);
-    }
-}
-
-#[test]
-fn chances_are_those_of_a_coin() {
-    // Ten throws that double or halve: below the start with fewer than five doubles, in 386 of 1,024 courses; at an
-    // eighth or below at some time is gambler's ruin at three halvings net, by the reflection principle
-    // P(S10 <= -3) + P(S10 < -3) = 2 * 176/1024 = 352/1024 (S10 is even, so it never ends at -3).
-    let returns = [1.0, -0.5].repeat(5);
-    let spec = MonteCarloSpec {
-        courses: 20_000,
-        ruin: 0.875,
-        ..of(Resampling::Trades)
-    };
-    let result = courses(&spec, &returns);
-    assert!(
-        (result.probability_of_loss - 386.0 / 1_024.0).abs() < 0.015,
-        "{result:?}"
-    );
-    assert!(
-        (result.probability_of_ruin - 352.0 / 1_024.0).abs() < 0.015,
-        "{result:?}"
-    );
-}
-
-#[test]
-fn days_stay_with_their_neighbours() {
-    // A crash that is always followed by its recovery: blocks keep them together, single days do not.
-    let mut returns = vec![0.0; 400];
-    for crash in (0..400).step_by(40) {
-        (returns[crash], returns[crash + 1]) = (-0.5, 1.0);
-    }
-    let median = |block| {
-        courses(
-            &MonteCarloSpec {
-                block,
-                ..of(Resampling::Days)
-            },
-            &returns,
-        )
-        .final_equity
-    };
-    let (single, blocks) = (median(1), median(40));
-    assert!(
-        (blocks.p25 / 1_000.0 - 1.0).abs() < 1e-9 && (blocks.p75 / 1_000.0 - 1.0).abs() < 1e-9,
-        "{blocks:?}"
-    );
-    assert!(single.p25 < 600.0 && single.p75 > 1_600.0, "{single:?}");
-}
-
-#[test]
-fn nothing_to_draw_from_is_told_apart_from_wrong_fields() {
-    let spec = of(Resampling::Trades);
-    let refused =
-        |spec: &MonteCarloSpec, returns: &[f64]| spec.run(returns, 1_000.0, &|| true).expect_err("refused");
-    assert!(matches!(refused(&spec, &[0.1]), MonteCarloError::Backtest(_)));
-    assert!(matches!(
-        refused(&spec, &[0.1, f64::NAN]),
-        MonteCarloError::Backtest(_)
-    ));
-    assert!(matches!(
-        refused(&spec, &vec![0.0; 2_000_000]),
-        MonteCarloError::Backtest(_)
-    ));
-    let many = MonteCarloSpec {
-        courses: 1_000_000,
-        ..spec.clone()
-    };
-    assert!(matches!(
-        refused(&many, &[0.1, 0.2]),
-        MonteCarloError::Field { field: "courses", .. }
-    ));
-    let long = MonteCarloSpec {
-        block: 6,
-        ..of(Resampling::Days)
-    };
-    assert!(matches!(
-        refused(&long, &[0.1; 10]),
-        MonteCarloError::Field { field: "block", .. }
-    ));
-    let canceled = spec.run(&[0.1, 0.2], 1_000.0, &|| false);
-    assert_eq!(canceled, Err(MonteCarloError::Canceled(Canceled)));
-    assert!(trade_returns([-2_000.0, 5.0], 1_000.0)[1].is_nan());
-    assert_eq!(trade_returns([100.0, -55.0], 1_000.0), [0.1, -0.05]);
 }

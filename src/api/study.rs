@@ -6,9 +6,8 @@ use crate::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use crate::backtest::sweep::{
     Axes, Method, Objective, Params, SearchSpec, StabilityMap, SweepSpec, Trial, judge, ranking,
 };
-use crate::backtest::{MonteCarlo, MonteCarloSpec, WalkForwardSpec};
+use crate::backtest::{MonteCarlo, MonteCarloSpec, StudyData, WalkForwardSpec};
 use crate::engine::EngineConfig;
-use crate::market::Bars;
 use crate::model::{StudyId, Symbol, Timeframe, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -156,11 +155,14 @@ pub enum StudyReport {
 pub struct RunFacts {
     /// The strategy's name.
     pub strategy: String,
-    /// The instrument.
+    /// The instrument; of several that are traded, the first.
     pub symbol: Symbol,
+    /// All that are traded.
+    #[serde(default)]
+    pub symbols: Vec<Symbol>,
     /// At which timeframe the rules run.
     pub timeframe: Timeframe,
-    /// Bars that went in.
+    /// Bars that went in; of several symbols, the times at which bars of any of them opened.
     pub bars: u64,
     /// Open time of the first.
     pub from: Timestamp,
@@ -172,14 +174,18 @@ pub struct RunFacts {
 }
 
 impl RunFacts {
-    /// The facts of runs over a range of the bars.
+    /// The facts of runs over a part of the data.
     #[must_use]
-    pub fn of(config: &EngineConfig, bars: &Bars, range: Range<usize>) -> Self {
-        let open = |index: usize| bars.open_time.get(index).copied();
+    pub fn of(config: &EngineConfig, data: StudyData<'_>, range: Range<usize>) -> Self {
+        let open = |index: usize| data.open_time(index);
         let last = range.end.checked_sub(1).and_then(open);
         Self {
             strategy: config.strategy.name.clone(),
             symbol: config.instrument.symbol().clone(),
+            symbols: config
+                .traded()
+                .map(|instrument| instrument.symbol().clone())
+                .collect(),
             timeframe: config.strategy.timeframe,
             bars: range.len() as u64,
             from: open(range.start).unwrap_or_default(),

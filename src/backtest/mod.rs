@@ -8,6 +8,7 @@ mod plan;
 mod preview;
 mod recorder;
 mod span;
+mod study_data;
 pub mod sweep;
 mod together;
 mod walk_forward;
@@ -21,6 +22,7 @@ pub use outcome::{BandOutcome, Outcome, ReportContext, ShadowOutcome};
 pub use plan::{BarSource, compile, configure, configure_together, each_once, wanted_symbols, within};
 pub use preview::{chart_bars, check, preview};
 pub use span::Span;
+pub use study_data::StudyData;
 pub use together::{run_together, run_together_with_band};
 pub use walk_forward::{WalkForward, WalkForwardSpec};
 pub use warnings::{of_funding as funding_warning, of_volume as volume_warnings};
@@ -30,8 +32,18 @@ use crate::market::{BarAggregator, BarSlice, Bars, DatedAction, MarketEvent, act
 use crate::model::{Timeframe, Timestamp};
 use recorder::Recorder;
 
-/// How many bars pass between two calls of the progress function.
+/// How many bars pass between two calls of the progress function: a few milliseconds.
 const PROGRESS_EVERY: usize = 8_192;
+/// The same of a strategy with a script, which may take milliseconds a bar: an end that is asked for is felt within a second.
+const PROGRESS_EVERY_WITH_SCRIPT: usize = 128;
+
+const fn progress_every(config: &EngineConfig) -> usize {
+    if config.strategy.program.has_script() {
+        PROGRESS_EVERY_WITH_SCRIPT
+    } else {
+        PROGRESS_EVERY
+    }
+}
 
 /// The progress function asked for an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,7 +114,7 @@ fn drive<C: Company>(
     company: C,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Outcome, Canceled> {
-    let base_timeframe = config.base_timeframe;
+    let (base_timeframe, progress_every) = (config.base_timeframe, progress_every(&config));
     let (bars, mut actions) = (data.bars, data.actions_within(base_timeframe));
     let taken_in = actions.len() as u64;
     let mut run = Run {
@@ -125,7 +137,7 @@ fn drive<C: Company>(
             run.process(&Input::market(MarketEvent::from(action.clone())));
             actions = later;
         }
-        let most = bars.len().min(from + PROGRESS_EVERY);
+        let most = bars.len().min(from + progress_every);
         let is_before = |open: &Timestamp| actions.first().is_none_or(|next| *open < next.time);
         let to = from + bars.open_time[from..most].partition_point(is_before);
         run.process_bars(bars.slice(from..to));

@@ -1,6 +1,7 @@
 //! Monte Carlo: other courses that the same trades or days could have taken.
 
 use super::Canceled;
+use super::sweep::{Workers, gather};
 use crate::market::Random;
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,8 @@ const MOST_COURSES: u64 = 20_000;
 const MOST_STEPS: u64 = 500_000_000;
 /// Points of the fan.
 const FAN_POINTS: usize = 60;
+/// Courses of one unit of work.
+const PORTION: u64 = 64;
 
 /// A number at five places of its distribution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -124,8 +127,11 @@ pub struct FanPoint {
 /// What came of all courses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MonteCarlo {
-    /// How many.
+    /// How many were made: fewer than were asked for when it was ended before its end.
     pub courses: u64,
+    /// Whether it was ended before its end.
+    #[serde(default)]
+    pub canceled: bool,
     /// Trades or days in each.
     pub steps: u64,
     /// Equity at the end.
@@ -165,17 +171,23 @@ impl MonteCarloSpec {
         }
     }
 
+    /// Of how many units of work it is made.
+    #[must_use]
+    pub const fn units(&self) -> u64 {
+        self.courses.div_ceil(PORTION)
+    }
+
     /// Simulates. `returns` are those of the trades, as shares of the equity before each, or of the days, as the
     /// resampling has it, oldest first. A course multiplies (1 + return) step by step; one that has lost everything stays
-    /// at zero. `keep_going` ends the simulation by answering `false`.
+    /// at zero. Canceled, it tells of the courses that are done; the result is the same whoever works on it.
     ///
     /// # Errors
-    /// [`MonteCarloError`] says what to change, or that `keep_going` ended it.
+    /// [`MonteCarloError`] says what to change, or that it was canceled before there was a course.
     pub fn run(
         &self,
         returns: &[f64],
         initial: f64,
-        keep_going: &dyn Fn() -> bool,
+        workers: &dyn Workers,
     ) -> Result<MonteCarlo, MonteCarloError> {
         self.check()?;
         let what = match self.resampling {
@@ -209,54 +221,59 @@ impl MonteCarloSpec {
                 returns.len()
             ));
         }
-        Ok(self.simulate(returns, initial, keep_going)?)
+        Ok(self.simulate(returns, initial, workers)?)
     }
 
-    fn simulate(
-        &self,
-        returns: &[f64],
-        initial: f64,
-        keep_going: &dyn Fn() -> bool,
-    ) -> Result<MonteCarlo, Canceled> {
+    fn simulate(&self, returns: &[f64], initial: f64, workers: &dyn Workers) -> Result<MonteCarlo, Canceled> {
         let points = fan_points(returns.len());
-        let mut fan = vec![Vec::with_capacity(self.courses as usize); points.len()];
-        let (mut finals, mut drawdowns) = (Vec::new(), Vec::new());
-        let (mut lost, mut ruined) = (0_u64, 0_u64);
-        let mut drawn = returns.to_vec();
-        for course in 0..self.courses {
-            if course % 64 == 0 && !keep_going() {
-                return Err(Canceled);
-            }
-            // Each course has a generator of its own, so it is the same however many there are.
-            let mut random = Random::new(self.seed ^ course.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            self.draw(returns, &mut drawn, &mut random);
-            let walked = walk(&drawn, initial, |step, equity| {
-                if let Ok(place) = points.binary_search(&step) {
-                    fan[place].push(equity);
-                }
-            });
-            finals.push(walked.end);
-            drawdowns.push(walked.drawdown);
-            lost += u64::from(walked.end < initial);
-            ruined += u64::from(walked.lowest <= initial * (1.0 - self.ruin));
-        }
-        let actual = walk(returns, initial, |_, _| {});
-        let share = |count: u64| count as f64 / self.courses as f64;
-        let fan = points.iter().zip(fan).map(|(step, equity)| FanPoint {
-            step: *step as u64,
-            equity: Quantiles::of(equity),
+        let portions = gather(workers, self.units() as usize, |portion| {
+            let first = portion as u64 * PORTION;
+            let courses = first..self.courses.min(first + PORTION);
+            let courses: Vec<Course> = courses
+                .map(|number| self.course(number, returns, initial, &points))
+                .collect();
+            workers.passed();
+            Some(courses)
         });
+        let courses: Vec<Course> = portions.into_iter().flatten().flatten().collect();
+        if courses.is_empty() {
+            return Err(Canceled);
+        }
+        let of = |value: &dyn Fn(&Course) -> f64| Quantiles::of(courses.iter().map(value).collect());
+        let share = |is: &dyn Fn(&Course) -> bool| {
+            courses.iter().filter(|course| is(course)).count() as f64 / courses.len() as f64
+        };
+        let fan = points.iter().enumerate().map(|(place, step)| FanPoint {
+            step: *step as u64,
+            equity: of(&|course| course.fan[place]),
+        });
+        let actual = walk(returns, initial, |_, _| {});
         Ok(MonteCarlo {
-            courses: self.courses,
+            courses: courses.len() as u64,
+            canceled: (courses.len() as u64) < self.courses,
             steps: returns.len() as u64,
-            final_equity: Quantiles::of(finals),
-            max_drawdown: Quantiles::of(drawdowns),
-            probability_of_loss: share(lost),
-            probability_of_ruin: share(ruined),
+            final_equity: of(&|course| course.walked.end),
+            max_drawdown: of(&|course| course.walked.drawdown),
+            probability_of_loss: share(&|course| course.walked.end < initial),
+            probability_of_ruin: share(&|course| course.walked.lowest <= initial * (1.0 - self.ruin)),
             actual_final_equity: actual.end,
             actual_max_drawdown: actual.drawdown,
             fan: fan.collect(),
         })
+    }
+
+    /// One course. Each has a generator of its own, so it is the same however many there are and whoever makes them.
+    fn course(&self, number: u64, returns: &[f64], initial: f64, points: &[usize]) -> Course {
+        let mut random = Random::new(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut drawn = returns.to_vec();
+        self.draw(returns, &mut drawn, &mut random);
+        let mut fan = Vec::with_capacity(points.len());
+        let walked = walk(&drawn, initial, |step, equity| {
+            if points.get(fan.len()) == Some(&step) {
+                fan.push(equity);
+            }
+        });
+        Course { walked, fan }
     }
 
     fn draw(&self, returns: &[f64], drawn: &mut [f64], random: &mut Random) {
@@ -282,6 +299,13 @@ impl MonteCarloSpec {
             }
         }
     }
+}
+
+/// One course that things could have taken.
+struct Course {
+    walked: Walked,
+    /// Equity at the steps that the fan shows.
+    fan: Vec<f64>,
 }
 
 /// What is known of a course at its end.

@@ -1,9 +1,9 @@
 //! A run over a part of the bars.
 
 use super::warnings::Seen;
-use super::{Canceled, MarketData, PROGRESS_EVERY};
+use super::{Canceled, StudyData, progress_every};
 use crate::engine::{Command, Engine, EngineConfig, Event, EventKind, Input, Sink};
-use crate::market::{MarketEvent, actions_within};
+use crate::market::{BarMerge, MarketEvent, actions_within};
 use crate::model::{InstrumentId, Timeframe, Timestamp};
 use crate::strategy::SharedColumns;
 use std::ops::Range;
@@ -58,10 +58,8 @@ impl Span {
 
 impl Span {
     /// What a run over it sees of the data.
-    pub(super) fn seen(&self, data: MarketData<'_>) -> Seen {
-        Seen::of(std::iter::once(
-            data.bars.slice(self.history.start..self.live.end),
-        ))
+    pub(super) fn seen(&self, data: StudyData<'_>) -> Seen {
+        Seen::of(data.part(self.history.start..self.live.end))
     }
 }
 
@@ -70,16 +68,26 @@ impl Span {
 /// answering `false`. Runs over the same span may share the results of their indicators.
 pub(super) fn run_span<S: Sink>(
     config: EngineConfig,
-    data: MarketData<'_>,
+    data: StudyData<'_>,
     span: &Span,
     shared: Option<&SharedColumns>,
     sink: &mut S,
     keep_going: &dyn Fn() -> bool,
 ) -> Result<Engine, Canceled> {
-    let base = config.base_timeframe;
-    let bars = data.bars;
+    let [bars] = data.bars else {
+        return run_span_together(config, data, span, sink, keep_going);
+    };
+    let (base, progress_every) = (config.base_timeframe, progress_every(&config));
     let mut engine = Engine::new(config);
-    for bar in span.history.clone().filter_map(|index| bars.get(index)) {
+    for (passed, bar) in span
+        .history
+        .clone()
+        .filter_map(|index| bars.get(index))
+        .enumerate()
+    {
+        if passed % progress_every == 0 && !keep_going() {
+            return Err(Canceled);
+        }
         engine.process_into(&Input::History(InstrumentId::PRIMARY, bar), sink);
     }
     let live = bars.slice(span.live.clone());
@@ -106,7 +114,7 @@ pub(super) fn run_span<S: Sink>(
             engine.process_into(&Input::market(MarketEvent::from(action.clone())), sink);
             actions = later;
         }
-        let most = live.len().min(from + PROGRESS_EVERY);
+        let most = live.len().min(from + progress_every);
         let is_before = |open: &Timestamp| actions.first().is_none_or(|next| *open < next.time);
         let to = from + live.open_time[from..most].partition_point(is_before);
         engine.process_bars(live.slice(from..to), sink);
@@ -123,6 +131,64 @@ pub(super) fn run_span<S: Sink>(
     {
         engine.process_into(&Input::Command(end, Command::Flatten), sink);
         engine.process_into(&Input::market(MarketEvent::Bar(bar)), sink);
+    }
+    engine.process_into(&Input::Command(end, Command::Finish), sink);
+    Ok(engine)
+}
+
+/// The same over several instruments, bar by bar in the order of [`BarMerge`].
+fn run_span_together<S: Sink>(
+    config: EngineConfig,
+    data: StudyData<'_>,
+    span: &Span,
+    sink: &mut S,
+    keep_going: &dyn Fn() -> bool,
+) -> Result<Engine, Canceled> {
+    let (base, progress_every) = (config.base_timeframe, progress_every(&config));
+    let mut engine = Engine::new(config);
+    let ends = [span.history.start, span.live.start, span.live.end.wrapping_sub(1)];
+    let [Some(begin), Some(first), Some(last)] = ends.map(|at| data.open_time(at)) else {
+        return Ok(engine);
+    };
+    let end = base.close_of(last);
+    let mut merge = BarMerge::beginning_at(begin, data.bars);
+    let mut next = |until: Timestamp| {
+        let (index, bar) = merge.peek(data.bars).filter(|(_, bar)| bar.open_time <= until)?;
+        merge.next(data.bars);
+        Some((InstrumentId(u16::try_from(index).unwrap_or(u16::MAX)), bar))
+    };
+    let (mut passed, mut is_started) = (0, false);
+    while let Some((at, bar)) = next(last) {
+        if passed % progress_every == 0 && !keep_going() {
+            return Err(Canceled);
+        }
+        passed += 1;
+        if bar.open_time < first {
+            engine.process_into(&Input::History(at, bar), sink);
+            continue;
+        }
+        if !std::mem::replace(&mut is_started, true) {
+            engine.process_into(&Input::Command(first, Command::Start), sink);
+        }
+        engine.process_into(&Input::Market(at, MarketEvent::Bar(bar)), sink);
+    }
+    // Not every symbol has a bar at the next time of the clock: each is closed at its next open, but for those that have none for
+    // as long as the part itself was.
+    let latest = span.leave.and_then(|leave| {
+        let latest = (leave + span.live.len()).min(data.len());
+        data.open_time(latest.checked_sub(1)?)
+    });
+    if let Some(latest) = latest
+        && !engine.positions().is_empty()
+    {
+        for command in [Command::Pause, Command::Flatten] {
+            engine.process_into(&Input::Command(end, command), sink);
+        }
+        while !engine.positions().is_empty()
+            && let Some((at, bar)) = next(latest)
+        {
+            engine.process_into(&Input::Market(at, MarketEvent::Bar(bar)), sink);
+        }
     }
     engine.process_into(&Input::Command(end, Command::Finish), sink);
     Ok(engine)

@@ -1,7 +1,7 @@
 //! Backtests of several instruments.
 
 use super::recorder::Recorder;
-use super::{Alone, Canceled, Company, Outcome, PROGRESS_EVERY, Shadows};
+use super::{Alone, Canceled, Company, Outcome, Shadows, progress_every};
 use crate::engine::{Band, BandCurve, Command, Engine, EngineConfig, Input};
 use crate::market::{BarMerge, Bars, MarketEvent};
 use crate::model::InstrumentId;
@@ -42,7 +42,7 @@ fn drive<C: Company>(
     mut company: C,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Outcome, Canceled> {
-    let base_timeframe = config.base_timeframe;
+    let (base_timeframe, progress_every) = (config.base_timeframe, progress_every(&config));
     let moments = bars.iter().map(Bars::len).max().unwrap_or(0);
     let mut recorder = Recorder::new(moments, config.initial_capital.amount);
     let mut engine = Engine::new(config);
@@ -56,7 +56,7 @@ fn drive<C: Company>(
     }
     let (mut done, mut last) = (0, None);
     while let Some((index, bar)) = merge.next(bars) {
-        if done % PROGRESS_EVERY == 0 && !progress(done as u64) {
+        if done % progress_every == 0 && !progress(done as u64) {
             return Err(Canceled);
         }
         let at = InstrumentId(u16::try_from(index).unwrap_or(u16::MAX));

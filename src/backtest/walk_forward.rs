@@ -3,12 +3,12 @@
 use super::span::{Span, run_span};
 use super::sweep::{Hunt, MakeSearch, SearchSpec, Setting, SweepError, Trial, Workers, ranking};
 use super::warnings::Gathered;
-use super::{MarketData, sweep::MOST_COMBINATIONS};
+use super::{StudyData, sweep::MOST_COMBINATIONS};
 use crate::analytics::{Metrics, MetricsAccumulator, thin_minmax};
 use crate::api::{RunFacts, WalkForwardReport, WalkForwardWindow};
 use crate::engine::{EngineConfig, Event, EventKind, Mark, Sink};
-use crate::market::{Bars, CorporateAction, MarketAction};
-use crate::model::{Instrument, InstrumentId, Money, Price, Timestamp};
+use crate::market::{BarMerge, Bars, CorporateAction, MarketAction};
+use crate::model::{Instrument, InstrumentId, Money, Price, Timeframe, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -146,11 +146,10 @@ impl<'a> WalkForward<'a> {
     pub fn run(
         self,
         setting: &Setting,
-        data: MarketData<'_>,
+        data: StudyData<'_>,
         workers: &dyn Workers,
     ) -> Result<WalkForwardReport, SweepError> {
-        let bars = data.bars;
-        let mut stitch = Stitch::new(&setting.config, bars, &self.windows);
+        let mut stitch = Stitch::new(&setting.config, data, &self.windows);
         let mut done = Vec::new();
         for (number, (earlier, later)) in (1..).zip(&self.windows) {
             let hunt = Hunt::new(setting, &self.spec.search, self.make)?;
@@ -175,15 +174,15 @@ impl<'a> WalkForward<'a> {
             let Some(later_metrics) = later_metrics else {
                 break;
             };
-            done.push(self.window(setting, bars, number, chosen, later_metrics));
+            done.push(self.window(setting, data, number, chosen, later_metrics));
             if stitch.capital.amount <= Decimal::ZERO {
                 break;
             }
         }
         let metrics = stitch.metrics.metrics();
-        let all = self.windows.first().map_or(0, |(earlier, _)| earlier.start)..bars.len();
+        let all = self.windows.first().map_or(0, |(earlier, _)| earlier.start)..data.len();
         Ok(WalkForwardReport {
-            run: RunFacts::of(&setting.config, bars, all),
+            run: RunFacts::of(&setting.config, data, all),
             method: self.spec.search.method,
             objective: self.spec.search.objective,
             seed: self.spec.search.seed,
@@ -208,7 +207,7 @@ impl<'a> WalkForward<'a> {
     fn window(
         &self,
         setting: &Setting,
-        bars: &Bars,
+        data: StudyData<'_>,
         number: u64,
         chosen: Option<&Trial>,
         out_of_sample: Metrics,
@@ -220,8 +219,8 @@ impl<'a> WalkForward<'a> {
             .unwrap_or_default();
         let objective = self.spec.search.objective;
         let (earlier, later) = (
-            RunFacts::of(&setting.config, bars, earlier.clone()),
-            RunFacts::of(&setting.config, bars, later.clone()),
+            RunFacts::of(&setting.config, data, earlier.clone()),
+            RunFacts::of(&setting.config, data, later.clone()),
         );
         WalkForwardWindow {
             number,
@@ -266,28 +265,28 @@ fn efficiency(windows: &[WalkForwardWindow]) -> Option<f64> {
 }
 
 /// The account that goes through all later parts.
-struct Stitch {
+struct Stitch<'a> {
     capital: Money,
     metrics: MetricsAccumulator,
     curve: Vec<(Timestamp, f64)>,
     warnings: Gathered,
+    benchmark: Benchmark<'a>,
 }
 
-impl Stitch {
-    fn new(config: &EngineConfig, bars: &Bars, windows: &[Window]) -> Self {
+impl<'a> Stitch<'a> {
+    fn new(config: &EngineConfig, data: StudyData<'a>, windows: &[Window]) -> Self {
         let capital = config.initial_capital;
         let mut metrics = MetricsAccumulator::new(capital.to_f64(), config.periods_per_year());
-        let first = windows
-            .first()
-            .and_then(|(_, later)| bars.open_time.get(later.start));
+        let first = windows.first().and_then(|(_, later)| data.open_time(later.start));
         if let Some(first) = first {
-            metrics.start(*first);
+            metrics.start(first);
         }
         Self {
             capital,
             metrics,
             curve: Vec::new(),
             warnings: Gathered::default(),
+            benchmark: Benchmark::new(config, data, first.unwrap_or_default()),
         }
     }
 
@@ -299,7 +298,7 @@ impl Stitch {
         &mut self,
         setting: &Setting,
         best: &Trial,
-        data: MarketData<'_>,
+        data: StudyData<'_>,
         (earlier, later): Window,
         workers: &dyn Workers,
     ) -> Result<Option<Metrics>, SweepError> {
@@ -308,18 +307,17 @@ impl Stitch {
         };
         config.initial_capital = self.capital;
         let (strategy, base) = (config.strategy.timeframe, config.base_timeframe);
-        let end = later
-            .end
-            .checked_sub(1)
-            .and_then(|last| data.bars.open_time.get(last));
-        let span =
-            Span::warmed_up(later, config.strategy.warm_up(), strategy, base).closed_after(data.bars.len());
+        let end = later.end.checked_sub(1).and_then(|last| data.open_time(last));
+        let span = data
+            .warmed_up(later, config.strategy.warm_up(), strategy, base)
+            .closed_after(data.len());
         let Some(end) = end else {
             return Ok(None);
         };
         let mut sink = Listener {
-            end: base.close_of(*end),
-            instrument: config.instrument.clone(),
+            end: base.close_of(end),
+            instruments: config.instruments().cloned().collect(),
+            benchmark: self.benchmark.clone(),
             metrics: self.metrics.clone(),
             curve: Vec::new(),
             held: BTreeMap::new(),
@@ -335,33 +333,78 @@ impl Stitch {
             .add_choice(engine.config(), Span::cold(earlier).seen(data));
         self.warnings.add_run(&engine, span.seen(data));
         self.metrics = sink.metrics;
+        self.benchmark = sink.benchmark;
         self.curve.append(&mut sink.curve);
         self.capital = engine.equity();
         Ok(Some(engine.metrics()))
     }
 
     /// Passes a window's later part without a position.
-    fn idle(&mut self, setting: &Setting, data: MarketData<'_>, (earlier, later): Window) -> Metrics {
+    fn idle(&mut self, setting: &Setting, data: StudyData<'_>, (earlier, later): Window) -> Metrics {
         self.warnings
             .add_choice(&setting.config, Span::cold(earlier).seen(data));
         let equity = self.capital.to_f64();
         let mut own = MetricsAccumulator::new(equity, setting.config.periods_per_year());
-        let first = data.bars.open_time.get(later.start).copied().unwrap_or_default();
+        let first = data.open_time(later.start).unwrap_or_default();
         let mut actions = data.actions.iter().skip_while(|it| it.time < first).peekable();
-        for bar in data.bars.slice(later).iter() {
-            while let Some(due) = actions.next_if(|it| it.time <= bar.open_time) {
+        for open_time in &data.clock[later] {
+            while let Some(due) = actions.next_if(|it| it.time <= *open_time) {
                 if let MarketAction::Corporate(action) = &due.action {
                     follow(&mut own, action);
                     follow(&mut self.metrics, action);
                 }
             }
-            let time = setting.config.base_timeframe.close_of(bar.open_time);
+            let time = setting.config.base_timeframe.close_of(*open_time);
+            let price = self.benchmark.at(time);
             for metrics in [&mut own, &mut self.metrics] {
-                metrics.on_mark(time, equity, bar.close, false);
+                metrics.on_mark(time, equity, price, false);
             }
             self.curve.push((time, equity));
         }
         own.metrics()
+    }
+}
+
+/// What buying and holding is measured by: the price of what is traded or, of several symbols, their mean growth since the first window's
+/// beginning, as an engine has it that runs all the time.
+#[derive(Clone)]
+struct Benchmark<'a> {
+    bars: &'a [Bars],
+    base: Timeframe,
+    merge: BarMerge,
+    /// First and last close of each symbol that is traded.
+    closes: Vec<Option<(f64, f64)>>,
+}
+
+impl<'a> Benchmark<'a> {
+    fn new(config: &EngineConfig, data: StudyData<'a>, from: Timestamp) -> Self {
+        Self {
+            bars: data.bars,
+            base: config.base_timeframe,
+            merge: BarMerge::beginning_at(from, data.bars),
+            closes: vec![None; config.traded().count()],
+        }
+    }
+
+    /// Its value when all bars are in that close by then.
+    fn at(&mut self, time: Timestamp) -> f64 {
+        while let Some((place, bar)) = self.merge.peek(self.bars)
+            && self.base.close_of(bar.open_time) <= time
+        {
+            self.merge.next(self.bars);
+            if let Some(known) = self.closes.get_mut(place) {
+                *known = Some((known.map_or(bar.close, |(first, _)| first), bar.close));
+            }
+        }
+        match &self.closes[..] {
+            [only] => only.map_or(f64::NAN, |(_, last)| last),
+            several => {
+                let grown = several
+                    .iter()
+                    .map(|it| it.map_or(1.0, |(first, last)| last / first));
+                grown.sum::<f64>() / several.len() as f64
+            }
+        }
     }
 }
 
@@ -375,22 +418,25 @@ fn follow(metrics: &mut MetricsAccumulator, action: &CorporateAction) {
 }
 
 /// Adds what a window's engine emits to what those before it did.
-struct Listener {
+struct Listener<'a> {
     /// The window's end: the bar at which it closes what it holds is the next one's.
     end: Timestamp,
-    instrument: Instrument,
+    instruments: Vec<Instrument>,
+    benchmark: Benchmark<'a>,
     metrics: MetricsAccumulator,
     curve: Vec<(Timestamp, f64)>,
     /// What is held of each instrument.
     held: BTreeMap<InstrumentId, Decimal>,
 }
 
-impl Sink for Listener {
+impl Sink for Listener<'_> {
     fn journal(&mut self, event: Event) {
         match event.kind {
             EventKind::OrderFilled { fill, .. } => {
-                let notional = self.instrument.notional(fill.price, fill.quantity);
-                self.metrics.on_fill(notional.to_f64(), fill.fee.to_f64());
+                let traded = self.instruments.get(fill.instrument.index());
+                let notional = traded.map(|it| it.notional(fill.price, fill.quantity).to_f64());
+                self.metrics
+                    .on_fill(notional.unwrap_or_default(), fill.fee.to_f64());
             }
             EventKind::TradeClosed { trade } => self.metrics.on_trade(trade.pnl.to_f64(), trade.return_ratio),
             EventKind::CorporateAction {
@@ -409,8 +455,9 @@ impl Sink for Listener {
             return;
         }
         let is_in_position = self.held.values().any(|quantity| !quantity.is_zero());
+        let price = self.benchmark.at(mark.time);
         self.metrics
-            .on_mark(mark.time, mark.equity, mark.price, is_in_position);
+            .on_mark(mark.time, mark.equity, price, is_in_position);
         self.curve.push((mark.time, mark.equity));
     }
 

@@ -35,6 +35,15 @@ pub struct BarMerge {
 }
 
 impl BarMerge {
+    /// A reading that begins with the first bars that open at `time` or later.
+    #[must_use]
+    pub fn beginning_at(time: Timestamp, bars: &[Bars]) -> Self {
+        let earlier = |bars: &Bars| bars.open_time.partition_point(|open| *open < time);
+        Self {
+            taken: bars.iter().map(earlier).collect(),
+        }
+    }
+
     /// The next bar, left in its place, and whose it is: its place in `bars`.
     #[must_use]
     pub fn peek(&self, bars: &[Bars]) -> Option<(usize, Bar)> {

@@ -9,9 +9,10 @@ use papertape::engine::{Command, Engine, Event, EventKind, Input, SessionState};
 use papertape::market::{Bar, Bars, MarketEvent, SimulatedMarket, SimulatedMarketConfig};
 use papertape::model::Timestamp;
 use papertape::strategy::{SizeRule, Strategy, StrategySpec, VaryingSize};
-use papertape::testkit::{Bench, arbitrary_bars, config, instrument_of};
+use papertape::testkit::{Bench, arbitrary_bars, bars_of, config, instrument_of};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A strategy that buys and sells by a script's `buy` and `sell`.
 fn strategy(code: &str) -> String {
@@ -345,6 +346,46 @@ fn sweeps_change_a_scripts_parameters() {
     let warnings = spec.compile(&BTreeMap::new(), None).expect("compiles").warnings;
     let warnings: Vec<&str> = warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert_eq!(warnings, ["nothing reads $slow"]);
+}
+
+#[test]
+fn an_end_is_asked_for_often_where_a_script_may_be_slow() {
+    // A bar may take 50,000 steps, which are milliseconds, and who cancels waits for the bars between two questions.
+    const MOST_BARS: u64 = 128;
+    let slow = strategy("buy = close > 0.0;");
+    let bars: Bars = bars_of(&[(1, 1, 1, 1); 300]);
+    let mut asked = Vec::new();
+    backtest::run(config(&slow), &bars, &mut |done| {
+        asked.push(done);
+        true
+    })
+    .expect("nobody cancels");
+    assert!(
+        asked.windows(2).all(|pair| pair[1] - pair[0] <= MOST_BARS),
+        "{asked:?}"
+    );
+    assert_eq!(asked.last(), Some(&300));
+
+    // One combination of a study, with all bars but the last as its warm-up.
+    let setting = Setting {
+        spec: StrategySpec::parse(&slow).expect("parses"),
+        fixed: BTreeMap::new(),
+        config: config(&slow),
+    };
+    for span in [
+        Span::cold(0..300),
+        Span {
+            history: 0..299,
+            live: 299..300,
+            leave: None,
+        },
+    ] {
+        let asked = AtomicUsize::new(0);
+        let canceled = setting.run(&BTreeMap::new(), (&bars).into(), &span, &|| {
+            asked.fetch_add(1, Ordering::Relaxed) < 2
+        });
+        assert_eq!(canceled, None, "the third question comes before the end");
+    }
 }
 
 #[test]

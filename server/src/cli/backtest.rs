@@ -88,6 +88,7 @@ fn run_together(arguments: &BacktestArguments, several: Several) -> Result<(), C
         bars,
         quality,
         load_ms,
+        ..
     } = several;
     let began = Instant::now();
     let run = if arguments.band {

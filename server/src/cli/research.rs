@@ -1,6 +1,6 @@
 //! What the commands that search have in common: parameters with ranges, threads, progress, an end by Ctrl-C.
 
-use super::setup::{Setup, SetupArguments};
+use super::setup::SetupArguments;
 use super::{CliError, backtest::print, research_table};
 use crate::research::{Ground, StudyError, Threads, run, units};
 use clap::Args;
@@ -79,25 +79,7 @@ pub(super) fn study(
     shared: &SharedArguments,
     rows: usize,
 ) -> Result<(), CliError> {
-    let Setup {
-        spec: strategy,
-        config,
-        bars,
-        actions,
-        quality,
-        load_ms,
-    } = setup.prepare(params)?;
-    let ground = Ground {
-        setting: Setting {
-            spec: strategy,
-            fixed: params.clone(),
-            config,
-        },
-        bars,
-        actions,
-        quality,
-        load_ms,
-    };
+    let ground = ground(setup, params)?;
     let total = units(&spec, &ground).map_err(|error| refused(&error))?;
     let threads = Arc::new(Threads::new(shared.threads, Objective::default()));
     let report = with_progress(&threads, total, move |threads| run(&spec, &ground, threads))?;
@@ -109,6 +91,32 @@ pub(super) fn study(
     } else {
         print(&research_table::words(&report, rows))
     }
+}
+
+/// What the study runs on: bars of one symbol or several.
+fn ground(setup: &SetupArguments, params: &BTreeMap<String, f64>) -> Result<Ground, CliError> {
+    let setting = |spec, config| Setting {
+        spec,
+        fixed: params.clone(),
+        config,
+    };
+    if let Some(several) = setup.prepare_several(params)? {
+        let setting = setting(several.spec, several.config);
+        return Ok(Ground::of_several(
+            setting,
+            several.bars,
+            &several.quality,
+            several.load_ms,
+        ));
+    }
+    let one = setup.prepare(params)?;
+    let setting = setting(one.spec, one.config);
+    Ok(Ground::of_one(
+        setting,
+        (one.bars, one.actions),
+        one.quality,
+        one.load_ms,
+    ))
 }
 
 /// The report alone: which study it is, the caller knows.

@@ -5,6 +5,7 @@ use papertape::api::{DataQuality, MonteCarloReport, RunFacts, StudyReport, Sweep
 use papertape::backtest::Quantiles;
 use papertape::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use papertape::backtest::sweep::Params;
+use papertape::model::Symbol;
 use std::fmt::Write as _;
 
 /// A study's report; of a sweep's table so many rows.
@@ -120,7 +121,11 @@ fn stability(text: &mut String, report: &SweepReport) {
                 "Steadiest place, {}={x} {}={y}: {}, mean {}, worst neighbour {}",
                 map.x,
                 map.y,
-                number(cell.value),
+                if cell.boundless {
+                    "boundless".to_owned()
+                } else {
+                    number(cell.value)
+                },
                 number(cell.neighbours_mean),
                 number(cell.neighbours_worst)
             ),
@@ -158,11 +163,16 @@ fn judgement(
 }
 
 fn heading(text: &mut String, run: &RunFacts) {
+    let symbols: Vec<&str> = run.symbols.iter().map(Symbol::as_str).collect();
+    let (symbols, bars) = match symbols.len() {
+        ..=1 => (run.symbol.to_string(), "bars"),
+        _ => (symbols.join(", "), "times at which bars opened"),
+    };
     line(
         text,
         &format!(
-            "{} on {}, rules on {}: {} bars, {} to {}",
-            run.strategy, run.symbol, run.timeframe, run.bars, run.from, run.to
+            "{} on {symbols}, rules on {}: {} {bars}, {} to {}",
+            run.strategy, run.timeframe, run.bars, run.from, run.to
         ),
     );
 }
@@ -288,6 +298,11 @@ fn monte_carlo(report: &MonteCarloReport) -> String {
     let mut text = String::new();
     heading(&mut text, &report.run);
     let result = &report.result;
+    let courses = if result.canceled {
+        format!("Ended early: {} of {}", result.courses, report.spec.courses)
+    } else {
+        result.courses.to_string()
+    };
     let what = match report.spec.resampling {
         papertape::backtest::Resampling::TradeOrder => "trades in another order",
         papertape::backtest::Resampling::Trades => "trades drawn with repetition",
@@ -295,7 +310,7 @@ fn monte_carlo(report: &MonteCarloReport) -> String {
     };
     line(
         &mut text,
-        &format!("{} courses of {} {what}", result.courses, result.steps),
+        &format!("{courses} courses of {} {what}", result.steps),
     );
     doubts(&mut text, report.data_quality, &report.warnings);
     let head = ["", "5 %", "25 %", "50 %", "75 %", "95 %", "as it was"];

@@ -97,7 +97,7 @@ impl SetupArguments {
         let files = Wanted::of(&strategy, self.symbol.as_ref())?.assign(&self.bars)?;
         let [(_, files)] = &files[..] else {
             return Err(CliError::usage(
-                "only 'backtest' runs a strategy over several symbols: choose one with --symbol",
+                "there are bars of several symbols: choose one with --symbol",
             ));
         };
         let LoadedBars {

@@ -7,7 +7,7 @@ use papertape::api::DataQuality;
 use papertape::engine::EngineConfig;
 use papertape::market::{BarMerge, Bars};
 use papertape::model::{Symbol, Timeframe};
-use papertape::strategy::Strategy;
+use papertape::strategy::{Strategy, StrategySpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,6 +22,7 @@ pub(super) struct Wanted {
 /// A strategy over several symbols with the bars of each, by their places in [`EngineConfig::instruments`].
 #[derive(Debug)]
 pub(super) struct Several {
+    pub(super) spec: StrategySpec,
     pub(super) config: EngineConfig,
     pub(super) bars: Vec<Bars>,
     pub(super) quality: Vec<DataQuality>,
@@ -120,7 +121,7 @@ impl SetupArguments {
         overrides: &BTreeMap<String, f64>,
     ) -> Result<Option<Several>, CliError> {
         let began = Instant::now();
-        let (_, strategy) = self.read_strategy(overrides)?;
+        let (spec, strategy) = self.read_strategy(overrides)?;
         let wanted = Wanted::of(&strategy, self.symbol.as_ref())?;
         let files = wanted.assign(&self.bars)?;
         if files.len() == 1 {
@@ -174,6 +175,7 @@ impl SetupArguments {
         config.others = instruments.split_off(wanted.traded.len());
         config.peers = instruments.split_off(1);
         Ok(Some(Several {
+            spec,
             config,
             bars,
             quality,

@@ -4,28 +4,88 @@ use super::{Threads, search};
 use papertape::api::{DataQuality, MonteCarloReport, RunFacts, StudyReport, StudySpec, SweepTiming};
 use papertape::backtest::sweep::{Axes, Search, SearchSpec, Setting, Sweep, SweepError, Workers as _};
 use papertape::backtest::{
-    self, Canceled, MarketData, MonteCarloError, MonteCarloSpec, Resampling, WalkForward, trade_returns,
+    self, Canceled, MarketData, MonteCarloError, MonteCarloSpec, Outcome, Resampling, StudyData, WalkForward,
+    trade_returns,
 };
-use papertape::market::{Bars, DatedAction};
+use papertape::market::{BarMerge, Bars, DatedAction};
+use papertape::model::Timestamp;
 use std::time::Instant;
 
 /// What a study runs on.
 #[derive(Debug)]
 pub(crate) struct Ground {
-    pub(crate) setting: Setting,
-    pub(crate) bars: Bars,
-    /// In order of time.
-    pub(crate) actions: Vec<DatedAction>,
-    pub(crate) quality: DataQuality,
+    setting: Setting,
+    market: StudyMarket,
+    quality: DataQuality,
     /// Reading and parsing, milliseconds.
-    pub(crate) load_ms: f64,
+    load_ms: f64,
+}
+
+/// The bars of a study.
+#[derive(Debug)]
+enum StudyMarket {
+    /// Of one symbol, with what happened beside the trading, in order of time.
+    One(Bars, Vec<DatedAction>),
+    /// Of several, by their places in the configuration, with the times at which any of them open.
+    Several(Vec<Bars>, Vec<Timestamp>),
 }
 
 impl Ground {
-    const fn data(&self) -> MarketData<'_> {
-        MarketData {
-            bars: &self.bars,
-            actions: self.actions.as_slice(),
+    /// A study of one symbol.
+    pub(crate) fn of_one(
+        setting: Setting,
+        (bars, actions): (Bars, Vec<DatedAction>),
+        quality: DataQuality,
+        load_ms: f64,
+    ) -> Self {
+        Self {
+            setting,
+            market: StudyMarket::One(bars, actions),
+            quality,
+            load_ms,
+        }
+    }
+
+    /// A study of several symbols, with what was wrong with the data of each.
+    pub(crate) fn of_several(
+        setting: Setting,
+        bars: Vec<Bars>,
+        quality: &[DataQuality],
+        load_ms: f64,
+    ) -> Self {
+        let clock = BarMerge::open_times(&bars).collect();
+        let add = |sum: DataQuality, one: &DataQuality| DataQuality {
+            gaps: sum.gaps + one.gaps,
+            missing_bars: sum.missing_bars + one.missing_bars,
+        };
+        Self {
+            setting,
+            market: StudyMarket::Several(bars, clock),
+            quality: quality.iter().fold(DataQuality::default(), add),
+            load_ms,
+        }
+    }
+
+    fn data(&self) -> StudyData<'_> {
+        match &self.market {
+            StudyMarket::One(bars, actions) => MarketData { bars, actions }.into(),
+            StudyMarket::Several(bars, clock) => StudyData::together(bars, clock),
+        }
+    }
+
+    fn bars(&self) -> &[Bars] {
+        match &self.market {
+            StudyMarket::One(bars, _) => std::slice::from_ref(bars),
+            StudyMarket::Several(bars, _) => bars,
+        }
+    }
+
+    /// The backtest with the parameters that are not changed.
+    fn backtest(&self, progress: &mut dyn FnMut(u64) -> bool) -> Result<Outcome, Canceled> {
+        let config = self.setting.config.clone();
+        match &self.market {
+            StudyMarket::One(bars, actions) => backtest::run(config, MarketData { bars, actions }, progress),
+            StudyMarket::Several(bars, _) => backtest::run_together(config, bars, progress),
         }
     }
 }
@@ -75,7 +135,7 @@ impl StudyError {
 /// # Errors
 /// [`StudyError`] says what to change.
 pub(crate) fn units(spec: &StudySpec, ground: &Ground) -> Result<u64, StudyError> {
-    let bars = ground.bars.len();
+    let bars = ground.data().len();
     Ok(match spec {
         StudySpec::Sweep(spec) => Sweep::new(&ground.setting, spec, &maker(&spec.search), bars)?.units(bars),
         StudySpec::WalkForward(spec) => {
@@ -83,7 +143,8 @@ pub(crate) fn units(spec: &StudySpec, ground: &Ground) -> Result<u64, StudyError
         }
         StudySpec::MonteCarlo(spec) => {
             spec.check()?;
-            1
+            // The backtest of which the courses are made, too.
+            1 + spec.units()
         }
     })
 }
@@ -94,7 +155,7 @@ pub(crate) fn units(spec: &StudySpec, ground: &Ground) -> Result<u64, StudyError
 /// [`StudyError`] says what to change.
 pub(crate) fn run(spec: &StudySpec, ground: &Ground, threads: &Threads) -> Result<StudyReport, StudyError> {
     let began = Instant::now();
-    let (setting, bars) = (&ground.setting, ground.bars.len());
+    let (setting, bars) = (&ground.setting, ground.data().len());
     let quality = ground.quality;
     let mut report = match spec {
         StudySpec::Sweep(spec) => {
@@ -135,24 +196,27 @@ fn courses(
     threads: &Threads,
 ) -> Result<MonteCarloReport, MonteCarloError> {
     let config = &ground.setting.config;
-    let outcome = backtest::run(config.clone(), ground.data(), &mut |_| !threads.is_canceled())?;
+    let outcome = ground.backtest(&mut |_| !threads.is_canceled())?;
     if let Some(failure) = outcome.engine().script_failure() {
         return Err(MonteCarloError::Backtest(format!("the script failed: {failure}")));
     }
     let initial = config.initial_capital.to_f64();
     let returns = match spec.resampling {
         Resampling::TradeOrder | Resampling::Trades => {
-            let closed = outcome.trades.iter().filter(|trade| trade.exit_time.is_some());
-            trade_returns(closed.map(|trade| trade.pnl.to_f64()), initial)
+            let mut closed: Vec<_> = outcome.trades.iter().filter(|trade| trade.is_closed()).collect();
+            // Of several symbols the one that is opened first may be closed last.
+            closed.sort_by_key(|trade| trade.exit_time);
+            trade_returns(closed.into_iter().map(|trade| trade.pnl.to_f64()), initial)
         }
         Resampling::Days => outcome.engine().daily_returns(),
     };
-    let result = spec.run(&returns, initial, &|| !threads.is_canceled())?;
+    threads.passed();
+    let result = spec.run(&returns, initial, threads)?;
     Ok(MonteCarloReport {
-        run: RunFacts::of(config, &ground.bars, 0..ground.bars.len()),
+        run: RunFacts::of(config, ground.data(), 0..ground.data().len()),
         params: config.strategy.params.clone(),
         spec: spec.clone(),
-        warnings: outcome.warnings(std::slice::from_ref(&ground.bars)),
+        warnings: outcome.warnings(ground.bars()),
         metrics: outcome.metrics,
         result,
         data_quality: DataQuality::default(),

@@ -49,20 +49,15 @@ impl Threads {
 }
 
 impl Workers for Threads {
-    fn run(&self, count: usize, work: &(dyn Fn(usize) -> Option<Trial> + Sync)) -> Vec<Option<Trial>> {
+    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
         let next = AtomicUsize::new(0);
-        let results = Mutex::new(vec![None; count]);
         let one = || {
             while !self.is_canceled() {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= count {
                     break;
                 }
-                let trial = work(index);
-                let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(place) = results.get_mut(index) {
-                    *place = trial;
-                }
+                work(index);
             }
         };
         std::thread::scope(|scope| {
@@ -71,15 +66,18 @@ impl Workers for Threads {
             }
             one();
         });
-        results.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_canceled(&self) -> bool {
         self.canceled.load(Ordering::Relaxed)
     }
 
-    fn finished(&self, trial: &Trial) {
+    fn passed(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn finished(&self, trial: &Trial) {
+        self.passed();
         if let Some(merit) = trial.merit(self.objective) {
             let mut best = self.best.lock().unwrap_or_else(PoisonError::into_inner);
             if best.as_ref().is_none_or(|(before, _)| merit > *before) {

@@ -10,6 +10,7 @@ use papertape::api::{
     StudySummary,
 };
 use papertape::backtest::sweep::{Setting, Workers as _};
+use papertape::market::Bars;
 use papertape::model::StudyId;
 use papertape::strategy::StrategySpec;
 use std::collections::VecDeque;
@@ -187,23 +188,19 @@ impl Services {
             dataset,
             load_ms,
         } = prepared;
-        if !others.is_empty() {
-            let error = FieldError {
-                path: "backtest.symbols".to_owned(),
-                message: "a study runs over one symbol: name one of the strategy's".to_owned(),
-            };
-            return Err(ServiceError::Invalid(vec![error]));
-        }
-        let ground = Ground {
-            setting: Setting {
-                spec: StrategySpec::parse(&source).map_err(ServiceError::Strategy)?,
-                fixed: request.backtest.params.clone(),
-                config,
-            },
-            quality: super::quality(&bars, dataset.info.timeframe),
-            bars,
-            actions,
-            load_ms,
+        let setting = Setting {
+            spec: StrategySpec::parse(&source).map_err(ServiceError::Strategy)?,
+            fixed: request.backtest.params.clone(),
+            config,
+        };
+        let quality = |bars: &Bars| super::quality(bars, dataset.info.timeframe);
+        let ground = if others.is_empty() {
+            let quality = quality(&bars);
+            Ground::of_one(setting, (bars, actions), quality, load_ms)
+        } else {
+            let all: Vec<Bars> = std::iter::once(bars).chain(others).collect();
+            let qualities: Vec<_> = all.iter().map(quality).collect();
+            Ground::of_several(setting, all, &qualities, load_ms)
         };
         let name = request.study.name();
         let total = units(&request.study, &ground).map_err(|error| {

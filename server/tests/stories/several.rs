@@ -176,11 +176,79 @@ fn what_several_symbols_cannot_do_is_said() {
     );
     let nothing = json!({"strategy": PAIR, "feed": "replay:SOL/USDT@1m"});
     refused(server.post("/sessions", &nothing), "dataset");
+}
+
+#[test]
+fn studies_run_over_all_symbols_of_the_strategy() {
+    let data = folder();
     let swept = PAIR
         .replace("rank:", "params: {fast: 3}\nrank:")
         .replace("sma(close, 3)", "sma(close, $fast)");
-    let study = json!({"backtest": {"strategy": swept}, "study": {"sweep": {"search": {"params": {"fast": "3..5"}}}}});
-    refused(server.post("/studies", &study), "backtest.symbols");
+    let strategy = file(&data, "strategy.yaml", &swept);
+    let btc = file(&data, "btc.csv", &simulated_csv_of("BTC/USDT", 4_000));
+    let eth = file(&data, "eth.csv", &with_gaps(&simulated_csv_of("ETH/USDT", 3_500)));
+    let command = |name: &str, rest: &[&str]| {
+        let output = papertape()
+            .arg(name)
+            .arg("--strategy")
+            .arg(&strategy)
+            .args(["--bars", &format!("ETH/USDT={}", eth.display())])
+            .args(["--bars", &format!("BTC/USDT={}", btc.display())])
+            .args(rest)
+            .output()
+            .expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let json_of = |name: &str, rest: &[&str]| -> Value {
+        let told = command(name, &[rest, &["--json"]].concat());
+        serde_json::from_str(&told).expect("JSON and nothing else")
+    };
+    let both = json!(["BTC/USDT", "ETH/USDT"]);
+    let sweep = json_of("sweep", &["--param", "fast=2,3,4"]);
+    assert_eq!(sweep["run"]["symbols"], both);
+    let rows = sweep["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let fast = format!("fast={}", row["params"]["fast"]);
+        let backtest = json_of("backtest", &["--param", &fast]);
+        assert_eq!(row["metrics"], backtest["metrics"], "{fast}");
+        assert_eq!(row["final_equity"], backtest["final_equity"], "{fast}");
+    }
+    let walk = json_of("walk-forward", &["--param", "fast=2,3,4", "--windows", "3"]);
+    assert_eq!(
+        (&walk["run"]["symbols"], walk["windows"].as_array().map(Vec::len)),
+        (&both, Some(3))
+    );
+    let courses = json_of("monte-carlo", &["--courses", "200"]);
+    let backtest = json_of("backtest", &[]);
+    assert_eq!(
+        (&courses["run"]["symbols"], &courses["metrics"]),
+        (&both, &backtest["metrics"])
+    );
+    assert_eq!(courses["result"]["steps"], backtest["metrics"]["trades"]);
+    let told = command("sweep", &["--param", "fast=2,3"]);
+    assert!(
+        told.starts_with("Pair on BTC/USDT, ETH/USDT, rules on 5m: "),
+        "{told}"
+    );
+
+    // The same by HTTP.
+    for (symbol, bars) in [("BTC/USDT", &btc), ("ETH/USDT", &eth)] {
+        let import = import_as(symbol, data.path(), &[bars]);
+        assert_eq!(import.status.code(), Some(0), "{}", text(&import.stderr));
+    }
+    let server = Server::start(data.path());
+    let study = json!({
+        "backtest": {"strategy": swept, "dataset": "BTC/USDT@1m"},
+        "study": {"sweep": {"search": {"params": {"fast": "2,3,4"}}}}
+    });
+    let started = server.post("/studies", &study);
+    assert_eq!(started.status, 202, "{}", started.body);
+    let path = format!("/studies/{}", started.json()["id"].as_str().expect("an id"));
+    let done = server.wait_for(&path, |status| status["state"] == "finished");
+    assert_eq!(done["result"]["sweep"]["rows"], sweep["rows"]);
+    assert_eq!(done["result"]["sweep"]["data_quality"], sweep["data_quality"]);
 }
 
 #[test]

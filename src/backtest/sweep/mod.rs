@@ -38,6 +38,7 @@ use super::overfitting::{BacktestOverfitting, DeflatedSharpe, ReturnDigest};
 use crate::analytics::Metrics;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Most combinations of one search.
 pub const MOST_COMBINATIONS: u64 = 20_000;
@@ -143,15 +144,37 @@ pub enum SweepError {
 
 /// Runs units of work, on its own threads if it has any.
 pub trait Workers: Sync {
-    /// Runs `work` for each number below `count`, and gives the results in the order of the numbers: `None` for what was
-    /// not run because of an end before. `work` gets to ask [`Workers::is_canceled`] while it runs.
-    fn run(&self, count: usize, work: &(dyn Fn(usize) -> Option<Trial> + Sync)) -> Vec<Option<Trial>>;
+    /// Runs `work` once for each number below `count`, in any order and perhaps at the same time; for no more of them once
+    /// the rest shall not be run. `work` gets to ask [`Workers::is_canceled`] while it runs.
+    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync));
 
     /// Whether the rest shall not be run.
     fn is_canceled(&self) -> bool;
 
     /// Hears of each trial as soon as it is there, in no particular order.
     fn finished(&self, _trial: &Trial) {}
+
+    /// Hears of each unit of work that is no trial.
+    fn passed(&self) {}
+}
+
+/// What `work` gives for each number below `count`, in the order of the numbers: `None` for what was not run to its end.
+pub(super) fn gather<T: Send>(
+    workers: &dyn Workers,
+    count: usize,
+    work: impl Fn(usize) -> Option<T> + Sync,
+) -> Vec<Option<T>> {
+    let results: Vec<Mutex<Option<T>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    workers.run(count, &|index| {
+        let result = work(index);
+        if let Some(place) = results.get(index) {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = result;
+        }
+    });
+    let results = results.into_iter();
+    results
+        .map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner))
+        .collect()
 }
 
 /// Runs one unit after the other, to the end.
@@ -159,8 +182,8 @@ pub trait Workers: Sync {
 pub struct OneByOne;
 
 impl Workers for OneByOne {
-    fn run(&self, count: usize, work: &(dyn Fn(usize) -> Option<Trial> + Sync)) -> Vec<Option<Trial>> {
-        (0..count).map(work).collect()
+    fn run(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..count).for_each(work);
     }
 
     fn is_canceled(&self) -> bool {

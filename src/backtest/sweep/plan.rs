@@ -1,11 +1,12 @@
 //! A sweep from what was asked for to its report.
 
 use super::{
-    Axes, Constraint, MakeSearch, Search, SearchSpec, Setting, SweepError, SweepSpec, Trial, Workers, axes_of,
+    Axes, Constraint, MakeSearch, Search, SearchSpec, Setting, SweepError, SweepSpec, Trial, Workers,
+    axes_of, gather,
 };
 use crate::analytics::Metrics;
 use crate::api::{RunFacts, SweepContext, SweepReport};
-use crate::backtest::{MarketData, Span};
+use crate::backtest::{Span, StudyData};
 use crate::strategy::SharedColumns;
 use std::fmt;
 use std::ops::Range;
@@ -48,7 +49,7 @@ impl Hunt {
     pub(in crate::backtest) fn run(
         mut self,
         setting: &Setting,
-        data: MarketData<'_>,
+        data: StudyData<'_>,
         live: Range<usize>,
         workers: &dyn Workers,
     ) -> Vec<Trial> {
@@ -64,7 +65,7 @@ impl Hunt {
             if let Some(constraint) = &self.constraint {
                 batch.retain(|params| constraint.allows(setting, params));
             }
-            let done = workers.run(batch.len(), &|index| {
+            let done = gather(workers, batch.len(), |index| {
                 let trial =
                     setting.run_sharing(batch.get(index)?, data, &span, Some(&shared), &keep_going)?;
                 workers.finished(&trial);
@@ -136,7 +137,7 @@ impl Sweep {
     pub fn run(
         self,
         setting: &Setting,
-        data: MarketData<'_>,
+        data: StudyData<'_>,
         workers: &dyn Workers,
     ) -> Result<SweepReport, SweepError> {
         let Self { spec, hunt, split } = self;
@@ -148,16 +149,16 @@ impl Sweep {
         let mut report = SweepReport::new(
             &trials,
             SweepContext {
-                run: RunFacts::of(&setting.config, data.bars, 0..split),
+                run: RunFacts::of(&setting.config, data, 0..split),
                 spec: &spec.search,
                 axes: &axes,
                 combinations,
                 canceled: workers.is_canceled(),
             },
         );
-        let later = split..data.bars.len();
+        let later = split..data.len();
         if !later.is_empty() {
-            report.out_of_sample = Some(RunFacts::of(&setting.config, data.bars, later.clone()));
+            report.out_of_sample = Some(RunFacts::of(&setting.config, data, later.clone()));
             prove(&mut report, setting, data, &later, workers);
         }
         Ok(report)
@@ -168,7 +169,7 @@ impl Sweep {
 fn prove(
     report: &mut SweepReport,
     setting: &Setting,
-    data: MarketData<'_>,
+    data: StudyData<'_>,
     later: &Range<usize>,
     workers: &dyn Workers,
 ) {
@@ -179,7 +180,7 @@ fn prove(
         .map(|row| row.params.clone())
         .collect();
     let keep_going = || !workers.is_canceled();
-    let proofs = workers.run(finalists.len(), &|index| {
+    let proofs = gather(workers, finalists.len(), |index| {
         let trial = setting.run_warm(finalists.get(index)?, data, later.clone(), &keep_going)?;
         workers.finished(&trial);
         Some(trial)

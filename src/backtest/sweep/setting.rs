@@ -4,7 +4,7 @@ use super::{Params, Score, Trial};
 use crate::backtest::overfitting::ReturnDigest;
 use crate::backtest::span::{Deaf, run_span};
 use crate::backtest::warnings::{self, Seen};
-use crate::backtest::{MarketData, Span};
+use crate::backtest::{Span, StudyData};
 use crate::engine::{Engine, EngineConfig};
 use crate::strategy::{Problem, SharedColumns, StrategySpec};
 
@@ -35,12 +35,12 @@ impl Setting {
         })
     }
 
-    /// Runs one combination over the bars of a span. `None` when `keep_going` answered `false`.
+    /// Runs one combination over a span of the data's clock. `None` when `keep_going` answered `false`.
     #[must_use]
     pub fn run(
         &self,
         params: &Params,
-        data: MarketData<'_>,
+        data: StudyData<'_>,
         span: &Span,
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Trial> {
@@ -51,7 +51,7 @@ impl Setting {
     pub(super) fn run_sharing(
         &self,
         params: &Params,
-        data: MarketData<'_>,
+        data: StudyData<'_>,
         span: &Span,
         shared: Option<&SharedColumns>,
         keep_going: &dyn Fn() -> bool,
@@ -77,7 +77,7 @@ impl Setting {
     pub fn run_warm(
         &self,
         params: &Params,
-        data: MarketData<'_>,
+        data: StudyData<'_>,
         live: std::ops::Range<usize>,
         keep_going: &dyn Fn() -> bool,
     ) -> Option<Trial> {
@@ -85,7 +85,7 @@ impl Setting {
             .configure(params)
             .map_or(0, |config| config.strategy.warm_up());
         let (strategy, base) = (self.config.strategy.timeframe, self.config.base_timeframe);
-        let span = Span::warmed_up(live, warm_up, strategy, base);
+        let span = data.warmed_up(live, warm_up, strategy, base);
         self.run(params, data, &span, keep_going)
     }
 }

@@ -29,8 +29,11 @@ pub struct StabilityMap {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StabilityCell {
     /// The objective; `None` where it was not run, cannot be computed, or cannot be judged ([`Objective::merit`]): what never held
-    /// anything lost nothing. A ratio with nothing bad to divide by has no value either, and is the best.
+    /// anything lost nothing.
     pub value: Option<f64>,
+    /// Whether it has no value because there is nothing bad to divide by: better than any that has one.
+    #[serde(default)]
+    pub boundless: bool,
     /// Its mean over this cell and those of its (up to eight) neighbours that can be judged and have a value.
     pub neighbours_mean: Option<f64>,
     /// The worst value among them.
@@ -89,6 +92,7 @@ impl StabilityMap {
                 && let Ok(score) = &trial.score
             {
                 let merit = objective.merit(&score.metrics);
+                cell.boundless = merit == Some(f64::INFINITY);
                 cell.value = objective.of(&score.metrics).filter(|_| merit.is_some());
                 merits[row * x_values.len() + column] = merit;
             }
@@ -132,5 +136,57 @@ impl StabilityMap {
                 .map(|(place, _)| place)
         };
         (self.peak, self.plateau) = (best(merits), best(&worsts));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analytics::Metrics;
+    use crate::backtest::overfitting::ReturnDigest;
+    use crate::backtest::sweep::Score;
+    use rust_decimal::Decimal;
+
+    #[test]
+    fn what_lost_nothing_is_boundless_and_the_peak() {
+        let axes = ["a", "b"].map(|name| (name.to_owned(), "1,2".parse().expect("an axis")));
+        // Won and lost trades of each combination.
+        let trials = [
+            ((1.0, 1.0), (3, 1)),
+            ((2.0, 1.0), (4, 0)),
+            ((1.0, 2.0), (0, 0)),
+            ((2.0, 2.0), (1, 1)),
+        ];
+        let trials = trials.map(|((a, b), (won, lost))| Trial {
+            params: [("a".to_owned(), a), ("b".to_owned(), b)].into(),
+            score: Ok(Score {
+                metrics: Metrics {
+                    winning_trades: won,
+                    losing_trades: lost,
+                    profit_factor: (lost > 0).then_some(won as f64),
+                    ..Metrics::default()
+                },
+                final_equity: Decimal::ZERO,
+                returns: ReturnDigest::of(&[]),
+                warnings: Vec::new(),
+            }),
+        });
+        let objective = "profit_factor".parse().expect("a metric");
+        let map = StabilityMap::all(&axes.to_vec(), &trials, objective).remove(0);
+        let cells: Vec<_> = map
+            .cells
+            .iter()
+            .map(|cell| (cell.value, cell.boundless))
+            .collect();
+        assert_eq!(
+            cells,
+            [
+                (Some(3.0), false),
+                (None, true),
+                (None, false),
+                (Some(1.0), false)
+            ]
+        );
+        assert_eq!(map.peak, Some(1));
     }
 }

@@ -111,6 +111,11 @@ impl Program {
         self.root.step(&Context { bar, position });
     }
 
+    /// Whether a part of it is a script.
+    pub(crate) const fn has_script(&self) -> bool {
+        self.script.is_some()
+    }
+
     /// Why its script was stopped, if it has one that was. Nothing that the script gives is defined any more.
     #[must_use]
     #[inline]

@@ -21,6 +21,10 @@ pub(super) fn view(report: &MonteCarloReport, currency: &str) -> AnyView {
         Resampling::Trades => "trades drawn with repetition",
         Resampling::Days => "blocks of days drawn with repetition",
     };
+    let mut courses = format::count(result.courses);
+    if result.canceled {
+        courses = format!("the first {courses} of {}", format::count(spec.courses));
+    }
     let digits = format::currency_digits(currency) as usize;
     let money = |value: f64| format::number(value, digits);
     let row = |name: String, it: &Quantiles, actual: f64, show: &dyn Fn(f64) -> String| {
@@ -53,7 +57,7 @@ pub(super) fn view(report: &MonteCarloReport, currency: &str) -> AnyView {
         stat(
             "Probability of a loss",
             format::percent(result.probability_of_loss, 1),
-            format!("of {} courses: {what}", format::count(result.courses)),
+            format!("of {courses} courses: {what}"),
         ),
         stat(
             "Probability of ruin",

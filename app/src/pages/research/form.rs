@@ -119,9 +119,11 @@ impl Draft {
         let search = sweep.search;
         let text = |value: String| RwSignal::new(value);
         let percent = |share: f64| text(((share * 1e6).round() / 1e4).to_string());
-        // With one symbol there is nothing to choose, and the bars may be of any.
-        let symbol = base.symbols.first().or(card.symbols.first());
-        let symbol = symbol.filter(|_| card.symbols.len() > 1);
+        // Without a choice all of them are traded; with one symbol the bars may be of any.
+        let symbol = base
+            .symbols
+            .first()
+            .filter(|_| base.symbols.len() == 1 && card.symbols.len() > 1);
         Self {
             kind: RwSignal::new(kind),
             symbol: text(symbol.map(ToString::to_string).unwrap_or_default()),
@@ -355,13 +357,14 @@ fn symbol_field(symbols: Vec<String>, to: RwSignal<String>) -> AnyView {
         .map(|symbol| view! { <option value=symbol.clone()>{symbol.clone()}</option> })
         .collect();
     view! {
-        <Field label="Symbol" control="study-symbol" hint="A study runs over one of the strategy's symbols">
+        <Field label="Symbol" control="study-symbol" hint="All of the strategy's symbols on one account, or one of them alone">
             <select
                 id="study-symbol"
                 data-testid="study-symbol"
                 prop:value=to
                 on:change=on(move |event| to.set(event_target_value(&event)))
             >
+                <option value="">"All"</option>
                 {options}
             </select>
         </Field>

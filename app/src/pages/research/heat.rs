@@ -5,7 +5,7 @@ use crate::components::{Field, Frame};
 use crate::erased::on;
 use crate::format;
 use leptos::prelude::*;
-use papertape::backtest::sweep::{Objective, StabilityMap};
+use papertape::backtest::sweep::{Objective, StabilityCell, StabilityMap};
 
 /// The map over two parameters, of those that can be chosen.
 #[component]
@@ -51,27 +51,31 @@ pub(super) fn HeatMaps(maps: Vec<StabilityMap>, objective: Objective, currency: 
 /// make all others look alike.
 fn heats(map: &StabilityMap, objective: Objective) -> Vec<Option<f64>> {
     let sign = if objective.small_is_good() { -1.0 } else { 1.0 };
-    let mut merits: Vec<f64> = map
-        .cells
-        .iter()
-        .filter_map(|cell| Some(sign * cell.value?))
-        .collect();
+    let merit = |cell: &StabilityCell| match cell.boundless {
+        true => Some(f64::INFINITY),
+        false => Some(sign * cell.value?),
+    };
+    let mut merits: Vec<f64> = map.cells.iter().filter_map(merit).collect();
     merits.sort_by(f64::total_cmp);
     merits.dedup();
     let last = merits.len().saturating_sub(1);
     let heat = |value: f64| {
-        let worse = merits.partition_point(|merit| *merit < sign * value);
+        let worse = merits.partition_point(|merit| *merit < value);
         if last == 0 {
             0.5
         } else {
             worse as f64 / last as f64
         }
     };
-    map.cells.iter().map(|cell| cell.value.map(heat)).collect()
+    map.cells.iter().map(|cell| merit(cell).map(heat)).collect()
 }
 
 fn heat_map(map: &StabilityMap, objective: Objective, currency: &str) -> AnyView {
     let text = |value: Option<f64>| objectives::value(objective, value, currency);
+    let of = |cell: &StabilityCell| match cell.boundless {
+        true => "boundless".to_owned(),
+        false => text(cell.value),
+    };
     let heats = heats(map, objective);
     let width = map.x_values.len().max(1);
     let cell = |place: usize| {
@@ -91,7 +95,7 @@ fn heat_map(map: &StabilityMap, objective: Objective, currency: &str) -> AnyView
                 style=style
                 title=around
             >
-                {text(known.value)}
+                {of(&known)}
             </td>
         }
     };
@@ -121,12 +125,15 @@ fn heat_map(map: &StabilityMap, objective: Objective, currency: &str) -> AnyView
             format::parameter(*x),
             map.y,
             format::parameter(*y),
-            text(cell.value),
+            of(cell),
             text(cell.neighbours_mean),
             text(cell.neighbours_worst)
         ))
     };
     let peak = at(map.peak).map(|words| view! { <p>"Best, ringed: " {words} "."</p> });
+    let boundless = map.cells.iter().any(|cell| cell.boundless);
+    let boundless = boundless
+        .then(|| view! { <p>"Boundless: there is no loss to divide by, so no number is large enough."</p> });
     let plateau = at(map.plateau.filter(|place| Some(*place) != map.peak))
         .map(|words| view! { <p>"Steadiest, dashed: " {words} "."</p> });
     let label = format!(
@@ -150,7 +157,7 @@ fn heat_map(map: &StabilityMap, objective: Objective, currency: &str) -> AnyView
             </table>
         </div>
         <div class="heat-words hint" data-testid="heat-words">
-            {peak} {plateau}
+            {peak} {plateau} {boundless}
             <p>
                 "The darker the ground, the better. A place whose neighbours are good too is worth more than a peak \
                  that stands alone. All other parameters are as in the best."
@@ -163,7 +170,6 @@ fn heat_map(map: &StabilityMap, objective: Objective, currency: &str) -> AnyView
 #[cfg(test)]
 mod tests {
     use super::*;
-    use papertape::backtest::sweep::StabilityCell;
 
     fn map(values: &[Option<f64>]) -> StabilityMap {
         let cell = |value: &Option<f64>| StabilityCell {
@@ -194,5 +200,12 @@ mod tests {
             [Some(1.0), None, Some(0.0), Some(0.5)]
         );
         assert_eq!(heats(&map(&[Some(4.0)]), objective("sharpe")), [Some(0.5)]);
+        let mut perfect = map(&[Some(4.0), None, Some(9.0), None]);
+        perfect.cells[1].boundless = true;
+        assert_eq!(
+            heats(&perfect, objective("profit_factor")),
+            [Some(0.0), Some(1.0), Some(0.5), None],
+            "what lost nothing is the best, what was not run is nowhere"
+        );
     }
 }
