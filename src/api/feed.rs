@@ -100,12 +100,12 @@ pub struct SourceHealth {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Freshness {
-    /// Nothing has come yet.
+    /// No price and no book has come yet, whether its venue is there or not: nothing fills.
     #[default]
     Waiting,
     /// It is up to date.
     Fresh,
-    /// It is stale, lacks data, or its sources differ: nothing fills.
+    /// It is stale, lacks data, or its sources are away or differ: nothing fills.
     Gap,
     /// The venue has halted it.
     Halted,
@@ -160,6 +160,9 @@ pub struct SessionDataQuality {
     pub tainted: Vec<TaintedSpan>,
     /// Seconds in them, up to the session's last input.
     pub tainted_seconds: f64,
+    /// How what it listens to is now; empty of a session that has ended, or listens to no live feed.
+    #[serde(default)]
+    pub now: Vec<SymbolHealth>,
 }
 
 /// A span of market time whose data is not to be trusted.

@@ -1,5 +1,6 @@
 //! How feeds stand, for `GET /feeds`.
 
+use papertape::api::Freshness;
 use papertape::exchange::TradingStatus;
 use papertape::model::{Symbol, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,8 @@ pub struct SymbolStatus {
     pub source: String,
     /// What the last status event said.
     pub status: TradingStatus,
+    /// How its data is.
+    pub freshness: Freshness,
     /// Why nothing fills, when nothing does.
     pub why: Option<String>,
     /// Number of the last published event.

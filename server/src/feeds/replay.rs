@@ -7,6 +7,7 @@ use super::recorder::lock;
 use super::stream::RecordedStream;
 use crate::storage::{DatasetRecord, Storage, StorageError};
 use crate::tape::{Ahead, LiveSpan, LiveTape, ReplayTape, Tape};
+use papertape::api::Freshness;
 use papertape::backtest::within;
 use papertape::engine::Input;
 use papertape::exchange::TradingStatus;
@@ -307,14 +308,23 @@ impl ReplayFeed {
         let symbols: Vec<SymbolStatus> = lock(&self.running)
             .iter()
             .filter(|(_, running)| running.listeners.strong_count() > 0)
-            .map(|(symbol, running)| SymbolStatus {
-                symbol: symbol.clone(),
-                source: self.name.clone(),
-                status: TradingStatus::Trading,
-                why: None,
-                number: running.number.load(Ordering::Relaxed),
-                last_heard: received(symbol),
-                reference_price: None,
+            .map(|(symbol, running)| {
+                let last_heard = received(symbol);
+                let is_told = last_heard.is_some();
+                SymbolStatus {
+                    symbol: symbol.clone(),
+                    source: self.name.clone(),
+                    status: TradingStatus::Trading,
+                    freshness: if is_told {
+                        Freshness::Fresh
+                    } else {
+                        Freshness::Waiting
+                    },
+                    why: (!is_told).then(|| "nothing has come yet".to_owned()),
+                    number: running.number.load(Ordering::Relaxed),
+                    last_heard,
+                    reference_price: None,
+                }
             })
             .collect();
         FeedStatus {

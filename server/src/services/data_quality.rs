@@ -1,11 +1,13 @@
 //! What a session's data was like: what was missing, stale or in doubt while it listened.
 
+use super::feed_health::symbol_health;
 use super::{ServiceError, Services, wall_clock};
 use crate::tape::TapeSpec;
 use papertape::alert::{Alert, AlertKind, Severity};
-use papertape::api::{DataIncident, SessionDataQuality, TaintedSpan};
+use papertape::api::{DataIncident, SessionDataQuality, SymbolHealth, TaintedSpan};
 use papertape::market::Bars;
 use papertape::model::{AlertId, SessionId, Symbol, Timeframe, Timestamp};
+use papertape_feeds::FeedStatus;
 
 /// Numbers of alerts about data begin here: no session raises so many itself.
 const DATA_ALERTS: std::ops::RangeFrom<u64> = 1 << 32..;
@@ -26,8 +28,12 @@ impl Services {
             (true, Some(last)) => last,
             _ => wall_clock(),
         };
-        let mut incidents = Vec::new();
+        let all = self.feeds.status();
+        let (mut incidents, mut now) = (Vec::new(), Vec::new());
         for tape in spec.tape.each() {
+            if !summary.state.is_final() {
+                now.extend(standing(tape, &all));
+            }
             incidents.extend(first_bar(tape));
             incidents.extend(index_price(tape, |feed| self.feeds.index_prices(feed).is_some()));
             match tape {
@@ -74,6 +80,7 @@ impl Services {
             tainted_seconds: seconds.sum::<i64>() as f64 / 1e9,
             tainted,
             incidents,
+            now,
         })
     }
 
@@ -96,6 +103,22 @@ impl Services {
             })
             .collect())
     }
+}
+
+/// How what a session listens to is now.
+fn standing(tape: &TapeSpec, feeds: &[FeedStatus]) -> Option<SymbolHealth> {
+    let TapeSpec::Live {
+        feed,
+        symbol,
+        last: None,
+        ..
+    } = tape
+    else {
+        return None;
+    };
+    let feed = feeds.iter().find(|status| status.feed == *feed)?;
+    let symbol = feed.symbols.iter().find(|status| status.symbol == *symbol)?;
+    Some(symbol_health(symbol))
 }
 
 /// The first minute of a session that began to listen within it: its bar is not whole, whatever the feed told.

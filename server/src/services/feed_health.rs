@@ -7,7 +7,6 @@ use papertape::api::{
     BreakerState, ConnectionState, DataIncident, FeedHealth, FeedKind, Freshness, IndicativePrice,
     OrderBookView, SourceHealth, SymbolHealth, Ticker,
 };
-use papertape::exchange::TradingStatus;
 use papertape::model::{Side, Symbol};
 use papertape_feeds::FeedStatus;
 use std::sync::{Arc, Mutex};
@@ -178,16 +177,11 @@ fn source_health(status: &FeedStatus) -> SourceHealth {
     }
 }
 
-fn symbol_health(status: &papertape_feeds::SymbolStatus) -> SymbolHealth {
+pub(super) fn symbol_health(status: &papertape_feeds::SymbolStatus) -> SymbolHealth {
     SymbolHealth {
         symbol: status.symbol.clone(),
         source: status.source.clone(),
-        freshness: match (status.status, status.last_heard) {
-            (_, None) => Freshness::Waiting,
-            (TradingStatus::Trading, _) => Freshness::Fresh,
-            (TradingStatus::Gap, _) => Freshness::Gap,
-            (TradingStatus::Halted | TradingStatus::Ended, _) => Freshness::Halted,
-        },
+        freshness: status.freshness,
         why: status.why.clone(),
         number: status.number,
         last_event: status.last_heard,

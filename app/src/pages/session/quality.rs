@@ -7,7 +7,7 @@ use crate::functions::{self, Problem};
 use crate::live::SessionView;
 use leptos::prelude::*;
 use papertape::analytics::Metrics;
-use papertape::api::{DataIncident, FeedKind, ProblemDetails, SessionDataQuality};
+use papertape::api::{DataIncident, FeedKind, Freshness, ProblemDetails, SessionDataQuality, SymbolHealth};
 use std::time::Duration;
 
 /// How often the record of a session on a live feed is read.
@@ -103,15 +103,30 @@ fn now(record: &SessionDataQuality) -> Option<&DataIncident> {
     record.incidents.iter().rev().find(open)
 }
 
-/// A word in the head while the session's data is in doubt.
+/// What has told nothing yet, of all that the session listens to.
+fn waiting(record: &SessionDataQuality) -> Option<&SymbolHealth> {
+    let mut all = record.now.iter();
+    all.find(|it| it.freshness == Freshness::Waiting)
+}
+
+/// What the head says of the session's data while it is in doubt or there is none: a key, a word and the reason.
+fn badge(record: &SessionDataQuality) -> Option<(String, String, String)> {
+    if let Some(it) = now(record) {
+        return Some((it.kind.clone(), in_words(&it.kind).to_owned(), it.detail.clone()));
+    }
+    let it = waiting(record)?;
+    let why = it.why.clone().unwrap_or_default();
+    Some(("waiting".to_owned(), "Waiting for data".to_owned(), why))
+}
+
+/// A word in the head while the session's data is in doubt, or none has come.
 #[component]
 pub(crate) fn DataBadge(watch: Watch) -> impl IntoView {
-    let doubt = memo(move |_| watch.record.with(|it| now(it.as_ref()?).cloned()));
+    let doubt = memo(move |_| watch.record.with(|it| badge(it.as_ref()?)));
     move || {
-        doubt.get().map(|it| {
-            let word = in_words(&it.kind).to_owned();
+        doubt.get().map(|(key, word, why)| {
             view! {
-                <span class="tag doubt" data-testid="data-state" data-state=it.kind title=it.detail>
+                <span class="tag doubt" data-testid="data-state" data-state=key title=why>
                     {word}
                 </span>
             }
@@ -137,6 +152,10 @@ pub(crate) fn summary(kind: FeedKind, record: &SessionDataQuality) -> String {
         (FeedKind::Replay, false) => {
             format!("A replay of recorded bars: {doubt} are missing in the recording, in {spans}.")
         }
+        (FeedKind::Live, true) if let Some(it) = waiting(record) => format!(
+            "Live data, and none of {} has come yet. Nothing fills before it does; orders wait.",
+            it.symbol
+        ),
         (FeedKind::Live, true) if record.incidents.is_empty() => {
             "Live data, and nothing was missing since the session began to listen.".to_owned()
         }
@@ -225,7 +244,44 @@ mod tests {
             incidents,
             tainted: tainted.iter().map(span).collect(),
             tainted_seconds: tainted.iter().map(|(from, to)| (to - from) as f64).sum(),
+            now: Vec::new(),
         }
+    }
+
+    /// A record without incidents of a session that listens to something that is so.
+    fn listening(freshness: Freshness) -> SessionDataQuality {
+        let health = SymbolHealth {
+            symbol: "BTC/USDT".parse().expect("a symbol"),
+            source: "binance".to_owned(),
+            freshness,
+            why: Some("binance: the connection is down".to_owned()),
+            number: 0,
+            last_event: None,
+            reference_price: None,
+        };
+        SessionDataQuality {
+            now: vec![health],
+            ..record(Vec::new(), &[])
+        }
+    }
+
+    #[test]
+    fn what_has_told_nothing_yet_is_waited_for_and_nothing_is_said_to_be_whole() {
+        let waiting = listening(Freshness::Waiting);
+        let (key, word, why) = badge(&waiting).expect("it says so");
+        assert_eq!((key.as_str(), word.as_str()), ("waiting", "Waiting for data"));
+        assert_eq!(why, "binance: the connection is down");
+        let said = summary(FeedKind::Live, &waiting);
+        assert!(said.contains("none of BTC/USDT has come yet"), "{said}");
+        // What is on record says more.
+        let stale = SessionDataQuality {
+            incidents: vec![incident("stale", 1, None)],
+            ..waiting
+        };
+        assert_eq!(badge(&stale).map(|(key, ..)| key).as_deref(), Some("stale"));
+        let fresh = listening(Freshness::Fresh);
+        assert_eq!(badge(&fresh), None);
+        assert!(summary(FeedKind::Live, &fresh).contains("nothing was missing"));
     }
 
     #[test]

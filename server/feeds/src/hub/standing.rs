@@ -80,6 +80,7 @@ fn symbol_status(handle: &MarketHandle) -> SymbolStatus {
         symbol: handle.symbol.clone(),
         source: market.name(market.active()).to_string(),
         status: market.status(),
+        freshness: market.freshness(),
         why: broken.or_else(|| market.why()),
         number,
         last_heard: market.last_heard(),

@@ -3,7 +3,7 @@
 use super::{Market, whole};
 use crate::consensus::{consensus, divergence};
 use crate::quality::IncidentKind;
-use crate::source::{Fault, Heard, millis};
+use crate::source::{Fault, Heard, millis, nanos};
 use crate::status::{BreakerState, Indicative};
 use papertape::exchange::TradingStatus;
 use papertape::market::{MarketEvent, TradeTick};
@@ -46,6 +46,36 @@ impl Market {
                 let from = self.places[place].source.stale_since(fault, now).unwrap_or(now);
                 self.begin(IncidentKind::Stale, cause, place, from, detail.to_owned());
             }
+        }
+    }
+
+    /// Puts on record that nothing has come yet, where it should have: its source is in trouble, or silent for longer than it may be
+    /// while its market is open. What is on record already has its gap.
+    pub(super) fn note_wait(&mut self, now: Timestamp) {
+        if self.is_told || self.is_resuming {
+            return;
+        }
+        let is_open = self.is_open(now);
+        let place = &self.places[self.active];
+        let Some(fault) = place.fault else { return };
+        let traits = place.source.traits();
+        let patience = match fault {
+            // Its time is not ours: how long it may be silent nobody knows but itself.
+            Fault::NothingYet if traits.is_relay || !is_open => return,
+            Fault::NothingYet => nanos(traits.stale_after),
+            _ => millis(self.thresholds.failover_ms),
+        };
+        if now.since(place.since) >= patience {
+            let detail = format!("nothing has come yet: {}", fault.as_str());
+            self.begin(IncidentKind::Stale, "beginning", self.active, self.began, detail);
+        }
+    }
+
+    /// The first has come.
+    pub(super) fn end_wait(&mut self, now: Timestamp) {
+        for place in 0..self.places.len() {
+            self.log
+                .end((IncidentKind::Stale, "beginning", place), now, 0, None);
         }
     }
 

@@ -20,6 +20,7 @@ use crate::source::{Fault, Heard, Source, SourceTraits, Trouble, TroubleAct, Wan
 use crate::status::{BreakerState, Counters};
 use crate::venue::{FeedError, Told};
 use pace::Pace;
+use papertape::api::Freshness;
 use papertape::exchange::TradingStatus;
 use papertape::market::{
     DepthKind, DepthSnapshot, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, TradeTick,
@@ -85,6 +86,10 @@ pub(crate) struct Market {
     /// The last trade or bar.
     last_traded: Timestamp,
     has_spoken: bool,
+    /// Whether a price or a book was told in this run: until then there is nothing that could be fresh.
+    is_told: bool,
+    /// When it began to listen.
+    began: Timestamp,
     /// Whether the stream says that there is a gap.
     is_gap: bool,
     is_ended: bool,
@@ -148,6 +153,8 @@ impl Market {
             cut: recorded_until.unwrap_or(floor.plus_nanos(-1)),
             last_traded: begin,
             has_spoken: recorded_until.is_some(),
+            is_told: false,
+            began: now,
             is_gap: false,
             is_ended: false,
             is_resuming: recorded_until.is_some(),
@@ -278,6 +285,7 @@ impl Market {
         }
         self.compare(now);
         self.arbitrate(now);
+        self.note_wait(now);
         self.tick_clock(now);
     }
 
@@ -316,19 +324,30 @@ impl Market {
         }
     }
 
+    /// How its data is, by one rule: what the stream says of gaps and halts goes first; then nothing is fresh before anything was
+    /// told, nor while its source is in trouble. The latter is so without a gap only where another Papertape is the source, whose
+    /// stream has none of ours: its time stands still.
+    pub(crate) fn freshness(&self) -> Freshness {
+        match self.status() {
+            TradingStatus::Halted | TradingStatus::Ended => Freshness::Halted,
+            TradingStatus::Gap => Freshness::Gap,
+            TradingStatus::Trading if !self.is_told => Freshness::Waiting,
+            TradingStatus::Trading if self.places[self.active].fault.is_some() => Freshness::Gap,
+            TradingStatus::Trading => Freshness::Fresh,
+        }
+    }
+
     /// Why nothing fills, when nothing does.
     pub(crate) fn why(&self) -> Option<String> {
         let place = self.places.get(self.active)?;
-        let reason = if self.is_ended {
-            "it has ended"
-        } else if !self.is_gap {
-            return (self.status == TradingStatus::Halted).then(|| "its venue has halted it".to_owned());
-        } else if let Some(fault) = place.fault {
-            fault.as_str()
-        } else if self.is_diverged {
-            "its sources tell different prices"
-        } else {
-            "the record has a gap"
+        let reason = match (self.freshness(), place.fault) {
+            (Freshness::Fresh, _) => return None,
+            (Freshness::Halted, _) if self.is_ended => "it has ended",
+            (Freshness::Halted, _) => return Some("its venue has halted it".to_owned()),
+            (_, Some(fault)) => fault.as_str(),
+            (Freshness::Waiting, None) => Fault::NothingYet.as_str(),
+            (Freshness::Gap, None) if self.is_diverged => "its sources tell different prices",
+            (Freshness::Gap, None) => "the record has a gap",
         };
         Some(format!("{}: {reason}", place.name))
     }

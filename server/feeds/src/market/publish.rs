@@ -129,11 +129,28 @@ impl Market {
     #[inline]
     pub(super) fn push(&mut self, received: Timestamp, event: MarketEvent) {
         self.has_spoken = true;
+        if !self.is_told {
+            self.told_first(&event, received);
+        }
         self.out.push(Published {
             received,
             event,
             source: Arc::clone(&self.places[self.active].name),
         });
+    }
+
+    /// Nothing was told before in this run: that is over with the first price or book.
+    #[cold]
+    fn told_first(&mut self, event: &MarketEvent, received: Timestamp) {
+        self.is_told = match event {
+            MarketEvent::Trade(_) | MarketEvent::Quote(_) | MarketEvent::Bar(_) | MarketEvent::Depth(_) => {
+                true
+            }
+            MarketEvent::Clock(_) | MarketEvent::Action(..) | MarketEvent::Status(..) => false,
+        };
+        if self.is_told {
+            self.end_wait(received);
+        }
     }
 
     /// The time of something that is not a trade.

@@ -114,6 +114,7 @@ mod tests {
     use crate::market::{MarketConfig, PlaceConfig};
     use crate::source::{SourceTraits, tests::traits};
     use crate::venue::{Slot, Told};
+    use papertape::api::Freshness;
     use papertape::market::TradeTick;
     use papertape::model::Side;
     use papertape::testkit::instrument;
@@ -249,5 +250,30 @@ mod tests {
         // Who begins with what comes has nothing to skip.
         assert_eq!(publishes(&stream[..3], &stream[5..]), goes_on(&stream[5..]));
         assert_eq!(publishes(&[], &stream), stream);
+    }
+
+    #[test]
+    fn while_the_other_is_away_its_stream_stands_still_and_is_not_called_fresh() {
+        let mut market = follower(&[]);
+        assert_eq!(market.freshness(), Freshness::Waiting);
+        let relayed = |number| Told::Relayed {
+            slot: Slot(0),
+            number,
+            event: trade(number as i64, 10.0),
+        };
+        market.told(0, &relayed(1), at(1_001));
+        assert_eq!(market.freshness(), Freshness::Fresh);
+        market.out().clear();
+        market.disconnected(0, at(1_002), "gone");
+        assert_eq!(
+            (market.freshness(), market.status()),
+            (Freshness::Gap, TradingStatus::Trading)
+        );
+        assert_eq!(market.why().as_deref(), Some("house: the connection is down"));
+        // Back where it was: nothing was missed, and the stream says nothing of it.
+        market.connected(0, at(1_010));
+        market.told(0, &relayed(2), at(1_011));
+        assert_eq!((market.freshness(), market.why()), (Freshness::Fresh, None));
+        assert_eq!(market.out().len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Two sources of one market that tell different prices, and what one absurd time does to a stream.
+//! Two sources of one market that tell different prices, what one absurd time does to a stream, and one that has told nothing yet.
 
 use super::*;
 use crate::source::tests::traits;
@@ -217,4 +217,47 @@ fn a_preferred_source_that_only_seems_to_live_does_not_take_over_again() {
     // Well for thirty seconds; stale after ten of silence.
     assert_eq!(returned(60), Some(40));
     assert_eq!(returned(35), None);
+}
+
+#[test]
+fn nothing_is_fresh_before_a_price_was_told() {
+    let mut market = market(1);
+    let is = |market: &Market, freshness, why: Option<&str>| {
+        assert_eq!((market.freshness(), market.why().as_deref()), (freshness, why));
+    };
+    let nothing = Some("first: nothing has come yet");
+    let down = Some("first: the connection is down");
+    is(&market, Freshness::Waiting, nothing);
+    // The venue's clock, a first price that nothing confirms yet: still nothing was told.
+    market.told(0, &Told::Time(at(100)), at(100));
+    quote(&mut market, 0, 200, 100.0);
+    market.tick(at(1_500));
+    is(&market, Freshness::Waiting, nothing);
+    // It goes away: it is waited for no less, and after a while that is on record from when it began to listen.
+    market.disconnected(0, at(1_600), "gone");
+    market.tick(at(1_900));
+    is(&market, Freshness::Waiting, down);
+    let waits = |market: &Market| {
+        let all = market.log.between(at(0), at(60_000));
+        let mut waits = all
+            .into_iter()
+            .filter(|it| it.detail == "nothing has come yet: the connection is down");
+        waits.next().map(|it| (it.kind, it.from, it.to))
+    };
+    assert_eq!(waits(&market), None);
+    market.tick(at(2_100));
+    assert_eq!(waits(&market), Some((IncidentKind::Stale, at(0), None)));
+    // It is back, and tells two prices that agree.
+    market.connected(0, at(5_000));
+    is(&market, Freshness::Waiting, nothing);
+    quote(&mut market, 0, 5_100, 100.0);
+    quote(&mut market, 0, 5_200, 100.0);
+    is(&market, Freshness::Fresh, None);
+    assert_eq!(
+        waits(&market),
+        Some((IncidentKind::Stale, at(0), Some(at(5_200))))
+    );
+    // What was told is in doubt from now on when it goes away, and no longer waited for.
+    market.disconnected(0, at(6_000), "gone");
+    is(&market, Freshness::Gap, down);
 }
