@@ -2,7 +2,7 @@
 
 use super::{FeedKind, ProblemDetails};
 use crate::market::{MarketEvent, Quote, TradeTick};
-use crate::model::{Symbol, Timestamp};
+use crate::model::{Instrument, Symbol, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A feed with everything that it listens to.
@@ -265,6 +265,13 @@ pub enum FeedServerMessage {
         /// tape.
         #[serde(default)]
         time: Option<Timestamp>,
+    },
+    /// The events of a symbol that follow count in the steps of this instrument; told before the first one, and where it changes.
+    Listed {
+        /// Which.
+        symbol: Symbol,
+        /// What is traded.
+        instrument: Box<Instrument>,
     },
     /// Something happened.
     Event(FeedEvent),

@@ -17,6 +17,7 @@ mod connection;
 pub mod consensus;
 mod handle;
 pub mod hub;
+mod listed;
 mod market;
 mod purse;
 pub mod quality;

@@ -13,8 +13,9 @@ use axum::response::Response;
 use futures::StreamExt;
 use papertape::api::{FeedClientMessage, FeedEvent, FeedServerMessage, FeedSubscription};
 use papertape::market::MarketEvent;
-use papertape::model::{Symbol, Timestamp};
-use std::{collections::BTreeMap, sync::Arc};
+use papertape::model::{Instrument, Symbol, Timestamp};
+use papertape_tape::TapeError;
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -150,10 +151,27 @@ async fn follow(
     if out.send(text_of(&subscribed)).await.is_err() {
         return;
     }
+    let mut listed = Listed::default();
     loop {
         match stream.read(number) {
             Ok(Some(record)) => {
                 if let Some(event) = record.event() {
+                    match listed.changed(&stream, number) {
+                        Ok(Some(instrument)) => {
+                            let listed = FeedServerMessage::Listed {
+                                symbol: symbol.clone(),
+                                instrument: Box::new(instrument),
+                            };
+                            if out.send(text_of(&listed)).await.is_err() {
+                                return;
+                            }
+                        }
+                        Ok(None) => {}
+                        Err(error) => {
+                            tracing::error!(feed, %symbol, %error, "a feed's tape cannot be read");
+                            return;
+                        }
+                    }
                     let event = FeedServerMessage::Event(FeedEvent {
                         symbol: symbol.clone(),
                         number,
@@ -172,6 +190,30 @@ async fn follow(
                 return;
             }
         }
+    }
+}
+
+/// What a listener was told of the steps in which events count.
+#[derive(Default)]
+struct Listed {
+    /// Of which numbers it is known for sure.
+    span: Option<RangeInclusive<u64>>,
+    instrument: Option<Instrument>,
+}
+
+impl Listed {
+    /// The instrument of a number, where it is another than before.
+    fn changed(&mut self, stream: &RecordedStream, number: u64) -> Result<Option<Instrument>, TapeError> {
+        if self.span.as_ref().is_some_and(|span| span.contains(&number)) {
+            return Ok(None);
+        }
+        let (span, instrument) = stream.instrument_of(number)?;
+        self.span = Some(span);
+        if self.instrument.as_ref() == Some(&instrument) {
+            return Ok(None);
+        }
+        self.instrument = Some(instrument.clone());
+        Ok(Some(instrument))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{Command, Driver, DriverStatus};
 use crate::handle::MarketHandle;
+use crate::listed::Listed;
 use crate::record::Clock;
 use crate::rest::Rest;
 use crate::status::{BreakerState, ConnectionState};
@@ -22,6 +23,7 @@ pub(crate) struct Lanes {
     rest: Rest,
     tls: Arc<rustls::ClientConfig>,
     clock: Arc<dyn Clock>,
+    listed: Arc<Listed>,
     statuses: Statuses,
     seats: Seats,
     drivers: Vec<mpsc::UnboundedSender<Command>>,
@@ -34,6 +36,7 @@ impl Lanes {
         rest: Rest,
         tls: Arc<rustls::ClientConfig>,
         clock: Arc<dyn Clock>,
+        listed: Arc<Listed>,
         statuses: Statuses,
     ) -> Self {
         let most = venue.traits().most_symbols.unwrap_or(usize::MAX);
@@ -43,6 +46,7 @@ impl Lanes {
             rest,
             tls,
             clock,
+            listed,
             statuses,
             seats: Seats::new(most),
             drivers: Vec::new(),
@@ -96,6 +100,7 @@ impl Lanes {
                 self.rest.clone(),
                 Arc::clone(&self.tls),
                 Arc::clone(&self.clock),
+                Arc::clone(&self.listed),
                 status,
             );
             tokio::spawn(driver.run(receiver));

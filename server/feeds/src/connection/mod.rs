@@ -2,6 +2,7 @@
 //! symbols that are listened to.
 
 mod backoff;
+mod entry;
 mod lanes;
 mod outbox;
 mod slots;
@@ -9,16 +10,17 @@ mod socket;
 
 use crate::breaker::Breaker;
 use crate::handle::MarketHandle;
+use crate::listed::Listed;
 use crate::record::Clock;
 use crate::rest::Rest;
 use crate::source::Want;
 use crate::status::{BreakerState, ConnectionState};
 use crate::venue::{Channels, FeedError, Listing, Slot, Told, Venue};
 use backoff::Backoff;
+use entry::Entry;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 pub(crate) use lanes::{Lanes, Statuses, standing};
-use papertape::exchange::TradingStatus;
 use papertape::market::{DepthSnapshot, Random, TradeTick};
 use papertape::model::Timestamp;
 use socket::{Happened, Socket};
@@ -64,6 +66,7 @@ pub(crate) struct Driver {
     rest: Rest,
     tls: Arc<rustls::ClientConfig>,
     clock: Arc<dyn Clock>,
+    listed: Arc<Listed>,
     status: Arc<Mutex<DriverStatus>>,
     slots: BTreeMap<usize, Entry>,
     next_slot: usize,
@@ -79,33 +82,6 @@ pub(crate) struct Driver {
     told: Vec<Told>,
     /// Whether a connection has ever stood.
     has_stood: bool,
-}
-
-#[derive(Debug)]
-struct Entry {
-    listing: Arc<Listing>,
-    channels: Channels,
-    markets: Vec<(Arc<MarketHandle>, usize)>,
-    is_subscribed: bool,
-    is_book_asked: bool,
-    is_trades_asked: bool,
-    is_polled: bool,
-    /// Whether an answer is on its way: what is asked for next must not overtake it.
-    is_poll_asked: bool,
-    /// What the venue said last of its trading on this connection, and when, unless that it trades.
-    status: Option<(Timestamp, TradingStatus)>,
-    poll_at: Instant,
-}
-
-impl Entry {
-    /// Remembers how it trades, for those who come to listen later.
-    fn note_status(&mut self, told: &[Told]) {
-        for told in told {
-            if let Told::Status { time, status, .. } = told {
-                self.status = (*status != TradingStatus::Trading).then_some((*time, *status));
-            }
-        }
-    }
 }
 
 /// An answer that came.
@@ -138,6 +114,7 @@ impl Driver {
         rest: Rest,
         tls: Arc<rustls::ClientConfig>,
         clock: Arc<dyn Clock>,
+        listed: Arc<Listed>,
         status: Arc<Mutex<DriverStatus>>,
     ) -> Self {
         let now = clock.now();
@@ -149,6 +126,7 @@ impl Driver {
             venue,
             rest,
             tls,
+            listed,
             status,
             slots: BTreeMap::new(),
             next_slot: 0,
@@ -327,6 +305,7 @@ impl Driver {
                 (Some(slot), _) => {
                     if let Some(entry) = self.slots.get_mut(&slot.0) {
                         entry.note_status(run);
+                        entry.note_steps(run, &self.listed);
                         for (market, place) in &entry.markets {
                             market.with(now, |market| {
                                 run.iter().for_each(|told| market.told(*place, told, now));
@@ -601,6 +580,7 @@ pub(crate) fn slot_of(told: &Told) -> Option<Slot> {
         | Told::Correction { slot, .. }
         | Told::Relayed { slot, .. }
         | Told::Renumbered { slot, .. }
+        | Told::Listed { slot, .. }
         | Told::Subscribed { slot } => Some(*slot),
         Told::Lost { slot, .. } | Told::KeptOff { slot, .. } | Told::Refused { slot, .. } => *slot,
         Told::Time(_) | Told::Heartbeat | Told::GoingAway => None,

@@ -143,8 +143,11 @@ impl Driver {
             }
         }
         for slot in empty {
-            let entry = self.slots.remove(&slot);
-            if entry.is_some_and(|entry| entry.is_subscribed)
+            let Some(entry) = self.slots.remove(&slot) else {
+                continue;
+            };
+            self.listed.forget(entry.listing.instrument.symbol());
+            if entry.is_subscribed
                 && let Some(codec) = self.socket.codec()
             {
                 let frames = codec.unsubscribe(Slot(slot));

@@ -1,15 +1,16 @@
 //! One venue of one configured feed: who speaks with it, and what it lists.
 
-use super::{FeedHub, lock};
+use super::FeedHub;
 use crate::config::{Feed, nearest};
 use crate::connection::{Command, DriverStatus, Lanes, Statuses, standing};
+use crate::listed::Listed;
 use crate::purse::Purse;
 use crate::record::Clock;
 use crate::rest::Rest;
 use crate::source::SourceTraits;
 use crate::status::Counters;
 use crate::venue::{Channels, FeedError, Listing, Venue};
-use papertape::market::{Bar, Grid};
+use papertape::market::Bar;
 use papertape::model::{Symbol, Timeframe, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -28,9 +29,7 @@ pub(super) struct VenueEntry {
     pub(super) driver: OnceLock<mpsc::UnboundedSender<Command>>,
     listings: tokio::sync::Mutex<Listings>,
     /// What was last listed of each symbol that was asked for, whoever asked.
-    newest: Mutex<BTreeMap<Symbol, Arc<Listing>>>,
-    /// Told when a symbol is listed in other steps than before.
-    restepped: Arc<Notify>,
+    listed: Arc<Listed>,
     /// What symbols counted that nobody listens to any more.
     pub(super) retired: Mutex<Counters>,
 }
@@ -61,8 +60,7 @@ impl VenueEntry {
             statuses: Statuses::default(),
             driver: OnceLock::new(),
             listings: tokio::sync::Mutex::default(),
-            newest: Mutex::default(),
-            restepped,
+            listed: Arc::new(Listed::new(restepped)),
             retired: Mutex::default(),
         })
     }
@@ -84,6 +82,7 @@ impl VenueEntry {
                 self.rest.clone(),
                 Arc::clone(&self.tls),
                 Arc::clone(clock),
+                Arc::clone(&self.listed),
                 Arc::clone(&self.statuses),
             );
             tokio::spawn(lanes.run(receiver));
@@ -109,7 +108,7 @@ impl VenueEntry {
         if let Some((asked, listing)) = kept.single.get(symbol)
             && asked.elapsed() < LISTINGS_FOR
         {
-            return Ok(Arc::clone(listing));
+            return Ok(self.newest(listing));
         }
         let whole = kept
             .all
@@ -122,17 +121,31 @@ impl VenueEntry {
         self.found(&mut kept, &listings, symbol)
     }
 
-    /// What it lists as of now, whatever was asked before.
-    pub(super) async fn listing_anew(&self, symbol: &Symbol) -> Result<Arc<Listing>, FeedError> {
+    /// What it lists as of now, whatever was asked before; `None` when it does not say.
+    pub(super) async fn listing_anew(&self, symbol: &Symbol) -> Option<Arc<Listing>> {
+        if self.tells_steps() {
+            return self.listed.of(symbol);
+        }
         let mut kept = self.listings.lock().await;
-        let listings = self.venue.listings(&self.rest, Some(symbol)).await?;
-        self.found(&mut kept, &listings, symbol)
+        let listings = self.venue.listings(&self.rest, Some(symbol)).await.ok()?;
+        self.found(&mut kept, &listings, symbol).ok()
     }
 
-    /// What it listed last of a symbol: `known`, unless somebody has asked since.
+    /// What was heard last of what it lists; `None` when nobody has heard.
+    pub(super) fn listing_heard(&self, symbol: &Symbol) -> Option<Arc<Listing>> {
+        self.listed.of(symbol)
+    }
+
+    /// What it listed last of a symbol: `known`, unless something was heard since.
     pub(super) fn newest(&self, known: &Arc<Listing>) -> Arc<Listing> {
-        let newest = lock(&self.newest);
-        Arc::clone(newest.get(known.instrument.symbol()).unwrap_or(known))
+        let heard = self.listed.of(known.instrument.symbol());
+        heard.unwrap_or_else(|| Arc::clone(known))
+    }
+
+    /// Whether its stream says in which steps it counts. What it lists when it is asked may be of a later time than what its
+    /// stream tells.
+    pub(super) fn tells_steps(&self) -> bool {
+        self.venue.traits().is_relay
     }
 
     fn found(
@@ -157,10 +170,10 @@ impl VenueEntry {
         let found = Arc::new(found.clone());
         let entry = (tokio::time::Instant::now(), Arc::clone(&found));
         kept.single.insert(symbol.clone(), entry);
-        let before = lock(&self.newest).insert(symbol.clone(), Arc::clone(&found));
-        if before.is_some_and(|before| Grid::of(&before.instrument) != Grid::of(&found.instrument)) {
-            self.restepped.notify_one();
+        if self.tells_steps() {
+            return Ok(self.listed.keep(found));
         }
+        self.listed.note(&found);
         Ok(found)
     }
 

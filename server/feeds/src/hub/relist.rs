@@ -1,13 +1,15 @@
 //! Venues change the steps of what they list while it is listened to.
 //!
 //! Three things have steps: what a source lists, what whoever speaks with the venue reads it in, and what a stream is recorded in.
-//! The first may change at any time, and everybody who asks is told of the newest answer (`VenueEntry::newest`). The second follows
+//! The first may change at any time, and everybody who asks is told of the newest answer (`VenueEntry::newest`); another Papertape
+//! says it on its stream, where it happens, and is not asked. The second follows
 //! with the next `listen`, for all streams that share the source at once. The third follows here, stream by stream: a stream is due
 //! while its first source lists other steps than it is recorded in, and stays due until its record could be opened in them.
 
 use super::entry::LISTINGS_FOR;
 use super::{FeedHub, Inner, Place, named};
 use crate::handle::MarketHandle;
+use crate::listed::is_in_other_steps;
 use crate::venue::Listing;
 use papertape::market::Grid;
 use papertape::model::Symbol;
@@ -22,16 +24,16 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 /// What a stream is, and what its sources list.
 type Due<'a> = ((String, Symbol), Arc<MarketHandle>, Vec<Place<'a>>);
 
-/// Asks every hour, and when somebody was told of other steps than before.
+/// Asks every hour; when somebody was told of other steps than before, nobody has to be asked.
 pub(super) async fn again_and_again(inner: Weak<Inner>, restepped: Arc<Notify>) {
     let mut wait = LISTINGS_FOR;
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = restepped.notified() => {}
-        }
+        let asks = tokio::select! {
+            () = tokio::time::sleep(wait) => true,
+            () = restepped.notified() => false,
+        };
         let Some(inner) = inner.upgrade() else { return };
-        let is_done = FeedHub { inner }.relist().await;
+        let is_done = FeedHub { inner }.follow(asks).await;
         wait = if is_done {
             LISTINGS_FOR
         } else if wait == LISTINGS_FOR {
@@ -42,15 +44,16 @@ pub(super) async fn again_and_again(inner: Weak<Inner>, restepped: Arc<Notify>) 
     }
 }
 
-fn is_in_other_steps(a: &Listing, b: &Listing) -> bool {
-    Grid::of(&a.instrument) != Grid::of(&b.instrument)
-}
-
 impl FeedHub {
     /// Asks every source of what is listened to what it lists now, as happens every hour. What counts in other steps than before
     /// is recorded in the new ones from then on, after a gap, in which nothing is known of the market. `false` when a record
     /// could not be opened in them: that stream goes on in its old ones, and is due again.
     pub async fn relist(&self) -> bool {
+        self.follow(true).await
+    }
+
+    /// Brings streams to the steps of their sources; with `asks`, to those that the sources name when they are asked now.
+    async fn follow(&self, asks: bool) -> bool {
         let _relisting = self.inner.relisting.lock().await;
         let all: Vec<_> = {
             let markets = self.inner.markets();
@@ -75,7 +78,10 @@ impl FeedHub {
                     let now = match asked.get(&key) {
                         Some(known) => known.clone(),
                         None => {
-                            let now = entry.listing_anew(&called).await.ok();
+                            let now = match asks {
+                                true => entry.listing_anew(&called).await,
+                                false => entry.listing_heard(&called),
+                            };
                             asked.insert(key, now.clone());
                             now
                         }
@@ -83,8 +89,9 @@ impl FeedHub {
                     // Who cannot be asked counts as before.
                     listing = now.or(listing);
                 }
+                // Who waits for its steps on a stream is not kept waiting, whatever is known of it here.
                 if let (Some(before), Some(now)) = (&before, &listing)
-                    && is_in_other_steps(before, now)
+                    && (is_in_other_steps(before, now) || entry.tells_steps())
                 {
                     moved.push((index, entry, Arc::clone(now)));
                 }

@@ -3,7 +3,7 @@
 use super::{FeedError, Slot};
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, DepthDiff, DepthSnapshot, MarketEvent, Quote, TradeTick};
-use papertape::model::Timestamp;
+use papertape::model::{Instrument, Timestamp};
 use std::fmt;
 
 /// One thing that a venue said, about one slot unless it says otherwise. Times are the venue's; `None` where it gives none,
@@ -98,6 +98,14 @@ pub enum Told {
         number: u64,
         /// What happened; depth in ticks and lots of the instrument that the venue lists.
         event: MarketEvent,
+    },
+    /// What another Papertape relays from here on is counted in the steps of this instrument. Where these are others than it is
+    /// read in, nothing more of it is told before it was subscribed anew.
+    Listed {
+        /// Of what.
+        slot: Slot,
+        /// The instrument as it is now.
+        instrument: Box<Instrument>,
     },
     /// What another Papertape relays is numbered anew: its tape is another one than the one that was followed, and of what
     /// happened between them nothing is known.

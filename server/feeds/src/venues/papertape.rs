@@ -4,6 +4,9 @@
 //! lacked, it says itself. Needs `rest_url`, the other's address. Options: `feed`, the other's name of the feed, and
 //! `from = "start"` to begin with everything that is on its tape instead of with what comes.
 
+#[cfg(test)]
+mod tests;
+
 use super::reading::{Answers, Subscriptions};
 use crate::rest::{Ask, Rest};
 use crate::venue::{
@@ -13,7 +16,7 @@ use crate::venue::{
 use futures::{FutureExt as _, future::BoxFuture};
 use papertape::api::{FeedClientMessage, FeedServerMessage, FeedSubscription, Page, SystemStatus, Ticker};
 use papertape::exchange::TradingStatus;
-use papertape::market::Bar;
+use papertape::market::{Bar, Grid};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -211,9 +214,11 @@ struct Relay {
 /// A symbol that is followed.
 #[derive(Debug)]
 struct Followed {
-    symbol: Symbol,
-    /// Whether it was asked for from its beginning: what comes before the answer is of what was asked before.
-    is_asked_anew: bool,
+    /// In whose steps it is read.
+    instrument: Instrument,
+    /// Whether an answer to what was asked last is awaited: what comes before it is of what was asked before, or counts in steps in
+    /// which it is not read.
+    is_awaited: bool,
 }
 
 impl Relay {
@@ -240,9 +245,14 @@ impl Relay {
             return;
         };
         subscription.is_confirmed = true;
-        subscription.state.is_asked_anew = false;
+        subscription.state.is_awaited = false;
         told.push(Told::Subscribed { slot });
-        let Some((last, at)) = known else { return };
+        let Some((last, at)) = known else {
+            // Whoever comes back before the first event has missed none.
+            let reached = (after, time.unwrap_or(Timestamp::EPOCH));
+            self.reached().insert(symbol.clone(), reached);
+            return;
+        };
         let is_other = time.is_some_and(|time| after == last && time != at);
         if after < last || is_other {
             // All of another tape is news.
@@ -251,7 +261,7 @@ impl Relay {
             } else {
                 format!("event {last} came, and its tape ends with {after}: it has begun anew")
             };
-            subscription.state.is_asked_anew = true;
+            subscription.state.is_awaited = true;
             self.reached().remove(symbol);
             told.push(Told::Renumbered { slot, why });
             replies.extend(Self::say(&FeedClientMessage::Subscribe(FeedSubscription {
@@ -291,8 +301,8 @@ impl Codec for Relay {
     fn subscribe(&mut self, slot: Slot, listing: &Listing, channels: Channels) -> Vec<Frame> {
         let symbol = listing.instrument.symbol().clone();
         let followed = Followed {
-            symbol: symbol.clone(),
-            is_asked_anew: false,
+            instrument: listing.instrument.clone(),
+            is_awaited: true,
         };
         self.subscriptions
             .insert(slot, &listing.venue_symbol, channels, followed);
@@ -312,7 +322,7 @@ impl Codec for Relay {
             return Vec::new();
         };
         Self::say(&FeedClientMessage::Unsubscribe {
-            symbol: gone.state.symbol,
+            symbol: gone.state.instrument.symbol().clone(),
         })
     }
 
@@ -332,7 +342,7 @@ impl Codec for Relay {
         match message {
             FeedServerMessage::Event(event) => {
                 let found = self.subscriptions.find(event.symbol.as_str());
-                let Some((slot, _)) = found.filter(|(_, it)| !it.state.is_asked_anew) else {
+                let Some((slot, _)) = found.filter(|(_, it)| !it.state.is_awaited) else {
                     return Ok(());
                 };
                 let mut reached = self.reached();
@@ -350,6 +360,16 @@ impl Codec for Relay {
             FeedServerMessage::Subscribed { symbol, after, time } => {
                 self.subscribed(&symbol, after, time, told, replies);
             }
+            FeedServerMessage::Listed { symbol, instrument } => {
+                let found = self.subscriptions.find(symbol.as_str());
+                let Some((slot, subscription)) = found.filter(|(_, it)| !it.state.is_awaited) else {
+                    return Ok(());
+                };
+                // Nothing is lost: it is subscribed anew in these steps, after the last event that was read in the others.
+                let read_in = Grid::of(&subscription.state.instrument);
+                subscription.state.is_awaited = Grid::of(&instrument) != read_in;
+                told.push(Told::Listed { slot, instrument });
+            }
             FeedServerMessage::Refused { symbol, problem } => {
                 let slot = self.subscriptions.find(symbol.as_str()).map(|(slot, _)| slot);
                 told.push(Told::Refused {
@@ -364,160 +384,5 @@ impl Codec for Relay {
             FeedServerMessage::Pong(_) => told.push(Told::Heartbeat),
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use papertape::market::MarketEvent;
-
-    fn venue(options: &[(&str, &str)]) -> Result<Arc<dyn Venue>, FeedError> {
-        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        open(VenueConfig {
-            rest_url: Some("http://127.0.0.1:3000/".to_owned()),
-            options: options.iter().map(pair).collect(),
-            ..VenueConfig::default()
-        })
-    }
-
-    fn listing() -> Listing {
-        let instrument = papertape::testkit::instrument();
-        Listing {
-            venue_symbol: instrument.symbol().as_str().into(),
-            instrument,
-            status: TradingStatus::Trading,
-        }
-    }
-
-    fn text(frames: &[Frame]) -> Vec<&str> {
-        let each = frames.iter().map(|frame| std::str::from_utf8(frame.bytes()));
-        each.map(|text| text.expect("text")).collect()
-    }
-
-    fn read(codec: &mut Box<dyn Codec>, frame: &str) -> Result<Vec<Told>, DecodeError> {
-        let mut told = Vec::new();
-        codec
-            .read(frame.as_bytes(), Timestamp::EPOCH, &mut told, &mut Vec::new())
-            .map(|()| told)
-    }
-
-    /// What a codec says to a frame.
-    fn answer(codec: &mut Box<dyn Codec>, frame: &str) -> (Vec<Told>, Vec<Frame>) {
-        let (mut told, mut replies) = (Vec::new(), Vec::new());
-        codec
-            .read(frame.as_bytes(), Timestamp::EPOCH, &mut told, &mut replies)
-            .expect("it makes sense");
-        (told, replies)
-    }
-
-    fn event(number: u64) -> String {
-        format!(
-            r#"{{"event":{{"symbol":"BTC/USDT","number":{number},"received":"2026-01-02T03:04:05Z","event":{{"clock":"2024-08-08T00:00:00Z"}}}}}}"#
-        )
-    }
-
-    #[test]
-    fn it_needs_an_address_and_says_so() {
-        let error = open(VenueConfig::default()).expect_err("nobody knows where");
-        assert!(error.to_string().contains("rest_url"), "{error}");
-        let error = venue(&[("from", "yesterday")]).expect_err("no such beginning");
-        assert!(error.to_string().contains("now, start"), "{error}");
-    }
-
-    #[test]
-    fn it_goes_on_after_the_last_number_that_came_whatever_connection_that_was_on() {
-        let venue = venue(&[("feed", "rerun"), ("from", "start")]).expect("a venue");
-        let mut codec = venue.codec().expect("no key").expect("a stream");
-        let (address, _) = codec.address();
-        assert_eq!(
-            address,
-            "ws://127.0.0.1:3000/api/paper-trading/feeds/rerun/stream"
-        );
-        let asked = codec.subscribe(Slot(3), &listing(), Channels::TICKS);
-        assert_eq!(text(&asked), [r#"{"subscribe":{"symbol":"BTC/USDT","after":0}}"#]);
-        let relayed = |number| Told::Relayed {
-            slot: Slot(3),
-            number,
-            event: MarketEvent::Clock(Timestamp::parse("2024-08-08T00:00:00Z").expect("a time")),
-        };
-        assert_eq!(read(&mut codec, &event(7)), Ok(vec![relayed(7)]));
-        assert_eq!(read(&mut codec, &event(7)), Ok(Vec::new()), "told before");
-        assert_eq!(read(&mut codec, &event(9)), Ok(vec![relayed(9)]));
-        // The next connection.
-        let mut codec = venue.codec().expect("no key").expect("a stream");
-        let asked = codec.subscribe(Slot(0), &listing(), Channels::TICKS);
-        assert_eq!(text(&asked), [r#"{"subscribe":{"symbol":"BTC/USDT","after":9}}"#]);
-        let answer = r#"{"subscribed":{"symbol":"BTC/USDT","after":9}}"#;
-        assert_eq!(
-            read(&mut codec, answer),
-            Ok(vec![Told::Subscribed { slot: Slot(0) }])
-        );
-        let answer = r#"{"subscribed":{"symbol":"BTC/USDT","after":20}}"#;
-        let told = read(&mut codec, answer).expect("it makes sense");
-        assert!(
-            matches!(
-                &told[..],
-                [
-                    Told::Subscribed { .. },
-                    Told::Lost {
-                        slot: Some(Slot(0)),
-                        ..
-                    }
-                ]
-            ),
-            "{told:?}"
-        );
-    }
-
-    #[test]
-    fn another_tape_is_followed_from_its_beginning_and_that_it_is_another_is_told() {
-        let of_another_time =
-            r#"{"subscribed":{"symbol":"BTC/USDT","after":9,"time":"2024-08-09T00:00:00Z"}}"#;
-        let of_this = r#"{"subscribed":{"symbol":"BTC/USDT","after":9,"time":"2024-08-08T00:00:00Z"}}"#;
-        let shorter = r#"{"subscribed":{"symbol":"BTC/USDT","after":4}}"#;
-        for (subscribed, is_other) in [(of_another_time, true), (shorter, true), (of_this, false)] {
-            let venue = venue(&[]).expect("a venue");
-            let mut codec = venue.codec().expect("no key").expect("a stream");
-            codec.subscribe(Slot(1), &listing(), Channels::TICKS);
-            assert_eq!(read(&mut codec, &event(9)).expect("it makes sense").len(), 1);
-            // The next connection.
-            let mut codec = venue.codec().expect("no key").expect("a stream");
-            codec.subscribe(Slot(1), &listing(), Channels::TICKS);
-            let (told, replies) = answer(&mut codec, subscribed);
-            assert_eq!(told[0], Told::Subscribed { slot: Slot(1) });
-            let is_renumbered = matches!(&told[1..], [Told::Renumbered { slot: Slot(1), .. }]);
-            assert_eq!(is_renumbered, is_other, "{subscribed}: {told:?}");
-            if !is_other {
-                assert_eq!((told.len(), replies), (1, Vec::new()));
-                continue;
-            }
-            assert_eq!(
-                text(&replies),
-                [r#"{"subscribe":{"symbol":"BTC/USDT","after":0}}"#]
-            );
-            // On its way before the answer: it comes once more.
-            assert_eq!(answer(&mut codec, &event(5)).0, []);
-            let (told, replies) = answer(&mut codec, r#"{"subscribed":{"symbol":"BTC/USDT","after":0}}"#);
-            assert_eq!((told.len(), replies.len()), (1, 0), "{told:?}");
-            for number in 1..=6 {
-                let (told, _) = answer(&mut codec, &event(number));
-                assert!(matches!(told[..], [Told::Relayed { .. }]), "event {number}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_papertape_is_kept_off() {
-        let venue = venue(&[]).expect("a venue");
-        let mut codec = venue.codec().expect("no key").expect("a stream");
-        for frame in ["", "<html>", "{}", r#"{"event":{}}"#, r#"{"pong":-1}"#] {
-            assert!(read(&mut codec, frame).is_err(), "{frame}");
-        }
-        assert_eq!(
-            read(&mut codec, &event(1)),
-            Ok(Vec::new()),
-            "nobody asked for the symbol"
-        );
     }
 }

@@ -1,6 +1,8 @@
 //! What feeds and streams share: a host's limits, a connection, what was told on it before they came.
 
 use super::*;
+use papertape::api::Freshness;
+use papertape_feeds::BreakerState;
 use papertape_feeds::testkit::kraken::Kraken;
 
 #[tokio::test]
@@ -64,6 +66,107 @@ async fn who_comes_during_a_halt_is_told_of_it() {
     };
     place.until(trades).await;
     drop((first, second));
+}
+
+/// A venue that refuses every handshake for three days.
+#[derive(Debug)]
+struct SentAway {
+    venue: Binance,
+    handshakes: Arc<AtomicI64>,
+}
+
+impl Mock for SentAway {
+    fn answer(&mut self, request: &Request, truth: &Truth, at: Duration) -> Reply {
+        self.venue.answer(request, truth, at)
+    }
+
+    fn connect(&mut self, _request: &Request) -> Result<Box<dyn Conversation>, Reply> {
+        self.handshakes.fetch_add(1, Ordering::SeqCst);
+        Err(Reply::text(429, "text/plain", "later").with("retry-after", 3 * 86_400))
+    }
+}
+
+#[tokio::test]
+async fn who_is_sent_away_for_days_is_left_alone_for_an_hour_and_says_so() {
+    let handshakes = Arc::<AtomicI64>::default();
+    let place = place_of(1, || SentAway {
+        venue: Binance::new(),
+        handshakes: Arc::clone(&handshakes),
+    })
+    .await;
+    let listening = place.hub.subscribe("venue0", &btc(), Channels::TICKS).await;
+    let listening = listening.expect("listening");
+    let feed = |place: &Place| {
+        let feeds = place.hub.feeds();
+        feeds
+            .into_iter()
+            .find(|feed| feed.feed == "venue0")
+            .expect("a feed")
+    };
+    place
+        .until(|place| feed(place).breaker == BreakerState::Open)
+        .await;
+    let said = feed(&place).last_error.expect("it says why");
+    assert!(
+        said.contains("for 259200 s; it is tried again every 3600 s all the same"),
+        "{said}"
+    );
+    let symbol = feed(&place).symbols.remove(0);
+    assert_eq!(symbol.freshness, Freshness::Waiting, "{:?}", symbol.why);
+    // Nobody knocks meanwhile.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(handshakes.load(Ordering::SeqCst), 1);
+    drop(listening);
+}
+
+#[tokio::test]
+async fn where_the_socket_fails_the_venue_is_asked_over_rest_until_it_stands() {
+    let is_full = Arc::new(AtomicBool::new(true));
+    let place = place_of(1, || Full {
+        venue: Binance::new(),
+        is_full: Arc::clone(&is_full),
+    })
+    .await;
+    let listening = place.hub.subscribe("venue0", &btc(), Channels::TICKS).await;
+    let listening = listening.expect("listening");
+    let feed = |place: &Place| {
+        let feeds = place.hub.feeds();
+        feeds
+            .into_iter()
+            .find(|feed| feed.feed == "venue0")
+            .expect("a feed")
+    };
+    let freshness = |place: &Place| feed(place).symbols[0].freshness;
+    assert_eq!(freshness(&place), Freshness::Waiting);
+    place.until(|place| freshness(place) == Freshness::Fresh).await;
+    // What was told is what the answers said: no socket has ever stood.
+    assert!(place.servers[0].with(|stage| stage.opened()) == 0 && listening.last() > 0);
+    is_full.store(false, Ordering::SeqCst);
+    place
+        .until(|place| feed(place).connection == ConnectionState::Connected)
+        .await;
+    let before = listening.last();
+    place.until(|_| listening.last() > before + 50).await;
+    assert_eq!(freshness(&place), Freshness::Fresh);
+    let truth = place.servers[0].with(|stage| stage.truth.markets[0].trades.clone());
+    let events = place.recorder.record("venue0", "BTC/USD").events;
+    let told = events.iter().filter_map(|it| match it.event {
+        MarketEvent::Trade(trade) => Some(trade),
+        _ => None,
+    });
+    let is_true = |told: &TradeTick| {
+        let mut same = truth
+            .iter()
+            .filter(|(_, it)| (it.price, it.size) == (told.price, told.size));
+        same.next().is_some()
+    };
+    let told: Vec<TradeTick> = told.collect();
+    assert!(
+        told.len() > 10 && told.iter().all(is_true),
+        "{} trades",
+        told.len()
+    );
+    drop(listening);
 }
 
 #[tokio::test]

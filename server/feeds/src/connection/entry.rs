@@ -1,0 +1,53 @@
+//! A symbol of a connection: who listens to it, and what was said of it for those who come later.
+
+use crate::handle::MarketHandle;
+use crate::listed::{Listed, is_in_other_steps};
+use crate::venue::{Channels, Listing, Told};
+use papertape::exchange::TradingStatus;
+use papertape::model::Timestamp;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// One symbol of a connection.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) listing: Arc<Listing>,
+    pub(super) channels: Channels,
+    pub(super) markets: Vec<(Arc<MarketHandle>, usize)>,
+    pub(super) is_subscribed: bool,
+    pub(super) is_book_asked: bool,
+    pub(super) is_trades_asked: bool,
+    pub(super) is_polled: bool,
+    /// Whether an answer is on its way: what is asked for next must not overtake it.
+    pub(super) is_poll_asked: bool,
+    /// What the venue said last of its trading on this connection, and when, unless that it trades.
+    pub(super) status: Option<(Timestamp, TradingStatus)>,
+    pub(super) poll_at: Instant,
+}
+
+impl Entry {
+    /// Remembers how it trades, for those who come to listen later.
+    pub(super) fn note_status(&mut self, told: &[Told]) {
+        for told in told {
+            if let Told::Status { time, status, .. } = told {
+                self.status = (*status != TradingStatus::Trading).then_some((*time, *status));
+            }
+        }
+    }
+
+    /// Remembers in which steps it counts from now on, and has it read in those.
+    pub(super) fn note_steps(&self, told: &[Told], listed: &Listed) {
+        for told in told {
+            if let Told::Listed { instrument, .. } = told {
+                let now = Arc::new(Listing {
+                    instrument: (**instrument).clone(),
+                    ..(*self.listing).clone()
+                });
+                listed.note(&now);
+                if is_in_other_steps(&now, &self.listing) {
+                    listed.announce();
+                }
+            }
+        }
+    }
+}
