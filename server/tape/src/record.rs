@@ -1,6 +1,6 @@
 //! What is on a tape.
 
-use papertape::market::MarketEvent;
+use papertape::market::{DepthUpdate, Level, MarketEvent};
 use papertape::model::Timestamp;
 use std::{fmt, sync::Arc};
 
@@ -87,6 +87,19 @@ pub struct Record {
 }
 
 impl Record {
+    /// Bytes of memory that it holds, with what it points to.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let beyond = match &self.entry {
+            Entry::Event(MarketEvent::Depth(update)) => {
+                let levels = update.bids.capacity() + update.asks.capacity();
+                size_of::<DepthUpdate>() + levels * size_of::<Level>()
+            }
+            Entry::Event(_) => 0,
+            Entry::Incident { json, .. } => json.capacity(),
+        };
+        size_of::<Self>() + beyond
+    }
+
     /// The market event itself, if it is one.
     #[must_use]
     pub fn into_event(self) -> Option<MarketEvent> {

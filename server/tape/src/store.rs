@@ -23,7 +23,7 @@ pub struct Settings {
     pub linger: Duration,
     /// A segment ends with so many records, if its day does not end before.
     pub records_per_segment: u64,
-    /// Bytes of the newest records of each tape that stay in memory, for readers at the live end.
+    /// Bytes of memory for the newest records of each tape, which stay there for readers at the live end.
     pub tail_bytes: usize,
     /// Appends are refused while more bytes than this wait to be written.
     pub most_waiting_bytes: usize,

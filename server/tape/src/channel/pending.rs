@@ -80,8 +80,8 @@ pub(crate) struct State {
     pub(super) is_queued: bool,
     pub(super) is_closed: bool,
     pub(super) last_commit: Option<Instant>,
-    /// The newest records with their sizes in bytes: what is not durable yet, and some before it.
-    pub(super) tail: VecDeque<(Record, usize)>,
+    /// The newest records with the bytes of memory that each holds: what is not durable yet, and some before it.
+    pub(crate) tail: VecDeque<(Record, usize)>,
     pub(super) tail_bytes: usize,
     pub(crate) failed: Option<TapeError>,
     pub(crate) seal_failed: Option<TapeError>,
@@ -157,13 +157,13 @@ impl State {
         self.waiting_bytes += bytes.len() - before;
         written?;
         wal.counts(offset, day, entry.time());
-        let size = bytes.len() - start;
         let record = Record {
             number: self.next,
             received,
             source: source.clone(),
             entry,
         };
+        let size = record.held_bytes();
         self.next += 1;
         self.last_received = received;
         self.tail_bytes += size;

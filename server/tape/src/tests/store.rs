@@ -2,6 +2,7 @@
 
 use super::{entries, same, source, trade};
 use crate::{Channel, Entry, Record, Settings, Source, TapeError, TapeStore};
+use papertape::market::{DepthKind, DepthUpdate, Level, MarketEvent};
 use papertape::model::Timestamp;
 use papertape::testkit::instrument;
 use proptest::prelude::*;
@@ -292,4 +293,46 @@ fn reading_in_parts_gives_the_same_as_reading_at_once_and_goes_on_when_more_is_d
     assert_eq!(scan.by_ref().count(), 151);
     append(351..=460);
     assert!(scan.map(|record| record.expect("a record").number).eq(351..=460));
+}
+
+#[test]
+fn the_newest_records_hold_no_more_memory_than_they_may() {
+    let folder = folder();
+    let settings = Settings {
+        tail_bytes: 64 << 10,
+        ..settings(1_000_000)
+    };
+    let store = TapeStore::open_with(folder.path(), settings).expect("a store");
+    let channel = store
+        .channel_blocking("binance", &instrument())
+        .expect("a channel");
+    let book = |time: i64| {
+        let level = |price| Level { price, size: 1 };
+        MarketEvent::Depth(Box::new(DepthUpdate {
+            time: Timestamp::from_secs(time),
+            kind: DepthKind::Changes,
+            bids: (1..=20).map(level).collect(),
+            asks: (21..=40).map(level).collect(),
+        }))
+    };
+    for time in 1..=2_000_i64 {
+        let event = if time % 4 == 0 {
+            book(time)
+        } else {
+            trade(time.unsigned_abs())
+        };
+        let appended = channel.append(Timestamp::from_secs(time), &source(), event);
+        appended.expect("appended");
+    }
+    wait_until_durable(&channel);
+    // All that was appended can be read; what is in memory of it, weighed as what it points to weighs.
+    let state = channel.0.lock();
+    let levels = |record: &Record| match record.event() {
+        Some(MarketEvent::Depth(update)) => update.bids.len() + update.asks.len(),
+        _ => 0,
+    };
+    let weigh = |record: &Record| size_of::<Record>() + levels(record) * size_of::<Level>();
+    let held: usize = state.tail.iter().map(|(record, _)| weigh(record)).sum();
+    assert!(held <= 64 << 10, "{held} bytes");
+    assert!(state.tail.len() > 50, "{} records", state.tail.len());
 }
