@@ -168,8 +168,24 @@ fn announce(address: SocketAddr) -> Result<(), CliError> {
         .map_err(|error| CliError::problem(format!("stdout cannot be written: {error}")))
 }
 
+/// Libraries that tell, in detail, the frames and headers that they send: keys of venues are among them.
+const DISCREET: [&str; 6] = [
+    "tungstenite",
+    "tokio_tungstenite",
+    "hyper",
+    "hyper_util",
+    "reqwest",
+    "h2",
+];
+
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = DISCREET.iter().fold(filter, |filter, library| {
+        match format!("{library}=info").parse() {
+            Ok(directive) => filter.add_directive(directive),
+            Err(_) => unreachable!("it is one"),
+        }
+    });
     // Tests start several servers in one process: the first one's log is everybody's.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

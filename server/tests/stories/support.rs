@@ -96,7 +96,12 @@ impl Server {
 
     /// With more arguments.
     pub(crate) fn start_with(data_dir: &Path, more: &[&str]) -> Self {
-        let mut child = papertape()
+        Self::start_as(papertape(), data_dir, more)
+    }
+
+    /// With an environment and a place for the log of its own.
+    pub(crate) fn start_as(mut command: Command, data_dir: &Path, more: &[&str]) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(more)

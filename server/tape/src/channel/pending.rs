@@ -82,7 +82,7 @@ pub(crate) struct State {
     pub(super) last_commit: Option<Instant>,
     /// The newest records with the bytes of memory that each holds: what is not durable yet, and some before it.
     pub(crate) tail: VecDeque<(Record, usize)>,
-    pub(super) tail_bytes: usize,
+    pub(crate) tail_bytes: usize,
     pub(crate) failed: Option<TapeError>,
     pub(crate) seal_failed: Option<TapeError>,
 }
