@@ -1,7 +1,7 @@
 //! Multi-leg orders: all legs at a net price, or none.
 
 use papertape::engine::{
-    ComboRequest, Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Input, LegRequest,
+    ComboRequest, Command, Engine, EngineConfig, Event, EventKind, ExecutionConfig, Fees, Input, LegRequest,
     OptionModel,
 };
 use papertape::exchange::{DataTier, Fill, TradingStatus};
@@ -399,4 +399,19 @@ fn a_leg_is_not_changed_alone() {
     assert_eq!(refused, Some("leg_of_combo"));
     desk.quotes((2.9, 3.1, 10.0), (2.1, 2.3, 10.0));
     assert_eq!(desk.filled(), ["sell 2 @ 2.10", "buy 2 @ 3.10"]);
+}
+
+#[test]
+fn a_combination_that_fills_in_part_gives_back_its_part_of_the_hold() {
+    let mut config = EngineConfig {
+        others: vec![call("100"), call("110")],
+        ..config(NOTHING)
+    };
+    // With a charge for each order, what is held for three is no multiple of three.
+    config.execution.fees = Fees::Preset("ibkr_fixed".parse().expect("a preset"));
+    let mut desk = Desk::of(config);
+    desk.order(3, None, TimeInForceWord::Gtc);
+    desk.quotes((5.0, 5.2, 1.0), (2.1, 2.3, 10.0));
+    assert_eq!(desk.filled(), ["sell 1 @ 2.10", "buy 1 @ 5.20"]);
+    assert_eq!(desk.engine.check(), Ok(()));
 }

@@ -152,8 +152,8 @@ impl Observer {
 
     /// The marks that each instrument may have had while the input was taken in: those before and after it, and all prices in it.
     fn learn_marks(&mut self, input: &Input, engine: &Engine) {
-        let now = engine.market_time().unwrap_or_default();
-        self.flows.begin(input, now, &self.account);
+        let time = engine.market_time().unwrap_or_default();
+        self.flows.begin(input, time, &self.account);
         let count = engine.config().instruments().count();
         let mut now = Vec::with_capacity(count);
         let mut spans = Vec::with_capacity(count);
@@ -166,7 +166,7 @@ impl Observer {
             }
             let mut span = self.marks.get(place).copied().unwrap_or_default();
             span.join(after);
-            for price in self.quoted_at_a_close(market.instrument()) {
+            for price in self.quoted_at_a_close(market.instrument(), time) {
                 span.note(price);
             }
             if let Some(model) = self.markets.get(place) {
@@ -184,9 +184,9 @@ impl Observer {
         self.holds.set_marks(spans);
     }
 
-    /// What an option may have been quoted at when the bar of its shares closed that was in the making before this input: at the
-    /// model's price, on a tick or the next.
-    fn quoted_at_a_close(&self, option: &Instrument) -> Vec<Decimal> {
+    /// What an option may have been quoted at when the bar of its shares closed that was in the making before this input, if that was
+    /// over by `time`: at the model's price, on a tick or the next.
+    fn quoted_at_a_close(&self, option: &Instrument, time: Timestamp) -> Vec<Decimal> {
         let (Some(model), InstrumentKind::Option(terms)) = (&self.config.option_model, option.kind()) else {
             return Vec::new();
         };
@@ -198,6 +198,9 @@ impl Observer {
             return Vec::new();
         };
         let close = Timeframe::MINUTE.close_of(Timeframe::MINUTE.floor(told_at));
+        if time < close {
+            return Vec::new();
+        }
         let spots = self.marks.get(shares).and_then(|marks| marks.ends());
         let prices = spots.into_iter().flat_map(|(least, most)| [least, most]);
         let prices = prices
