@@ -3,9 +3,12 @@
 use super::bars::load;
 use super::{CliError, backtest::print};
 use clap::Args;
-use papertape::market::{ContractBars, RollRule, infer_instrument, join_contracts, write_bars_csv};
+use papertape::market::{
+    ContractBars, RollRule, infer_instrument, join_contracts, write_bars_csv, write_rolls,
+};
 use papertape::model::{InstrumentKind, Symbol, Timeframe};
-use std::{path::PathBuf, str::FromStr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Arguments of `roll`.
 #[derive(Clone, Debug, Args)]
@@ -28,6 +31,9 @@ pub(super) struct RollArguments {
     /// Where the series is written, as a bar file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Where the rolls are written, as an action file: `backtest --actions FILE` then pays for the two trades of each.
+    #[arg(long, value_name = "FILE")]
+    actions: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,9 +86,10 @@ pub(super) fn run(arguments: &RollArguments) -> Result<(), CliError> {
     };
     let joined = join_contracts(contracts, rule, hours.unwrap_or_default(), !arguments.unadjusted)
         .map_err(|error| CliError::problem(error.to_string()))?;
-    std::fs::write(&arguments.out, write_bars_csv(&joined.bars)).map_err(|error| {
-        CliError::problem(format!("{} cannot be written: {error}", arguments.out.display()))
-    })?;
+    write(&arguments.out, &write_bars_csv(&joined.bars))?;
+    if let Some(actions) = &arguments.actions {
+        write(actions, &write_rolls(&joined.rolls))?;
+    }
     let mut told = format!("{}: {} bars\n", arguments.out.display(), joined.bars.len());
     for roll in &joined.rolls {
         told.push_str(&format!(
@@ -91,4 +98,9 @@ pub(super) fn run(arguments: &RollArguments) -> Result<(), CliError> {
         ));
     }
     print(&told)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    std::fs::write(path, text)
+        .map_err(|error| CliError::problem(format!("{} cannot be written: {error}", path.display())))
 }

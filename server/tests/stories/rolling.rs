@@ -76,8 +76,8 @@ fn a_position_held_over_a_roll_gains_what_both_contracts_moved() {
     // Bought on the 10th: December's 1801 to 1803, and March's 1797.5 to 1800, at fifty a point.
     let strategy = file(&data, "hold.yaml", HOLD);
     let strategy = strategy.to_str().expect("a plain path");
-    let result = |bars: &str| -> Value {
-        let output = run(&[
+    let result = |bars: &str, more: &[&str]| -> Value {
+        let mut arguments = vec![
             "backtest",
             "--strategy",
             strategy,
@@ -85,19 +85,39 @@ fn a_position_held_over_a_roll_gains_what_both_contracts_moved() {
             bars,
             "--symbol",
             "ESH4",
-            "--fee-rate",
-            "0",
             "--slippage-bps",
             "0",
             "--json",
-        ]);
+        ];
+        arguments.extend(more);
+        let output = run(&arguments);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("JSON")
     };
-    assert_eq!(result(out)["final_equity"], "100225");
+    let free = ["--fee-rate", "0"];
+    assert_eq!(result(out, &free)["final_equity"], "100225");
+
+    // With its rolls told, both trades of the roll are paid: a ten-thousandth of fifty times 1803 and 1797.5.
+    let rolls = data.path().join("rolls.csv");
+    let rolls = rolls.to_str().expect("a plain path");
+    roll(&["--actions", rolls]);
+    let told = std::fs::read_to_string(rolls).expect("an action file");
+    assert_eq!(
+        told,
+        "time,kind,from_price,price\n2013-12-13T00:00:00Z,roll,1803,1797.5\n"
+    );
+    let blind = result(out, &["--fee-rate", "0.0001"]);
+    let paid = result(out, &["--fee-rate", "0.0001", "--actions", rolls]);
+    let equity = |report: &Value| -> f64 {
+        let text = report["final_equity"].as_str().expect("a decimal");
+        text.parse().expect("a number")
+    };
+    let cost = equity(&blind) - equity(&paid);
+    assert!((cost - 18.0025).abs() < 1e-9, "{cost}");
+    assert_eq!(paid["cash_flows"][0]["kind"], "roll", "{}", paid["cash_flows"]);
     // Left as they were, prices jump, and the jump counts.
     roll(&["--unadjusted"]);
-    assert_eq!(result(out)["final_equity"], "99950");
+    assert_eq!(result(out, &free)["final_equity"], "99950");
     // By volume it is the 12th: on the 11th March traded more.
     let told = roll(&["--volume", "--days", "1"]);
     assert!(
