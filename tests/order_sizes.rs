@@ -103,12 +103,15 @@ fn rules_that_look_back_beyond_the_data_are_said() {
 #[test]
 fn nothing_held_is_no_evidence_with_or_without_parameters() {
     assert_eq!(
-        warnings_of("entry: {long: close > 200}\n", 100),
+        warnings_of("entry: {long: close > 200}\nexit: {long: close < 50}\n", 100),
         ["Nothing was ever held: the figures say nothing of the rules."]
     );
-    assert!(warnings_of("entry: {long: close > 1}\n", 100).is_empty());
+    assert!(warnings_of("entry: {long: close > 1}\nexit: {long: close < 50}\n", 100).is_empty());
     assert_eq!(
-        warnings_of("params: {n: 200}\nentry: {long: close > $n}\n", 100),
+        warnings_of(
+            "params: {n: 200}\nentry: {long: close > $n}\nexit: {long: close < 50}\n",
+            100
+        ),
         ["0 trades are few for 1 parameters: results below 10 say little about them."]
     );
 }

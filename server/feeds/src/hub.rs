@@ -1,6 +1,7 @@
 //! One shared subscription a symbol, however many listen.
 
 mod entry;
+mod joining;
 mod late;
 mod relist;
 mod standing;

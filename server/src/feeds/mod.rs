@@ -371,7 +371,9 @@ impl Feeds {
             .await
             .map_err(|error| refuse(error.to_string()))?;
         if !self.has_time_of_its_own(feed) {
-            return Ok((now, stream.last_number() + 1));
+            let next = stream.last_number() + 1;
+            self.tell_anew(feed, symbol);
+            return Ok((now, next));
         }
         // It may be as fast as it likes: what has been told since counts.
         let last = heard.reached();
@@ -398,6 +400,13 @@ impl Feeds {
             None => now,
         };
         Ok((time, last + 1))
+    }
+
+    /// Tells anew what whoever begins with a feed's next record cannot know otherwise: the whole book, and that nothing trades.
+    pub fn tell_anew(&self, feed: &str, symbol: &Symbol) {
+        if let Some(running) = &self.running {
+            running.hub.tell_anew(feed, symbol);
+        }
     }
 
     /// The numbers of what a feed told within a span of market time, and when the first of it happened; `None` when it told

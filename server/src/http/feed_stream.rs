@@ -139,9 +139,11 @@ async fn follow(
             return;
         }
     };
-    let after = after
-        .unwrap_or_else(|| stream.last_number())
-        .min(stream.last_number());
+    let last = stream.last_number();
+    if after.is_none() {
+        feeds.tell_anew(&feed, &symbol);
+    }
+    let after = after.map_or(last, |after| after.min(last));
     let mut number = stream.first_number().max(after + 1);
     let subscribed = FeedServerMessage::Subscribed {
         symbol: symbol.clone(),

@@ -188,7 +188,13 @@ fn a_session_warns_of_volumes_as_a_backtest_does() {
         let answer = server.post("/backtests", &request);
         let one = format!("/backtests/{}", answer.json()["id"].as_str().expect("an id"));
         let status = server.wait_for(&one, |status| status["state"] == "finished");
-        assert_eq!(ended["summary"]["warnings"], status["report"]["warnings"]);
+        // What is likely a mistake in its file is told of a strategy before it starts; of a session, what it came upon.
+        let mut told = status["report"]["warnings"].clone();
+        let of_file = |warning: &Value| warning.as_str().is_some_and(|it| it.starts_with("Line "));
+        told.as_array_mut()
+            .expect("a list")
+            .retain(|warning| !of_file(warning));
+        assert_eq!(ended["summary"]["warnings"], told);
         ended["summary"]["warnings"].clone()
     };
     let free: Value = serde_json::from_str(FREE).expect("JSON");

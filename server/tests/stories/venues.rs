@@ -204,3 +204,24 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
         text(&verified.stdout)
     );
 }
+
+#[test]
+fn a_session_that_begins_while_others_trade_knows_the_whole_book_as_they_do() {
+    let runtime = Runtime::new().expect("threads");
+    let market = venue(&runtime, None, Timeframe::MINUTE.floor(SystemClock.now()), 1);
+    let data = folder();
+    let config = format!("{}{}", feed("first", &market), silent_venues());
+    let config = file(&data, "papertape.toml", &config);
+    let server = Server::start_with(data.path(), &["--config", &config.display().to_string()]);
+    // Of the book only changes are told once the first session knows it.
+    for _ in 0..2 {
+        let id = server.start_session(&json!({"strategy": IDLE, "feed": "first", "symbols": ["BTC/USD"]}));
+        server.wait_for(&format!("/sessions/{id}"), |session| !session["quote"].is_null());
+        server.wait_for("/markets/BTC%2FUSD/order-book?feed=first", |book| {
+            book["bids"].as_array().is_some_and(|bids| !bids.is_empty())
+        });
+        buy(&server, &id, 0);
+        let met = fills(&server, &id);
+        assert_eq!(met[0]["explanation"]["tier"], "depth", "{met:?}");
+    }
+}

@@ -4,6 +4,7 @@ use super::*;
 use crate::source::tests::traits;
 use crate::venue::Slot;
 use papertape::market::{MarketEvent, Quote};
+use papertape::model::Side;
 use std::time::Duration;
 
 const SLOT: Slot = Slot(0);

@@ -1,9 +1,9 @@
 //! Which source is published, when nothing may fill, and what the sources say together.
 
-use super::{Market, whole};
+use super::Market;
 use crate::consensus::{consensus, divergence};
 use crate::quality::IncidentKind;
-use crate::source::{Fault, Heard, millis, nanos};
+use crate::source::{Fault, Heard, millis, nanos, whole};
 use crate::status::{BreakerState, Indicative};
 use papertape::exchange::TradingStatus;
 use papertape::market::{MarketEvent, TradeTick};
@@ -13,6 +13,8 @@ use std::sync::Arc;
 /// How long trades of a source that is not published are kept, and how many at most.
 const KEPT_NANOS: i64 = 120_000_000_000;
 const MOST_KEPT: usize = 50_000;
+/// How often the book is told whole, for those who read the record from the middle.
+const BOOK_EVERY_NANOS: i64 = 15 * 60 * 1_000_000_000;
 
 impl Market {
     /// Looks at all sources and decides which is published, and whether anything may fill.
@@ -199,16 +201,43 @@ impl Market {
 
     /// The book and the quote as the active source has them.
     fn tell_state(&mut self, now: Timestamp) {
-        let source = &self.places[self.active].source;
-        let told = source.venue_time(now);
-        let book = source.known_book().map(|book| whole(book, told));
-        let quote = source.quote_now();
-        if let Some(update) = book {
-            self.publish_depth(update, now);
-        }
-        if let Some(quote) = quote {
+        self.tell_book(now);
+        if let Some(quote) = self.places[self.active].source.quote_now() {
             // As of now: it has not changed since it was told.
             self.publish(Heard::Quote(quote, false), now);
+        }
+    }
+
+    fn tell_book(&mut self, now: Timestamp) {
+        let source = &self.places[self.active].source;
+        let told = source.venue_time(now);
+        if let Some(update) = source.known_book().map(|book| whole(book, told)) {
+            self.publish_depth(update, now);
+        }
+    }
+
+    /// Tells once more what whoever begins to listen now cannot know otherwise: the whole book, of which changes alone are told, and
+    /// that nothing trades. To all others it is nothing new. What another Papertape told keeps its places: it tells that by itself.
+    pub(crate) fn tell_anew(&mut self, now: Timestamp) {
+        if self.is_relay() {
+            return;
+        }
+        let status = self.status();
+        if status != TradingStatus::Trading {
+            let told = self.places[self.active].source.venue_time(now);
+            let time = self.stamp(told, now);
+            self.push(now, MarketEvent::Status(time, status));
+        }
+        if !self.is_gap && !self.is_ended {
+            self.tell_book(now);
+        }
+    }
+
+    /// Tells the whole book now and then.
+    pub(super) fn tell_book_at_times(&mut self, now: Timestamp) {
+        let is_due = now.since(self.book_told) >= BOOK_EVERY_NANOS;
+        if is_due && !self.is_gap && !self.is_ended && !self.is_relay() {
+            self.tell_book(now);
         }
     }
 

@@ -22,10 +22,8 @@ use crate::venue::{FeedError, Told};
 use pace::Pace;
 use papertape::api::Freshness;
 use papertape::exchange::TradingStatus;
-use papertape::market::{
-    DepthKind, DepthSnapshot, DepthUpdate, Grid, Level, OrderBook, Phase, PhaseCursor, TradeTick,
-};
-use papertape::model::{Instrument, Side, Timeframe, Timestamp};
+use papertape::market::{DepthSnapshot, Grid, Phase, PhaseCursor, TradeTick};
+use papertape::model::{Instrument, Timeframe, Timestamp};
 use relay::Resumption;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -90,6 +88,8 @@ pub(crate) struct Market {
     is_told: bool,
     /// When it began to listen.
     began: Timestamp,
+    /// When the book was last told whole.
+    book_told: Timestamp,
     /// Whether the stream says that there is a gap.
     is_gap: bool,
     is_ended: bool,
@@ -155,6 +155,7 @@ impl Market {
             has_spoken: recorded_until.is_some(),
             is_told: false,
             began: now,
+            book_told: now,
             is_gap: false,
             is_ended: false,
             is_resuming: recorded_until.is_some(),
@@ -287,6 +288,7 @@ impl Market {
         self.arbitrate(now);
         self.note_wait(now);
         self.tick_clock(now);
+        self.tell_book_at_times(now);
     }
 
     /// What is to be recorded; cleared by whoever has.
@@ -428,16 +430,5 @@ impl Market {
 
     fn is_open(&mut self, now: Timestamp) -> bool {
         self.phases.phase(now) == Phase::Regular
-    }
-}
-
-/// A book as one update.
-fn whole(book: &OrderBook, time: Timestamp) -> DepthUpdate {
-    let side = |side| book.levels(side).collect::<Vec<Level>>();
-    DepthUpdate {
-        time,
-        kind: DepthKind::Snapshot,
-        bids: side(Side::Buy),
-        asks: side(Side::Sell),
     }
 }

@@ -5,7 +5,7 @@ use crate::quality::IncidentKind;
 use crate::record::Published;
 use crate::source::Heard;
 use papertape::exchange::TradingStatus;
-use papertape::market::{DepthUpdate, MarketEvent, TradeTick};
+use papertape::market::{DepthKind, DepthUpdate, MarketEvent, TradeTick};
 use papertape::model::{Timeframe, Timestamp};
 use std::sync::Arc;
 
@@ -101,6 +101,9 @@ impl Market {
         let Some(update) = self.on_grid(update) else {
             return;
         };
+        if update.kind == DepthKind::Snapshot {
+            self.book_told = received;
+        }
         let time = self.stamp(update.time, received);
         self.push(
             received,

@@ -3,7 +3,8 @@
 use super::*;
 use crate::source::tests::traits;
 use crate::venue::Slot;
-use papertape::market::{MarketEvent, Quote};
+use papertape::market::{DepthKind, DepthUpdate, Level, MarketEvent, Quote};
+use papertape::model::Side;
 
 const SLOT: Slot = Slot(0);
 const MILLI: i64 = 1_000_000;
@@ -260,4 +261,72 @@ fn nothing_is_fresh_before_a_price_was_told() {
     // What was told is in doubt from now on when it goes away, and no longer waited for.
     market.disconnected(0, at(6_000), "gone");
     is(&market, Freshness::Gap, down);
+}
+
+#[test]
+fn who_begins_later_is_told_the_whole_book_and_that_nothing_trades() {
+    let mut market = market(1);
+    let with_book = SourceTraits {
+        channels: crate::venue::Channels {
+            depth: true,
+            ..traits().channels
+        },
+        book: crate::venue::BookStart::Stream,
+        ..traits()
+    };
+    market.widen(0, with_book);
+    let level = |price: i64| Level { price, size: 1 };
+    let update = |kind, price: i64, millis: i64| DepthUpdate {
+        time: at(millis),
+        kind,
+        bids: vec![level(price)],
+        asks: vec![level(price + 10)],
+    };
+    let book = Told::Book {
+        slot: SLOT,
+        snapshot: DepthSnapshot {
+            last_id: 1,
+            update: update(DepthKind::Snapshot, 100, 3),
+        },
+    };
+    let change = |id: u64| Told::Depth {
+        slot: SLOT,
+        diff: papertape::market::DepthDiff {
+            first_id: id + 1,
+            final_id: id + 1,
+            previous: None,
+            update: update(DepthKind::Changes, 100, id as i64 * 1_000),
+        },
+    };
+    quote(&mut market, 0, 1, 1.05);
+    quote(&mut market, 0, 2, 1.05);
+    market.told(0, &book, at(3));
+    market.out().clear();
+    market.tell_anew(at(4));
+    let told: Vec<MarketEvent> = market.out().drain(..).map(|published| published.event).collect();
+    let [MarketEvent::Depth(whole)] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(
+        (whole.kind, &whole.bids, &whole.asks),
+        (DepthKind::Snapshot, &vec![level(100)], &vec![level(110)])
+    );
+    // Now and then it is told to those who read the record from the middle.
+    let is_whole =
+        |event: &MarketEvent| matches!(event, MarketEvent::Depth(it) if it.kind == DepthKind::Snapshot);
+    let mut whole = 0;
+    for second in 1..3_600 {
+        quote(&mut market, 0, second * 1_000, 1.05);
+        market.told(0, &change(second as u64), at(second * 1_000));
+        market.tick(at(second * 1_000));
+        let out = market.out().drain(..);
+        whole += out.filter(|published| is_whole(&published.event)).count();
+    }
+    assert_eq!(whole, 3);
+    // In a gap there is no book to tell, and that there is one is what counts.
+    market.disconnected(0, at(3_600_000), "gone");
+    market.tick(at(3_600_000));
+    words(&mut market);
+    market.tell_anew(at(3_600_001));
+    assert_eq!(words(&mut market), ["Gap"]);
 }

@@ -4,9 +4,9 @@ use super::Want;
 use super::numbers::{Anew, MOST_JUMP};
 use crate::venue::{BookStart, FeedError};
 use papertape::market::{
-    BookCondition, DepthDiff, DepthJoin, DepthSnapshot, DepthUpdate, JoinError, Level, OrderBook,
+    BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, JoinError, Level, OrderBook,
 };
-use papertape::model::Timestamp;
+use papertape::model::{Side, Timestamp};
 
 /// What became of a message.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(super) enum BookTook {
     Duplicate,
     /// The book changed.
     Changed(DepthUpdate),
-    /// The book is known (again): a snapshot, and what waited for it.
-    Known(Vec<DepthUpdate>),
+    /// The book is known (again), as it is when all that waited for its snapshot is in it.
+    Known(DepthUpdate),
     /// A snapshot is needed.
     Ask(Want),
     /// The book is lost.
@@ -183,8 +183,10 @@ impl Book {
             return self.strange("a level of the book that cannot be".to_owned(), now);
         }
         match self.join.snapshot(snapshot) {
-            Ok(updates) if updates.is_empty() => BookTook::Duplicate,
             Ok(updates) => {
+                let Some(newest) = updates.last().map(|update| update.time) else {
+                    return BookTook::Duplicate;
+                };
                 for update in &updates {
                     self.book.apply(update);
                 }
@@ -192,7 +194,8 @@ impl Book {
                     return self.strange("an order book whose bid is above its ask".to_owned(), now);
                 }
                 (self.attempts, self.was_known) = (0, true);
-                BookTook::Known(updates)
+                // The snapshot may be old by now: nobody is to trade on what waited for it without it.
+                BookTook::Known(whole(&self.book, newest))
             }
             Err(_) => {
                 // Older than what waits for it: the venue's REST side lags behind its stream.
@@ -252,6 +255,17 @@ impl Book {
 
     fn later(&mut self, now: Timestamp) {
         self.ask = Ask::Due(now.plus_nanos(500_000_000 << self.attempts.min(5)));
+    }
+}
+
+/// A book as one update.
+pub(crate) fn whole(book: &OrderBook, time: Timestamp) -> DepthUpdate {
+    let side = |side| book.levels(side).collect::<Vec<Level>>();
+    DepthUpdate {
+        time,
+        kind: DepthKind::Snapshot,
+        bids: side(Side::Buy),
+        asks: side(Side::Sell),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::quality::IncidentKind;
 use crate::skew::Skew;
 use crate::status::Counters;
 use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
+pub(crate) use book::whole;
 use book::{Book, BookTook};
 pub(crate) use fault::Fault;
 use first::{FirstPrice, FirstTook, price_of};
@@ -526,10 +527,10 @@ impl Source {
             BookTook::Nothing => {}
             BookTook::Duplicate => self.counters.duplicates += 1,
             BookTook::Changed(update) => heard.push(Heard::Depth(update)),
-            BookTook::Known(updates) => {
+            BookTook::Known(update) => {
                 self.is_changed = true;
                 self.book.known_as_of(self.venue_time(received));
-                heard.extend(updates.into_iter().map(Heard::Depth));
+                heard.push(Heard::Depth(update));
                 heard.push(end(IncidentKind::Gap, "book", received, 0, None));
             }
             BookTook::Ask(want) => wants.push(want),
