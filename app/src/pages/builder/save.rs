@@ -87,7 +87,8 @@ fn slug_of(name: &str) -> String {
 #[component]
 pub(super) fn Save(desk: Desk, place: Place) -> impl IntoView {
     let live = expect_context::<Live>();
-    let navigate = StoredValue::new_local(use_navigate());
+    // Not a local value: on the server another thread may end what one has begun.
+    let navigate = StoredValue::new(use_navigate());
     let dialog = NodeRef::<html::Dialog>::new();
     let name = RwSignal::new(String::new());
     effect(move || {
