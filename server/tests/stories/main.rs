@@ -13,6 +13,7 @@ mod live;
 mod options;
 mod orders;
 mod own_accounts;
+mod pages;
 mod past;
 mod problems;
 mod quality;
