@@ -129,6 +129,8 @@ impl Market {
             // The old book and quote are not the new one's.
             self.open_gap(now);
         }
+        // What waits is the old one's.
+        self.waiting.clear();
         self.active = next;
         let status = self.places[next].source.status();
         self.publish_status(self.pace.time(), status, now);
@@ -182,17 +184,20 @@ impl Market {
     pub(super) fn open_gap(&mut self, now: Timestamp) {
         if !self.is_gap && !self.is_ended {
             self.is_gap = true;
+            // Told as it stands when the gap ends.
+            self.waiting.clear();
             let time = self.pace.time();
             self.push(now, MarketEvent::Status(time, TradingStatus::Gap));
         }
     }
 
-    /// All is whole again: what is known is told, and then that it trades.
+    /// All is whole again: what is known is told, and then that it trades, as soon as what is now can be told as of now.
     fn close_gap(&mut self, now: Timestamp) {
+        let Some(time) = self.stamp_now(now) else {
+            return;
+        };
         self.is_gap = false;
         self.tell_state(now);
-        let told = self.places[self.active].source.venue_time(now);
-        let time = self.stamp(told, now);
         self.push(now, MarketEvent::Status(time, TradingStatus::Trading));
         if self.status == TradingStatus::Halted {
             self.push(now, MarketEvent::Status(time, TradingStatus::Halted));
@@ -208,7 +213,11 @@ impl Market {
         }
     }
 
+    /// Tells the whole book: there is none to tell in a gap or after the end, and what another Papertape told it tells by itself.
     fn tell_book(&mut self, now: Timestamp) {
+        if self.is_gap || self.is_ended || self.is_relay() {
+            return;
+        }
         let source = &self.places[self.active].source;
         let told = source.venue_time(now);
         if let Some(update) = source.known_book().map(|book| whole(book, told)) {
@@ -216,29 +225,21 @@ impl Market {
         }
     }
 
-    /// Tells once more what whoever begins to listen now cannot know otherwise: the whole book, of which changes alone are told, and
-    /// that nothing trades. To all others it is nothing new. What another Papertape told keeps its places: it tells that by itself.
-    pub(crate) fn tell_anew(&mut self, now: Timestamp) {
-        if self.is_relay() {
-            return;
-        }
-        let status = self.status();
-        if status != TradingStatus::Trading {
-            let told = self.places[self.active].source.venue_time(now);
-            let time = self.stamp(told, now);
-            self.push(now, MarketEvent::Status(time, status));
-        }
-        if !self.is_gap && !self.is_ended {
+    /// Tells the whole book now and then.
+    pub(super) fn tell_book_at_times(&mut self, now: Timestamp) {
+        if now.since(self.book_told) >= BOOK_EVERY_NANOS {
             self.tell_book(now);
         }
     }
 
-    /// Tells the whole book now and then.
-    pub(super) fn tell_book_at_times(&mut self, now: Timestamp) {
-        let is_due = now.since(self.book_told) >= BOOK_EVERY_NANOS;
-        if is_due && !self.is_gap && !self.is_ended && !self.is_relay() {
-            self.tell_book(now);
+    /// Tells once more what whoever begins to listen now cannot know otherwise: that nothing trades, or the whole book, of which
+    /// changes alone are told. To all others it is nothing new.
+    pub(crate) fn tell_anew(&mut self, now: Timestamp) {
+        let status = self.status();
+        if status != TradingStatus::Trading && !self.is_relay() {
+            self.push(now, MarketEvent::Status(self.pace.time(), status));
         }
+        self.tell_book(now);
     }
 
     /// Compares the sources' prices.

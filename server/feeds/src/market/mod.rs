@@ -7,11 +7,14 @@ mod choice;
 mod pace;
 mod publish;
 mod relay;
+#[cfg(test)]
+mod rig;
 #[cfg(all(test, feature = "testkit"))]
 mod simulation;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use crate::config::Thresholds;
 use crate::quality::{IncidentKind, IncidentLog};
@@ -28,6 +31,7 @@ use relay::Resumption;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use steps::Steps;
+use turn::Lasting;
 
 /// One source of a market.
 #[derive(Debug)]
@@ -90,6 +94,8 @@ pub(crate) struct Market {
     began: Timestamp,
     /// When the book was last told whole.
     book_told: Timestamp,
+    /// Best prices and books that are told when the minute before them is over; none while there is a gap.
+    waiting: VecDeque<Lasting>,
     /// Whether the stream says that there is a gap.
     is_gap: bool,
     is_ended: bool,
@@ -156,6 +162,7 @@ impl Market {
             is_told: false,
             began: now,
             book_told: now,
+            waiting: VecDeque::new(),
             is_gap: false,
             is_ended: false,
             is_resuming: recorded_until.is_some(),
@@ -286,6 +293,7 @@ impl Market {
         }
         self.compare(now);
         self.arbitrate(now);
+        self.tell_waiting(now);
         self.note_wait(now);
         self.tick_clock(now);
         self.tell_book_at_times(now);
@@ -349,7 +357,7 @@ impl Market {
             (_, Some(fault)) => fault.as_str(),
             (Freshness::Waiting, None) => Fault::NothingYet.as_str(),
             (Freshness::Gap, None) if self.is_diverged => "its sources tell different prices",
-            (Freshness::Gap, None) => "the record has a gap",
+            (Freshness::Gap, None) => "what came before is not whole yet",
         };
         Some(format!("{}: {reason}", place.name))
     }
@@ -397,6 +405,7 @@ impl Market {
                 }
             }
             self.heard = heard;
+            self.tell_waiting(received);
         }
         self.wants.extend(self.wanted.drain(..).map(|want| (place, want)));
         if std::mem::take(&mut self.places[place].source.is_changed) {

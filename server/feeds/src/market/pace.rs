@@ -3,8 +3,9 @@
 use papertape::model::{Timeframe, Timestamp};
 
 /// Different things come by different ways, so a quote of the next minute may come before the last trade of this one. Until it
-/// is known that the minute is over, whatever claims to be of the next is stamped with this one's last nanosecond; a trade or a
-/// bar of the next minute shows that it is. So bars made from the stream are the venue's own, without anything being held back.
+/// is known that the minute is over, what claims to be of the beginning of the next is stamped with this one's last nanosecond, and
+/// what claims to be later waits; a trade or a bar of the next minute shows that it is over. So bars made from the stream are the
+/// venue's own, and nothing is told as of much earlier than it was.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     time: Timestamp,
@@ -54,11 +55,17 @@ impl Pace {
         self.time
     }
 
-    /// The time of something else than a trade that claims to be of a later minute.
-    pub(super) fn other(&mut self, told: Timestamp, is_minute_over: bool) -> Timestamp {
-        let last = self.boundary.plus_nanos(-1);
-        self.advance(if is_minute_over { told } else { last });
-        self.time
+    /// The time of something else than a trade that claims to be of a later minute. Where it is not known that this one is over, it
+    /// is this one's last, unless that were as much as `leeway` nanoseconds too early: `None`.
+    pub(super) fn other(&mut self, told: Timestamp, is_minute_over: bool, leeway: i64) -> Option<Timestamp> {
+        if is_minute_over {
+            self.advance(told);
+        } else if told.since(self.boundary) < leeway {
+            self.advance(self.boundary.plus_nanos(-1));
+        } else {
+            return None;
+        }
+        Some(self.time)
     }
 
     /// Takes a bar that closes at `close`; whether it can still be told.
@@ -99,10 +106,12 @@ mod tests {
         // A quote of the next minute does not close this one…
         assert!(pace.needs_gate(at(60_010)));
         let last = at(60_000).plus_nanos(-1);
-        assert_eq!(pace.other(at(60_010), false), last);
+        assert_eq!(pace.other(at(60_010), false, 250_000_000), Some(last));
         assert_eq!(pace.trade(at(59_990)), Some(last));
+        // …and one of long after its end is not told as of then…
+        assert_eq!(pace.other(at(60_250), false, 250_000_000), None);
         // …until it is known that nothing else comes, or a trade says so.
-        assert_eq!(pace.other(at(60_300), true), at(60_300));
+        assert_eq!(pace.other(at(60_300), true, 250_000_000), Some(at(60_300)));
         assert_eq!(pace.trade(at(59_995)), None);
         assert_eq!(pace.trade(at(60_100)), Some(at(60_300)));
         assert_eq!(pace.trade(at(120_000)), Some(at(120_000)));

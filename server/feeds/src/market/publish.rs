@@ -1,6 +1,7 @@
 //! What the active source says, as one stream whose time never goes back.
 
 use super::Market;
+use super::turn::Lasting;
 use crate::quality::IncidentKind;
 use crate::record::Published;
 use crate::source::Heard;
@@ -14,19 +15,11 @@ impl Market {
     pub(super) fn publish(&mut self, heard: Heard, received: Timestamp) {
         match heard {
             Heard::Trade(trade) => self.publish_trade(trade, received),
-            // Told as it stands then, when what was traded before it has been told.
-            Heard::Quote(..) if self.is_gap && self.places[self.active].source.is_asking() => {}
-            Heard::Quote(quote, is_timed) => {
-                let told = if is_timed {
-                    quote.time
-                } else {
-                    self.places[self.active].source.venue_time(received)
-                };
-                let time = self.stamp(told, received);
-                self.push(
-                    received,
-                    MarketEvent::Quote(papertape::market::Quote { time, ..quote }),
-                );
+            Heard::Quote(mut quote, is_timed) => {
+                if !is_timed {
+                    quote.time = self.places[self.active].source.venue_time(received);
+                }
+                self.tell(Lasting::Quote(quote), received);
             }
             Heard::Depth(update) if !self.is_gap => self.publish_depth(update, received),
             Heard::Bar(bar) => {
@@ -41,10 +34,7 @@ impl Market {
                     self.late(bar.open_time, received, "a bar came after its time");
                 }
             }
-            Heard::Status(told, status) => {
-                let time = self.stamp(told, received);
-                self.publish_status(time, status, received);
-            }
+            Heard::Status(told, status) => self.publish_status(told, status, received),
             Heard::Relayed(event) => self.relay(event, received),
             Heard::Renumbered(why) => self.renumbered(why, received),
             // Told whole when the gap ends; troubles are not of the stream.
@@ -62,6 +52,7 @@ impl Market {
         if trade.time <= self.cut {
             return;
         }
+        self.tell_waiting_before(trade.time, received);
         match self.pace.trade(trade.time) {
             Some(time) => {
                 self.last_traded = trade.time;
@@ -104,29 +95,31 @@ impl Market {
         if update.kind == DepthKind::Snapshot {
             self.book_told = received;
         }
-        let time = self.stamp(update.time, received);
-        self.push(
-            received,
-            MarketEvent::Depth(Box::new(DepthUpdate { time, ..update })),
-        );
+        self.tell(Lasting::Depth(Box::new(update)), received);
     }
 
-    pub(super) fn publish_status(&mut self, time: Timestamp, status: TradingStatus, received: Timestamp) {
+    pub(super) fn publish_status(&mut self, told: Timestamp, status: TradingStatus, received: Timestamp) {
         match status {
             TradingStatus::Ended if !self.is_ended => {
                 self.is_ended = true;
-                self.push(received, MarketEvent::Status(time, status));
+                self.push_status(told, status, received);
             }
             TradingStatus::Trading | TradingStatus::Halted if self.status != status => {
                 self.status = status;
                 // In a gap it is told when the gap ends.
                 if !self.is_gap {
-                    self.push(received, MarketEvent::Status(time, status));
+                    self.push_status(told, status, received);
                 }
             }
             // Venues know nothing of our gaps.
             _ => {}
         }
+    }
+
+    /// A halt waits for nothing: where it is not its turn, it is told as of the last that was told.
+    fn push_status(&mut self, told: Timestamp, status: TradingStatus, received: Timestamp) {
+        let time = self.stamp(told, received).unwrap_or(self.pace.time());
+        self.push(received, MarketEvent::Status(time, status));
     }
 
     #[inline]
@@ -154,37 +147,6 @@ impl Market {
         if self.is_told {
             self.end_wait(received);
         }
-    }
-
-    /// The time of something that is not a trade.
-    #[inline]
-    pub(super) fn stamp(&mut self, told: Timestamp, received: Timestamp) -> Timestamp {
-        if !self.pace.needs_gate(told) {
-            return self.pace.within(told);
-        }
-        let is_open = self.is_minute_over(received);
-        self.pace.other(told, is_open)
-    }
-
-    /// Whether nothing of the minute under way can come any more, as far as we know.
-    pub(super) fn is_minute_over(&self, now: Timestamp) -> bool {
-        let source = &self.places[self.active].source;
-        let end = self.pace.boundary();
-        let traits = source.traits();
-        let settle = if traits.is_bars() {
-            crate::source::nanos(traits.bar_lag)
-        } else {
-            crate::source::millis(self.thresholds.settle_ms)
-        };
-        let flowed = source.last_flow().map(|flow| source.venue_time(flow));
-        if !source.is_holding() && flowed.is_some_and(|flowed| flowed.since(end) >= settle) {
-            return true;
-        }
-        let mut patience = crate::source::millis(self.thresholds.patience_ms).max(settle);
-        if source.is_holding() {
-            patience += crate::source::millis(self.thresholds.backfill_ms);
-        }
-        source.venue_time(now).since(end) >= patience
     }
 
     /// Whether trades of the past are asked for, or will be: they have times of their own, and no other is told before.

@@ -69,6 +69,7 @@ struct World {
     random: Random,
     truth: Truth,
     lines: Vec<Line>,
+    thresholds: Thresholds,
     market: Market,
     agenda: BTreeMap<(Timestamp, u64), (usize, Arrival)>,
     ordinal: u64,
@@ -100,13 +101,18 @@ impl World {
             traits: line.traits,
             instrument: instrument.clone(),
         };
+        let mut thresholds = Thresholds {
+            return_s: 10,
+            ..Thresholds::default()
+        };
+        if seed.is_multiple_of(2) {
+            // Long enough for a minute to end while a missing trade may still come.
+            (thresholds.reorder_ms, thresholds.patience_ms) = (3_000, 12_000);
+        }
         let config = MarketConfig {
             instrument: instrument.clone(),
             places: lines.iter().enumerate().map(place).collect(),
-            thresholds: Thresholds {
-                return_s: 10,
-                ..Thresholds::default()
-            },
+            thresholds: thresholds.clone(),
             hold_on_divergence: random.chance(0.5),
             recorded_until: None,
             first_incident: 1,
@@ -116,6 +122,7 @@ impl World {
             random,
             truth,
             lines,
+            thresholds,
             agenda: BTreeMap::new(),
             ordinal: 0,
             skew,
@@ -435,7 +442,7 @@ fn check(seed: u64, world: &World) {
         incidents: world.incidents.values().collect(),
         truth: &world.truth.markets[0],
         slack: world.skew.abs() + SECOND,
-        late: SECOND,
+        late: SECOND.max(world.thresholds.reorder_ms as i64 * MILLI),
         detail: Detail {
             finest: Finest::Trades {
                 has_sides: true,

@@ -22,8 +22,8 @@ use crate::quality::IncidentKind;
 use crate::skew::Skew;
 use crate::status::Counters;
 use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
+use book::Book;
 pub(crate) use book::whole;
-use book::{Book, BookTook};
 pub(crate) use fault::Fault;
 use first::{FirstPrice, FirstTook, price_of};
 use gap::{Backfill, TradeGap};
@@ -367,7 +367,10 @@ impl Source {
                 if self.traits.channels.depth {
                     self.silent_book.speaks();
                     let took = match self.sane_time(snapshot.update.time, received) {
-                        Ok(()) => self.book.stream_snapshot(snapshot.clone(), received),
+                        Ok(()) => {
+                            self.observe(snapshot.update.time, received);
+                            self.book.stream_snapshot(snapshot.clone(), received)
+                        }
                         Err(why) => self.book.strange(why, received),
                     };
                     self.took_book(took, received, heard, wants);
@@ -456,27 +459,6 @@ impl Source {
         self.kept_off(format!("a frame that makes no sense: {why}"), received, heard);
     }
 
-    /// The book that was asked for came, or did not.
-    pub(crate) fn book_came(
-        &mut self,
-        answer: Result<papertape::market::DepthSnapshot, FeedError>,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-        wants: &mut Vec<Want>,
-    ) {
-        let mut answer = answer;
-        if let Ok(snapshot) = &mut answer
-            && snapshot.update.time > Timestamp::EPOCH
-            && let Err(why) = self.sane_time(snapshot.update.time, received)
-        {
-            // Its numbers say where it belongs.
-            snapshot.update.time = Timestamp::EPOCH;
-            self.kept_off(why, received, heard);
-        }
-        let took = self.book.rest_snapshot(answer, received);
-        self.took_book(took, received, heard, wants);
-    }
-
     /// Time passes.
     pub(crate) fn tick(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
         self.tick_trades(now, heard, wants);
@@ -513,39 +495,6 @@ impl Source {
         if self.can_ask() && !self.is_asking() {
             self.trades.resume();
             self.ask_for_trades(received, heard, wants);
-        }
-    }
-
-    fn took_book(
-        &mut self,
-        took: BookTook,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-        wants: &mut Vec<Want>,
-    ) {
-        match took {
-            BookTook::Nothing => {}
-            BookTook::Duplicate => self.counters.duplicates += 1,
-            BookTook::Changed(update) => heard.push(Heard::Depth(update)),
-            BookTook::Known(update) => {
-                self.is_changed = true;
-                self.book.known_as_of(self.venue_time(received));
-                heard.push(Heard::Depth(update));
-                heard.push(end(IncidentKind::Gap, "book", received, 0, None));
-            }
-            BookTook::Ask(want) => wants.push(want),
-            BookTook::Lost { why, missing, want } => {
-                self.is_changed = true;
-                self.counters.lost += missing;
-                heard.push(begin(IncidentKind::Gap, "book", received, why));
-                wants.extend(want);
-            }
-            BookTook::Strange(why, want) => {
-                self.is_changed = true;
-                self.kept_off(why.clone(), received, heard);
-                heard.push(begin(IncidentKind::Gap, "book", received, why));
-                wants.extend(want);
-            }
         }
     }
 

@@ -195,8 +195,18 @@ struct Line {
     /// A frame that the next one overtakes.
     overtaken: Option<Frame>,
     /// Held back until so many events have been told.
-    stalled: Option<(u64, Vec<Frame>)>,
+    stalled: Option<(u64, Vec<Act>)>,
     is_over: bool,
+}
+
+impl Line {
+    /// Does this next, or later while the socket stalls: on one connection nothing overtakes.
+    fn act(&mut self, next: impl IntoIterator<Item = Act>, acts: &mut Vec<Act>) {
+        match &mut self.stalled {
+            Some((_, held)) => held.extend(next),
+            None => acts.extend(next),
+        }
+    }
 }
 
 /// A venue without sockets: its market, its protocol, and what goes wrong. A simulation calls it; [`super::Server`] puts it on
@@ -325,10 +335,12 @@ impl Stage {
 
     /// Takes a client's frame, and gives what the socket does about it.
     pub fn receive(&mut self, socket: SocketId, frame: &Frame, at: Duration) -> Vec<Act> {
-        match self.lines.get_mut(&socket) {
-            Some(line) if !line.is_over => line.conversation.received(frame, &self.truth, at),
-            _ => Vec::new(),
+        let mut acts = Vec::new();
+        if let Some(line) = self.lines.get_mut(&socket).filter(|line| !line.is_over) {
+            let said = line.conversation.received(frame, &self.truth, at);
+            line.act(said, &mut acts);
         }
+        acts
     }
 
     /// Forgets a socket that has ended.
@@ -358,7 +370,7 @@ impl Stage {
         let told = self.truth.told;
         let mut acts = Vec::new();
         if let Some((_, held)) = line.stalled.take_if(|(until, _)| *until <= told) {
-            acts.extend(held.into_iter().map(Act::Send));
+            acts.extend(held);
         }
         for frame in frames {
             match self.faults.draw(&Fault::OF_FRAMES, told) {
@@ -375,10 +387,7 @@ impl Stage {
             return;
         };
         let frames = std::iter::once(frame).chain(line.overtaken.take());
-        match &mut line.stalled {
-            Some((_, held)) => held.extend(frames),
-            None => acts.extend(frames.map(Act::Send)),
-        }
+        line.act(frames.map(Act::Send), acts);
     }
 
     fn go_wrong(
