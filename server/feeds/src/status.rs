@@ -125,6 +125,8 @@ pub struct FeedStatus {
     pub connection: ConnectionState,
     /// Its breaker.
     pub breaker: BreakerState,
+    /// Symbols that it is listened to for, by itself or as a source of a route.
+    pub subscriptions: u64,
     /// What has been counted.
     pub counters: Counters,
     /// Connections that followed a first one.
@@ -137,6 +139,6 @@ pub struct FeedStatus {
     pub budget: Vec<BudgetStatus>,
     /// What went wrong last, in a sentence.
     pub last_error: Option<String>,
-    /// Its subscriptions.
+    /// The streams that it publishes.
     pub symbols: Vec<SymbolStatus>,
 }

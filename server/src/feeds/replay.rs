@@ -337,6 +337,7 @@ impl ReplayFeed {
                 ConnectionState::Connected
             },
             breaker: BreakerState::Closed,
+            subscriptions: symbols.len() as u64,
             counters: Counters {
                 messages: symbols.iter().map(|it| it.number).sum(),
                 ..Counters::default()

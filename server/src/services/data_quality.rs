@@ -99,7 +99,10 @@ impl Services {
                 severity: Severity::Warning,
                 kind: AlertKind::System,
                 code: format!("data_{}", incident.kind),
-                message: incident.detail,
+                message: format!(
+                    "{} from {}: {}",
+                    incident.symbol, incident.source, incident.detail
+                ),
             })
             .collect())
     }

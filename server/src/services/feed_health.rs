@@ -163,7 +163,7 @@ fn source_health(status: &FeedStatus) -> SourceHealth {
             Breaker::Open => BreakerState::Open,
             Breaker::HalfOpen => BreakerState::HalfOpen,
         },
-        subscriptions: status.symbols.len() as u64,
+        subscriptions: status.subscriptions,
         messages: counters.messages,
         lost: counters.lost,
         late: counters.late,

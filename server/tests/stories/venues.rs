@@ -127,6 +127,11 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
         feed["symbols"][0]["source"] == "second" && feed["symbols"][0]["freshness"] == "fresh"
     });
     near(buy(&server, &id, 1));
+    let sources = server.get("/feeds/pair").json()["sources"].clone();
+    assert_eq!(
+        sources[1]["subscriptions"], 1,
+        "one symbol is listened to: {sources}"
+    );
 
     // It comes back, and after a while it is relied on again.
     let first = venue(&runtime, Some(address), beginning, 1);
@@ -142,6 +147,22 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
         "{record}"
     );
     assert!(!record["tainted"].as_array().expect("spans").is_empty());
+    let said: Vec<&str> = record["incidents"]
+        .as_array()
+        .expect("incidents")
+        .iter()
+        .filter_map(|incident| incident["detail"].as_str())
+        .collect();
+    for words in [
+        "the connection broke and is opened anew: ",
+        "first is in trouble: the connection is down; second takes over",
+        "first, which is preferred, is well again and takes over from second",
+    ] {
+        assert!(
+            said.iter().any(|detail| detail.starts_with(words)),
+            "{words}: {said:?}"
+        );
+    }
     let untainted = server.get(&format!("{one}/metrics?without=tainted"));
     assert_eq!(untainted.status, 200, "{}", untainted.body);
 
@@ -153,6 +174,15 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
         .filter_map(|alert| alert["code"].as_str())
         .collect();
     assert!(codes.contains(&"data_failover"), "{codes:?}");
+    let is_named = |alert: &Value| {
+        alert["message"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("BTC/USD from second: "))
+    };
+    assert!(
+        alerts["items"].as_array().expect("alerts").iter().any(is_named),
+        "{alerts}"
+    );
     // What the venue has can be kept, for backtests.
     let hour = |hours: i64| beginning.plus_nanos(-3_600_000_000_000 * hours).to_string();
     let span = json!({"symbol": "BTC/USD", "from": hour(5), "to": hour(1)});

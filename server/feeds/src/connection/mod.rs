@@ -358,7 +358,7 @@ impl Driver {
     /// It is closed, and the venue wants nobody back for so long.
     fn closed_for(&mut self, why: &str, least: Duration) {
         let now = self.clock.now();
-        self.forget(why, now);
+        self.forget(&format!("the connection broke and is opened anew: {why}"), now);
         if matches!(self.coming, Socket::Opening(..)) {
             self.socket = std::mem::replace(&mut self.coming, Socket::Idle);
             self.show(|status| status.connection = ConnectionState::Connecting);

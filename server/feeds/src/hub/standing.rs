@@ -3,6 +3,7 @@
 use super::{FeedHub, lock};
 use crate::handle::MarketHandle;
 use crate::status::{ConnectionState, Counters, FeedStatus, SymbolStatus};
+use std::collections::BTreeSet;
 
 impl FeedHub {
     /// Whether every source of a feed numbers its trades one after another: then what no incident names was told whole.
@@ -24,10 +25,11 @@ impl FeedHub {
         let venues = self.inner.venues.iter().map(|(name, entry)| {
             let driver = entry.driver_status();
             let mut counters = *lock(&entry.retired);
-            let mut skew = None;
-            for market in &markets {
-                market.look(|market| {
+            let (mut skew, mut listened) = (None, BTreeSet::new());
+            for handle in &markets {
+                handle.look(|market| {
                     for place in (0..market.places()).filter(|place| **market.name(*place) == **name) {
+                        listened.insert(&handle.symbol);
                         counters.add(market.counters(place));
                         skew = skew.or_else(|| market.skew_nanos(place));
                     }
@@ -39,6 +41,7 @@ impl FeedHub {
                 sources: Vec::new(),
                 connection: driver.connection,
                 breaker: driver.breaker,
+                subscriptions: listened.len() as u64,
                 counters,
                 reconnects: driver.reconnects,
                 last_message: driver.last_message,
@@ -60,6 +63,7 @@ impl FeedHub {
                     ConnectionState::Connected
                 },
                 breaker: crate::status::BreakerState::Closed,
+                subscriptions: symbols.len() as u64,
                 counters: Counters::default(),
                 reconnects: 0,
                 last_message: symbols.iter().filter_map(|symbol| symbol.last_heard).max(),

@@ -112,11 +112,12 @@ impl Market {
     /// Another source takes over.
     fn switch(&mut self, next: usize, now: Timestamp) {
         let old = &self.places[self.active];
-        let why = old
-            .fault
-            .map_or("the preferred source is well again", Fault::as_str);
         let from = if old.fault.is_some() { old.since } else { now };
-        let detail = format!("{} takes over from {}: {why}", self.places[next].name, old.name);
+        let (new, name) = (&self.places[next].name, &old.name);
+        let detail = match old.fault {
+            Some(fault) => format!("{name} is in trouble: {}; {new} takes over", fault.as_str()),
+            None => format!("{new}, which is preferred, is well again and takes over from {name}"),
+        };
         let is_told = self.has_spoken;
         if is_told {
             let name = Arc::clone(&self.places[next].name);
