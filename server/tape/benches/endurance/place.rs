@@ -9,12 +9,15 @@ use papertape_feeds::{
     Channels, Clock, FeedHub, FeedsConfig, Frame, Incident, Published, RecordError, Recorder, Recording,
 };
 use papertape_tape::{Channel, Entry, Source, TapeError, TapeStore};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Symbols of one venue: so many a local one has.
 const SYMBOLS: usize = 6;
+/// Seconds of market time that a symbol may be silent: something happens to one of these every three seconds only.
+const SILENCE: u64 = 120;
 /// Trades and bars that a venue keeps.
 const KEPT: usize = 1_000;
 /// How far what is told is behind what happened.
@@ -38,7 +41,7 @@ pub(crate) struct Place {
     venues: Vec<Server>,
     clock: Arc<Hand>,
     frames: Arc<AtomicU64>,
-    incidents: Arc<AtomicU64>,
+    incidents: Arc<Mutex<Tally>>,
     /// Messages that the hub has heard when all frames are: confirmations, less what a cut connection took along.
     besides: i64,
 }
@@ -58,14 +61,14 @@ impl Place {
             let server = server.expect("a free port");
             let config = server.config();
             toml += &format!(
-                "[feeds.venue{index}]\nvenue = \"binance\"\nrest_url = \"{}\"\nstream_url = \"{}\"\n",
+                "[feeds.venue{index}]\nvenue = \"binance\"\nrest_url = \"{}\"\nstream_url = \"{}\"\nstale_after_s = {SILENCE}\n",
                 config.rest_url.expect("an address"),
                 config.stream_url.expect("an address")
             );
             venues.push(server);
         }
         let clock = Arc::new(Hand(AtomicI64::new(at.nanos())));
-        let incidents = Arc::<AtomicU64>::default();
+        let incidents = Arc::<Mutex<Tally>>::default();
         let recorder = Tapes {
             store: store.clone(),
             incidents: Arc::clone(&incidents),
@@ -126,6 +129,7 @@ impl Place {
                 .cast_signed();
             let told = self.frames().cast_signed() + self.besides;
             if heard >= told {
+                self.besides += heard - told;
                 return;
             }
             if heard != last {
@@ -145,8 +149,12 @@ impl Place {
         self.frames.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn incidents(&self) -> u64 {
-        self.incidents.load(Ordering::Relaxed)
+    /// How many entries the data-quality records have, by what they say.
+    pub(crate) fn incidents(&self) -> Tally {
+        self.incidents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn reconnects(&self) -> u64 {
@@ -205,11 +213,21 @@ impl Conversation for Counting {
     }
 }
 
+/// Entries of data-quality records by their kind and the words with which they began, without numbers.
+pub(crate) type Tally = BTreeMap<String, u64>;
+
+/// What an entry is about.
+fn words(incident: &Incident) -> String {
+    let has_no_digit = |word: &&str| !word.chars().any(|c| c.is_ascii_digit());
+    let words: Vec<&str> = incident.detail.split_whitespace().filter(has_no_digit).collect();
+    format!("{:?}: {}", incident.kind, words.join(" "))
+}
+
 /// Records on tapes, as a server does.
 #[derive(Debug)]
 struct Tapes {
     store: TapeStore,
-    incidents: Arc<AtomicU64>,
+    incidents: Arc<Mutex<Tally>>,
     /// When a record last came in, over all tapes.
     last: Arc<Mutex<Timestamp>>,
 }
@@ -220,6 +238,7 @@ impl Recorder for Tapes {
         Ok(Box::new(OnTape {
             channel: channel.map_err(refused)?,
             incidents: Arc::clone(&self.incidents),
+            last_incident: 0,
             last: Arc::clone(&self.last),
             last_time: None,
         }))
@@ -234,7 +253,9 @@ impl Recorder for Tapes {
 #[derive(Debug)]
 struct OnTape {
     channel: Channel,
-    incidents: Arc<AtomicU64>,
+    incidents: Arc<Mutex<Tally>>,
+    /// The number of the last that was counted: each comes again when it ends or counts on.
+    last_incident: u64,
     last: Arc<Mutex<Timestamp>>,
     last_time: Option<Timestamp>,
 }
@@ -280,8 +301,12 @@ impl Recording for OnTape {
         Ok(self.channel.last_number())
     }
 
-    fn incident(&mut self, _id: u64, incident: &Incident) {
-        self.incidents.fetch_add(1, Ordering::Relaxed);
+    fn incident(&mut self, id: u64, incident: &Incident) {
+        if id > self.last_incident {
+            self.last_incident = id;
+            let mut incidents = self.incidents.lock().unwrap_or_else(PoisonError::into_inner);
+            *incidents.entry(words(incident)).or_default() += 1;
+        }
         if let Some(time) = self.last_time {
             let json = serde_json::to_string(incident).expect("plain data");
             let source = Source::from(incident.source.as_str());
