@@ -13,6 +13,8 @@ mod rig;
 mod simulation;
 mod steps;
 #[cfg(test)]
+mod strange;
+#[cfg(test)]
 mod tests;
 mod turn;
 
@@ -130,7 +132,7 @@ impl Market {
         let grid = Grid::of(&instrument);
         let place = |place: PlaceConfig| Place {
             name: place.name,
-            source: Source::new(place.traits, &thresholds),
+            source: Source::new(place.traits, Grid::of(&place.instrument), &thresholds),
             is_barred: place.is_barred,
             steps: Steps::of(&place.instrument, &grid),
             breaker: BreakerState::Closed,

@@ -35,6 +35,7 @@ impl Market {
     pub(crate) fn lists(&mut self, place: usize, instrument: &Instrument, now: Timestamp) {
         let steps = Steps::of(instrument, &self.grid);
         self.places[place].steps = steps;
+        self.places[place].source.counts_in(Grid::of(instrument));
         self.say_steps(place, instrument, now);
     }
 

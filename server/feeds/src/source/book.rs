@@ -1,8 +1,7 @@
 //! One venue's book of one symbol: joined, checked, and asked for anew when it is torn.
 
+use super::Want;
 use super::numbers::{Anew, MOST_JUMP};
-use super::{Heard, Source, Want, begin, end};
-use crate::quality::IncidentKind;
 use crate::venue::{BookStart, FeedError};
 use papertape::market::{
     BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, JoinError, Level, OrderBook,
@@ -256,67 +255,6 @@ impl Book {
 
     fn later(&mut self, now: Timestamp) {
         self.ask = Ask::Due(now.plus_nanos(500_000_000 << self.attempts.min(5)));
-    }
-}
-
-impl Source {
-    /// The book that was asked for came, or did not.
-    pub(crate) fn book_came(
-        &mut self,
-        answer: Result<DepthSnapshot, FeedError>,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-        wants: &mut Vec<Want>,
-    ) {
-        let mut answer = answer;
-        if let Ok(snapshot) = &mut answer {
-            let time = &mut snapshot.update.time;
-            if *time > Timestamp::EPOCH
-                && let Err(why) = self.sane_time(*time, received)
-            {
-                // Its numbers say where it belongs.
-                *time = Timestamp::EPOCH;
-                self.kept_off(why, received, heard);
-            }
-            if *time == Timestamp::EPOCH {
-                *time = self.venue_time(received);
-            }
-        }
-        let took = self.book.rest_snapshot(answer, received);
-        self.took_book(took, received, heard, wants);
-    }
-
-    pub(super) fn took_book(
-        &mut self,
-        took: BookTook,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-        wants: &mut Vec<Want>,
-    ) {
-        match took {
-            BookTook::Nothing => {}
-            BookTook::Duplicate => self.counters.duplicates += 1,
-            BookTook::Changed(update) => heard.push(Heard::Depth(update)),
-            BookTook::Known(update) => {
-                self.is_changed = true;
-                self.book.known_as_of(self.venue_time(received));
-                heard.push(Heard::Depth(update));
-                heard.push(end(IncidentKind::Gap, "book", received, 0, None));
-            }
-            BookTook::Ask(want) => wants.push(want),
-            BookTook::Lost { why, missing, want } => {
-                self.is_changed = true;
-                self.counters.lost += missing;
-                heard.push(begin(IncidentKind::Gap, "book", received, why));
-                wants.extend(want);
-            }
-            BookTook::Strange(why, want) => {
-                self.is_changed = true;
-                self.kept_off(why.clone(), received, heard);
-                heard.push(begin(IncidentKind::Gap, "book", received, why));
-                wants.extend(want);
-            }
-        }
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     NothingYet,
     MissingTrades,
     NoBook,
+    /// Its best prices contradict the price that is believed.
+    Contradicted,
     Stale,
     /// The symbol trades on, beyond the quote that was told last.
     SilentQuotes,
@@ -28,6 +30,7 @@ impl Fault {
             Self::NothingYet => "nothing has come yet",
             Self::MissingTrades => "trades are missing",
             Self::NoBook => "the order book is not known",
+            Self::Contradicted => "its best prices contradict the price before them",
             Self::Stale => "it is stale",
             Self::SilentQuotes => "its quotes are stale",
             Self::SilentBook => "its order book is stale",
@@ -68,6 +71,9 @@ impl Source {
         }
         if self.is_book_missing() {
             return Some(Fault::NoBook);
+        }
+        if self.contradicted.is_any() {
+            return Some(Fault::Contradicted);
         }
         // Its time is not ours: how long it may be silent nobody knows but itself.
         if self.traits.is_relay {

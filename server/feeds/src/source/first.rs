@@ -90,7 +90,10 @@ pub(super) fn price_of(told: &Told) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::config::Thresholds;
-    use crate::source::{Heard, Source, TroubleAct, tests::traits};
+    use crate::source::{
+        Heard, Source, TroubleAct,
+        tests::{grid, traits},
+    };
     use crate::venue::Slot;
     use papertape::market::TradeTick;
     use papertape::model::Side;
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_absurd_first_price_is_not_published_and_is_on_record() {
-        let mut source = Source::new(traits(), &Thresholds::default());
+        let mut source = Source::new(traits(), grid(), &Thresholds::default());
         let (mut heard, mut wants) = (Vec::new(), Vec::new());
         let begin = Timestamp::from_secs(1_723_118_400);
         source.connected(begin, &mut heard);

@@ -262,7 +262,10 @@ const fn is_final(error: &FeedError) -> bool {
 mod tests {
     use super::*;
     use crate::config::Thresholds;
-    use crate::source::{SourceTraits, Trouble, TroubleAct, tests::traits};
+    use crate::source::{
+        SourceTraits, Trouble, TroubleAct,
+        tests::{grid, traits},
+    };
     use crate::venue::{Slot, Told};
     use papertape::model::Side;
 
@@ -295,7 +298,7 @@ mod tests {
                 ..traits()
             };
             let mut line = Self {
-                source: Source::new(traits, &Thresholds::default()),
+                source: Source::new(traits, grid(), &Thresholds::default()),
                 heard: Vec::new(),
                 wants: Vec::new(),
             };

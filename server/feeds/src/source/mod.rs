@@ -1,7 +1,9 @@
 //! What one venue tells of one symbol, checked: in order, once, without what cannot be; gaps named, and what is missing asked
 //! for. No sockets and no clock: everything comes in by calls that say when it is.
 
+mod bests;
 mod book;
+mod depth;
 mod doubt;
 mod fault;
 mod first;
@@ -22,6 +24,7 @@ use crate::quality::IncidentKind;
 use crate::skew::Skew;
 use crate::status::Counters;
 use crate::venue::{BookStart, Channels, FeedError, Told, Traits};
+use bests::{Bests, Contradicted};
 use book::Book;
 pub(crate) use book::whole;
 pub(crate) use fault::Fault;
@@ -30,7 +33,7 @@ use gap::{Backfill, TradeGap};
 pub(crate) use heard::{Heard, Trouble, TroubleAct, Want, begin, count, end};
 use numbers::Anew;
 use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, OrderBook, Quote, TradeTick};
+use papertape::market::{Bar, Grid, OrderBook, Quote, TradeTick};
 use papertape::model::Timestamp;
 use sanity::Sanity;
 use silent::Silent;
@@ -102,6 +105,8 @@ pub(crate) enum Link {
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     traits: SourceTraits,
+    /// The steps in which its book is read.
+    grid: Grid,
     thresholds: Thresholds,
     pub(crate) skew: Skew,
     pub(crate) counters: Counters,
@@ -112,6 +117,7 @@ pub(crate) struct Source {
     unnumbered: Unnumbered,
     released: Vec<TradeTick>,
     book: Book,
+    contradicted: Contradicted,
     link: Link,
     /// The venue's refusal of this symbol.
     refused: Option<FeedError>,
@@ -142,9 +148,10 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(traits: SourceTraits, thresholds: &Thresholds) -> Self {
+    pub(crate) fn new(traits: SourceTraits, grid: Grid, thresholds: &Thresholds) -> Self {
         Self {
             traits,
+            grid,
             thresholds: thresholds.clone(),
             skew: Skew::default(),
             counters: Counters::default(),
@@ -155,6 +162,7 @@ impl Source {
             unnumbered: Unnumbered::default(),
             released: Vec::new(),
             book: Book::new(traits.book),
+            contradicted: Contradicted::default(),
             link: Link::Down,
             refused: None,
             last_quote: None,
@@ -188,6 +196,11 @@ impl Source {
         self.is_changed = true;
     }
 
+    /// In which steps its book is read from now on.
+    pub(crate) const fn counts_in(&mut self, grid: Grid) {
+        self.grid = grid;
+    }
+
     pub(crate) const fn last_heard(&self) -> Option<Timestamp> {
         self.last_heard
     }
@@ -211,9 +224,10 @@ impl Source {
         Some(quote)
     }
 
-    /// The book, when it is known and wanted.
+    /// The book, when it is known, wanted and contradicts nothing.
     pub(crate) fn known_book(&self) -> Option<&OrderBook> {
-        (self.traits.channels.depth && self.book.is_known()).then(|| self.book.book())
+        let is_believed = self.is_book_judged() && self.contradicted.book().is_none();
+        (self.traits.channels.depth && self.book.is_known() && is_believed).then(|| self.book.book())
     }
 
     /// Whether trades wait for others, so that a minute is not over yet.
@@ -271,6 +285,7 @@ impl Source {
         // Numbers may begin anew with a connection: what waited to be confirmed is the last one's.
         self.first.forget();
         self.forget_silence();
+        self.fits(Bests::Quotes, now, heard);
         (self.up_since, self.last_flow, self.is_changed) = (Some(now), Some(now), true);
     }
 
@@ -283,6 +298,8 @@ impl Source {
         (self.is_changed, self.is_quote_current) = (true, false);
         self.book.lose();
         self.forget_silence();
+        self.fits(Bests::Quotes, now, heard);
+        self.fits(Bests::Book, now, heard);
         // What was asked for is asked for again when the socket stands.
         if matches!(self.gap, TradeGap::Asked { .. }) {
             self.gap = TradeGap::Waiting(now);
@@ -465,6 +482,7 @@ impl Source {
         if self.traits.channels.depth && matches!(self.link, Link::Up | Link::Speaking) {
             wants.extend(self.book.tick(now));
         }
+        self.tick_book(now, heard, wants);
         if self.is_anew_due(now) {
             wants.push(Want::Anew);
         }

@@ -1,5 +1,6 @@
 //! Trades, quotes and bars: each checked, in order and once.
 
+use super::bests::Bests;
 use super::numbers::MOST_JUMP;
 use super::unnumbered::is_same;
 use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count};
@@ -32,6 +33,7 @@ impl Source {
                 for (told, received) in waiting {
                     self.take(&told, received, heard, wants);
                 }
+                self.judge_waiting_book(received, heard);
             }
         }
     }
@@ -284,7 +286,7 @@ impl Source {
             self.quotes_anew.goes_on();
         }
         if let Err(why) = self.sane_quote(quote, is_timed, received) {
-            self.kept_off(why, received, heard);
+            self.contradicts(Bests::Quotes, why, received, heard);
             return;
         }
         if is_timed {
@@ -300,6 +302,7 @@ impl Source {
             }
         }
         self.silent_quotes.speaks();
+        self.fits(Bests::Quotes, received, heard);
         self.last_quote_id = id.or(self.last_quote_id);
         (self.last_quote, self.is_quote_current) = (Some((*quote, is_timed)), true);
         heard.push(Heard::Quote(*quote, is_timed));

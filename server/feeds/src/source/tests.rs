@@ -4,7 +4,7 @@ use super::*;
 use papertape::market::{DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Level};
 use papertape::model::Side;
 
-const SLOT: crate::venue::Slot = crate::venue::Slot(0);
+pub(super) const SLOT: crate::venue::Slot = crate::venue::Slot(0);
 const MILLI: i64 = 1_000_000;
 
 pub(crate) fn traits() -> SourceTraits {
@@ -21,7 +21,12 @@ pub(crate) fn traits() -> SourceTraits {
     }
 }
 
-fn at(millis: i64) -> Timestamp {
+/// Levels of books are whole units of money here.
+pub(crate) fn grid() -> Grid {
+    Grid::of(&papertape::testkit::instrument_with("BTC/USDT", "1", "1", "1"))
+}
+
+pub(super) fn at(millis: i64) -> Timestamp {
     Timestamp::from_secs(1_723_118_400).plus_nanos(millis * MILLI)
 }
 
@@ -30,7 +35,7 @@ fn far() -> Timestamp {
     Timestamp::from_secs(3_786_912_000)
 }
 
-fn trade(id: u64, time: Timestamp, price: f64) -> Told {
+pub(super) fn trade(id: u64, time: Timestamp, price: f64) -> Told {
     let trade = TradeTick {
         time,
         price,
@@ -44,7 +49,7 @@ fn trade(id: u64, time: Timestamp, price: f64) -> Told {
     }
 }
 
-fn quote(id: u64, time: Timestamp, bid: f64) -> Told {
+pub(super) fn quote(id: u64, time: Timestamp, bid: f64) -> Told {
     let quote = Quote {
         time,
         bid,
@@ -83,16 +88,16 @@ fn diff(first_id: u64, final_id: u64, time: Timestamp) -> Told {
 }
 
 /// A source that is connected at 0, and what it said.
-struct Line {
-    source: Source,
-    heard: Vec<Heard>,
-    wants: Vec<Want>,
+pub(super) struct Line {
+    pub(super) source: Source,
+    pub(super) heard: Vec<Heard>,
+    pub(super) wants: Vec<Want>,
 }
 
 impl Line {
-    fn new(traits: SourceTraits) -> Self {
+    pub(super) fn new(traits: SourceTraits) -> Self {
         let mut line = Self {
-            source: Source::new(traits, &Thresholds::default()),
+            source: Source::new(traits, grid(), &Thresholds::default()),
             heard: Vec::new(),
             wants: Vec::new(),
         };
@@ -100,16 +105,16 @@ impl Line {
         line
     }
 
-    fn tell(&mut self, told: &Told, received: Timestamp) {
+    pub(super) fn tell(&mut self, told: &Told, received: Timestamp) {
         self.source.told(told, received, &mut self.heard, &mut self.wants);
     }
 
-    fn tick(&mut self, now: Timestamp) {
+    pub(super) fn tick(&mut self, now: Timestamp) {
         self.source.tick(now, &mut self.heard, &mut self.wants);
     }
 
     /// Trades that were heard.
-    fn trades(&self) -> Vec<TradeTick> {
+    pub(super) fn trades(&self) -> Vec<TradeTick> {
         let trade = |heard: &Heard| match heard {
             Heard::Trade(trade) => Some(*trade),
             _ => None,
@@ -123,7 +128,7 @@ impl Line {
     }
 
     /// Whether there is something of this kind on record whose words begin so.
-    fn is_on_record(&self, kind: IncidentKind, words: &str) -> bool {
+    pub(super) fn is_on_record(&self, kind: IncidentKind, words: &str) -> bool {
         self.heard.iter().any(|heard| {
             let Heard::Trouble(trouble) = heard else {
                 return false;
@@ -136,7 +141,7 @@ impl Line {
     }
 }
 
-fn with_book() -> SourceTraits {
+pub(super) fn with_book() -> SourceTraits {
     let depth = Channels {
         depth: true,
         ..Channels::TICKS
@@ -148,16 +153,37 @@ fn with_book() -> SourceTraits {
     }
 }
 
-/// A line whose book is known up to change 10.
-fn line_with_book() -> Line {
+/// Tells quotes of 100, without numbers and times.
+pub(super) fn know_price(line: &mut Line) {
+    for bid_size in [1.0, 2.0] {
+        let quote = Quote {
+            time: at(1),
+            bid: 100.0,
+            bid_size,
+            ask: 100.5,
+            ask_size: 1.0,
+        };
+        let told = Told::Quote {
+            slot: SLOT,
+            id: None,
+            is_timed: false,
+            quote,
+        };
+        line.tell(&told, at(1));
+    }
+}
+
+/// A line whose book is known up to change 10, and its price.
+pub(super) fn line_with_book() -> Line {
     let mut line = Line::new(with_book());
+    know_price(&mut line);
     line.tell(&diff(9, 10, at(10)), at(20));
     assert_eq!(line.wants, [Want::Book]);
     answer_book(&mut line, 10, at(30));
     line
 }
 
-fn answer_book(line: &mut Line, last_id: u64, received: Timestamp) {
+pub(super) fn answer_book(line: &mut Line, last_id: u64, received: Timestamp) {
     let level = |price| vec![Level { price, size: 5 }];
     let update = DepthUpdate {
         time: Timestamp::EPOCH,
