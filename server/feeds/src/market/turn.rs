@@ -117,6 +117,9 @@ impl Market {
         if source.is_holding() {
             patience += crate::source::millis(self.thresholds.backfill_ms);
         }
+        if source.is_price_open() {
+            patience += crate::source::PRICE_DOUBT;
+        }
         source.venue_time(now).since(end) >= patience
     }
 }

@@ -43,6 +43,11 @@ impl<T: Copy> Doubt<T> {
         (strange.count, now.since(strange.since))
     }
 
+    /// Whether anything is in doubt.
+    pub(super) const fn is_any(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// All fits again, or what did not is believed.
     #[inline]
     pub(super) const fn forget(&mut self) {

@@ -1,6 +1,7 @@
 //! Missing trades: waited for, asked for, given up.
 
-use super::{Heard, Link, Source, Taken, Want, begin, count, end, millis};
+use super::unnumbered::is_same;
+use super::{Heard, Link, Sanity, Source, Taken, Want, begin, count, end, millis};
 use crate::quality::IncidentKind;
 use crate::venue::{FeedError, TradesFrom};
 use papertape::market::TradeTick;
@@ -58,13 +59,13 @@ impl Source {
         let TradeGap::Asked { since, .. } = self.gap else {
             return;
         };
-        let first_held = self.trades.first_held();
+        let first_waiting = self.trades.first_waiting();
         let trades = match answer {
             Ok(trades) => trades,
             Err(error) => {
                 tracing::debug!(%error, "missing trades did not come");
                 self.backfill.error = Some(error.to_string());
-                if is_final(&error) {
+                if is_final(&error) && !self.is_price_open() {
                     self.give_up_trades(received, heard);
                 } else {
                     self.ask_again(since, received, 1_000);
@@ -76,19 +77,24 @@ impl Source {
         let (mut first, mut last) = (received, Timestamp::EPOCH);
         let asked = self.backfill.from.time;
         let is_joined = if self.traits.has_consecutive_trades {
-            first_held.is_some_and(|held| trades.iter().any(|(id, _)| *id >= held))
+            first_waiting.is_some_and(|first| trades.iter().any(|(id, _)| *id >= first))
         } else {
             let live = self.backfill.first_live;
             live.is_some_and(|(live, at)| trades.iter().any(|(id, it)| *id == live || it.time > at))
         };
+        let confirmed = self.confirmed(&trades);
         for (id, trade) in trades {
             let from = &mut self.backfill.from;
             from.id = from.id.max(id.saturating_add(1));
-            let checked = self.sane_trade(&trade, received, heard);
-            if checked.is_some() {
-                let from = &mut self.backfill.from;
-                from.time = from.time.max(trade.time);
+            let is_confirmed = confirmed.iter().any(|price| Sanity::agree(*price, trade.price));
+            if is_confirmed && !self.sanity.fits(trade.price) {
+                self.sanity.confirm(trade.price);
             }
+            let Some(trade) = self.sane_trade(&trade, received, heard) else {
+                continue;
+            };
+            let from = &mut self.backfill.from;
+            from.time = from.time.max(trade.time);
             let told = self.last_trade.map(|told| told.time);
             if !self.traits.has_consecutive_trades && told.is_some_and(|told| trade.time < told) {
                 // Told before, or between answers that told what was newer: the order is not turned round for it.
@@ -97,7 +103,7 @@ impl Source {
             if self.was_told_unnumbered(id, &trade) {
                 continue;
             }
-            let taken = self.trades.take(id, trade.time, checked, &mut self.released);
+            let taken = self.trades.take(id, trade, &mut self.released);
             self.note_taken(id, taken, received, heard);
             if !matches!(taken, Taken::Duplicate | Taken::Absurd) {
                 came += 1;
@@ -107,9 +113,17 @@ impl Source {
         // The venue gives so many at once: all have come when those that wait are reached, or nothing new comes. Where numbers
         // do not say what is new, a later time does.
         let is_later = !self.traits.has_consecutive_trades && self.backfill.from.time > asked;
-        let is_all = self.trades.missing() == 0 && (is_joined || (came == 0 && !is_later));
-        if is_all {
-            self.trades.answered(&mut self.released);
+        let is_done = is_joined || (came == 0 && !is_later);
+        let is_all = is_done && (self.trades.missing() == 0 || !self.traits.has_consecutive_trades);
+        let missing = if is_all {
+            self.trades.answered(&mut self.released)
+        } else {
+            0
+        };
+        self.counters.lost += missing;
+        if came == 0 {
+            // What was kept off of an answer is asked for once more.
+            self.backfill.from.id = self.next_trade();
         }
         self.counters.backfilled += came;
         self.backfill.came += came;
@@ -120,13 +134,61 @@ impl Source {
             heard.push(count(IncidentKind::Backfill, "trades", first, last, came, detail));
         }
         if is_all {
-            self.trades_whole(received, 0, heard);
+            self.trades_whole(received, missing, heard);
         } else {
             // Or it does not have the last ones yet.
             let is_moving = came > 0 || is_later;
             self.ask_again(since, received, if is_moving { 0 } else { 500 });
             self.tick_trades(received, heard, wants);
         }
+    }
+
+    /// A trade that is not believed: it is missing, and asked for like one that never came.
+    #[cold]
+    pub(super) fn doubt_trade(&mut self, id: u64, trade: &TradeTick, received: Timestamp) {
+        if self.trades.doubt(id, *trade) && self.gap == TradeGap::None {
+            self.gap = TradeGap::Waiting(received);
+        }
+    }
+
+    /// The prices of an answer that the stream has told of the same trades: what two ways say that know nothing of each other is so.
+    fn confirmed(&self, answer: &[(u64, TradeTick)]) -> Vec<f64> {
+        let told_before = answer
+            .iter()
+            .filter(|(id, trade)| self.trades.told(*id).is_some_and(|told| is_same(told, trade)));
+        told_before.map(|(_, trade)| trade.price).collect()
+    }
+
+    /// Takes doubted trades whose price has come to be believed.
+    fn believe_doubted(&mut self, received: Timestamp, heard: &mut Vec<Heard>) {
+        let believed: Vec<(u64, TradeTick)> = self
+            .trades
+            .doubted()
+            .filter(|(_, trade)| self.sanity.fits(trade.price))
+            .collect();
+        if believed.is_empty() {
+            return;
+        }
+        for (id, trade) in believed {
+            if self.sane_trade(&trade, received, heard).is_some() {
+                let taken = self.trades.take(id, trade, &mut self.released);
+                self.note_taken(id, taken, received, heard);
+            }
+        }
+        self.release(heard);
+        if self.gap != TradeGap::None && !self.trades.is_waiting() {
+            self.trades_whole(received, 0, heard);
+        }
+    }
+
+    /// Whether trades wait for their price to be believed, or for one that fits what was believed before.
+    pub(crate) fn is_price_open(&self) -> bool {
+        self.sanity.is_open() && self.trades.doubted().next().is_some()
+    }
+
+    /// As [`Source::is_price_open`], for as long as it takes at most to believe a price.
+    fn is_price_open_at(&self, now: Timestamp, since: Timestamp) -> bool {
+        self.is_price_open() && now.since(since) < Sanity::LONG + 2 * millis(self.thresholds.backfill_ms)
     }
 
     /// Goes on without those that did not come, and says so.
@@ -193,6 +255,9 @@ impl Source {
     }
 
     pub(super) fn tick_trades(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
+        if !self.sanity.is_open() {
+            self.believe_doubted(now, heard);
+        }
         match self.gap {
             TradeGap::None => {}
             TradeGap::Waiting(_) if self.link == Link::Down => {}
@@ -219,9 +284,11 @@ impl Source {
                 is_under_way,
                 next,
             } => {
-                if now.since(since) >= millis(self.thresholds.backfill_ms) && now >= next {
+                let is_over = now.since(since) >= millis(self.thresholds.backfill_ms) && now >= next;
+                let can_ask = self.traits.has_trade_backfill && self.link != Link::Down;
+                if is_over && !self.is_price_open_at(now, since) {
                     self.give_up_trades(now, heard);
-                } else if !is_under_way && now >= next && self.link != Link::Down {
+                } else if can_ask && !is_under_way && now >= next {
                     self.gap = TradeGap::Asked {
                         since,
                         is_under_way: true,

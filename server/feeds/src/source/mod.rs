@@ -9,6 +9,8 @@ mod fault;
 mod first;
 mod gap;
 mod heard;
+#[cfg(test)]
+mod jumps;
 mod numbers;
 mod prices;
 mod sanity;
@@ -41,6 +43,9 @@ use std::time::Duration;
 use times::Times;
 use trades::{Taken, TradeOrder};
 use unnumbered::Unnumbered;
+
+/// For how long a price that nothing confirms may be in doubt, in nanoseconds.
+pub(crate) const PRICE_DOUBT: i64 = Sanity::LONG;
 
 /// What a source must know of its venue and of what is wanted.
 #[derive(Clone, Copy, Debug)]

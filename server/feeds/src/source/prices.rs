@@ -94,6 +94,11 @@ impl Source {
                 self.last_trade = Some(trade);
                 self.traded(&trade, received);
                 heard.push(Heard::Trade(trade));
+            } else {
+                // It has no number by which it could be asked for.
+                let why = "a trade was kept off, and cannot be asked for".to_owned();
+                let from = self.since(received);
+                heard.push(count(IncidentKind::Gap, "kept off", from, received, 1, why));
             }
             return;
         };
@@ -105,23 +110,23 @@ impl Source {
             self.counters.late += 1;
             return;
         }
+        let Some(checked) = checked else {
+            self.doubt_trade(id, trade, received);
+            return;
+        };
         let is_first = self.trades.last().is_none();
         if self.was_told_unnumbered(id, trade) {
             self.counters.duplicates += 1;
             return;
         }
-        let taken = self.trades.take(id, trade.time, checked, &mut self.released);
+        let taken = self.trades.take(id, checked, &mut self.released);
         self.note_taken(id, taken, received, heard);
-        if matches!(taken, Taken::Next | Taken::Filled) && checked.is_some() {
+        if matches!(taken, Taken::Next | Taken::Filled) {
             self.traded(trade, received);
         }
         match taken {
             // What was traded before we listened, or is asked for afterwards, says nothing of the way.
-            Taken::Next if !is_first && self.link == Link::Speaking => {
-                if checked.is_some() {
-                    self.observe(trade.time, received);
-                }
-            }
+            Taken::Next if !is_first && self.link == Link::Speaking => self.observe(trade.time, received),
             Taken::Next => {}
             Taken::Duplicate => self.counters.duplicates += 1,
             Taken::Held => {

@@ -18,7 +18,7 @@ impl Sanity {
     /// Strange prices in agreement that are believed against a price that is well founded.
     const ENOUGH: u32 = 50;
     /// How long they must go on.
-    const LONG: i64 = 60_000_000_000;
+    pub(super) const LONG: i64 = 60_000_000_000;
     /// Against a price that stands alone so many more are enough.
     const FEW: u32 = 3;
 
@@ -34,6 +34,32 @@ impl Sanity {
     /// Two prices agree on this one, before any was known.
     pub(super) const fn begin(&mut self, price: f64) {
         (self.last, self.believed) = (Some(price), 2);
+    }
+
+    /// Whether nothing that fits was told since something that does not: which of both is true is open.
+    pub(super) const fn is_open(&self) -> bool {
+        self.strange.is_any()
+    }
+
+    /// Whether a price fits what is believed.
+    pub(super) fn fits(&self, price: f64) -> bool {
+        self.last
+            .is_some_and(|last| price < last * self.factor && price * self.factor > last)
+    }
+
+    /// A price was told in two ways that know nothing of each other: so it is, however far it is from the last.
+    #[cold]
+    pub(super) fn confirm(&mut self, price: f64) {
+        if is_possible(price) {
+            self.last = Some(price);
+            self.believed = self.believed.saturating_add(1);
+            self.strange.forget();
+        }
+    }
+
+    /// Whether two prices say the same, whatever is believed.
+    pub(super) fn agree(one: f64, other: f64) -> bool {
+        one < other * 2.0 && one * 2.0 > other
     }
 
     /// Whether a price may be; why not otherwise.
@@ -62,14 +88,14 @@ impl Sanity {
 
     #[cold]
     fn doubt(&mut self, price: f64, time: Timestamp) -> Result<(), String> {
-        if !(price.is_finite() && price > 0.0 && price < 1e15) {
+        if !is_possible(price) {
             return Err(format!("a price of {price}"));
         }
         let Some(last) = self.last else {
             self.last = Some(price);
             return Ok(());
         };
-        let near = |known: f64, price: f64| (price < known * 2.0 && price * 2.0 > known).then_some(price);
+        let near = |known: f64, price: f64| Self::agree(price, known).then_some(price);
         let (count, lasts) = self.strange.again(price, time, near);
         let is_founded = self.believed >= Self::ENOUGH;
         let enough = if is_founded {
@@ -84,6 +110,10 @@ impl Sanity {
         }
         Err(format!("a price of {price} after {last}"))
     }
+}
+
+fn is_possible(price: f64) -> bool {
+    price > 0.0 && price < 1e15
 }
 
 #[cfg(test)]

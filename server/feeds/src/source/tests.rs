@@ -122,7 +122,7 @@ impl Line {
         self.heard.iter().filter_map(trade).collect()
     }
 
-    fn quotes(&self) -> usize {
+    pub(super) fn quotes(&self) -> usize {
         let is_quote = |heard: &&Heard| matches!(heard, Heard::Quote(..));
         self.heard.iter().filter(is_quote).count()
     }

@@ -22,14 +22,16 @@ pub(super) enum Taken {
     Anew(u64),
 }
 
-/// Puts trades in order. A trade may be kept off for its price; its number counts all the same.
+/// Puts trades in order. One that is kept off is missing as if it had never come, until its price is confirmed or it comes otherwise.
 #[derive(Clone, Debug)]
 pub(super) struct TradeOrder {
     is_consecutive: bool,
     /// The last that was released.
     last: Option<u64>,
     /// Those that wait for one before them, or, of a venue whose numbers have holes, for what was asked for.
-    held: BTreeMap<u64, Option<TradeTick>>,
+    held: BTreeMap<u64, TradeTick>,
+    /// Those that were told and are not believed, by numbers that are missing.
+    doubted: BTreeMap<u64, TradeTick>,
     /// Whether trades wait though none is known to be missing: after a new connection, where numbers have holes.
     is_resuming: bool,
     /// Of a venue whose numbers have holes: what was released lately.
@@ -39,18 +41,21 @@ pub(super) struct TradeOrder {
     newest: Timestamp,
     anew: Anew,
     /// What did not go on, and is newer than all that did.
-    strange: Vec<(u64, Option<TradeTick>)>,
+    strange: Vec<(u64, TradeTick)>,
 }
 
 impl TradeOrder {
     /// Numbers remembered to know a trade again.
     const RECENT: usize = 4_096;
+    /// Doubted trades that are kept: what is more is missing all the same.
+    const MOST_DOUBTED: usize = 100_000;
 
     pub(super) fn new(is_consecutive: bool) -> Self {
         Self {
             is_consecutive,
             last: None,
             held: BTreeMap::new(),
+            doubted: BTreeMap::new(),
             is_resuming: false,
             recent: BTreeSet::new(),
             recent_order: VecDeque::new(),
@@ -67,20 +72,54 @@ impl TradeOrder {
 
     /// Whether trades wait, or what came before them is being asked for.
     pub(super) fn is_waiting(&self) -> bool {
-        self.is_resuming || !self.held.is_empty()
+        self.is_resuming || !self.held.is_empty() || !self.doubted.is_empty()
     }
 
-    /// The first that waits.
-    pub(super) fn first_held(&self) -> Option<u64> {
-        self.held.first_key_value().map(|(id, _)| *id)
+    /// The first that waits, believed or not.
+    pub(super) fn first_waiting(&self) -> Option<u64> {
+        let held = self.held.first_key_value().map(|(id, _)| *id);
+        let doubted = self.doubted.first_key_value().map(|(id, _)| *id);
+        held.into_iter().chain(doubted).min()
     }
 
-    /// How many are known to be missing before the first that waits.
+    /// Those that were told and are not believed, in their order.
+    pub(super) fn doubted(&self) -> impl Iterator<Item = (u64, TradeTick)> + '_ {
+        self.doubted.iter().map(|(id, trade)| (*id, *trade))
+    }
+
+    /// What was told of a number that waits, believed or not.
+    pub(super) fn told(&self, id: u64) -> Option<&TradeTick> {
+        self.held.get(&id).or_else(|| self.doubted.get(&id))
+    }
+
+    /// How many are missing before the first that waits, those that are not believed among them.
     pub(super) fn missing(&self) -> u64 {
-        match (self.held.first_key_value(), self.last) {
-            (Some((first, _)), Some(last)) if self.is_consecutive => first - last - 1,
-            _ => 0,
+        if !self.is_consecutive {
+            return self.doubted.len() as u64;
         }
+        let last = self.last.unwrap_or_default();
+        match self.held.first_key_value() {
+            Some((first, _)) => first.saturating_sub(last + 1),
+            None => self.doubted.last_key_value().map_or(0, |(id, _)| id - last),
+        }
+    }
+
+    /// Takes a trade that is not believed. Whether its number is missing now: it may be known from one that is.
+    #[cold]
+    pub(super) fn doubt(&mut self, id: u64, trade: TradeTick) -> bool {
+        let is_known = match self.last {
+            // Before the first nothing is missing.
+            None => true,
+            Some(last) if self.is_consecutive => id <= last || id - last > MOST_JUMP,
+            Some(_) => self.recent.contains(&id),
+        };
+        if is_known || self.held.contains_key(&id) || self.doubted.len() >= Self::MOST_DOUBTED {
+            return false;
+        }
+        self.doubted.insert(id, trade);
+        // Where numbers have holes, what follows waits for the answer.
+        self.is_resuming |= !self.is_consecutive;
+        true
     }
 
     /// The trade of this number was told before it had one.
@@ -93,24 +132,20 @@ impl TradeOrder {
         self.is_resuming = true;
     }
 
-    /// Takes a trade, which goes to `released` with all that waited for it. `time` is when it is told to have happened, even if
-    /// the trade is kept off.
+    /// Takes a trade, which goes to `released` with all that waited for it.
     #[inline]
-    pub(super) fn take(
-        &mut self,
-        id: u64,
-        time: Timestamp,
-        trade: Option<TradeTick>,
-        released: &mut Vec<TradeTick>,
-    ) -> Taken {
+    pub(super) fn take(&mut self, id: u64, trade: TradeTick, released: &mut Vec<TradeTick>) -> Taken {
+        if !self.doubted.is_empty() {
+            self.doubted.remove(&id);
+        }
         if !self.is_consecutive {
             return self.take_loose(id, trade, released);
         }
         let next = self.last.map_or(id, |last| last.saturating_add(1));
         if id == next {
             self.last = Some(id);
-            self.goes_on(trade);
-            released.extend(trade);
+            self.goes_on(&trade);
+            released.push(trade);
             if self.held.is_empty() {
                 return Taken::Next;
             }
@@ -118,22 +153,20 @@ impl TradeOrder {
             return Taken::Filled;
         }
         if id < next || id - next > MOST_JUMP {
-            return self.take_strange(id, time, trade, id < next, released);
+            return self.take_strange(id, trade, id < next, released);
         }
         if self.held.contains_key(&id) {
             return Taken::Duplicate;
         }
-        self.goes_on(trade);
+        self.goes_on(&trade);
         let is_filling = self.held.last_key_value().is_some_and(|(last, _)| id < *last);
         self.held.insert(id, trade);
         if is_filling { Taken::Filled } else { Taken::Held }
     }
 
     #[inline]
-    fn goes_on(&mut self, trade: Option<TradeTick>) {
-        if let Some(trade) = trade {
-            self.newest = self.newest.max(trade.time);
-        }
+    fn goes_on(&mut self, trade: &TradeTick) {
+        self.newest = self.newest.max(trade.time);
         if !self.strange.is_empty() {
             self.strange.clear();
             self.anew.goes_on();
@@ -145,13 +178,12 @@ impl TradeOrder {
     fn take_strange(
         &mut self,
         id: u64,
-        time: Timestamp,
-        trade: Option<TradeTick>,
+        trade: TradeTick,
         is_low: bool,
         released: &mut Vec<TradeTick>,
     ) -> Taken {
         let taken = if is_low { Taken::Duplicate } else { Taken::Absurd };
-        if trade.is_none() || time <= self.newest {
+        if trade.time <= self.newest {
             return taken;
         }
         if !self.anew.is_begun(id) {
@@ -165,14 +197,14 @@ impl TradeOrder {
         }
         // What waits for numbers that never come is as true as before.
         let missing = self.give_up(released);
-        released.extend(self.strange.drain(..).filter_map(|(_, trade)| trade));
-        released.extend(trade);
-        self.newest = self.newest.max(time);
+        released.extend(self.strange.drain(..).map(|(_, trade)| trade));
+        released.push(trade);
+        self.newest = self.newest.max(trade.time);
         self.last = Some(id);
         Taken::Anew(missing)
     }
 
-    fn take_loose(&mut self, id: u64, trade: Option<TradeTick>, released: &mut Vec<TradeTick>) -> Taken {
+    fn take_loose(&mut self, id: u64, trade: TradeTick, released: &mut Vec<TradeTick>) -> Taken {
         if self.recent.contains(&id) || self.held.contains_key(&id) {
             return Taken::Duplicate;
         }
@@ -181,31 +213,43 @@ impl TradeOrder {
             return Taken::Held;
         }
         self.remember(id);
-        released.extend(trade);
+        released.push(trade);
         Taken::Next
     }
 
-    /// What was asked for has come, all of it as far as the venue has it.
-    pub(super) fn answered(&mut self, released: &mut Vec<TradeTick>) {
+    /// What was asked for has come, all of it as far as the venue has it; gives how many of those that were told it does not have.
+    pub(super) fn answered(&mut self, released: &mut Vec<TradeTick>) -> u64 {
         self.is_resuming = false;
-        if !self.is_consecutive {
-            self.drain_loose(released);
+        if self.is_consecutive {
+            return 0;
         }
+        self.drain_loose(released);
+        let missing = self.doubted.len() as u64;
+        self.doubted.clear();
+        missing
     }
 
     /// Goes on without those that are missing; gives how many.
     pub(super) fn give_up(&mut self, released: &mut Vec<TradeTick>) -> u64 {
-        self.is_resuming = false;
         if !self.is_consecutive {
-            self.drain_loose(released);
-            return 0;
+            return self.answered(released);
         }
+        self.is_resuming = false;
         let mut missing = 0;
         while let Some((first, _)) = self.held.first_key_value() {
-            missing += self.missing();
+            missing += first.saturating_sub(self.last.unwrap_or_default() + 1);
             self.last = Some(first - 1);
             self.drain(released);
         }
+        // Those after the last that is believed.
+        let newest = self.doubted.last_key_value().map(|(id, _)| *id);
+        if let (Some(id), Some(last)) = (newest, self.last)
+            && id > last
+        {
+            missing += id - last;
+            self.last = Some(id);
+        }
+        self.doubted.clear();
         missing
     }
 
@@ -215,17 +259,17 @@ impl TradeOrder {
                 return;
             }
             self.last = Some(*entry.key());
-            released.extend(entry.remove());
+            released.push(entry.remove());
         }
     }
 
     fn drain_loose(&mut self, released: &mut Vec<TradeTick>) {
         // Numbers of several exchanges are in no order of time.
         let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
-        held.sort_by_key(|(_, trade)| trade.map(|trade| trade.time));
+        held.sort_by_key(|(_, trade)| trade.time);
         for (id, trade) in held {
             self.remember(id);
-            released.extend(trade);
+            released.push(trade);
         }
     }
 
@@ -249,20 +293,20 @@ mod tests {
     use super::*;
     use papertape::model::Side;
 
-    fn trade(id: u64) -> Option<TradeTick> {
-        Some(TradeTick {
+    fn trade(id: u64) -> TradeTick {
+        TradeTick {
             time: Timestamp::from_millis(id as i64),
             price: id as f64,
             size: 1.0,
             aggressor: Side::Buy,
-        })
+        }
     }
 
     fn take(order: &mut TradeOrder, ids: &[u64]) -> (Vec<Taken>, Vec<u64>) {
         let mut released = Vec::new();
         let taken = ids
             .iter()
-            .map(|id| order.take(*id, Timestamp::from_millis(*id as i64), trade(*id), &mut released))
+            .map(|id| order.take(*id, trade(*id), &mut released))
             .collect();
         (taken, released.iter().map(|trade| trade.price as u64).collect())
     }
