@@ -1,10 +1,10 @@
 //! The configuration file.
 
 use super::CliError;
-use crate::feeds::{REPLAY, ReplayConfig};
+use crate::feeds::{REPLAY, RESERVED, ReplayConfig};
 use crate::services::Settings;
 use papertape_feeds::FeedsConfig;
-use papertape_feeds::config::{FeedEntry, FeedsFile, Route, Thresholds};
+use papertape_feeds::config::{FeedEntry, FeedsFile, Route, Thresholds, check_name};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -70,13 +70,26 @@ impl ConfigFile {
         let wrong = |error: &dyn std::fmt::Display| {
             CliError::problem(format!("the configuration of the feeds is wrong: {error}"))
         };
-        let mut replays = BTreeMap::new();
         let mut feeds = self.feeds;
+        for name in feeds.keys().chain(self.routes.iter().map(|route| &route.name)) {
+            check_name(name).map_err(|error| wrong(&error))?;
+            if RESERVED.contains(&name.as_str()) {
+                return Err(wrong(&format!(
+                    "'{name}' is not a live feed's name: sessions trade on something else by it; take another \
+                     (and say venue = \"…\")"
+                )));
+            }
+        }
+        let mut replays = BTreeMap::new();
+        feeds.retain(|_, entry| entry.venue.as_deref() != Some(REPLAY) || entry.enabled != Some(false));
         let is_replay = |_: &String, entry: &mut FeedEntry| entry.venue.as_deref() == Some(REPLAY);
         for (name, entry) in feeds.extract_if(.., is_replay) {
             let config =
                 ReplayConfig::of(&name, &entry).map_err(|error| wrong(&format!("feeds.{name}: {error}")))?;
             replays.insert(name, config);
+        }
+        if let Some(route) = self.routes.iter().find(|route| replays.contains_key(&route.name)) {
+            return Err(wrong(&format!("{} is there twice", route.name)));
         }
         let file = FeedsFile {
             feeds,

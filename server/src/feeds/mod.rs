@@ -11,6 +11,9 @@ pub(crate) use latest::Latest;
 pub use replay::{ReplayConfig, VENUE as REPLAY};
 pub use stream::RecordedStream;
 
+/// Names of what sessions trade on that is no live feed, or the beginning of such names: no live feed has one of them.
+pub const RESERVED: [&str; 3] = ["simulated", "replay", "recorded"];
+
 /// What tapes name as the source of ticks that somebody imported.
 pub const IMPORTED: &str = "import";
 

@@ -13,7 +13,7 @@ use papertape::engine::Input;
 use papertape::exchange::TradingStatus;
 use papertape::market::Bar;
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
-use papertape_feeds::config::FeedEntry;
+use papertape_feeds::config::{FeedEntry, check_options};
 use papertape_feeds::{
     BreakerState, Clock as _, ConnectionState, Counters, FeedError, FeedStatus, Published, Recorder,
     SymbolStatus, SystemClock,
@@ -55,14 +55,16 @@ impl ReplayConfig {
     pub fn of(name: &str, entry: &FeedEntry) -> Result<Self, String> {
         const OPTIONS: [&str; 4] = ["speed", "from", "to", "recorded"];
         let option = |name: &str| entry.options.get(name).map(String::as_str);
-        if let Some(name) = entry
-            .options
-            .keys()
-            .find(|name| !OPTIONS.contains(&name.as_str()))
-        {
-            return Err(format!(
-                "a replay has no option '{name}'; it has speed, from, to and recorded"
-            ));
+        check_options("a replay", &entry.options, &OPTIONS)?;
+        let elsewhere = [
+            ("rest_url", entry.rest_url.is_some()),
+            ("stream_url", entry.stream_url.is_some()),
+            ("ca_file", entry.ca_file.is_some()),
+            ("stale_after_s", entry.stale_after_s.is_some()),
+            ("fills_on_index", entry.fills_on_index),
+        ];
+        if let Some((name, _)) = elsewhere.into_iter().find(|(_, is_set)| *is_set) {
+            return Err(format!("a replay has no {name}: it tells what is here already"));
         }
         let recorded = option("recorded");
         if recorded == Some(name) {
@@ -83,10 +85,18 @@ impl ReplayConfig {
                     .to_owned(),
             );
         }
+        let (from, to) = (time("from")?, time("to")?);
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            return Err(format!(
+                "the option from, {from}, is not before the option to, {to}"
+            ));
+        }
         Ok(Self {
             speed,
-            from: time("from")?,
-            to: time("to")?,
+            from,
+            to,
             recorded: recorded.map(str::to_owned),
         })
     }
@@ -503,5 +513,14 @@ mod tests {
             let error = ReplayConfig::of("rerun", &entry(&[(name, value)])).expect_err("it makes no sense");
             assert!(error.contains(name), "{error}");
         }
+        let (from, to) = ("2024-12-02T00:00:00Z", "2024-12-01T00:00:00Z");
+        let error = ReplayConfig::of("rerun", &entry(&[("from", from), ("to", to)]));
+        assert!(error.is_err_and(|error| error.contains("is not before the option to")));
+        let elsewhere = FeedEntry {
+            rest_url: Some("http://127.0.0.1:1".to_owned()),
+            ..FeedEntry::default()
+        };
+        let error = ReplayConfig::of("rerun", &elsewhere);
+        assert!(error.is_err_and(|error| error.contains("no rest_url")));
     }
 }

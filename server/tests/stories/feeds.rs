@@ -297,6 +297,26 @@ fn a_wrong_configuration_of_feeds_ends_the_start_in_one_sentence() {
             "[[routes]]\nname = \"r\"\nsources = [{ feed = \"nobody\" }]\n",
             "nobody",
         ),
+        (
+            "[feeds.kraken]\noptions = { dpeth = 100 }\n",
+            "kraken has no option 'dpeth'; did you mean depth?",
+        ),
+        (
+            "[feeds.simulated]\nvenue = \"binance\"\n",
+            "'simulated' is not a live feed's name",
+        ),
+        (
+            "[feeds.recorded]\nvenue = \"replay\"\n",
+            "'recorded' is not a live feed's name",
+        ),
+        (
+            "[[routes]]\nname = \"replay\"\nsources = [{ feed = \"binance\" }]\n",
+            "'replay' is not a live feed's name",
+        ),
+        (
+            "[feeds.rerun]\nvenue = \"replay\"\n[[routes]]\nname = \"rerun\"\nsources = [{ feed = \"binance\" }]\n",
+            "rerun is there twice",
+        ),
     ] {
         let data = folder();
         let path = file(&data, "papertape.toml", config);

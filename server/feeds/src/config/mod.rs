@@ -24,10 +24,12 @@
 //! false` takes it away. Keys come from `PAPERTAPE_<NAME>_KEY` and `PAPERTAPE_<NAME>_SECRET`, the feed's name in capitals with `_` for `-`.
 
 mod error;
+mod options;
 
 use crate::venue::{Secret, VenueConfig};
 pub use error::ConfigError;
 pub(crate) use error::nearest;
+pub use options::check_options;
 use papertape::model::Symbol;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -58,7 +60,8 @@ pub struct FeedEntry {
     pub stream_url: Option<String>,
     /// A PEM file of authorities to trust besides the public ones.
     pub ca_file: Option<PathBuf>,
-    /// What only this venue has.
+    /// What only this venue has, by name; of tables within with a dot, `id.BTC`.
+    #[serde(deserialize_with = "options::read")]
     pub options: BTreeMap<String, String>,
     /// `false` takes the feed away.
     pub enabled: Option<bool>,
@@ -234,10 +237,11 @@ impl FeedsConfig {
         let mut feeds = BTreeMap::new();
         for (name, entry) in entries {
             check_name(&name)?;
+            // Of a feed that is switched off as well: its key may stay where it is.
+            let kept = secrets.remove(&name).unwrap_or_default();
             if entry.enabled == Some(false) {
                 continue;
             }
-            let kept = secrets.remove(&name).unwrap_or_default();
             feeds.insert(name.clone(), feed(venues, name, entry, kept, environment)?);
         }
         if let Some(name) = secrets.into_keys().find(|name| !feeds.contains_key(name)) {
@@ -320,7 +324,11 @@ fn read_secrets(path: Option<PathBuf>) -> Result<BTreeMap<String, Keys>, ConfigE
     })
 }
 
-fn check_name(name: &str) -> Result<(), ConfigError> {
+/// That a feed may have this name.
+///
+/// # Errors
+/// [`ConfigError::Name`] when it may not.
+pub fn check_name(name: &str) -> Result<(), ConfigError> {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     if (1..=32).contains(&name.len()) && name.bytes().all(allowed) {
@@ -347,6 +355,12 @@ fn feed(
             venue,
         });
     }
+    check_options(&venue, &entry.options, crate::venues::options(&venue)).map_err(|detail| {
+        ConfigError::Venue {
+            feed: name.clone(),
+            detail,
+        }
+    })?;
     check_address(
         &name,
         "rest_url",
@@ -368,6 +382,7 @@ fn feed(
     let trimmed = |url: Option<String>| url.map(|url| url.trim_end_matches('/').to_owned());
     Ok(Feed {
         config: VenueConfig {
+            feed: name.clone(),
             rest_url: trimmed(entry.rest_url),
             stream_url: trimmed(entry.stream_url),
             key: from_environment("KEY").or(kept.key),
@@ -389,11 +404,7 @@ fn check_address(
     schemes: &'static [&'static str],
 ) -> Result<(), ConfigError> {
     let Some(url) = url else { return Ok(()) };
-    let has_host = schemes
-        .iter()
-        .filter_map(|scheme| url.strip_prefix(scheme))
-        .any(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    if has_host {
+    if is_address(url, schemes) {
         Ok(())
     } else {
         Err(ConfigError::Address {
@@ -401,6 +412,12 @@ fn check_address(
             schemes: schemes.join(" or "),
         })
     }
+}
+
+/// Whether this begins as one of these and names a host.
+pub(crate) fn is_address(url: &str, schemes: &[&str]) -> bool {
+    let mut rests = schemes.iter().filter_map(|scheme| url.strip_prefix(scheme));
+    rests.any(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }
 
 fn check_route(route: &Route, feeds: &BTreeMap<String, Feed>) -> Result<(), ConfigError> {

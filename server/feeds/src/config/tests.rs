@@ -63,6 +63,77 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn an_option_that_a_venue_does_not_have_is_refused_by_name() {
+    for (toml, message) in [
+        (
+            "[feeds.mine]\nvenue = \"kraken\"\noptions = { dpeth = \"100\" }",
+            "feeds.mine: kraken has no option 'dpeth'; did you mean depth?",
+        ),
+        (
+            "[feeds.coinbase]\noptions = { depth = 10 }",
+            "feeds.coinbase: coinbase has no option 'depth'; it has none",
+        ),
+        (
+            "[feeds.coingecko]\noptions.id.BTC.x = [1]",
+            "line 2 of the feeds' configuration is wrong: the option id.BTC.x is a list",
+        ),
+        (
+            "[feeds.coingecko]\noptions = { \"id.BTC\" = \"a\", id.BTC = \"b\" }",
+            "line 2 of the feeds' configuration is wrong: the option id.BTC is there twice",
+        ),
+        (
+            "[feeds.yahoo]\noptions = { requests = 5 }",
+            "feeds.yahoo: yahoo has no option 'requests'; it has requests_in_10_min, poll_every_s",
+        ),
+    ] {
+        let error = FeedsConfig::parse(toml, NOTHING).expect_err(toml).to_string();
+        assert!(error.starts_with(message), "{toml}: {error}");
+    }
+}
+
+#[test]
+fn options_may_be_numbers_truths_and_tables() {
+    let toml = "[feeds.kraken]\noptions = { depth = 100 }\n[feeds.yahoo]\noptions.poll_every_s = 0.5\n\
+                [feeds.polygon]\noptions = { adjusted = true }\n[feeds.coingecko]\noptions = { id.BTC = \"bitcoin\" }";
+    let config = FeedsConfig::parse(toml, NOTHING).expect("fine");
+    for (feed, name, value) in [
+        ("kraken", "depth", "100"),
+        ("yahoo", "poll_every_s", "0.5"),
+        ("polygon", "adjusted", "true"),
+        ("coingecko", "id.BTC", "bitcoin"),
+    ] {
+        let expected = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        assert_eq!(config.feeds[feed].config.options, expected, "{feed}");
+        let opened = crate::venues::open(feed, config.feeds[feed].config.clone());
+        assert!(opened.is_some_and(|venue| venue.is_ok()), "{feed}");
+    }
+}
+
+#[test]
+fn a_missing_key_names_the_variable_of_its_feed() {
+    for (venue, known, missing) in [
+        ("alpaca", None, "PAPERTAPE_MY_FEED_KEY"),
+        (
+            "alpaca",
+            Some("PAPERTAPE_MY_FEED_KEY"),
+            "PAPERTAPE_MY_FEED_SECRET",
+        ),
+        ("polygon", None, "PAPERTAPE_MY_FEED_KEY"),
+    ] {
+        let toml = format!("[feeds.my-feed]\nvenue = \"{venue}\"");
+        let environment = |name: &str| (Some(name) == known).then(|| "k".to_owned());
+        let config = FeedsConfig::parse(&toml, &environment).expect("fine");
+        let opened = crate::venues::open(venue, config.feeds["my-feed"].config.clone());
+        let venue = opened.expect("there is one").expect("its options are fine");
+        let error = venue.codec().expect_err("no key").to_string();
+        assert!(
+            error.starts_with("my-feed needs a key") && error.contains(missing),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn every_venue_is_there_unless_it_is_taken_away() {
     let config = parse("", NOTHING).expect("nothing is fine");
     assert!(config.names().eq(config.feeds.keys()));
@@ -109,6 +180,9 @@ fn keys_come_from_the_environment_first_and_never_show() {
         !shown.contains("told-key") && !shown.contains("filed-secret"),
         "{shown}"
     );
+
+    let off = parse(&format!("{toml}enabled = false\n"), NOTHING).expect("its key may stay");
+    assert!(!off.names().any(|name| name == "my-feed"));
 
     std::fs::write(&path, "[my-feed]\nkey = \"filed-key\" oops\n").expect("written");
     let error = parse(&toml, NOTHING).expect_err("wrong").to_string();

@@ -223,6 +223,8 @@ impl Debug for Secret {
 /// Where a venue is and how we appear there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VenueConfig {
+    /// The feed's name, which errors have and by which its keys are called; the venue's own when empty.
+    pub feed: String,
     /// Base of REST addresses when it is not the public one: `http://127.0.0.1:8080`.
     pub rest_url: Option<String>,
     /// Base of stream addresses when it is not the public one: `ws://127.0.0.1:8080`.

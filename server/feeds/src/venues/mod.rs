@@ -19,23 +19,30 @@ use std::sync::Arc;
 /// Makes a venue of its configuration.
 type Open = fn(VenueConfig) -> Result<Arc<dyn Venue>, FeedError>;
 
-/// Every venue by the name that configurations use.
-const VENUES: &[(&str, Open)] = &[
-    (alpaca::NAME, alpaca::open),
-    ("binance", binance::open),
-    ("binance_us", binance::open_us),
-    ("coinbase", coinbase::open),
-    (coingecko::NAME, coingecko::open),
-    (cryptocompare::NAME, cryptocompare::open),
-    ("kraken", kraken::open),
-    ("papertape", papertape::open),
-    (polygon::NAME, polygon::open),
-    (yahoo::NAME, yahoo::open),
+/// Every venue by the name that configurations use, with the names of its options: no configuration has others. `id.*` stands for
+/// `id.` and anything.
+const VENUES: &[(&str, Open, &[&str])] = &[
+    (alpaca::NAME, alpaca::open, alpaca::OPTIONS),
+    ("binance", binance::open, binance::OPTIONS),
+    ("binance_us", binance::open_us, binance::OPTIONS_US),
+    ("coinbase", coinbase::open, &[]),
+    (coingecko::NAME, coingecko::open, coingecko::OPTIONS),
+    (cryptocompare::NAME, cryptocompare::open, cryptocompare::OPTIONS),
+    ("kraken", kraken::open, kraken::OPTIONS),
+    ("papertape", papertape::open, papertape::OPTIONS),
+    (polygon::NAME, polygon::open, polygon::OPTIONS),
+    (yahoo::NAME, yahoo::open, yahoo::OPTIONS),
 ];
 
 /// The names of the venues.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    VENUES.iter().map(|(name, _)| *name)
+    VENUES.iter().map(|(name, ..)| *name)
+}
+
+/// The names of a venue's options; none of one that there is not.
+pub(crate) fn options(name: &str) -> &'static [&'static str] {
+    let found = VENUES.iter().find(|(known, ..)| *known == name);
+    found.map_or(&[], |(_, _, options)| options)
 }
 
 /// Whether the venue of this name tells nothing at all without a key.
@@ -65,7 +72,7 @@ pub fn what_it_needs(name: &str) -> Option<String> {
 /// The venue of this name; `None` when there is none.
 #[must_use]
 pub fn open(name: &str, config: VenueConfig) -> Option<Result<Arc<dyn Venue>, FeedError>> {
-    let (_, open) = VENUES.iter().find(|(known, _)| *known == name)?;
+    let (_, open, _) = VENUES.iter().find(|(known, ..)| *known == name)?;
     Some(open(config))
 }
 
@@ -88,6 +95,34 @@ mod tests {
         assert!(needs("papertape").contains("hosts"), "{}", needs("papertape"));
         assert!(needs("binance").contains("switched off"), "{}", needs("binance"));
         assert_eq!(what_it_needs("nope"), None);
+    }
+
+    #[test]
+    fn every_option_of_the_table_is_read_by_its_venue() {
+        for (name, _, options) in VENUES {
+            let opened = |option: Option<(String, &str)>| {
+                let config = VenueConfig {
+                    rest_url: Some("http://127.0.0.1:1".to_owned()),
+                    options: option
+                        .map(|(name, value)| (name, value.to_owned()))
+                        .into_iter()
+                        .collect(),
+                    ..VenueConfig::default()
+                };
+                open(name, config).expect(name)
+            };
+            assert!(opened(None).is_ok(), "{name} needs no option");
+            for option in *options {
+                let option = option.replace('*', "BTC");
+                let error = opened(Some((option.clone(), "no such thing!")))
+                    .expect_err(&option)
+                    .to_string();
+                assert!(
+                    error.contains(&option) && error.contains("no such thing!"),
+                    "{name}, {option}: {error}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod tests;
 
 use super::reading::{Answers, Subscriptions};
+use crate::config::check_name;
 use crate::rest::{Ask, Rest};
 use crate::venue::{
     BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Secret, Slot, Told,
@@ -23,6 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 const NAME: &str = "papertape";
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &["feed", "from"];
 const API: &str = "/api/paper-trading";
 /// Lengths of bars that are asked for; the other's venue may have fewer.
 const TIMEFRAMES: [&str; 8] = ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"];
@@ -54,6 +57,11 @@ pub(crate) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
         .stream_url
         .as_deref()
         .map_or_else(|| rest_url.replacen("http", "ws", 1), trimmed);
+    let feed = config.options.get("feed").map_or("binance", String::as_str);
+    if check_name(feed).is_err() {
+        return Err(answers.unsupported(format!("feed '{feed}'; that is no feed's name")));
+    }
+    let feed = feed.to_owned();
     let is_whole = answers.option(&config, "from", &["now", "start"])? == "start";
     Ok(Arc::new(Papertape {
         traits: Traits {
@@ -82,11 +90,7 @@ pub(crate) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
             stale_after: Duration::from_secs(60),
             delay: Duration::ZERO,
         },
-        feed: config
-            .options
-            .get("feed")
-            .cloned()
-            .unwrap_or_else(|| "binance".to_owned()),
+        feed,
         answers,
         rest_url,
         stream_url,

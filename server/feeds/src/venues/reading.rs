@@ -1,6 +1,7 @@
 //! What the readers of every venue need: numbers that make sense, answers that are the venue's, and who is subscribed.
 
 use crate::{
+    config::variable,
     rest::{Answer, host_of},
     venue::{Channels, FeedError, Secret, Slot, Told, VenueConfig},
 };
@@ -167,10 +168,11 @@ pub(crate) fn closed_within(
     bars
 }
 
-/// Reads one venue's answers, and says what is wrong with them in its name.
+/// Reads one venue's answers, and says what is wrong with them in the feed's name.
 #[derive(Clone, Debug)]
 pub(crate) struct Answers {
-    venue: &'static str,
+    /// The feed's name, which is the venue's unless the configuration gives another.
+    feed: String,
     host: String,
     /// What must not show when the venue repeats it.
     secrets: Vec<Secret>,
@@ -178,8 +180,13 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn new(venue: &'static str, host: &str, config: &VenueConfig) -> Self {
+        let feed = if config.feed.is_empty() {
+            venue
+        } else {
+            &config.feed
+        };
         Self {
-            venue,
+            feed: feed.to_owned(),
             host: host_of(host).to_owned(),
             secrets: [&config.key, &config.secret]
                 .into_iter()
@@ -202,7 +209,7 @@ impl Answers {
                 self.words(&format!("{error} in {shown}"))
             };
             FeedError::NotTheVenue {
-                venue: self.venue.to_owned(),
+                venue: self.feed.clone(),
                 host: self.host.clone(),
                 detail,
             }
@@ -211,7 +218,7 @@ impl Answers {
 
     /// What an answer that is no success means, with the venue's `words` if it gave any.
     pub(crate) fn refusal(&self, answer: &Answer, words: Option<&str>) -> FeedError {
-        let venue = self.venue.to_owned();
+        let venue = self.feed.clone();
         let detail = self.words(words.unwrap_or_default());
         let detail = if detail.is_empty() {
             format!("status {}", answer.status)
@@ -236,7 +243,7 @@ impl Answers {
     /// That the venue does not list a symbol.
     pub(crate) fn unknown(&self, symbol: impl ToString) -> FeedError {
         FeedError::UnknownSymbol {
-            venue: self.venue.to_owned(),
+            venue: self.feed.clone(),
             symbol: symbol.to_string(),
             near: None,
         }
@@ -245,7 +252,7 @@ impl Answers {
     /// That the venue does not have something at all.
     pub(crate) fn unsupported(&self, what: impl Into<String>) -> FeedError {
         FeedError::Unsupported {
-            venue: self.venue.to_owned(),
+            venue: self.feed.clone(),
             what: what.into(),
         }
     }
@@ -253,7 +260,7 @@ impl Answers {
     /// That the venue is asked too often, in an answer that looks like a success.
     pub(crate) fn limited(&self, retry_after: Duration) -> FeedError {
         FeedError::RateLimited {
-            venue: self.venue.to_owned(),
+            venue: self.feed.clone(),
             retry_after,
             is_ban: false,
         }
@@ -262,7 +269,7 @@ impl Answers {
     /// That the venue refused something, in its words.
     pub(crate) fn refused(&self, words: &str) -> FeedError {
         FeedError::Refused {
-            venue: self.venue.to_owned(),
+            venue: self.feed.clone(),
             detail: self.words(words),
         }
     }
@@ -270,7 +277,7 @@ impl Answers {
     /// That the venue cannot be used for a while, in its words.
     pub(crate) fn unreachable(&self, words: &str) -> FeedError {
         FeedError::Unreachable {
-            venue: self.venue.to_owned(),
+            venue: self.feed.clone(),
             host: self.host.clone(),
             detail: self.words(words),
         }
@@ -279,16 +286,16 @@ impl Answers {
     /// That the venue refused the key, in its words.
     pub(crate) fn unauthorized(&self, words: &str) -> FeedError {
         FeedError::Unauthorized {
-            venue: self.venue.to_owned(),
+            venue: self.feed.clone(),
             detail: self.words(words),
         }
     }
 
-    /// That `variable` should hold a key.
-    pub(crate) fn missing_key(&self, variable: &str) -> FeedError {
+    /// That the feed's variable of this name, `KEY` or `SECRET`, should hold a key.
+    pub(crate) fn missing_key(&self, what: &str) -> FeedError {
         FeedError::MissingKey {
-            venue: self.venue.to_owned(),
-            variable: variable.to_owned(),
+            venue: self.feed.clone(),
+            variable: variable(&self.feed, what),
         }
     }
 
@@ -322,7 +329,7 @@ impl Answers {
         }
         let known: Vec<String> = known.iter().map(ToString::to_string).collect();
         Err(FeedError::UnsupportedTimeframe {
-            venue: self.venue.to_owned(),
+            venue: self.feed.clone(),
             timeframe,
             known: known.join(", "),
         })

@@ -12,6 +12,7 @@ pub(crate) mod wire;
 
 use super::reading::Answers;
 use crate::{
+    config::is_address,
     rest::{Answer, Ask, Rest},
     venue::{
         BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, TradesFrom, Traits, Venue,
@@ -29,6 +30,16 @@ use wire::Encoding;
 
 /// Its name in configurations.
 pub(super) const NAME: &str = "alpaca";
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &[
+    "market",
+    "feed",
+    "encoding",
+    "account",
+    "adjustment",
+    "quote_size",
+    "trading_url",
+];
 /// Most bars, or trades, of one answer.
 const MOST_BARS: u32 = 10_000;
 /// How many empty pages are turned before an answer counts as empty.
@@ -84,6 +95,13 @@ impl Alpaca {
             _ => 1.0,
         };
         let account = answers.option(&config, "account", &["paper", "live"])?;
+        if let Some(url) = config.options.get("trading_url")
+            && !is_address(url, &["http://", "https://"])
+        {
+            return Err(answers.unsupported(format!(
+                "trading_url '{url}'; it begins with http:// or https:// and names a host"
+            )));
+        }
         // A host of one's own serves both, unless it says otherwise.
         let trading_url = config
             .options
@@ -111,9 +129,9 @@ impl Alpaca {
     /// Both halves of the key.
     fn keys(&self) -> Result<(Secret, Secret), FeedError> {
         let key = self.config.key.clone();
-        let key = key.ok_or_else(|| self.answers.missing_key("PAPERTAPE_ALPACA_KEY"))?;
+        let key = key.ok_or_else(|| self.answers.missing_key("KEY"))?;
         let secret = self.config.secret.clone();
-        let secret = secret.ok_or_else(|| self.answers.missing_key("PAPERTAPE_ALPACA_SECRET"))?;
+        let secret = secret.ok_or_else(|| self.answers.missing_key("SECRET"))?;
         Ok((key, secret))
     }
 

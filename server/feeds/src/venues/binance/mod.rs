@@ -31,6 +31,10 @@ use papertape::{
 use serde::de::DeserializeOwned;
 use std::{sync::Arc, time::Duration};
 
+/// Binance's options.
+pub(super) const OPTIONS: &[&str] = &["hosts", "lifetime_s", "symbols_a_connection"];
+/// Those of Binance US.
+pub(super) const OPTIONS_US: &[&str] = &["lifetime_s", "symbols_a_connection"];
 /// Bars, trades and levels of a side that one request gives at most.
 const PAGE: usize = 1_000;
 
@@ -420,7 +424,7 @@ impl Venue for Binance {
             match &self.key {
                 Some(key) => ask = ask.header("x-mbx-apikey", key.clone()),
                 None if self.house.needs_key_for_past => {
-                    return Err(self.answers.missing_key("PAPERTAPE_BINANCE_US_KEY"));
+                    return Err(self.answers.missing_key("KEY"));
                 }
                 None => {}
             }

@@ -64,7 +64,7 @@ fn success<T: DeserializeOwned>(
     let failure: Failure = serde_json::from_slice(&answer.body).unwrap_or_default();
     let words = format!("{}{}", failure.error, failure.status.error_message);
     match (failure.status.error_code, symbol) {
-        (10_002, _) => Err(answers.missing_key("PAPERTAPE_COINGECKO_KEY")),
+        (10_002, _) => Err(answers.missing_key("KEY")),
         (10_010 | 10_011, _) => {
             Err(answers.unauthorized(&format!("{words}; the option plan is demo or pro")))
         }

@@ -22,6 +22,8 @@ use std::{sync::Arc, time::Duration};
 
 /// Its name in configurations.
 pub(super) const NAME: &str = "coingecko";
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &["plan", "poll_every_s", "id.*"];
 
 /// The venue.
 #[derive(Debug)]
@@ -44,6 +46,19 @@ impl CoinGecko {
         answers.option(&config, "plan", &["demo", "pro"])?;
         let mut traits = traits(is_pro, config.key.is_some());
         traits.poll_every = answers.poll_every(&config, traits.poll_every)?;
+        let is_id = |id: &str| {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            !id.is_empty() && id.bytes().all(fits)
+        };
+        let wrong = config
+            .options
+            .iter()
+            .find(|(name, id)| name.starts_with("id.") && !is_id(id));
+        if let Some((name, id)) = wrong {
+            return Err(answers.unsupported(format!(
+                "{name} '{id}'; it is CoinGecko's id of a coin, as bitcoin"
+            )));
+        }
         Ok(Self {
             traits,
             config,

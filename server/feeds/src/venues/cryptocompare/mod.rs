@@ -27,6 +27,8 @@ use stream::Stream;
 
 /// Its name in configurations.
 pub(super) const NAME: &str = "cryptocompare";
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &["exchange", "poll_every_s"];
 /// The index over all exchanges.
 const INDEX: &str = "CCCAGG";
 /// Rows of one answer, but for the one that comes besides.

@@ -35,6 +35,8 @@ use std::{
 };
 
 const NAME: &str = "kraken";
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &["depth"];
 
 /// Weeks begin on Thursday there, and are left out.
 const TIMEFRAMES: [(&str, u32); 7] = [

@@ -29,6 +29,8 @@ use stream::Stream;
 
 /// Its name in configurations.
 pub(super) const NAME: &str = "polygon";
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &["market", "plan", "adjusted", "quote_size"];
 /// Most bars, of a minute or a day, that an answer is made of.
 const MOST_BARS: u32 = 50_000;
 /// How many empty pages of bars are turned before an answer counts as empty.
@@ -99,7 +101,7 @@ impl Polygon {
 
     fn key(&self) -> Result<&Secret, FeedError> {
         let key = self.config.key.as_ref();
-        key.ok_or_else(|| self.answers.missing_key("PAPERTAPE_POLYGON_KEY"))
+        key.ok_or_else(|| self.answers.missing_key("KEY"))
     }
 
     /// A request with the key.

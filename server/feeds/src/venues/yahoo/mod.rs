@@ -24,6 +24,8 @@ use std::{sync::Arc, time::Duration};
 
 /// Its name in configurations.
 pub(super) const NAME: &str = "yahoo";
+/// Its options.
+pub(super) const OPTIONS: &[&str] = &["requests_in_10_min", "poll_every_s"];
 /// What is not a browser is refused.
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const DAY: i64 = 86_400;
