@@ -21,6 +21,8 @@ pub struct Ask {
     pub headers: Vec<(String, Secret)>,
     /// What it costs of the venue's budget, as the venue counts.
     pub weight: u32,
+    /// How long nobody asks after a 429 that does not say.
+    pub rest_after_429: Duration,
 }
 
 impl Ask {
@@ -32,6 +34,7 @@ impl Ask {
             query: Vec::new(),
             headers: Vec::new(),
             weight: 1,
+            rest_after_429: USUAL_WAIT,
         }
     }
 
@@ -46,6 +49,13 @@ impl Ask {
     #[must_use]
     pub fn header(mut self, name: &str, value: Secret) -> Self {
         self.headers.push((name.to_owned(), value));
+        self
+    }
+
+    /// With another wait after a 429 that does not say for how long.
+    #[must_use]
+    pub const fn resting(mut self, wait: Duration) -> Self {
+        self.rest_after_429 = wait;
         self
     }
 
@@ -94,8 +104,12 @@ const MOST_WAIT: Duration = Duration::from_secs(60);
 /// Times that a request is made again after 429.
 const AGAIN: usize = 2;
 /// What is waited when a venue refuses without saying for how long.
-const USUAL_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const USUAL_WAIT: Duration = Duration::from_secs(5);
 const USUAL_BAN: Duration = Duration::from_secs(120);
+/// A week: nobody who says for how long means more.
+const MOST_SECS: u64 = 7 * 86_400;
+/// Less is no time of day but a number of seconds.
+const A_SECOND_OF_2001: i64 = 1_000_000_000;
 
 impl Rest {
     /// A venue at `base`, an address without a slash at the end. `now` is the time by this machine: windows that begin on
@@ -191,7 +205,7 @@ impl Rest {
                 .map_err(|error| self.unreachable(error))?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             self.believe(&headers);
-            if let Some((wait, is_ban)) = refused_for(status, &headers, self.now()) {
+            if let Some((wait, is_ban)) = refused_for(status, &headers, ask.rest_after_429, self.now()) {
                 self.budget().shut(wait, is_ban, self.now());
                 tracing::warn!(
                     venue = self.shared.venue,
@@ -213,7 +227,7 @@ impl Rest {
                 }
                 return Err(FeedError::Trouble {
                     venue: self.shared.venue.clone(),
-                    status,
+                    said: status.to_string(),
                 });
             }
             let body = self.body(response).await?;
@@ -330,7 +344,8 @@ impl Rest {
         self.shared.purse.budget()
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time by this machine.
+    pub(crate) fn now(&self) -> Timestamp {
         self.shared.purse.now()
     }
 
@@ -402,26 +417,49 @@ fn said(answer: &Answer) -> String {
     }
 }
 
-/// How long nobody is to ask after 429 or 418, and whether it is a ban; `None` after any other status.
-pub(crate) fn refused_for(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<(Duration, bool)> {
+/// How long nobody is to ask after 429, `usual` unless it says, or 418, and whether it is a ban; `None` after any other status.
+pub(crate) fn refused_for(
+    status: u16,
+    headers: &HeaderMap,
+    usual: Duration,
+    now: Timestamp,
+) -> Option<(Duration, bool)> {
     let (is_ban, usual) = match status {
         418 => (true, USUAL_BAN),
-        429 => (false, USUAL_WAIT),
+        429 => (false, usual),
         _ => return None,
     };
-    Some((retry_after(headers, now).unwrap_or(usual), is_ban))
+    let said = retry_after(headers, now).or_else(|| reset(headers, now));
+    Some((said.unwrap_or(usual), is_ban))
+}
+
+/// `X-RateLimit-Reset`, the second since 1970 at which the limit begins anew, as Alpaca tells it. Others tell seconds by this name,
+/// which are no such second.
+fn reset(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let at: i64 = headers
+        .get("x-ratelimit-reset")?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    (at > A_SECOND_OF_2001).then(|| until(at, now))
+}
+
+/// How long it is until a second since 1970 that a venue names: a second at least, and nobody means more than a week.
+pub(crate) fn until(secs: i64, now: Timestamp) -> Duration {
+    let left = secs.saturating_sub(now.secs()).clamp(1, MOST_SECS as i64);
+    Duration::from_secs(left.unsigned_abs())
 }
 
 /// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(secs) = text.parse::<u64>() {
-        // Nobody means more than a week.
-        return Some(Duration::from_secs(secs.min(7 * 86_400)));
+        return Some(Duration::from_secs(secs.min(MOST_SECS)));
     }
     let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-    let secs = date.timestamp() - now.secs();
-    Some(Duration::from_secs(secs.clamp(1, 7 * 86_400) as u64))
+    Some(until(date.timestamp(), now))
 }
 
 /// Percent-encodes all but the unreserved characters (RFC 3986, 2.3).

@@ -135,6 +135,57 @@ async fn who_is_being_mended_says_for_how_long_and_is_left_alone() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
+/// A venue that answers everything with 429 and these headers, and how often it was asked.
+async fn refusing(headers: &'static str) -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let asked = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
+    let counter = std::sync::Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut request = [0; 4_096];
+            let _ = stream.read(&mut request).await;
+            let answer = format!(
+                "HTTP/1.1 429 Too Many Requests\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (format!("http://{address}"), asked)
+}
+
+#[tokio::test]
+async fn who_refuses_is_left_alone_for_as_long_as_it_says_or_as_its_venue_is_known_to_mean() {
+    for (headers, ask, expected) in [
+        // In 90 s, as a second since 1970.
+        ("x-ratelimit-reset: 1700000090\r\n", Ask::get("/x"), 80..=90),
+        // What says it best counts.
+        (
+            "x-ratelimit-reset: 1700000090\r\nretry-after: 120\r\n",
+            Ask::get("/x"),
+            110..=120,
+        ),
+        ("", Ask::get("/x").resting(Duration::from_secs(300)), 290..=300),
+    ] {
+        let (base, asked) = refusing(headers).await;
+        let now = Timestamp::from_secs(1_700_000_000);
+        let rest = Rest::new("venue", base, &traits(), None, now).expect("requests");
+        for _ in 0..2 {
+            let error = rest.raw(ask.clone()).await.expect_err("it refuses");
+            assert!(
+                matches!(&error, FeedError::RateLimited { retry_after, .. } if expected.contains(&retry_after.as_secs())),
+                "{headers:?}: {error}"
+            );
+        }
+        assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1, "{headers:?}");
+    }
+}
+
 /// A venue whose limits are told inside of an answer with status 200.
 #[tokio::test]
 async fn a_limit_that_only_the_venue_s_module_can_read_holds_for_everybody() {

@@ -284,7 +284,8 @@ fn refusal(error: &Error, now: Timestamp) -> Option<(Duration, bool)> {
         return None;
     };
     let (status, headers) = (response.status().as_u16(), response.headers());
-    rest::refused_for(status, headers, now).or_else(|| Some((rest::retry_after(headers, now)?, false)))
+    rest::refused_for(status, headers, rest::USUAL_WAIT, now)
+        .or_else(|| Some((rest::retry_after(headers, now)?, false)))
 }
 
 async fn open(

@@ -326,7 +326,7 @@ impl World {
             let at = self.now.plus_nanos((30 + self.random.below(most) as i64) * MILLI);
             let trouble = FeedError::Trouble {
                 venue: "test".to_owned(),
-                status: 503,
+                said: "503".to_owned(),
             };
             let has_numbers = self.lines[place].traits.has_consecutive_trades;
             let arrival = match want {

@@ -457,7 +457,7 @@ mod tests {
         };
         let down = FeedError::Trouble {
             venue: "venue".to_owned(),
-            status: 500,
+            said: "500".to_owned(),
         };
         for (error, is_at_once) in [(refused, true), (down, false)] {
             let mut line = Line::new(false, &[(10, 1), (11, 2)]);

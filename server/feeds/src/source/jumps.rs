@@ -153,7 +153,7 @@ fn a_trade_that_nobody_tells_otherwise_is_missing_on_record() {
             if asked(&mut line, millis).is_some() {
                 let down = FeedError::Trouble {
                     venue: "venue".to_owned(),
-                    status: 500,
+                    said: "500".to_owned(),
                 };
                 let (heard, wants) = (&mut line.heard, &mut line.wants);
                 line.source.trades_came(Err(down), at(millis), heard, wants);

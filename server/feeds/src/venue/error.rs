@@ -78,13 +78,13 @@ pub enum FeedError {
         /// What happened.
         detail: String,
     },
-    /// The venue has trouble (5xx).
-    #[error("{venue} is in trouble: it answered {status}")]
+    /// The venue has trouble (5xx, or as it says that itself).
+    #[error("{venue} is in trouble: it answered {said}")]
     Trouble {
         /// Which venue.
         venue: String,
-        /// The HTTP status.
-        status: u16,
+        /// The HTTP status, or the venue's words.
+        said: String,
     },
     /// The request was refused.
     #[error("{venue} refused the request: {detail}")]

@@ -4,6 +4,7 @@ pub(crate) mod alpaca;
 mod binance;
 mod coinbase;
 mod coingecko;
+mod configured;
 mod cryptocompare;
 #[cfg(test)]
 mod fixture;

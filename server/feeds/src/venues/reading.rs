@@ -196,6 +196,11 @@ impl Answers {
         }
     }
 
+    /// The feed's name, for errors that are made elsewhere.
+    pub(crate) fn feed(&self) -> String {
+        self.feed.clone()
+    }
+
     /// The body as JSON.
     ///
     /// # Errors
@@ -234,7 +239,7 @@ impl Answers {
             },
             500.. => FeedError::Trouble {
                 venue,
-                status: answer.status,
+                said: answer.status.to_string(),
             },
             _ => FeedError::Refused { venue, detail },
         }
@@ -263,6 +268,14 @@ impl Answers {
             venue: self.feed.clone(),
             retry_after,
             is_ban: false,
+        }
+    }
+
+    /// That the venue has trouble, in its words.
+    pub(crate) fn trouble(&self, words: &str) -> FeedError {
+        FeedError::Trouble {
+            venue: self.feed.clone(),
+            said: self.words(words),
         }
     }
 
@@ -299,26 +312,6 @@ impl Answers {
         }
     }
 
-    /// A number that the configuration gives, the greatest one of those that it may be when it gives none.
-    ///
-    /// # Errors
-    /// [`FeedError::Unsupported`] for any other.
-    pub(crate) fn number(
-        &self,
-        config: &VenueConfig,
-        name: &str,
-        may_be: std::ops::RangeInclusive<u64>,
-    ) -> Result<u64, FeedError> {
-        let Some(said) = config.options.get(name) else {
-            return Ok(*may_be.end());
-        };
-        let number = said.parse().ok().filter(|number| may_be.contains(number));
-        number.ok_or_else(|| {
-            let (least, most) = (may_be.start(), may_be.end());
-            self.unsupported(format!("{name} '{said}': it is a number from {least} to {most}"))
-        })
-    }
-
     /// That bars of this length are there.
     ///
     /// # Errors
@@ -333,41 +326,6 @@ impl Answers {
             timeframe,
             known: known.join(", "),
         })
-    }
-
-    /// One of an option's values, the first when it is not set.
-    ///
-    /// # Errors
-    /// [`FeedError::Unsupported`] names those that there are.
-    pub(crate) fn option<'a>(
-        &self,
-        config: &VenueConfig,
-        name: &str,
-        values: &[&'a str],
-    ) -> Result<&'a str, FeedError> {
-        let Some(set) = config.options.get(name) else {
-            return Ok(values[0]);
-        };
-        values
-            .iter()
-            .find(|value| **value == set)
-            .copied()
-            .ok_or_else(|| self.unsupported(format!("{name} '{set}'; it has {}", values.join(", "))))
-    }
-
-    /// The option `poll_every_s`: how often one symbol is asked for, in seconds, from 0.2 to 3600; `usual` when it is not set.
-    ///
-    /// # Errors
-    /// [`FeedError::Unsupported`] when it is something else.
-    pub(crate) fn poll_every(&self, config: &VenueConfig, usual: Duration) -> Result<Duration, FeedError> {
-        let Some(text) = config.options.get("poll_every_s") else {
-            return Ok(usual);
-        };
-        text.parse()
-            .ok()
-            .filter(|secs| (0.2..=3_600.0).contains(secs))
-            .map(Duration::from_secs_f64)
-            .ok_or_else(|| self.unsupported(format!("poll_every_s '{text}'; it may be 0.2 to 3600")))
     }
 
     /// The beginning of what the venue said, without our keys.

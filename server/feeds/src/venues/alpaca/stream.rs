@@ -238,7 +238,7 @@ impl Stream {
                     slot: None,
                     error: FeedError::Trouble {
                         venue: super::NAME.to_owned(),
-                        status: 500,
+                        said: "500".to_owned(),
                     },
                 },
                 Told::GoingAway,

@@ -221,7 +221,7 @@ impl Binance {
 
     /// What an error's code means.
     fn refusal(&self, answer: &Answer, symbol: Option<&Symbol>) -> FeedError {
-        let venue = || self.house.name.to_owned();
+        let venue = || self.answers.feed();
         let Ok(Refusal { code, msg }) = serde_json::from_slice::<Refusal<'_>>(&answer.body) else {
             return match self.answers.json::<serde_json::Value>(&answer.body) {
                 Err(error) if answer.status < 500 => error,
@@ -240,7 +240,7 @@ impl Binance {
             -1002 | -2014 | -2015 => self.answers.unauthorized(&msg),
             -1000 | -1001 | -1006 | -1007 | -1008 => FeedError::Trouble {
                 venue: venue(),
-                status: answer.status,
+                said: answer.status.to_string(),
             },
             _ => self.answers.refused(&format!("{msg} ({code})")),
         }
@@ -253,7 +253,7 @@ impl Binance {
     /// Something that the venue said and that cannot be so.
     fn nonsense(&self, problem: String) -> FeedError {
         FeedError::NotTheVenue {
-            venue: self.house.name.to_owned(),
+            venue: self.answers.feed(),
             host: self.rest_url.clone(),
             detail: problem,
         }

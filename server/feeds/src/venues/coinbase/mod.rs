@@ -150,7 +150,7 @@ impl Coinbase {
 
     fn nonsense(&self, problem: impl Into<String>) -> FeedError {
         FeedError::NotTheVenue {
-            venue: NAME.to_owned(),
+            venue: self.answers.feed(),
             host: self.rest_url.clone(),
             detail: problem.into(),
         }

@@ -12,7 +12,7 @@ mod codec;
 mod tests;
 
 use crate::{
-    rest::{Ask, Rest},
+    rest::{Ask, Rest, until},
     venue::{
         BookStart, Channels, Codec, FeedError, Limit, Listing, Slot, Told, TradesFrom, Traits, Venue,
         VenueConfig,
@@ -230,24 +230,24 @@ impl Kraken {
         let Wrapped { error, result } = self.answers.json::<Wrapped<T>>(&answer.body)?;
         // Those that begin with W are warnings.
         if let Some(words) = error.iter().find(|words| words.starts_with('E')) {
-            return Err(rest.heeding(self.refusal(words, symbol)));
+            return Err(rest.heeding(self.refusal(words, symbol, rest.now())));
         }
         result.ok_or_else(|| self.nonsense("an answer with neither an error nor a result"))
     }
 
-    fn refusal(&self, words: &str, symbol: Option<&str>) -> FeedError {
-        let venue = NAME.to_owned();
-        if words.starts_with("EQuery:Unknown asset pair") {
+    fn refusal(&self, words: &str, symbol: Option<&str>, now: Timestamp) -> FeedError {
+        // Until a second since 1970.
+        let throttled: Option<i64> = words
+            .strip_prefix("EService:")
+            .and_then(|rest| rest.trim_start().strip_prefix("Throttled:")?.trim().parse().ok());
+        if let Some(second) = throttled {
+            self.answers.limited(until(second, now))
+        } else if words.starts_with("EQuery:Unknown asset pair") {
             self.answers.unknown(symbol.unwrap_or("the pair"))
         } else if words.contains("Rate limit") || words.contains("Too many requests") {
-            let retry_after = Duration::from_secs(15);
-            FeedError::RateLimited {
-                venue,
-                retry_after,
-                is_ban: false,
-            }
+            self.answers.limited(Duration::from_secs(15))
         } else if words.starts_with("EService") {
-            FeedError::Trouble { venue, status: 503 }
+            self.answers.trouble(words)
         } else if words.starts_with("EAPI:Invalid") || words.starts_with("EGeneral:Permission") {
             self.answers.unauthorized(words)
         } else {
@@ -257,7 +257,7 @@ impl Kraken {
 
     fn nonsense(&self, problem: impl Into<String>) -> FeedError {
         FeedError::NotTheVenue {
-            venue: NAME.to_owned(),
+            venue: self.answers.feed(),
             host: self.rest_url.clone(),
             detail: problem.into(),
         }

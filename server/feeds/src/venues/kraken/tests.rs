@@ -319,11 +319,25 @@ fn pairs_become_instruments() {
         ("EQuery:Unknown asset pair", "unknown_symbol"),
         ("EAPI:Rate limit exceeded", "rate_limited"),
         ("EService:Busy", "venue_trouble"),
+        ("EService: Throttled: 1723118445", "rate_limited"),
         ("EAPI:Invalid key", "unauthorized"),
         ("EGeneral:Invalid arguments", "refused"),
     ] {
-        assert_eq!(kraken.refusal(words, None).code(), code, "{words}");
+        let error = kraken.refusal(words, None, Timestamp::from_secs(1_723_118_400));
+        assert_eq!(error.code(), code, "{words}");
     }
+    let of = |words: &str| {
+        let error = kraken.refusal(words, None, Timestamp::from_secs(1_723_118_400));
+        error.to_string()
+    };
+    assert_eq!(
+        of("EService: Throttled: 1723118445"),
+        "kraken is asked too often; it answers again in 45 s"
+    );
+    assert_eq!(
+        of("EService:Busy"),
+        "kraken is in trouble: it answered EService:Busy"
+    );
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(super) const NAME: &str = "yahoo";
 pub(super) const OPTIONS: &[&str] = &["requests_in_10_min", "poll_every_s"];
 /// What is not a browser is refused.
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+/// It says 429 in plain text, and not for how long: minutes.
+const AFTER_429: Duration = Duration::from_secs(5 * 60);
 const DAY: i64 = 86_400;
 /// How many empty answers are gone through.
 const MOST_EMPTY: usize = 8;
@@ -76,6 +78,7 @@ impl Yahoo {
     fn ask(name: &str, interval: &str) -> Ask {
         Ask::get(format!("/v8/finance/chart/{name}"))
             .header("User-Agent", Secret::new(USER_AGENT.to_owned()))
+            .resting(AFTER_429)
             .with("interval", interval)
             .with("includePrePost", false)
     }
