@@ -57,6 +57,15 @@ impl ConfigFile {
                 error.message()
             ))
         })?;
+        let kept = [
+            ("tape_keep_days", config.settings.tape_keep_days.map(u64::from)),
+            ("tape_keep_bytes", config.settings.tape_keep_bytes),
+        ];
+        if let Some((name, _)) = kept.into_iter().find(|(_, kept)| *kept == Some(0)) {
+            return Err(CliError::problem(format!(
+                "the configuration {shown} is wrong: settings.{name} must be 1 or more; leave it out to keep everything"
+            )));
+        }
         let folder = path.parent().unwrap_or(Path::new("."));
         let named = config.feeds.values_mut().filter_map(|feed| feed.ca_file.as_mut());
         for file in named.chain(&mut config.secrets_file) {

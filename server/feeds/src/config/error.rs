@@ -85,6 +85,14 @@ pub enum ConfigError {
         /// Which route.
         name: String,
     },
+    /// Another name for a symbol that the route does not have.
+    #[error("{key}: {symbol} is not among the symbols of the route")]
+    NotOfRoute {
+        /// Where it was written.
+        key: String,
+        /// Which symbol.
+        symbol: String,
+    },
     /// A name that is there already.
     #[error("{name} is there twice")]
     Twice {
@@ -97,7 +105,7 @@ pub enum ConfigError {
         /// Which.
         name: &'static str,
         /// What it must be.
-        must: &'static str,
+        must: String,
     },
     /// A venue cannot be made from what was said of it.
     #[error("feeds.{feed}: {detail}")]

@@ -151,15 +151,27 @@ impl Default for Thresholds {
 
 impl Thresholds {
     fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |name: &'static str, must: &'static str| Err(ConfigError::Threshold { name, must });
+        let wrong = |name: &'static str, must: String| Err(ConfigError::Threshold { name, must });
         if !(self.outlier_factor > 1.0 && self.outlier_factor.is_finite()) {
-            return wrong("outlier_factor", "be above 1");
+            return wrong("outlier_factor", "be above 1".to_owned());
         }
         if !(self.divergence > 0.0 && self.divergence.is_finite()) {
-            return wrong("divergence", "be above 0");
+            return wrong("divergence", "be above 0".to_owned());
         }
-        if self.clock_ms == 0 {
-            return wrong("clock_ms", "be above 0");
+        let (minute, hour, day) = (60_000, 3_600_000, 86_400);
+        for (name, value, least, most) in [
+            ("reorder_ms", self.reorder_ms, 0, minute),
+            ("backfill_ms", self.backfill_ms, 0, hour),
+            ("settle_ms", self.settle_ms, 0, minute),
+            ("patience_ms", self.patience_ms, 0, hour),
+            ("clock_ms", self.clock_ms, 1, minute),
+            ("failover_ms", self.failover_ms, 0, hour),
+            ("return_s", self.return_s, 0, day),
+            ("linger_s", self.linger_s, 0, day),
+        ] {
+            if !(least..=most).contains(&value) {
+                return wrong(name, format!("be {least} to {most}"));
+            }
         }
         Ok(())
     }
@@ -373,6 +385,12 @@ fn feed(
         entry.stream_url.as_deref(),
         &["ws://", "wss://"],
     )?;
+    if entry.stale_after_s == Some(0) {
+        return Err(ConfigError::Venue {
+            feed: name,
+            detail: "stale_after_s must be 1 or more: everything would be stale at once".to_owned(),
+        });
+    }
     let from_environment = |what| {
         environment(&variable(&name, what))
             .map(|text| text.trim().to_owned())
@@ -432,6 +450,13 @@ fn check_route(route: &Route, feeds: &BTreeMap<String, Feed>) -> Result<(), Conf
                 key: format!("routes.{}.sources[{index}].feed", route.name),
                 near: nearest(&source.feed, feeds.keys()),
                 name: source.feed.clone(),
+            });
+        }
+        let is_told = |symbol: &Symbol| route.symbols.is_empty() || route.symbols.contains(symbol);
+        if let Some(symbol) = source.symbols.keys().find(|symbol| !is_told(symbol)) {
+            return Err(ConfigError::NotOfRoute {
+                key: format!("routes.{}.sources[{index}].symbols", route.name),
+                symbol: symbol.to_string(),
             });
         }
         if route.sources[..index]

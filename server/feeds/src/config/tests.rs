@@ -53,6 +53,23 @@ fn what_is_wrong_is_named() {
             "quality.divergence must be above 0",
         ),
         (
+            "[quality]\nclock_ms = 999999999",
+            "quality.clock_ms must be 1 to 60000",
+        ),
+        (
+            "[quality]\nreturn_s = 1000000",
+            "quality.return_s must be 0 to 86400",
+        ),
+        (
+            "[feeds.binance]\nstale_after_s = 0",
+            "feeds.binance: stale_after_s must be 1 or more",
+        ),
+        (
+            "[[routes]]\nname = \"best\"\nsymbols = [\"BTC/USDT\"]\n\
+             sources = [{feed = \"binance\", symbols = {\"ETH/USDT\" = \"ETH/USD\"}}]",
+            "routes.best.sources[0].symbols: ETH/USDT is not among the symbols of the route",
+        ),
+        (
             "secrets_file = \"/nowhere/at/all\"",
             "the secrets file /nowhere/at/all cannot be read",
         ),
@@ -74,7 +91,7 @@ fn an_option_that_a_venue_does_not_have_is_refused_by_name() {
             "feeds.coinbase: coinbase has no option 'depth'; it has none",
         ),
         (
-            "[feeds.coingecko]\noptions.id.BTC.x = [1]",
+            "[feeds.coingecko]\noptions = { id = { BTC.x = [1] } }",
             "line 2 of the feeds' configuration is wrong: the option id.BTC.x is a list",
         ),
         (
