@@ -2,6 +2,7 @@
 
 use super::feed_health::symbol_health;
 use super::{ServiceError, Services, wall_clock};
+use crate::storage::IncidentRecord;
 use crate::tape::TapeSpec;
 use papertape::alert::{Alert, AlertKind, Severity};
 use papertape::api::{DataIncident, SessionDataQuality, SymbolHealth, TaintedSpan};
@@ -10,7 +11,9 @@ use papertape::model::{AlertId, SessionId, Symbol, Timeframe, Timestamp};
 use papertape_feeds::FeedStatus;
 
 /// Numbers of alerts about data begin here: no session raises so many itself.
-const DATA_ALERTS: std::ops::RangeFrom<u64> = 1 << 32..;
+const DATA_ALERTS: u64 = 1 << 32;
+/// They are smaller than this: any program reads them exactly.
+const MOST_ALERTS: u64 = 1 << 52;
 /// What incidents name as their source that are the session's own and no feed's.
 const OWN: &str = "session";
 
@@ -20,22 +23,28 @@ impl Services {
     /// # Errors
     /// [`ServiceError`] when there is no such session.
     pub async fn data_quality(&self, id: &SessionId) -> Result<SessionDataQuality, ServiceError> {
+        Ok(self.numbered_quality(id).await?.0)
+    }
+
+    /// The same, with the number that each incident's alert has.
+    async fn numbered_quality(&self, id: &SessionId) -> Result<(SessionDataQuality, Vec<u64>), ServiceError> {
         let summary = self.host.summary(id)?;
         let Some(spec) = self.storage.session(id).await?.map(|record| record.spec) else {
-            return Ok(SessionDataQuality::default());
+            return Ok(Default::default());
         };
         let end = match (summary.state.is_final(), summary.market_time) {
             (true, Some(last)) => last,
             _ => wall_clock(),
         };
         let all = self.feeds.status();
-        let (mut incidents, mut now) = (Vec::new(), Vec::new());
+        let (mut incidents, mut now) = (Vec::<Noted>::new(), Vec::new());
         for tape in spec.tape.each() {
             if !summary.state.is_final() {
                 now.extend(standing(tape, &all));
             }
-            incidents.extend(first_bar(tape));
-            incidents.extend(index_price(tape, |feed| self.feeds.index_prices(feed).is_some()));
+            incidents.extend(first_bar(tape).map(Noted::own));
+            let index = index_price(tape, |feed| self.feeds.index_prices(feed).is_some());
+            incidents.extend(index.map(Noted::own));
             match tape {
                 TapeSpec::Live {
                     feed,
@@ -52,11 +61,8 @@ impl Services {
                         _ if has_own_time => (summary.created_at, wall_clock()),
                         _ => (*start, end),
                     };
-                    let found = self.storage.incidents(feed, Some(symbol), span).await?;
-                    incidents.extend(found.into_iter().map(|incident| DataIncident {
-                        from: incident.from.max(span.0),
-                        ..incident
-                    }));
+                    let found = self.storage.incident_records(feed, Some(symbol), span).await?;
+                    incidents.extend(found.into_iter().map(|record| Noted::of(record, span.0)));
                 }
                 TapeSpec::Replay {
                     dataset,
@@ -68,31 +74,36 @@ impl Services {
                     let bars = papertape::backtest::within(bars, *timeframe, *from, *to);
                     let name = spec.instrument.symbol();
                     let until = summary.market_time.unwrap_or_default();
-                    incidents.extend(holes(&bars, *timeframe, name, until));
+                    incidents.extend(holes(&bars, *timeframe, name, until).into_iter().map(Noted::own));
                 }
                 TapeSpec::Simulated { .. } | TapeSpec::SimulatedBars { .. } | TapeSpec::Together { .. } => {}
             }
         }
-        incidents.sort_by_key(|incident| incident.from);
+        incidents.sort_by_key(|noted| noted.incident.from);
+        let (numbers, incidents): (Vec<u64>, Vec<DataIncident>) = incidents
+            .into_iter()
+            .map(|noted| (noted.number, noted.incident))
+            .unzip();
         let tainted = tainted(&incidents);
         let seconds = tainted.iter().map(|span| span.to.unwrap_or(end).since(span.from));
-        Ok(SessionDataQuality {
+        let quality = SessionDataQuality {
             tainted_seconds: seconds.sum::<i64>() as f64 / 1e9,
             tainted,
             incidents,
             now,
-        })
+        };
+        Ok((quality, numbers))
     }
 
     /// What of a session's data-quality record is worth an alert: data that is missing or stale, another source, sources that
-    /// differ. They are numbered after all that the session raises itself.
+    /// differ. Their numbers lie after all that the session raises itself, and stay theirs whatever comes to be known later.
     pub(super) async fn data_alerts(&self, id: &SessionId) -> Result<Vec<Alert>, ServiceError> {
-        let incidents = self.data_quality(id).await?.incidents;
+        let (quality, numbers) = self.numbered_quality(id).await?;
         // That it began within a minute is so of nearly every session, and nobody's fault.
         let is_worth = |it: &DataIncident| is_doubtful(it) && it.source != OWN;
-        let worth = incidents.into_iter().filter(is_worth);
-        Ok(worth
-            .zip(DATA_ALERTS)
+        let all = quality.incidents.into_iter().zip(numbers);
+        Ok(all
+            .filter(|(incident, _)| is_worth(incident))
             .map(|(incident, number)| Alert {
                 id: AlertId(number),
                 time: incident.from,
@@ -106,6 +117,52 @@ impl Services {
             })
             .collect())
     }
+}
+
+/// An incident, with a number that is its own for good.
+#[derive(Debug)]
+struct Noted {
+    number: u64,
+    incident: DataIncident,
+}
+
+impl Noted {
+    /// One that is on record, as a session sees it that began to listen at `start`. Its number is made of where it is on record: the
+    /// feed, the symbol, the run that noted it and its number there, of which what it says may still grow.
+    fn of(record: IncidentRecord, start: Timestamp) -> Self {
+        let incident = record.incident;
+        let place = [record.run.nanos().unsigned_abs(), record.number];
+        Self {
+            number: number(&incident, &incident.feed, place),
+            incident: DataIncident {
+                from: incident.from.max(start),
+                ..incident
+            },
+        }
+    }
+
+    /// One that is on no record, but is so of a session whenever it is looked at: of one kind there is one at a time.
+    fn own(incident: DataIncident) -> Self {
+        let at = incident.from.nanos().unsigned_abs();
+        Self {
+            number: number(&incident, &incident.kind, [at, 0]),
+            incident,
+        }
+    }
+}
+
+/// The number of an alert about an incident: a hash (FNV-1a, 64 bits) of what it is told from.
+fn number(incident: &DataIncident, what: &str, at: [u64; 2]) -> u64 {
+    let at = at.into_iter().flat_map(u64::to_be_bytes);
+    let words = [what, "\n", incident.symbol.as_str(), "\n"].map(str::bytes);
+    let hash = words
+        .into_iter()
+        .flatten()
+        .chain(at)
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    DATA_ALERTS + hash % (MOST_ALERTS - DATA_ALERTS)
 }
 
 /// How what a session listens to is now.
@@ -268,6 +325,41 @@ mod tests {
             to: Some(Timestamp::parse("2025-01-06T10:01:00Z").expect("a time")),
         };
         assert_eq!((spans, found.source.as_str()), (vec![expected], OWN));
+    }
+
+    #[test]
+    fn the_number_of_an_alert_is_its_incidents_own_whatever_else_is_known_of_it() {
+        let noted = |run: i64, number: u64, incident: DataIncident| {
+            let run = Timestamp::from_secs(run);
+            let record = IncidentRecord {
+                run,
+                number,
+                incident,
+            };
+            Noted::of(record, Timestamp::from_secs(5)).number
+        };
+        let first = noted(1, 1, incident("gap", 10, None));
+        // It turned out to have begun earlier, and is over.
+        assert_eq!(noted(1, 1, incident("gap", 3, Some(20))), first);
+        let other = DataIncident {
+            feed: "kraken".to_owned(),
+            ..incident("gap", 10, None)
+        };
+        let all = [
+            first,
+            noted(1, 2, incident("gap", 10, None)),
+            noted(2, 1, incident("gap", 10, None)),
+            noted(1, 1, other),
+            Noted::own(incident("gap", 10, None)).number,
+            Noted::own(incident("gap", 11, None)).number,
+            Noted::own(incident("index", 10, None)).number,
+        ];
+        let apart: std::collections::BTreeSet<u64> = all.into_iter().collect();
+        assert_eq!(apart.len(), all.len());
+        assert!(
+            all.iter()
+                .all(|number| (DATA_ALERTS..MOST_ALERTS).contains(number))
+        );
     }
 
     #[test]

@@ -102,13 +102,25 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// The finished backtests of a strategy, newest first.
     fn backtests_of<'a>(&'a self, slug: &'a str, limit: u32) -> Stored<'a, Vec<BacktestSummary>>;
 
-    /// What was not as it should be with a feed's data within a span of time, oldest first; of every symbol without one.
+    /// What was not as it should be with a feed's data within a span of time, oldest first, with its numbers; of every symbol
+    /// without one.
+    fn incident_records<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: Option<&'a Symbol>,
+        span: (Timestamp, Timestamp),
+    ) -> Stored<'a, Vec<IncidentRecord>>;
+
+    /// The same without their numbers.
     fn incidents<'a>(
         &'a self,
         feed: &'a str,
         symbol: Option<&'a Symbol>,
         span: (Timestamp, Timestamp),
-    ) -> Stored<'a, Vec<DataIncident>>;
+    ) -> Stored<'a, Vec<DataIncident>> {
+        let records = self.incident_records(feed, symbol, span);
+        Box::pin(async move { Ok(records.await?.into_iter().map(|record| record.incident).collect()) })
+    }
 
     /// The number up to which the data-quality record has what is on the tape of a feed's symbol; 0 when that is not known.
     fn incidents_read<'a>(&'a self, feed: &'a str, symbol: &'a Symbol) -> Stored<'a, u64>;

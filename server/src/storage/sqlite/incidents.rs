@@ -104,7 +104,7 @@ pub(super) async fn read(
     feed: &str,
     symbol: Option<&Symbol>,
     (from, to): (Timestamp, Timestamp),
-) -> Result<Vec<DataIncident>, StorageError> {
+) -> Result<Vec<IncidentRecord>, StorageError> {
     sqlx::query(
         "SELECT * FROM (SELECT * FROM incidents WHERE feed = ?1 AND (?2 IS NULL OR symbol = ?2) AND from_time <= ?4
          AND (to_time IS NULL OR to_time >= ?3) ORDER BY from_time DESC, run DESC, number DESC LIMIT ?5)
@@ -119,16 +119,16 @@ pub(super) async fn read(
     .await
     .map_err(StorageError::while_doing("read the data-quality record"))?
     .iter()
-    .map(incident)
+    .map(record)
     .collect()
 }
 
-fn incident(row: &SqliteRow) -> Result<DataIncident, StorageError> {
+fn record(row: &SqliteRow) -> Result<IncidentRecord, StorageError> {
     let symbol: String = column(row, "symbol")?;
     let to: Option<i64> = row
         .try_get("to_time")
         .map_err(|error| StorageError::corrupt("the data-quality record", error))?;
-    Ok(DataIncident {
+    let incident = DataIncident {
         kind: column(row, "kind")?,
         feed: column(row, "feed")?,
         symbol: symbol
@@ -139,5 +139,10 @@ fn incident(row: &SqliteRow) -> Result<DataIncident, StorageError> {
         to: to.map(Timestamp::from_nanos),
         count: number(row, "count")?,
         detail: column(row, "detail")?,
+    };
+    Ok(IncidentRecord {
+        run: time(row, "run")?,
+        number: number(row, "number")?,
+        incident,
     })
 }

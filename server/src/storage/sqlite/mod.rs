@@ -11,12 +11,12 @@ mod read;
 mod writer;
 
 use super::{
-    BacktestRecord, DatasetId, DatasetRecord, ListQuery, NewDataset, Recorded, SessionRecord, SnapshotRecord,
-    Storage, StorageError, Stored, UnreadableSession, Write,
+    BacktestRecord, DatasetId, DatasetRecord, IncidentRecord, ListQuery, NewDataset, Recorded, SessionRecord,
+    SnapshotRecord, Storage, StorageError, Stored, UnreadableSession, Write,
 };
 use futures::{FutureExt, future::BoxFuture};
 use papertape::alert::Alert;
-use papertape::api::{BacktestSummary, DataIncident, EquityPoint, Page};
+use papertape::api::{BacktestSummary, EquityPoint, Page};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
@@ -113,12 +113,12 @@ impl Storage for Sqlite {
         read::alerts(&self.readers, id, query).boxed()
     }
 
-    fn incidents<'a>(
+    fn incident_records<'a>(
         &'a self,
         feed: &'a str,
         symbol: Option<&'a Symbol>,
         span: (Timestamp, Timestamp),
-    ) -> Stored<'a, Vec<DataIncident>> {
+    ) -> Stored<'a, Vec<IncidentRecord>> {
         incidents::read(&self.readers, feed, symbol, span).boxed()
     }
 
