@@ -4,7 +4,7 @@ use super::Api;
 use super::extract::{Json, Path, Query};
 use super::problem::{Failure, details, field};
 use super::sessions::session_id;
-use crate::services::ServiceError;
+use crate::services::{ServiceError, wall_clock};
 use axum::{extract::State, http::StatusCode};
 use papertape::api::{
     DataIncident, DatasetInfo, FeedHealth, FieldError, OrderBookView, Page, SessionDataQuality, Ticker,
@@ -62,6 +62,8 @@ pub(super) struct Span {
     timeframe: Option<String>,
     from: Option<String>,
     to: Option<String>,
+    /// What an earlier page of bars gave as `next_cursor`: where to go on.
+    cursor: Option<String>,
 }
 
 /// `GET /feeds/{feed}/instruments?symbol`: what a feed lists, or one of it.
@@ -89,7 +91,7 @@ pub(super) async fn instruments(
     Ok(axum::Json(whole(all)))
 }
 
-/// `GET /feeds/{feed}/bars?symbol&timeframe&from&to`: closed bars, oldest first; the first [`MAX_BARS`] of the span.
+/// `GET /feeds/{feed}/bars?symbol&timeframe&from&to&cursor`: closed bars, oldest first, of a span of [`MAX_BARS`] at once.
 pub(super) async fn bars(
     State(api): State<Api>,
     Path(feed): Path<String>,
@@ -110,13 +112,25 @@ pub(super) async fn bars(
         None => Err(invalid(path, "bars have a span: give from and to")),
     };
     let (from, to) = (time("from", &span.from)?, time("to", &span.to)?);
-    let length = timeframe.nanos().saturating_mul(MAX_BARS);
-    let to = to.min(from.plus_nanos(length));
+    if from >= to {
+        return Err(invalid("from", "from must be before to"));
+    }
+    let from = match span.cursor {
+        Some(_) => from.max(time("cursor", &span.cursor)?),
+        None => from,
+    };
+    // Where one bar ends and another begins, so that none falls between two pages.
+    let page = timeframe.floor(from.plus_nanos(timeframe.nanos().saturating_mul(MAX_BARS)));
     let bars = api
         .services
-        .past_bars(&feed, &symbol, timeframe, (from, to))
+        .past_bars(&feed, &symbol, timeframe, (from, to.min(page)))
         .await?;
-    Ok(axum::Json(whole(bars)))
+    // Nothing has closed yet after now.
+    let goes_on = page < to.min(wall_clock());
+    Ok(axum::Json(Page {
+        items: bars,
+        next_cursor: goes_on.then(|| page.to_string()),
+    }))
 }
 
 /// `POST /feeds/{feed}/history`: which minute bars to keep.

@@ -284,6 +284,46 @@ fn what_a_feed_does_not_have_is_named() {
 }
 
 #[test]
+fn a_long_span_of_bars_is_told_page_by_page_and_one_that_ends_before_it_begins_is_refused() {
+    let data = with_rerun("0");
+    let server = serve(data.path());
+    // Nine thousand minutes before the first bar; the span goes on for years.
+    let span = "symbol=BTC/USDT&timeframe=1m&from=2024-12-30T18:00:30Z&to=2030-01-01T00:00:00Z";
+    let (mut opened, mut cursor) = (Vec::<String>::new(), String::new());
+    for page in 1.. {
+        let answer = server.get(&format!("/feeds/rerun/bars?{span}{cursor}"));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let answer = answer.json();
+        let bars = answer["items"].as_array().cloned().unwrap_or_default();
+        opened.extend(
+            bars.iter()
+                .filter_map(|bar| Some(bar["open_time"].as_str()?.to_owned())),
+        );
+        match (page, answer["next_cursor"].as_str()) {
+            (1 | 2, Some(next)) => cursor = format!("&cursor={next}"),
+            (3.., _) => break,
+            (_, next) => panic!("page {page} ends at {next:?}"),
+        }
+    }
+    let mut once = opened.clone();
+    once.dedup();
+    assert_eq!((opened.len(), once.len()), (BARS, BARS));
+    for wrong in [
+        "from=2025-01-07T00:00:00Z&to=2025-01-06T00:00:00Z",
+        "from=2025-01-06T00:00:00Z&to=2025-01-06T00:00:00Z",
+        "from=2025-01-06T00:00:00Z&to=2025-01-07T00:00:00Z&cursor=later",
+    ] {
+        let answer = server.get(&format!("/feeds/rerun/bars?symbol=BTC/USDT&{wrong}"));
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (422, &json!("invalid_query")),
+            "{wrong}"
+        );
+    }
+    server.stop();
+}
+
+#[test]
 fn a_wrong_configuration_of_feeds_ends_the_start_in_one_sentence() {
     for (config, wanted) in [
         (
@@ -293,6 +333,14 @@ fn a_wrong_configuration_of_feeds_ends_the_start_in_one_sentence() {
         ("[feeds.x]\nvenue = \"binanse\"\n", "binance"),
         ("[feeds.binance]\nrest_url = \"ftp://x\"\n", "rest_url"),
         ("[feeds.binance]\nrest = \"x\"\n", "line 2"),
+        (
+            "[settings]\ntape_keep_days = 0\n",
+            "settings.tape_keep_days must be 1 or more",
+        ),
+        (
+            "[quality]\nclock_ms = 999999999\n",
+            "quality.clock_ms must be 1 to 60000",
+        ),
         (
             "[[routes]]\nname = \"r\"\nsources = [{ feed = \"nobody\" }]\n",
             "nobody",
