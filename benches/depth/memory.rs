@@ -1,6 +1,7 @@
 //! Counts what is allocated, and what of it is still there.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use mimalloc::MiMalloc;
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 
 thread_local! {
@@ -30,22 +31,22 @@ fn size(bytes: usize) -> i64 {
 struct Counting;
 
 #[allow(unsafe_code)]
-// SAFETY: every call goes to the system's allocator unchanged.
+// SAFETY: every call goes unchanged to the allocator of the binary.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(size(layout.size()));
-        unsafe { System.alloc(layout) }
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-size(layout.size()));
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe { MiMalloc.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         count(-size(layout.size()));
         count(size(bytes));
-        unsafe { System.realloc(pointer, layout, bytes) }
+        unsafe { MiMalloc.realloc(pointer, layout, bytes) }
     }
 }
 

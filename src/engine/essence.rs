@@ -6,73 +6,47 @@
 
 use super::EventKind;
 use crate::exchange::{Fill, Liquidity};
-use crate::model::{InstrumentId, Money, OrderId, Quantity, Side, Timestamp, TradeId, decimal};
+use crate::model::{InstrumentId, Money, OrderId, Quantity, Side, Timestamp, TradeId, decimal::Halves};
 use crate::order::{Order, OrderKind, PostOnly, TimeInForce, Trail};
 use crate::portfolio::{Trade, TradeSide};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-/// Appends a number, seven bits a byte, the lowest first.
+/// Appends a number: a small one as it is, another one as how many bytes it has, and these, the lowest first.
 #[inline]
 pub(super) fn put_number(out: &mut Vec<u8>, number: u64) {
     match number {
-        ..0x80 => out.push(number as u8),
-        0x80..REGISTER => put_long(out, number),
-        _ => put_longest(out, number.into()),
+        ..COUNT => out.push(number as u8),
+        _ => put_counted(out, [], number),
     }
 }
 
-/// Numbers below it fit into the eight bytes of a register, which takes them apart at once, however many they are.
-const REGISTER: u64 = 1 << 56;
+/// A byte from it on says how many follow.
+const COUNT: u64 = 0x80;
 
-/// [`put_number`] of one that takes several bytes.
-#[inline(never)]
-fn put_long(out: &mut Vec<u8>, number: u64) {
-    let (bytes, count) = apart(number);
-    let end = out.len() + count;
-    out.extend_from_slice(&bytes);
-    out.truncate(end);
-}
-
-/// The bytes of a number below [`REGISTER`], and how many they are.
+/// Appends what comes before a number, how many bytes it has, and these. All that there could be are written at once.
 #[inline(always)]
-const fn apart(number: u64) -> ([u8; 8], usize) {
-    let count = (u64::BITS - (number | 1).leading_zeros()).div_ceil(7);
-    // Halves, quarters and eighths move apart until each byte has seven bits.
-    let apart = (number & 0x0fff_ffff) | (number & 0x00ff_ffff_f000_0000) << 4;
-    let apart = (apart & 0x0000_3fff_0000_3fff) | (apart & 0x0fff_c000_0fff_c000) << 2;
-    let apart = (apart & 0x007f_007f_007f_007f) | (apart & 0x3f80_3f80_3f80_3f80) << 1;
-    // All but the last say that another follows.
-    let follows = 0x8080_8080_8080_8080 & ((1 << (8 * (count - 1))) - 1);
-    ((apart | follows).to_le_bytes(), count as usize)
-}
-
-/// [`put_number`] of one that no register holds.
-#[cold]
-fn put_longest(out: &mut Vec<u8>, mut number: u128) {
-    while number >= REGISTER.into() {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    put_number(out, number as u64);
+fn put_counted<const N: usize>(out: &mut Vec<u8>, before: [u8; N], number: u64) {
+    let count = (u64::BITS - number.leading_zeros()).div_ceil(8) as usize;
+    let end = out.len() + N + 1 + count;
+    let mut row = [0; 16];
+    row[..N].copy_from_slice(&before);
+    row[N] = COUNT as u8 | count as u8;
+    row[N + 1..N + 9].copy_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&row);
+    out.truncate(end);
 }
 
 /// Appends a decimal: sign and digits after the point in one byte, then all digits as a whole number.
 #[inline(never)]
-fn put_decimal(out: &mut Vec<u8>, decimal: Decimal) {
-    let shape = (decimal.scale() as u8) << 1 | u8::from(decimal.is_sign_negative());
-    match decimal::digits(decimal) {
-        Some(digits) if digits < REGISTER => {
-            let (bytes, count) = apart(digits);
-            let end = out.len() + 1 + count;
-            let mut row = [shape; 9];
-            row[1..].copy_from_slice(&bytes);
-            out.extend_from_slice(&row);
-            out.truncate(end);
-        }
-        _ => {
-            out.push(shape);
-            put_longest(out, decimal.mantissa().unsigned_abs());
+fn put_decimal(out: &mut Vec<u8>, decimal: Halves) {
+    let shape = (decimal.scale() as u8) << 1 | u8::from(decimal.is_negative());
+    match decimal.digits() {
+        Some(digits) => put_counted(out, [shape], digits),
+        None => {
+            let digits = decimal.all_digits().to_le_bytes();
+            out.extend_from_slice(&[shape, COUNT as u8 | digits.len() as u8]);
+            out.extend_from_slice(&digits);
         }
     }
 }
@@ -96,7 +70,7 @@ impl Bytes<'_> {
         self
     }
 
-    /// Seven bits a byte, the lowest first: most numbers are small.
+    /// In as few bytes as it has: most numbers are small.
     fn number(&mut self, number: u64) -> &mut Self {
         put_number(self.out, number);
         self
@@ -110,7 +84,7 @@ impl Bytes<'_> {
     }
 
     fn decimal(&mut self, decimal: Decimal) -> &mut Self {
-        put_decimal(self.out, decimal);
+        put_decimal(self.out, decimal.into());
         self
     }
 
@@ -360,33 +334,42 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_is_seven_bits_a_byte(number: u128, shift in 0..128_u32) {
+        fn a_number_reads_back_from_as_few_bytes_as_say_it(number: u64, shift in 0..64_u32) {
             let number = number >> shift;
             let mut bytes = Vec::new();
-            match u64::try_from(number) {
-                Ok(number) => put_number(&mut bytes, number),
-                Err(_) => put_longest(&mut bytes, number),
+            put_number(&mut bytes, number);
+            let (first, rest) = bytes.split_first().expect("a byte");
+            if u64::from(*first) < COUNT {
+                prop_assert_eq!((u64::from(*first), rest.len()), (number, 0));
+            } else {
+                prop_assert_eq!(usize::from(first & !(COUNT as u8)), rest.len());
+                prop_assert!(rest.last().is_some_and(|last| *last > 0), "no byte too many");
+                prop_assert!(number >= COUNT);
+                prop_assert_eq!(read(rest), u128::from(number));
             }
-            let (last, more) = bytes.split_last().expect("a byte");
-            prop_assert!(*last < 0x80 && more.iter().all(|byte| *byte >= 0x80));
-            prop_assert!(*last > 0 || more.is_empty(), "no byte too many");
-            let read = bytes.iter().rev().fold(0, |read, byte| read << 7 | u128::from(byte & 0x7f));
-            prop_assert_eq!(read, number);
         }
 
         #[test]
         fn a_decimal_is_its_shape_and_its_digits(units: i64, high: u32, bits in 0..64_u32, scale in 0..=28_u32) {
             for digits in [i128::from(units >> bits), i128::from(units >> bits) * i128::from(high)] {
                 let decimal = Decimal::from_i128_with_scale(digits, scale);
-                let mut expected = vec![(scale as u8) << 1 | u8::from(digits < 0)];
-                match u64::try_from(digits.unsigned_abs()) {
-                    Ok(digits) => put_number(&mut expected, digits),
-                    Err(_) => put_longest(&mut expected, digits.unsigned_abs()),
-                }
-                let mut bytes = Vec::new();
-                put_decimal(&mut bytes, decimal);
-                prop_assert_eq!(bytes, expected);
+                let mut bytes = vec![7];
+                put_decimal(&mut bytes, decimal.into());
+                bytes.push(9);
+                let [7, shape, count, digits_of @ .., 9] = &bytes[..] else {
+                    return Err(TestCaseError::fail("nothing beside it is touched"));
+                };
+                prop_assert_eq!(*shape, (scale as u8) << 1 | u8::from(digits < 0));
+                prop_assert_eq!(usize::from(count & !(COUNT as u8)), digits_of.len());
+                prop_assert_eq!(read(digits_of), digits.unsigned_abs());
             }
         }
+    }
+
+    fn read(bytes: &[u8]) -> u128 {
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |read, byte| read << 8 | u128::from(*byte))
     }
 }

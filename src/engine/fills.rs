@@ -94,12 +94,13 @@ impl Engine {
             return Quantity::ZERO;
         }
         // An order that turns the position around is two fills: one closes, one opens.
-        for part in [closes, opens] {
-            if decimal::is_positive(part.0)
-                && let Some(index) = self.market(at).orders.position(order_id)
-            {
-                self.book_fill(at, index, part, &terms, time, sink);
-            }
+        if decimal::is_positive(closes.0) {
+            self.book_fill(at, index, closes, &terms, time, sink);
+        }
+        if decimal::is_positive(opens.0)
+            && let Some(index) = self.market(at).orders.position(order_id)
+        {
+            self.book_fill(at, index, opens, &terms, time, sink);
         }
         if quantity < wanted
             && let Some(index) = self.market(at).orders.position(order_id)

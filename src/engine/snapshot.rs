@@ -20,7 +20,7 @@ pub enum SnapshotError {
 
 impl Engine {
     /// The format of [`Engine::snapshot`]; rises with every change of what it holds.
-    pub const SNAPSHOT_FORMAT: u8 = 19;
+    pub const SNAPSHOT_FORMAT: u8 = 20;
 
     /// All of the engine's state. The restored engine continues as this one would, event for event.
     #[must_use]

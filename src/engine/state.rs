@@ -182,9 +182,13 @@ impl Engine {
         for at in self.places() {
             // A venue's mark price comes before what was traded.
             let market = self.market(at);
-            let mark = market.mark_price.map(|mark| mark.price);
-            if let Some(price) = mark.or_else(|| market.last_price()) {
-                self.account.mark(at, price);
+            match market.mark_price {
+                Some(mark) => self.account.mark(at, mark.price),
+                None => {
+                    if let Some(price) = market.last_price() {
+                        self.account.mark(at, price);
+                    }
+                }
             }
             // What covers a sold option depends on its underlying.
             if let InstrumentKind::Option(terms) = self.instrument(at).kind()

@@ -94,10 +94,9 @@ impl Ledger {
             holds: Holds::default(),
             postings: 0,
         };
-        ledger.post(&[
-            (LedgerAccount::Available, capital.amount),
-            (LedgerAccount::Capital, -capital.amount),
-        ]);
+        ledger.add(LedgerAccount::Available, capital.amount);
+        ledger.add(LedgerAccount::Capital, -capital.amount);
+        ledger.end_posting();
         ledger
     }
 
@@ -152,35 +151,38 @@ impl Ledger {
         }
         let change = decimal::subtract(amount, before);
         if !change.is_zero() {
-            self.post(&[(LedgerAccount::Held, change), (LedgerAccount::Available, -change)]);
+            self.add(LedgerAccount::Held, change);
+            self.add(LedgerAccount::Available, -change);
+            self.end_posting();
         }
     }
 
     /// Books a fill.
     pub fn post_fill(&mut self, fill: FillPosting) {
-        self.post(&[
-            (LedgerAccount::Available, decimal::subtract(fill.cash, fill.fee)),
-            (LedgerAccount::PositionCost, fill.position_cost),
-            (LedgerAccount::Fees, fill.fee),
-            (LedgerAccount::RealizedPnl, -fill.realized),
-        ]);
+        self.add(LedgerAccount::Available, decimal::subtract(fill.cash, fill.fee));
+        self.add(LedgerAccount::PositionCost, fill.position_cost);
+        self.add(LedgerAccount::Fees, fill.fee);
+        self.add(LedgerAccount::RealizedPnl, -fill.realized);
+        self.end_posting();
     }
 
     /// Books `amount` of cash received (negative: paid) against the account that says what for.
     pub fn post_flow(&mut self, against: LedgerAccount, amount: Decimal) {
-        self.post(&[(LedgerAccount::Available, amount), (against, -amount)]);
+        self.add(LedgerAccount::Available, amount);
+        self.add(against, -amount);
+        self.end_posting();
     }
 
-    /// Adds each leg to its account. The legs must add up to zero: anything else is a bug.
-    fn post(&mut self, legs: &[(LedgerAccount, Decimal)]) {
-        for (account, amount) in legs {
-            let balance = &mut self.balances[*account as usize].0;
-            if !amount.is_zero() || balance.is_zero() {
-                *balance = decimal::add(*balance, *amount);
-            }
-        }
+    /// A leg of a posting.
+    fn add(&mut self, account: LedgerAccount, amount: Decimal) {
+        let balance = &mut self.balances[account as usize].0;
+        *balance = decimal::add(*balance, amount);
+    }
+
+    /// All legs of a posting are added. They must add up to zero: anything else is a bug.
+    fn end_posting(&mut self) {
         self.postings += 1;
-        debug_assert_eq!(self.check(), Ok(()), "unbalanced posting {legs:?}");
+        debug_assert_eq!(self.check(), Ok(()), "unbalanced posting");
     }
 
     /// Whether the books balance and the holds add up.
@@ -258,6 +260,8 @@ mod tests {
     #[should_panic(expected = "unbalanced posting")]
     #[cfg(debug_assertions)]
     fn an_unbalanced_posting_is_a_bug() {
-        ledger().post(&[(LedgerAccount::Available, Decimal::ONE)]);
+        let mut ledger = ledger();
+        ledger.add(LedgerAccount::Available, Decimal::ONE);
+        ledger.end_posting();
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Use as `#[serde(with = "crate::model::decimal")]`. JSON numbers are accepted on the way in.
 
+mod halves;
+
+pub(crate) use halves::Halves;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Ordering;
@@ -68,255 +71,103 @@ pub(crate) const fn is_positive(value: Decimal) -> bool {
 }
 
 // What a round trip computes with decimals is done once each, at a hundred places. Inlined at each of them, it would be
-// fetched anew each time; as one function it stays at hand. Nearly all numbers have so few digits that a register holds them;
-// what has more lies elsewhere, so that nothing is made ready for it.
+// fetched anew each time; as one function it stays at hand.
 
 /// The order of two decimals.
-#[inline(never)]
+#[inline(always)]
 #[must_use]
 pub(crate) fn compare(a: Decimal, b: Decimal) -> Ordering {
-    let Some((x, y, _)) = aligned(a, b) else {
-        return long::compare(a, b);
-    };
-    match (a.is_sign_negative(), b.is_sign_negative()) {
-        (false, false) => x.cmp(&y),
-        (true, true) => y.cmp(&x),
-        // Zeros are equal whatever their sign.
-        _ if x | y == 0 => Ordering::Equal,
-        (true, false) => Ordering::Less,
-        (false, true) => Ordering::Greater,
-    }
+    halves::compare(a.into(), b.into())
 }
 
 /// `a + b`.
 ///
 /// # Panics
 /// When it is out of range.
-#[inline(never)]
+#[inline(always)]
 #[must_use]
 pub(crate) fn add(a: Decimal, b: Decimal) -> Decimal {
-    // Nothing leaves the other its digits after the point.
-    if a.is_zero() {
-        return b;
-    }
-    if b.is_zero() {
-        return a;
-    }
-    match sum(a, b, b.is_sign_negative()) {
-        Some(sum) => sum,
-        None => long::add(a, b),
-    }
+    halves::add(a.into(), b.into()).into()
 }
 
 /// `a - b`.
 ///
 /// # Panics
 /// When it is out of range.
-#[inline(never)]
+#[inline(always)]
 #[must_use]
 pub(crate) fn subtract(a: Decimal, b: Decimal) -> Decimal {
-    match (a.is_zero(), b.is_zero()) {
-        (true, true) => return b,
-        (true, false) => return -b,
-        (false, true) => return a,
-        (false, false) => {}
-    }
-    match sum(a, b, !b.is_sign_negative()) {
-        Some(difference) => difference,
-        None => long::subtract(a, b),
-    }
+    halves::subtract(a.into(), b.into()).into()
 }
 
 /// `a * b`.
 ///
 /// # Panics
 /// When it is out of range.
-#[inline(never)]
+#[inline(always)]
 #[must_use]
 pub(crate) fn multiply(a: Decimal, b: Decimal) -> Decimal {
-    let scale = a.scale() + b.scale();
-    if let (Some(x), Some(y)) = (digits(a), digits(b))
-        && scale <= Decimal::MAX_SCALE
-    {
-        let size = u128::from(x) * u128::from(y);
-        // Zero has rules of its own.
-        if size != 0 && size >> 96 == 0 {
-            let (low, middle, high) = (size as u32, (size >> 32) as u32, (size >> 64) as u32);
-            let is_negative = a.is_sign_negative() != b.is_sign_negative();
-            return Decimal::from_parts(low, middle, high, is_negative, scale);
-        }
-    }
-    long::multiply(a, b)
+    halves::multiply(a.into(), b.into()).into()
+}
+
+/// `price * quantity * multiplier`.
+///
+/// # Panics
+/// When it is out of range.
+#[inline(always)]
+#[must_use]
+pub(crate) fn product(price: Decimal, quantity: Decimal, multiplier: Decimal) -> Decimal {
+    let value = halves::multiply(price.into(), quantity.into());
+    halves::scaled(value, multiplier.into()).into()
+}
+
+/// The number with at most so many digits after the point, rounded half to even.
+#[inline(always)]
+#[must_use]
+pub(crate) fn within(value: Decimal, places: u32) -> Decimal {
+    halves::within(value.into(), places).into()
+}
+
+/// The number with another sign, if `turned`; zero has neither sign nor digits.
+#[inline(always)]
+#[must_use]
+pub(crate) fn signed(value: Decimal, turned: bool) -> Decimal {
+    halves::signed(value.into(), turned).into()
 }
 
 /// What [`Decimal::round_dp_with_strategy`] gives.
-#[inline(never)]
+#[inline(always)]
 #[must_use]
 pub(crate) fn round(value: Decimal, places: u32, strategy: RoundingStrategy) -> Decimal {
-    let Some(surplus) = value.scale().checked_sub(places) else {
-        return value;
-    };
-    if let (Some(size), Some(power)) = (digits(value), POWERS.get(surplus as usize)) {
-        let (whole, rest) = (size / power, size % power);
-        let rounded = match strategy {
-            RoundingStrategy::ToZero => whole,
-            RoundingStrategy::AwayFromZero => whole + u64::from(rest > 0),
-            // Left to the type, as what becomes zero is.
-            _ => 0,
-        };
-        if rounded != 0 {
-            let (low, high) = (rounded as u32, (rounded >> 32) as u32);
-            return Decimal::from_parts(low, high, 0, value.is_sign_negative(), places);
-        }
-    }
-    value.round_dp_with_strategy(places, strategy)
+    halves::round(value.into(), places, strategy).into()
 }
 
 /// The digits of a number, without sign and point, if 64 bits hold them.
 #[inline(always)]
 #[must_use]
-pub(crate) const fn digits(value: Decimal) -> Option<u64> {
-    let parts = value.unpack();
-    if parts.hi != 0 {
-        return None;
-    }
-    Some((parts.mid as u64) << 32 | parts.lo as u64)
-}
-
-/// The digits of two numbers at the scale of the finer one, and that scale, if 64 bits hold them.
-#[inline(always)]
-const fn aligned(a: Decimal, b: Decimal) -> Option<(u64, u64, u32)> {
-    let (Some(x), Some(y)) = (digits(a), digits(b)) else {
-        return None;
-    };
-    let (s, t) = (a.scale(), b.scale());
-    if s == t {
-        return Some((x, y, s));
-    }
-    let finer = s.abs_diff(t) as usize;
-    if finer >= POWERS.len() {
-        return None;
-    }
-    let coarser = if s < t { x } else { y };
-    match coarser.checked_mul(POWERS[finer]) {
-        Some(moved) if s < t => Some((moved, y, t)),
-        Some(moved) => Some((x, moved, s)),
-        None => None,
-    }
-}
-
-/// The sum of two numbers, the second with another sign; `None` where 64 bits are too few.
-#[inline(always)]
-const fn sum(a: Decimal, b: Decimal, b_is_negative: bool) -> Option<Decimal> {
-    let Some((x, y, scale)) = aligned(a, b) else {
-        return None;
-    };
-    let a_is_negative = a.is_sign_negative();
-    let (size, is_negative) = if a_is_negative == b_is_negative {
-        match x.checked_add(y) {
-            Some(size) => (size, a_is_negative),
-            None => return None,
-        }
-    } else {
-        (x.abs_diff(y), a_is_negative != (x < y))
-    };
-    Some(Decimal::from_parts(
-        size as u32,
-        (size >> 32) as u32,
-        0,
-        is_negative,
-        scale,
-    ))
-}
-
-/// Powers of ten.
-const POWERS: [u64; 20] = {
-    let mut powers = [1; 20];
-    let mut digits = 1;
-    while digits < powers.len() {
-        powers[digits] = powers[digits - 1] * 10;
-        digits += 1;
-    }
-    powers
-};
-
-/// What needs more than 64 bits: an account's cash, to the last digit, does. 128 hold the digits of nearly all that comes
-/// together with it, at the scale of the finer one.
-mod long {
-    use super::{Decimal, Ordering, POWERS};
-
-    #[inline(never)]
-    pub(super) fn compare(a: Decimal, b: Decimal) -> Ordering {
-        match aligned(a, b) {
-            Some((x, y, _)) => x.cmp(&y),
-            None => a.cmp(&b),
-        }
-    }
-
-    #[inline(never)]
-    pub(super) fn add(a: Decimal, b: Decimal) -> Decimal {
-        let sum = aligned(a, b).and_then(|(x, y, scale)| of_digits(x + y, scale));
-        sum.unwrap_or_else(|| a + b)
-    }
-
-    #[inline(never)]
-    pub(super) fn subtract(a: Decimal, b: Decimal) -> Decimal {
-        let difference = aligned(a, b).and_then(|(x, y, scale)| of_digits(x - y, scale));
-        difference.unwrap_or_else(|| a - b)
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn multiply(a: Decimal, b: Decimal) -> Decimal {
-        a * b
-    }
-
-    /// The digits of two numbers, signed, at the scale of the finer one, and that scale; `None` where there are too many.
-    #[inline(always)]
-    fn aligned(a: Decimal, b: Decimal) -> Option<(i128, i128, u32)> {
-        let (x, y) = (a.mantissa(), b.mantissa());
-        let (s, t) = (a.scale(), b.scale());
-        if s == t {
-            return Some((x, y, s));
-        }
-        let power = i128::from(*POWERS.get(s.abs_diff(t) as usize)?);
-        // Of 64 bits and the 64 of a power; the sum with the 96 of the other has room, too.
-        let moved = i128::from(i64::try_from(if s < t { x } else { y }).ok()?) * power;
-        Some(if s < t { (moved, y, t) } else { (x, moved, s) })
-    }
-
-    /// The number with these digits; `None` where there are too many.
-    #[inline(always)]
-    fn of_digits(digits: i128, scale: u32) -> Option<Decimal> {
-        let size = digits.unsigned_abs();
-        let (low, middle, high) = (size as u32, (size >> 32) as u32, (size >> 64) as u32);
-        (size >> 96 == 0).then(|| Decimal::from_parts(low, middle, high, digits < 0, scale))
-    }
+pub(crate) fn digits(value: Decimal) -> Option<u64> {
+    Halves::from(value).digits()
 }
 
 /// The larger one; of equals `a`.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub(crate) fn larger(a: Decimal, b: Decimal) -> Decimal {
-    if compare(a, b).is_lt() { b } else { a }
+    halves::larger(a.into(), b.into()).into()
 }
 
 /// The smaller one; of equals `a`.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub(crate) fn smaller(a: Decimal, b: Decimal) -> Decimal {
-    if compare(a, b).is_gt() { b } else { a }
+    halves::smaller(a.into(), b.into()).into()
 }
 
 /// The number, or zero where it is below it.
-#[inline]
+#[inline(always)]
 #[must_use]
-pub(crate) const fn at_least_zero(value: Decimal) -> Decimal {
-    if value.is_sign_negative() && !value.is_zero() {
-        Decimal::ZERO
-    } else {
-        value
-    }
+pub(crate) fn at_least_zero(value: Decimal) -> Decimal {
+    halves::at_least_zero(value.into()).into()
 }
 
 /// Whether a decimal is exactly 1 and has no digits after the point.
@@ -400,6 +251,8 @@ mod tests {
                     prop_assert!(is(add, a.checked_add(b)), "{a:?} + {b:?}");
                     prop_assert!(is(subtract, a.checked_sub(b)), "{a:?} - {b:?}");
                     prop_assert!(is(multiply, a.checked_mul(b)), "{a:?} * {b:?}");
+                    prop_assert!(is(|a, b| product(a, b, Decimal::ONE), a.checked_mul(b)), "{a:?} * {b:?} * 1");
+                    prop_assert_eq!(compare(a, b), a.cmp(&b), "{:?} and {:?}", a, b);
                     prop_assert_eq!(larger(a, b).serialize(), a.max(b).serialize());
                     prop_assert_eq!(smaller(a, b).serialize(), a.min(b).serialize());
                     prop_assert_eq!(at_least_zero(a).serialize(), a.max(Decimal::ZERO).serialize());
@@ -421,6 +274,30 @@ mod tests {
                     let theirs = value.round_dp_with_strategy(places, strategy);
                     let ours = round(value, places, strategy);
                     prop_assert_eq!(ours.serialize(), theirs.serialize(), "{:?} to {} {:?}", value, places, strategy);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_decimal_comes_back_from_its_halves(low: u32, middle: u32, high: u32, negative: bool, scale in 0..=28_u32, places in 0..=28_u32) {
+            for (middle, high) in [(middle, high), (middle, 0), (0, 0)] {
+                let value = Decimal::from_parts(low, middle, high, negative, scale);
+                prop_assert_eq!(Decimal::from(Halves::from(value)).serialize(), value.serialize());
+                let halves = Halves::from(value);
+                prop_assert_eq!((halves.scale(), halves.is_negative()), (value.scale(), value.is_sign_negative()));
+                prop_assert_eq!(halves.all_digits(), value.mantissa().unsigned_abs());
+                prop_assert_eq!(within(value, places).serialize(), {
+                    let is_finer = value.scale() > places;
+                    if is_finer { value.round_dp(places) } else { value }.serialize()
+                });
+                let turned = if value.is_zero() { Decimal::ZERO } else { -value };
+                prop_assert_eq!(signed(value, true).serialize(), turned.serialize());
+                let straight = if value.is_zero() { Decimal::ZERO } else { value };
+                prop_assert_eq!(signed(value, false).serialize(), straight.serialize());
+                if let Some(twice) = value.checked_mul(Decimal::TWO) {
+                    prop_assert_eq!(product(value, Decimal::ONE, Decimal::TWO).serialize(), twice.serialize());
                 }
             }
         }

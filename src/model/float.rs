@@ -1,5 +1,6 @@
 //! The border between exact decimals and `f64`.
 
+use super::decimal::Halves;
 use rust_decimal::Decimal;
 
 /// Powers of ten that an `f64` holds exactly.
@@ -11,20 +12,28 @@ const POWERS: [f64; 23] = [
 const EXACT: u64 = 1 << 53;
 
 /// The `f64` nearest to a decimal: the very number that reading the decimal's text gives, on every platform.
+#[inline(always)]
 #[must_use]
 pub(crate) fn to_f64(value: Decimal) -> f64 {
-    let (mantissa, scale) = (value.mantissa(), value.scale() as usize);
+    of_halves(value.into())
+}
+
+#[inline(never)]
+fn of_halves(value: Halves) -> f64 {
+    let scale = value.scale() as usize;
     if scale < POWERS.len()
-        && let Ok(small) = i64::try_from(mantissa)
-        && small.unsigned_abs() < EXACT
+        && let Some(digits) = value.digits()
+        && digits < EXACT
     {
+        let size = digits.cast_signed();
+        let signed = if value.is_negative() { -size } else { size };
         // Both operands are exact, so the quotient is correctly rounded.
-        return small as f64 / POWERS[scale];
+        return signed as f64 / POWERS[scale];
     }
-    match divide(mantissa.unsigned_abs(), scale) {
-        Some(nearest) if mantissa < 0 => -nearest,
+    match divide(value.all_digits(), scale) {
+        Some(nearest) if value.is_negative() => -nearest,
         Some(nearest) => nearest,
-        None => value.to_string().parse().unwrap_or(f64::NAN),
+        None => Decimal::from(value).to_string().parse().unwrap_or(f64::NAN),
     }
 }
 
@@ -53,10 +62,8 @@ pub(crate) fn to_decimal(value: f64, scale: u32) -> Option<Decimal> {
 /// `units` × 10^-`scale`.
 #[inline]
 #[must_use]
-pub(crate) const fn of_units(units: i64, scale: u32) -> Decimal {
-    let size = units.unsigned_abs();
-    // In registers, which `Decimal::new` is not.
-    Decimal::from_parts(size as u32, (size >> 32) as u32, 0, units < 0, scale)
+pub(crate) fn of_units(units: i64, scale: u32) -> Decimal {
+    Halves::new(units.unsigned_abs(), 0, units < 0, scale).into()
 }
 
 /// The `f64` nearest to `units` × 10^-`scale`, as [`to_f64`] gives it; `None` when they need more than 53 bits.

@@ -261,15 +261,7 @@ impl Instrument {
     /// Price × quantity × multiplier, with the quantity's sign.
     #[must_use]
     pub fn notional(&self, price: Price, quantity: Quantity) -> Money {
-        let value = decimal::multiply(price.0, quantity.0);
-        Money::new(
-            if decimal::is_one(self.multiplier) {
-                value
-            } else {
-                value * self.multiplier
-            },
-            self.quote,
-        )
+        Money::new(decimal::product(price.0, quantity.0, self.multiplier), self.quote)
     }
 
     /// [`Instrument::notional`] of numbers that nobody has checked; `None` when it is beyond what the books keep exact.

@@ -37,12 +37,10 @@ impl Money {
     #[inline]
     #[must_use]
     pub fn new(amount: Decimal, currency: Currency) -> Self {
-        let amount = if amount.scale() > Self::SCALE {
-            amount.round_dp(Self::SCALE)
-        } else {
-            amount
-        };
-        Self { amount, currency }
+        Self {
+            amount: decimal::within(amount, Self::SCALE),
+            currency,
+        }
     }
 
     /// No money.

@@ -27,6 +27,17 @@ macro_rules! decimal_newtype {
             fn cmp(&self, other: &Self) -> Ordering {
                 super::decimal::compare(self.0, other.0)
             }
+
+            #[inline]
+            fn max(self, other: Self) -> Self {
+                // Of equals the last, as everywhere.
+                Self(super::decimal::larger(other.0, self.0))
+            }
+
+            #[inline]
+            fn min(self, other: Self) -> Self {
+                Self(super::decimal::smaller(self.0, other.0))
+            }
         }
 
         impl PartialOrd for $name {
@@ -78,12 +89,7 @@ impl Side {
     /// What `amount` is with the sign of the change in position: itself for buy, its negative for sell.
     #[must_use]
     pub fn signed(self, amount: Decimal) -> Decimal {
-        match self {
-            // As a product would have it, zero has neither sign nor digits.
-            _ if amount.is_zero() => Decimal::ZERO,
-            Self::Buy => amount,
-            Self::Sell => -amount,
-        }
+        super::decimal::signed(amount, self == Self::Sell)
     }
 
     /// `+1` for buy, `-1` for sell: the sign of the change in position.

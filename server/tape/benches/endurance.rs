@@ -24,6 +24,10 @@ use place::Place;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// The binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const START: i64 = 1_723_118_400;
 /// Of so many symbols one is traded.
 const ONE_IN: usize = 10;

@@ -203,11 +203,17 @@ impl FeeSchedule {
         }
     }
 
-    /// The most that a fill of this quantity can cost.
-    pub(super) fn worst_fee(&self, instrument: &Instrument, price: Price, quantity: Quantity) -> Money {
+    /// The most that a fill of this quantity can cost; `worst_rate` is what [`FeeSchedule::worst_rate`] gives.
+    pub(super) fn worst_fee(
+        &self,
+        worst_rate: Decimal,
+        instrument: &Instrument,
+        price: Price,
+        quantity: Quantity,
+    ) -> Money {
         let notional = instrument.notional(price, quantity);
         match self {
-            Self::Percent { .. } => notional * self.worst_rate(),
+            Self::Percent { .. } => notional * worst_rate,
             Self::PerOrder { charges } => {
                 let due = |side| {
                     let order = OrderSoFar {

@@ -31,7 +31,7 @@ pub use liquidity::LiquidityCurve;
 pub use slippage::{Slip, SlipInputs, SlippageModel};
 
 use crate::engine::ExecutionConfig;
-use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp, decimal, float};
+use crate::model::{Instrument, Money, Price, Quantity, Side, Timestamp, float};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use trailing_volume::TrailingVolume;
@@ -47,6 +47,11 @@ const MOST_SLIPPAGE: f64 = 0.5;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Models {
     fees: FeeSchedule,
+    /// Asked for by every order: see [`Models::worst_fee_rate`] and [`Models::worst_rate`].
+    #[serde(with = "crate::model::decimal")]
+    worst_fee_rate: Decimal,
+    #[serde(with = "crate::model::decimal")]
+    worst_rate: Decimal,
     /// Share of the value of what is liquidated that the venue's insurance fund takes.
     #[serde(with = "crate::model::decimal")]
     pub liquidation_fee: Decimal,
@@ -77,28 +82,21 @@ impl Models {
     /// The share of an order's value to hold on top of it for slippage and for the fees that are a share. Fees by the
     /// share or contract come on top: [`Models::worst_fee`].
     #[must_use]
-    pub fn worst_rate(&self) -> Decimal {
-        let slippage = decimal::add(self.slippage.worst_share(), self.impact.worst_share());
-        if slippage.is_zero() {
-            return self.fees.worst_rate();
-        }
-        let with = |share| decimal::add(Decimal::ONE, share);
-        decimal::subtract(
-            decimal::multiply(with(self.fees.worst_rate()), with(slippage)),
-            Decimal::ONE,
-        )
+    pub const fn worst_rate(&self) -> Decimal {
+        self.worst_rate
     }
 
     /// The most that an order of this quantity can cost in fees when all of it fills at `price`.
     #[must_use]
     pub fn worst_fee(&self, instrument: &Instrument, price: Price, quantity: Quantity) -> Money {
-        self.fees.worst_fee(instrument, price, quantity)
+        self.fees
+            .worst_fee(self.worst_fee_rate, instrument, price, quantity)
     }
 
     /// The largest share of its value that a fill can cost in fees, as far as fees are shares.
     #[must_use]
-    pub fn worst_fee_rate(&self) -> Decimal {
-        self.fees.worst_rate()
+    pub const fn worst_fee_rate(&self) -> Decimal {
+        self.worst_fee_rate
     }
 
     /// What an order at `price` must hold on top of its value, or of its margin: the worst slippage, and the worst fees of
@@ -107,11 +105,11 @@ impl Models {
     pub fn worst_cost(&self, instrument: &Instrument, price: Price, quantity: Quantity) -> Money {
         let notional = instrument.notional(price, quantity);
         if self.fees.is_share() {
-            return notional * self.worst_rate();
+            return notional * self.worst_rate;
         }
-        let by_quantity = self.worst_fee(instrument, price, quantity) - notional * self.fees.worst_rate();
+        let by_quantity = self.worst_fee(instrument, price, quantity) - notional * self.worst_fee_rate;
         let by_quantity = Money::new(by_quantity.amount.max(Decimal::ZERO), instrument.quote());
-        notional * self.worst_rate() + by_quantity
+        notional * self.worst_rate + by_quantity
     }
 
     /// The price at which a taker fills who meets `inputs.price`.
@@ -153,8 +151,13 @@ impl Models {
 
 impl From<&ExecutionConfig> for Models {
     fn from(config: &ExecutionConfig) -> Self {
+        let fees = config.fees.schedule();
+        let slippage = config.slippage.worst_share() + config.impact.worst_share();
+        let worst_fee_rate = fees.worst_rate();
         Self {
-            fees: config.fees.schedule(),
+            fees,
+            worst_fee_rate,
+            worst_rate: (Decimal::ONE + worst_fee_rate) * (Decimal::ONE + slippage) - Decimal::ONE,
             liquidation_fee: config.liquidation_rate(),
             volume: TrailingVolume::default(),
             slippage: config.slippage.clone(),

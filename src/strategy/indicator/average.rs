@@ -27,21 +27,29 @@ impl Sma {
         self.sum.next(x) / self.period
     }
 
-    /// [`Self::next`] for many rows, undefined where a row is.
-    pub(crate) fn next_rows(&mut self, rows: &[f64], out: &mut [f64]) {
+    /// [`Self::next`] for many rows, undefined where a row is, each as `tell` has it.
+    pub(crate) fn next_rows(&mut self, rows: &[f64], out: &mut [f64], tell: impl Fn(f64) -> f64) {
         self.sum.next_rows(rows, out);
-        out.iter_mut().for_each(|sum| *sum /= self.period);
+        self.divide(out, tell);
     }
 
     /// [`Self::next_rows`] of two averages over as many rows, side by side.
-    pub(crate) fn next_rows_of_two((a, rows_a, out_a): Averaging<'_>, (b, rows_b, out_b): Averaging<'_>) {
+    pub(crate) fn next_rows_of_two(
+        (a, rows_a, out_a): Averaging<'_>,
+        (b, rows_b, out_b): Averaging<'_>,
+        tell: impl Fn(f64) -> f64 + Copy,
+    ) {
         let sums = (
             (&mut a.sum, rows_a, &mut *out_a),
             (&mut b.sum, rows_b, &mut *out_b),
         );
         RollingSum::next_rows_of_two(sums.0, sums.1);
-        out_a.iter_mut().for_each(|sum| *sum /= a.period);
-        out_b.iter_mut().for_each(|sum| *sum /= b.period);
+        a.divide(out_a, tell);
+        b.divide(out_b, tell);
+    }
+
+    fn divide(&self, sums: &mut [f64], tell: impl Fn(f64) -> f64) {
+        sums.iter_mut().for_each(|sum| *sum = tell(*sum / self.period));
     }
 }
 

@@ -128,9 +128,7 @@ impl RollingSum {
     /// [`Self::next`] for many rows, undefined where a row is.
     pub(crate) fn next_rows(&mut self, rows: &[f64], out: &mut [f64]) {
         let period = self.window.period();
-        // Without a way out of the loop, so that the machine looks at several at once.
-        let is_whole = rows.iter().fold(true, |whole, x| whole & x.is_finite());
-        if !is_whole || !self.window.is_full() || rows.len() < period {
+        if !self.is_filled_anew(rows) || !are_finite(rows) {
             for (out, x) in out.iter_mut().zip(rows) {
                 *out = if x.is_finite() { self.next(*x) } else { f64::NAN };
             }
@@ -158,7 +156,18 @@ impl RollingSum {
     /// [`Self::next_rows`] of two sums over as many rows, side by side: each waits for its own sum before.
     pub(crate) fn next_rows_of_two((a, rows_a, out_a): Summing<'_>, (b, rows_b, out_b): Summing<'_>) {
         let count = rows_a.len();
-        if rows_b.len() != count || !a.runs_plainly(rows_a) || !b.runs_plainly(rows_b) {
+        let (shorter, longer) = if a.window.period() <= b.window.period() {
+            (&*a, &*b)
+        } else {
+            (&*b, &*a)
+        };
+        let run_plainly = if std::ptr::eq(rows_a, rows_b) {
+            // Where fewer values never stand still, more do not.
+            longer.is_filled_anew(rows_a) && shorter.runs_plainly(rows_a)
+        } else {
+            a.runs_plainly(rows_a) && b.runs_plainly(rows_b)
+        };
+        if rows_b.len() != count || !run_plainly {
             a.next_rows(rows_a, out_a);
             b.next_rows(rows_b, out_b);
             return;
@@ -190,11 +199,12 @@ impl RollingSum {
 
     /// Whether these rows fill a full window anew, all are numbers, and nowhere do so many stand still.
     fn runs_plainly(&self, rows: &[f64]) -> bool {
-        let period = self.window.period();
-        self.window.is_full()
-            && rows.len() >= period
-            && rows.iter().fold(true, |whole, x| whole & x.is_finite())
-            && !may_rest(rows, period)
+        self.is_filled_anew(rows) && are_finite(rows) && !may_rest(rows, self.window.period())
+    }
+
+    /// Whether these rows fill a full window anew.
+    const fn is_filled_anew(&self, rows: &[f64]) -> bool {
+        self.window.is_full() && rows.len() >= self.window.period()
     }
 
     /// The first `to` rows; gives the sum that the next one adds to, the last value and how often it came in a row. What leaves is first what the window holds, oldest first
@@ -223,6 +233,12 @@ impl RollingSum {
         self.run = rows.iter().rev().take_while(|x| **x == self.last).count();
         self.window.push_all(rows);
     }
+}
+
+/// Whether all are numbers.
+fn are_finite(rows: &[f64]) -> bool {
+    // Without a way out of the loop, so that the machine looks at several at once.
+    rows.iter().fold(true, |whole, x| whole & x.is_finite())
 }
 
 /// Whether n values in a row may be equal somewhere: then one equals both the one before it and the first of the n.

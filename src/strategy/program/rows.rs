@@ -85,10 +85,7 @@ impl Op {
             Self::Single(x, indicator) => {
                 let out = &mut out[..count];
                 match &mut **indicator {
-                    Single::Sma(average) => {
-                        average.next_rows(rows.read(*x), out);
-                        out.iter_mut().for_each(|value| *value = finite(*value));
-                    }
+                    Single::Sma(average) => average.next_rows(rows.read(*x), out, finite),
                     Single::Sum(sum) => {
                         sum.next_rows(rows.read(*x), out);
                         out.iter_mut().for_each(|value| *value = finite(*value));
@@ -139,8 +136,7 @@ impl Op {
         };
         let count = rows.bars.len();
         let (a, b) = (&mut out.0[..count], &mut out.1[..count]);
-        Sma::next_rows_of_two((first, rows.read(*x), &mut *a), (second, rows.read(*y), &mut *b));
-        a.iter_mut().chain(b).for_each(|value| *value = finite(*value));
+        Sma::next_rows_of_two((first, rows.read(*x), a), (second, rows.read(*y), b), finite);
     }
 }
 
