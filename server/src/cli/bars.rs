@@ -2,7 +2,6 @@
 
 use super::CliError;
 use crate::bar_file;
-use papertape::api::DataQuality;
 use papertape::market::{Bars, FutureTerms, UnknownFuture, infer_instrument};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use std::path::PathBuf;
@@ -13,7 +12,6 @@ pub(super) struct LoadedBars {
     pub(super) bars: Bars,
     pub(super) timeframe: Timeframe,
     pub(super) price_digits: u32,
-    pub(super) quality: DataQuality,
 }
 
 /// Reads bar files of one bar length and joins them in order of time.
@@ -55,7 +53,6 @@ pub(super) fn load(paths: &[PathBuf], timeframe: Option<Timeframe>) -> Result<Lo
     let price_digits = files.iter().map(|(_, file)| file.price_digits).max().unwrap_or(0);
     let bars: Bars = files.iter().flat_map(|(_, file)| file.bars.iter()).collect();
     Ok(LoadedBars {
-        quality: crate::services::quality(&bars, timeframe),
         bars,
         timeframe,
         price_digits,

@@ -79,7 +79,7 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
         1 => ", 1 action".to_owned(),
         count => format!(", {count} actions"),
     };
-    let quality = quality(&bars, timeframe);
+    let quality = quality(&bars, timeframe, instrument.calendar());
     let count = bars.len();
     storage
         .import(NewDataset {

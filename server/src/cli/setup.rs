@@ -104,15 +104,10 @@ impl SetupArguments {
             bars,
             timeframe,
             price_digits,
-            mut quality,
         } = load(files, self.timeframe)?;
         let bars = match (self.from, self.to) {
             (None, None) => bars,
-            (from, to) => {
-                let bars = papertape::backtest::within(bars, timeframe, from, to);
-                quality = crate::services::quality(&bars, timeframe);
-                bars
-            }
+            (from, to) => papertape::backtest::within(bars, timeframe, from, to),
         };
         if bars.is_empty() {
             return Err(CliError::problem("there are no bars between --from and --to"));
@@ -121,6 +116,7 @@ impl SetupArguments {
             instrument_of(symbol, price_digits, &bars, self.future.as_ref())
         })?;
         let hours = config.instrument.calendar();
+        let quality = crate::services::quality(&bars, timeframe, hours);
         let actions = super::actions::load(&self.actions, hours, timeframe)?;
         let data = MarketData {
             bars: &bars,

@@ -150,13 +150,18 @@ impl SetupArguments {
                     loaded.timeframe
                 )));
             }
-            instruments.push(instrument_of(symbol, loaded.price_digits, &loaded.bars, None)?);
+            let instrument = instrument_of(symbol, loaded.price_digits, &loaded.bars, None)?;
             let selected = papertape::backtest::within(loaded.bars, timeframe, self.from, self.to);
             if selected.is_empty() {
                 let message = format!("there are no bars of {symbol} between --from and --to");
                 return Err(CliError::problem(message));
             }
-            quality.push(crate::services::quality(&selected, timeframe));
+            quality.push(crate::services::quality(
+                &selected,
+                timeframe,
+                instrument.calendar(),
+            ));
+            instruments.push(instrument);
             bars.push(selected);
         }
         let symbols: Vec<Symbol> = files.into_iter().map(|(symbol, _)| symbol).collect();

@@ -364,7 +364,7 @@ fn compute(running: &Running, prepared: Prepared, band: bool) -> Option<Finished
         load_ms,
         ..
     } = prepared;
-    let base = config.base_timeframe;
+    let (base, hours) = (config.base_timeframe, config.instrument.calendar());
     let timeframe = config.strategy.timeframe;
     let began = Instant::now();
     let mut report = |done| {
@@ -387,7 +387,7 @@ fn compute(running: &Running, prepared: Prepared, band: bool) -> Option<Finished
     .ok()?;
     let run = began.elapsed().as_secs_f64();
     let context = ReportContext {
-        data_quality: quality(&bars, base),
+        data_quality: quality(&bars, base, hours),
         timing: Timing {
             load_ms,
             run_ms: run * 1e3,
@@ -427,9 +427,14 @@ fn compute_together(running: &Running, prepared: Prepared, band: bool) -> Option
     } else {
         backtest::run_together
     };
+    let hours: Vec<_> = config.instruments().map(|it| it.calendar()).collect();
     let outcome = run(config, &bars, &mut report).ok()?;
     let run = began.elapsed().as_secs_f64();
-    let quality: Vec<_> = bars.iter().map(|bars| quality(bars, base)).collect();
+    let quality: Vec<_> = bars
+        .iter()
+        .zip(hours)
+        .map(|(bars, hours)| quality(bars, base, hours))
+        .collect();
     let timing = Timing {
         load_ms,
         run_ms: run * 1e3,

@@ -5,7 +5,7 @@ use crate::storage::{DatasetId, DatasetRecord};
 use crate::tape::SIMULATED_SYMBOLS;
 use papertape::api::{BarsHeader, DataQuality, DatasetInfo, FieldErrors};
 use papertape::backtest::BarSource;
-use papertape::market::{BarMerge, Bars, DatedAction, SimulatedMarket};
+use papertape::market::{BarMerge, Bars, Calendar, CalendarId, DatedAction, SimulatedMarket};
 use papertape::model::{Instrument, Symbol, Timeframe};
 
 /// The simulated dataset's id.
@@ -299,14 +299,15 @@ pub(super) fn simulated_symbol(symbols: &[Symbol]) -> Result<Symbol, ServiceErro
     }
 }
 
-/// What is wrong with bars: the spans that lack some.
-pub(crate) fn quality(bars: &Bars, timeframe: Timeframe) -> DataQuality {
+/// What is wrong with bars: the spans that lack some, by the hours of what they are of.
+pub(crate) fn quality(bars: &Bars, timeframe: Timeframe, hours: CalendarId) -> DataQuality {
+    let (calendar, length) = (Calendar::of(hours), timeframe.nanos());
     let mut quality = DataQuality::default();
     for pair in bars.open_time.windows(2) {
-        let missing = pair[1].since(pair[0]) / timeframe.nanos() - 1;
-        if missing > 0 {
-            quality.gaps += 1;
-            quality.missing_bars += missing.unsigned_abs();
+        if pair[1].since(pair[0]) > length {
+            let missing = calendar.missing_bars(pair[0], pair[1], timeframe);
+            quality.gaps += u64::from(missing > 0);
+            quality.missing_bars += missing;
         }
     }
     quality

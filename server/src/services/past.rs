@@ -303,7 +303,7 @@ impl Services {
         let mut dataset = kept.known.as_ref().map(|record| record.id);
         if is_changed {
             let bars: Bars = kept.bars.values().copied().collect();
-            let found = quality(&bars, timeframe);
+            let found = quality(&bars, timeframe, instrument.calendar());
             let new = NewDataset {
                 feed: feed.to_owned(),
                 instrument: instrument.clone(),

@@ -10,7 +10,7 @@ use papertape::api::{
     StudySummary,
 };
 use papertape::backtest::sweep::{Setting, Workers as _};
-use papertape::market::Bars;
+use papertape::market::{Bars, CalendarId};
 use papertape::model::StudyId;
 use papertape::strategy::StrategySpec;
 use std::collections::VecDeque;
@@ -188,18 +188,20 @@ impl Services {
             dataset,
             load_ms,
         } = prepared;
+        let hours: Vec<_> = config.instruments().map(|it| it.calendar()).collect();
         let setting = Setting {
             spec: StrategySpec::parse(&source).map_err(ServiceError::Strategy)?,
             fixed: request.backtest.params.clone(),
             config,
         };
-        let quality = |bars: &Bars| super::quality(bars, dataset.info.timeframe);
+        let quality =
+            |(bars, hours): (&Bars, CalendarId)| super::quality(bars, dataset.info.timeframe, hours);
         let ground = if others.is_empty() {
-            let quality = quality(&bars);
+            let quality = quality((&bars, hours.first().copied().unwrap_or_default()));
             Ground::of_one(setting, (bars, actions), quality, load_ms)
         } else {
             let all: Vec<Bars> = std::iter::once(bars).chain(others).collect();
-            let qualities: Vec<_> = all.iter().map(quality).collect();
+            let qualities: Vec<_> = all.iter().zip(hours).map(quality).collect();
             Ground::of_several(setting, all, &qualities, load_ms)
         };
         let name = request.study.name();

@@ -38,7 +38,8 @@ pub struct BarFile {
     pub bars: Bars,
     /// Their length: as given, or the most common distance between two bars.
     pub timeframe: Timeframe,
-    /// Spans without bars between the first and the last. Nights and weekends of markets that close are spans too.
+    /// Spans without bars between the first and the last, nights and week-ends among them: a file does not say which market it
+    /// is of. [`super::Calendar::missing_bars`] counts by the hours of one.
     pub gaps: u64,
     /// Bars missing in those spans.
     pub missing_bars: u64,

@@ -18,6 +18,7 @@
 mod cme_globex;
 mod cursor;
 mod holidays;
+mod missing;
 mod schedule;
 mod time_zone;
 mod us_equities;
