@@ -16,6 +16,7 @@ mod volatility;
 mod volume;
 mod volume_profile;
 mod window;
+mod zero;
 
 use crate::market::{Bar, BarSlice};
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,7 @@
 
 use super::average::{Ema, Sma};
 use super::window::{Extreme, Window};
+use super::zero::are_equal;
 use serde::{Deserialize, Serialize};
 
 /// Wilder's averages of gains and losses, which RSI and CMO share. Defined from the n-th change on.
@@ -266,5 +267,9 @@ impl StochRsi {
 /// Where `x` stands between `lowest` and `highest`, 0 … 100; 0 when they are the same.
 pub(crate) fn stochastic(highest: f64, lowest: f64, x: f64) -> f64 {
     let unit = (highest - lowest) / 100.0;
-    if unit == 0.0 { 0.0 } else { (x - lowest) / unit }
+    if are_equal(highest, lowest) {
+        0.0
+    } else {
+        (x - lowest) / unit
+    }
 }

@@ -4,6 +4,7 @@ use super::average::Sma;
 use super::momentum::stochastic;
 use super::volatility::true_range;
 use super::window::{Extreme, RollingSum, Window};
+use super::zero::{are_equal, is_nothing_beside};
 use crate::market::Bar;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +60,7 @@ impl Willr {
     pub(crate) fn next(&mut self, bar: &Bar) -> f64 {
         let (highest, lowest) = (self.highest.next(bar.high), self.lowest.next(bar.low));
         let unit = (highest - lowest) / -100.0;
-        if unit == 0.0 {
+        if are_equal(highest, lowest) {
             0.0
         } else {
             (highest - bar.close) / unit
@@ -95,11 +96,11 @@ impl Cci {
         let values = self.window.unordered();
         let average = values.iter().fold(0.0, |sum, x| sum + x) / self.period;
         let deviation = values.iter().fold(0.0, |sum, x| sum + (x - average).abs());
-        let distance = typical - average;
-        if distance == 0.0 || deviation == 0.0 {
+        let (distance, deviation) = (typical - average, deviation / self.period);
+        if is_nothing_beside(distance, average) || is_nothing_beside(deviation, average) {
             return 0.0;
         }
-        distance / (0.015 * (deviation / self.period))
+        distance / (0.015 * deviation)
     }
 }
 
@@ -122,13 +123,18 @@ impl Mfi {
 
     pub(crate) fn next(&mut self, bar: &Bar) -> f64 {
         let typical = typical(bar);
-        let change = typical - std::mem::replace(&mut self.previous, typical);
-        if change.is_nan() {
+        let previous = std::mem::replace(&mut self.previous, typical);
+        if previous.is_nan() {
             return f64::NAN;
         }
+        let moved = !are_equal(typical, previous);
         let flow = typical * bar.volume;
-        let rising = self.rising.next(if change > 0.0 { flow } else { 0.0 });
-        let falling = self.falling.next(if change < 0.0 { flow } else { 0.0 });
+        let rising = self
+            .rising
+            .next(if moved && typical > previous { flow } else { 0.0 });
+        let falling = self
+            .falling
+            .next(if moved && typical < previous { flow } else { 0.0 });
         let total = rising + falling;
         if total == 0.0 {
             0.0
