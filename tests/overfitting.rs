@@ -16,7 +16,7 @@ struct Case {
     deviation: f64,
     skewness: f64,
     kurtosis: f64,
-    deflated: Deflated,
+    deflated: Option<Deflated>,
     overfitting: Option<Overfitting>,
     quantiles: [f64; 5],
 }
@@ -61,6 +61,9 @@ fn returns(seed: u64, days: usize, trials: usize) -> Vec<Vec<f64>> {
     if trials > 3 {
         columns[3] = columns[2].clone();
     }
+    if trials > 4 {
+        columns[4][days / 2..].fill(0.0);
+    }
     columns
 }
 
@@ -69,7 +72,7 @@ fn digests(columns: &[Vec<f64>]) -> Vec<ReturnDigest> {
 }
 
 fn sharpes(digests: &[ReturnDigest]) -> Vec<f64> {
-    digests.iter().map(|it| it.sharpe().unwrap_or(0.0)).collect()
+    digests.iter().filter_map(ReturnDigest::sharpe).collect()
 }
 
 fn near(actual: f64, expected: f64, what: &str) {
@@ -94,20 +97,25 @@ fn moments_deflated_sharpe_overfitting_and_quantiles_are_those_of_the_reference(
         near(chosen.skewness, case.skewness, "skewness");
         near(chosen.kurtosis, case.kurtosis, "kurtosis");
 
-        let deflated = DeflatedSharpe::of(chosen, &sharpes(&digests)).expect("a judgement");
-        assert_eq!(deflated.trials, case.trials as u64);
-        near(deflated.sharpe, case.deflated.sharpe, "Sharpe ratio");
-        near(
-            deflated.expected_maximum,
-            case.deflated.expected_maximum,
-            "expected maximum",
+        // The second trial never trades.
+        let deflated = DeflatedSharpe::of(chosen, &sharpes(&digests));
+        assert_eq!(
+            deflated.is_some(),
+            case.deflated.is_some(),
+            "{} trials",
+            case.trials
         );
-        near(
-            deflated.probabilistic,
-            case.deflated.probabilistic,
-            "probabilistic",
-        );
-        near(deflated.deflated, case.deflated.deflated, "deflated");
+        if let (Some(deflated), Some(expected)) = (deflated, case.deflated) {
+            assert_eq!(deflated.trials, case.trials as u64 - 1);
+            near(deflated.sharpe, expected.sharpe, "Sharpe ratio");
+            near(
+                deflated.expected_maximum,
+                expected.expected_maximum,
+                "expected maximum",
+            );
+            near(deflated.probabilistic, expected.probabilistic, "probabilistic");
+            near(deflated.deflated, expected.deflated, "deflated");
+        }
 
         let judged = BacktestOverfitting::of(&digests.iter().collect::<Vec<_>>());
         assert_eq!(judged.is_some(), case.overfitting.is_some(), "{} days", case.days);
@@ -173,6 +181,41 @@ fn tries_without_skill_are_unmasked_and_skill_is_not() {
         by_luck < 0.7 && by_skill > 0.95,
         "DSR {by_luck} without skill, {by_skill} with"
     );
+}
+
+#[test]
+fn what_never_traded_changes_no_judgement() {
+    let judge = |trials: &[ReturnDigest]| {
+        let deflated = DeflatedSharpe::of(&trials[0], &sharpes(trials));
+        (
+            deflated,
+            BacktestOverfitting::of(&trials.iter().collect::<Vec<_>>()),
+        )
+    };
+    // All of them lose, so that one that did nothing would be the best in every split.
+    let losers = noise(5, &[-0.002, -0.003, -0.004, -0.005]);
+    let idle = ReturnDigest::of(&[0.0; 320]);
+    let alone = judge(&losers);
+    assert!(alone.1.is_some());
+    assert_eq!(judge(&[losers.clone(), vec![idle; 9]].concat()), alone);
+}
+
+#[test]
+fn what_did_not_trade_in_a_half_is_not_chosen_there_and_comes_last() {
+    // The first loses in every day, the second earns in the first half of the days and is away in the second.
+    let days = 64;
+    let wave = |day: usize| if day % 2 == 0 { 0.01 } else { -0.01 };
+    let loser: Vec<f64> = (0..days).map(|day| wave(day) - 0.002).collect();
+    let away: Vec<f64> = (0..days)
+        .map(|day| if day < days / 2 { wave(day) + 0.002 } else { 0.0 })
+        .collect();
+    let trials = digests(&[loser, away]);
+    let judged = BacktestOverfitting::of(&trials.iter().collect::<Vec<_>>()).expect("days");
+    // Sixteen blocks. Chosen on the second half alone, the loser does worse than the other on the first; chosen on the first, the other is
+    // not there in the second. In every other split the other one is there in both halves, and better.
+    assert_eq!((judged.blocks, judged.splits), (16, 12_870));
+    assert_eq!(judged.probability, 2.0 / 12_870.0);
+    assert_eq!(judged.probability_of_loss, 1.0 / 12_870.0);
 }
 
 #[test]

@@ -24,7 +24,7 @@ BLOCKS = 16
 
 
 def returns(seed, days, trials):
-    """Days by trials. Trial 1 never trades, trials 2 and 3 are the same, each has a drift and a kink of its own."""
+    """Days by trials. Trial 1 never trades, trial 4 in the first half only, trials 2 and 3 are the same, each has a drift and a kink of its own."""
     state = seed
     table = np.zeros((days, trials))
     for day in range(days):
@@ -37,23 +37,28 @@ def returns(seed, days, trials):
             table[day, 1] = 0.0
         if trials > 3:
             table[day, 3] = table[day, 2]
+        if trials > 4 and day >= days // 2:
+            table[day, 4] = 0.0
     return table
 
 
 def sharpe(column):
     deviation = np.std(column, ddof=1)
-    return 0.0 if deviation < 1e-15 else np.mean(column) / deviation
+    return np.nan if deviation < 1e-15 else np.mean(column) / deviation
 
 
 def deflated(table, chosen):
     sharpes = np.array([sharpe(column) for column in table.T])
+    ratio = sharpes[chosen]
+    sharpes = sharpes[~np.isnan(sharpes)]
+    if len(sharpes) < 2:
+        return None
     column = table[:, chosen]
     count = len(sharpes)
     expected = np.std(sharpes, ddof=1) * (
         (1 - np.euler_gamma) * stats.norm.ppf(1 - 1 / count)
         + np.euler_gamma * stats.norm.ppf(1 - 1 / (count * np.e))
     )
-    ratio = sharpes[chosen]
     spread = np.sqrt(
         1 - stats.skew(column) * ratio + (stats.kurtosis(column, fisher=False) - 1) / 4 * ratio**2
     )
@@ -67,7 +72,11 @@ def deflated(table, chosen):
 
 
 def overfitting(table):
+    # Who never trades is no choice.
+    table = table[:, np.std(table, axis=0) > 0]
     days, trials = table.shape
+    if trials < 2:
+        return None
     blocks = min(days // BLOCK_LENGTH, BLOCKS) // 2 * 2
     if blocks < 4:
         return None
@@ -77,11 +86,15 @@ def overfitting(table):
     for training in itertools.combinations(range(blocks), blocks // 2):
         inside = np.concatenate([pieces[block] for block in training])
         outside = np.concatenate([pieces[block] for block in range(blocks) if block not in training])
-        best = int(np.argmax([sharpe(column) for column in inside.T]))
-        tested = [sharpe(column) for column in outside.T]
+        # Without a Sharpe ratio, last.
+        trained = [np.nan_to_num(sharpe(column), nan=-np.inf) for column in inside.T]
+        tested = [np.nan_to_num(sharpe(column), nan=-np.inf) for column in outside.T]
+        if np.max(trained) == -np.inf:
+            continue
+        best = int(np.argmax(trained))
         omega = stats.rankdata(tested)[best] / (trials + 1)
         below += np.log(omega / (1 - omega)) <= 1e-12
-        lost += tested[best] < 0
+        lost += -np.inf < tested[best] < 0
         splits += 1
     return {
         "blocks": blocks,
@@ -93,7 +106,7 @@ def overfitting(table):
 
 def case(seed, days, trials):
     table = returns(seed, days, trials)
-    chosen = int(np.argmax([sharpe(column) for column in table.T]))
+    chosen = int(np.nanargmax([sharpe(column) for column in table.T]))
     assert np.std(table[:, chosen]) > 0, "the chosen one must trade"
     column = table[:, chosen]
     return {

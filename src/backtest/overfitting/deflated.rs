@@ -11,7 +11,7 @@ const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
 /// of daily returns and not annualised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeflatedSharpe {
-    /// Combinations that were tried.
+    /// Combinations that were tried and traded.
     pub trials: u64,
     /// Sharpe ratio of the chosen one.
     pub sharpe: f64,
@@ -34,8 +34,10 @@ impl DeflatedSharpe {
     /// and γ the Euler–Mascheroni constant;
     /// DSR = Φ((SR − SR₀) √(T − 1) / √(1 − γ₃ SR + (γ₄ − 1)/4 · SR²)), with T returns of skewness γ₃ and kurtosis γ₄.
     ///
-    /// N is the number of all trials, as if each were independent of the others; neighbouring parameters are not, so it
-    /// errs on the careful side.
+    /// SR₀ is what the largest of N Sharpe ratios is expected to be when the true ones are all zero. So N counts the trials among which the
+    /// largest was found, and V is theirs: a combination that never traded has no Sharpe ratio and is no draw; as one of zero it would
+    /// both raise N and pull V towards what nobody tried. Each counts as if it were independent of the others; neighbouring
+    /// parameters are not, so it errs on the careful side.
     #[must_use]
     pub fn of(chosen: &ReturnDigest, sharpes: &[f64]) -> Option<Self> {
         let sharpe = chosen.sharpe()?;
