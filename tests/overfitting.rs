@@ -204,7 +204,7 @@ fn what_never_traded_changes_no_judgement() {
 fn what_did_not_trade_in_a_half_is_not_chosen_there_and_comes_last() {
     // The first loses in every day, the second earns in the first half of the days and is away in the second.
     let days = 64;
-    let wave = |day: usize| if day % 2 == 0 { 0.01 } else { -0.01 };
+    let wave = |day: usize| if day.is_multiple_of(2) { 0.01 } else { -0.01 };
     let loser: Vec<f64> = (0..days).map(|day| wave(day) - 0.002).collect();
     let away: Vec<f64> = (0..days)
         .map(|day| if day < days / 2 { wave(day) + 0.002 } else { 0.0 })

@@ -166,7 +166,10 @@ fn as_told(name: &str, it: &Example) -> Result<(), String> {
             open_at_once(it.trades()) == 2,
             "holds two at most, and two at times",
         ),
-        "Not the same twice" => wants(it.outcome.denied > 0, "entries that move alike are denied"),
+        "Not the same twice" => wants(
+            it.outcome.setbacks.refused_entries() > 0,
+            "entries that move alike are denied",
+        ),
         "Sixty and thirty" => {
             let equity = it.outcome.engine().equity().amount;
             let shares = it.outcome.engine().positions();

@@ -331,6 +331,25 @@ fn a_short_position_is_scaled_and_closed_in_parts_as_a_long_one() {
 }
 
 #[test]
+fn a_trade_that_an_entry_turns_around_says_so_and_not_that_an_exit_rule_closed_it() {
+    let reversing = "entry: {long: close > 100, short: close < 100}\n";
+    let mut bench = start(&format!("{reversing}{ONE}"));
+    bench.flat(2, 101.0).flat(2, 99.0).flat(2, 101.0);
+    assert_eq!(
+        trades(&bench),
+        [
+            "long 1 entry.long -> reversed by entry.short",
+            "short 1 entry.short -> reversed by entry.long"
+        ]
+    );
+
+    // Where an exit rule holds as well, it is the reason.
+    let mut bench = start(&format!("{reversing}exit: {{long: close < 100}}\n{ONE}"));
+    bench.flat(2, 101.0).flat(2, 99.0);
+    assert_eq!(trades(&bench), ["long 1 entry.long -> exit.long"]);
+}
+
+#[test]
 fn a_reversal_brings_the_other_sides_own_rule() {
     let mut bench = start(
         "entry:\n  - {name: up, long: close > 100}\n  \
@@ -342,7 +361,7 @@ fn a_reversal_brings_the_other_sides_own_rule() {
     assert_eq!(
         bench.journal(),
         [
-            "#2 sell 1 market (exit.long)",
+            "#2 sell 1 market (reversed by down)",
             "#2 accepted",
             "#2 filled 1 @ 99.00",
             "long closed: -2",

@@ -245,6 +245,12 @@ impl MetricsAccumulator {
         }
     }
 
+    /// How many marks were taken in.
+    #[must_use]
+    pub const fn bars(&self) -> u64 {
+        self.marks.count
+    }
+
     /// What the closed trades have brought.
     #[must_use]
     pub const fn record(&self) -> TradeRecord {

@@ -2,7 +2,7 @@
 
 use super::EquityPoint;
 use crate::analytics::Metrics;
-use crate::engine::ExecutionConfig;
+use crate::engine::{ExecutionConfig, Halt, RefusedOrders};
 use crate::market::Bar;
 use crate::model::{BacktestId, Symbol, Timeframe, Timestamp};
 use crate::portfolio::{AccountConfig, CashFlow, CashFlowKind, Trade};
@@ -141,6 +141,12 @@ pub struct BacktestReport {
     pub metrics: Metrics,
     /// What was wrong with the data.
     pub data_quality: DataQuality,
+    /// Orders of the strategy that were refused, counted by what they were for, who refused them, and why.
+    #[serde(default)]
+    pub refused_orders: Vec<RefusedOrders>,
+    /// When trading was halted, if it was; the metrics go on to the end of the bars.
+    #[serde(default)]
+    pub halt: Option<Halt>,
     /// What makes the result less than it seems, a sentence each: too few trades, too short a run.
     #[serde(default)]
     pub warnings: Vec<String>,

@@ -6,8 +6,8 @@ use crate::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use crate::backtest::sweep::{
     Axes, Method, Objective, Params, SearchSpec, StabilityMap, SweepSpec, Trial, judge, ranking,
 };
-use crate::backtest::{MonteCarlo, MonteCarloSpec, StudyData, WalkForwardSpec};
-use crate::engine::EngineConfig;
+use crate::backtest::{MonteCarlo, MonteCarloSpec, StudyData, WalkForwardSpec, warnings_over};
+use crate::engine::{EngineConfig, Halt, RefusedOrders};
 use crate::model::{StudyId, Symbol, Timeframe, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -252,6 +252,12 @@ pub struct SweepRow {
     pub final_equity: Decimal,
     /// How good it was.
     pub metrics: Metrics,
+    /// Orders of the strategy that were refused, counted by what they were for, who refused them, and why.
+    #[serde(default)]
+    pub refused_orders: Vec<RefusedOrders>,
+    /// When trading was halted, if it was; the metrics go on to the end of the bars.
+    #[serde(default)]
+    pub halt: Option<Halt>,
     /// How good it was over the bars that were kept back; of the best rows only.
     #[serde(default)]
     pub out_of_sample: Option<Metrics>,
@@ -309,6 +315,8 @@ impl SweepReport {
                 objective: objective.of(&score.metrics),
                 final_equity: score.final_equity,
                 metrics: score.metrics.clone(),
+                refused_orders: score.setbacks.refused.clone(),
+                halt: score.setbacks.halt.clone(),
                 out_of_sample: None,
             })
         };
@@ -323,7 +331,8 @@ impl SweepReport {
         let best = order
             .first()
             .and_then(|place| trials.get(*place)?.score.as_ref().ok());
-        let warnings = best.map(|score| score.warnings.clone()).unwrap_or_default();
+        let mut warnings = best.map(|score| score.warnings.clone()).unwrap_or_default();
+        warnings.extend(warnings_over(trials));
         let is_grid = context.spec.method == Method::Grid;
         let maps = is_grid.then(|| StabilityMap::all(context.axes, trials, objective));
         let mut maps = maps.unwrap_or_default().into_iter();

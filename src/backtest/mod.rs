@@ -25,7 +25,7 @@ pub use span::Span;
 pub use study_data::StudyData;
 pub use together::{run_together, run_together_with_band};
 pub use walk_forward::{WalkForward, WalkForwardSpec};
-pub use warnings::{of_funding as funding_warning, of_volume as volume_warnings};
+pub use warnings::{of_funding as funding_warning, of_volume as volume_warnings, over as warnings_over};
 
 use crate::engine::{Band, BandCurve, Command, Engine, EngineConfig, Input};
 use crate::market::{BarAggregator, BarSlice, Bars, DatedAction, MarketEvent, actions_within};

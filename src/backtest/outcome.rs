@@ -8,7 +8,7 @@ use crate::api::{
     BacktestReport, BandReport, CashFlowSum, DataQuality, EquityPoint, ShadowReport, StrategyRun,
     SymbolReport, Timing, TradeReport,
 };
-use crate::engine::{Band, BandCurve, Engine};
+use crate::engine::{Band, BandCurve, Engine, Setbacks};
 use crate::market::{BarMerge, Bars};
 use crate::model::{Instrument, InstrumentId, Money, Price, Quantity, Symbol, float};
 use crate::portfolio::{CashFlow, Trade};
@@ -25,8 +25,8 @@ pub struct Outcome {
     pub cash_flows: Vec<CashFlow>,
     /// Actions of the market that the run took in: splits, dividends, funding and others.
     pub actions: u64,
-    /// Orders that the risk check denied.
-    pub denied: u64,
+    /// What kept the strategy from doing what it wanted.
+    pub setbacks: Setbacks,
     /// How good it was.
     pub metrics: Metrics,
     /// Cash and position at the last close, exact.
@@ -117,7 +117,7 @@ impl Outcome {
             fills: std::mem::take(&mut recorder.fills),
             cash_flows: std::mem::take(&mut recorder.cash_flows),
             actions,
-            denied: recorder.denied,
+            setbacks: engine.setbacks(),
             metrics: engine.metrics(),
             final_equity: engine.equity(),
             event_hash: engine.event_hash(),
@@ -275,6 +275,8 @@ impl Outcome {
                     gaps: sum.gaps + one.gaps,
                     missing_bars: sum.missing_bars + one.missing_bars,
                 }),
+            refused_orders: self.setbacks.refused.clone(),
+            halt: self.setbacks.halt.clone(),
             warnings: self.warnings(bars),
             band: self.band.as_ref().map(BandOutcome::report),
             event_hash: self.event_hash.clone(),
@@ -288,7 +290,7 @@ impl Outcome {
         let stopped = self.engine.script_failure();
         let stopped =
             stopped.map(|failure| format!("The strategy was stopped, its script failed: {failure}."));
-        let others = warnings::of(&self.engine, Seen::all(bars), &self.metrics);
+        let others = warnings::of(&self.engine, Seen::all(bars), &self.metrics, &self.setbacks);
         stopped.into_iter().chain(others).collect()
     }
 

@@ -17,7 +17,6 @@ const MOST_FORESEEN: usize = 1 << 16;
 pub(super) struct Recorder {
     pub(super) trades: Vec<Trade>,
     pub(super) fills: Fills,
-    pub(super) denied: u64,
     pub(super) cash_flows: Vec<CashFlow>,
     pub(super) equity: Vec<f64>,
     pub(super) holdings: Vec<Holdings>,
@@ -50,7 +49,6 @@ impl Recorder {
         Self {
             trades: Vec::with_capacity(fills / 2),
             fills: Fills::with_capacity(fills),
-            denied: 0,
             cash_flows: Vec::new(),
             equity: Vec::with_capacity(bars),
             holdings,
@@ -70,14 +68,12 @@ impl Sink for Recorder {
 
     #[inline]
     fn wants(&self, kind: &EventKind) -> bool {
-        matches!(kind, EventKind::CashFlow { .. } | EventKind::OrderDenied { .. })
+        matches!(kind, EventKind::CashFlow { .. })
     }
 
     fn journal(&mut self, event: Event) {
-        match event.kind {
-            EventKind::CashFlow { flow, .. } => self.cash_flows.push(flow),
-            EventKind::OrderDenied { .. } => self.denied += 1,
-            _ => {}
+        if let EventKind::CashFlow { flow, .. } = event.kind {
+            self.cash_flows.push(flow);
         }
     }
 

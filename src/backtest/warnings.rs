@@ -1,8 +1,10 @@
 //! What makes a backtest's result less than it seems.
 
+use super::sweep::Trial;
 use crate::analytics::Metrics;
-use crate::engine::{Engine, EngineConfig, LARGE_SHARE, TakenVolume};
+use crate::engine::{Engine, EngineConfig, LARGE_SHARE, SCRIPT_FAILED, Setbacks, TakenVolume};
 use crate::market::{BarSlice, Bars};
+use crate::order::OrderPurpose;
 use crate::strategy::Strategy;
 
 /// Trades for each parameter that could be chosen. In regressions, estimates with fewer than ten events for each variable
@@ -40,10 +42,12 @@ impl Seen {
 }
 
 /// The warnings of a run, a sentence each.
-pub(super) fn of(engine: &Engine, seen: Seen, metrics: &Metrics) -> Vec<String> {
+pub(super) fn of(engine: &Engine, seen: Seen, metrics: &Metrics, setbacks: &Setbacks) -> Vec<String> {
     let config = engine.config();
     let of_run: Vec<String> = of_history(config, seen)
         .into_iter()
+        .chain(of_refusals(setbacks))
+        .chain(of_halt(setbacks))
         .chain(of_trades(&config.strategy, metrics.trades))
         .chain(of_volume(config, seen.carries_volumes, engine.taken_volume()))
         .chain(of_funding(engine))
@@ -79,6 +83,86 @@ pub(super) fn of_history(config: &EngineConfig, seen: Seen) -> Option<String> {
     })
 }
 
+/// That orders were refused: the figures are of what the others made.
+fn of_refusals(setbacks: &Setbacks) -> impl Iterator<Item = String> + use<> {
+    let (entries, others): (Vec<_>, Vec<_>) = setbacks
+        .refused
+        .iter()
+        .partition(|it| it.purpose == OrderPurpose::Entry);
+    let kinds = [
+        ("entry", "entries", entries),
+        ("order to close", "orders to close", others),
+    ];
+    let sentences = kinds.map(|(one, several, refused)| {
+        let often = refused.iter().rev().max_by_key(|it| it.count)?;
+        let all: u64 = refused.iter().map(|it| it.count).sum();
+        let (what, were) = if all == 1 { (one, "was") } else { (several, "were") };
+        let how = if often.count == all {
+            format!("{were} {}", often.by)
+        } else {
+            format!("{were} refused, {} of them {}", often.count, often.by)
+        };
+        let first = if often.count == 1 { "at" } else { "first at" };
+        Some(format!(
+            "{all} {what} {how} ({}), {first} {}: {}.",
+            often.code, often.first, often.because
+        ))
+    });
+    sentences.into_iter().flatten()
+}
+
+/// That trading was halted: the figures go on over bars on which nothing could happen. A script's failure is told on its own.
+fn of_halt(setbacks: &Setbacks) -> Option<String> {
+    let halt = setbacks.halt.as_ref().filter(|halt| halt.code != SCRIPT_FAILED)?;
+    Some(format!(
+        "Trading was halted at {} by {}: {}. {} of {} bars followed, without any trading.",
+        halt.time,
+        halt.code,
+        halt.because,
+        halt.bars_after,
+        halt.bars_before + halt.bars_after
+    ))
+}
+
+/// What is to be said of a search's combinations together, beside what stands with each of them.
+#[must_use]
+pub fn over(trials: &[Trial]) -> Vec<String> {
+    let ran: Vec<_> = trials
+        .iter()
+        .filter_map(|trial| trial.score.as_ref().ok())
+        .collect();
+    let refused: Vec<_> = ran.iter().map(|score| score.setbacks.refused_entries()).collect();
+    let touched = refused.iter().filter(|count| **count > 0).count();
+    let halted = ran.iter().filter(|score| score.setbacks.halt.is_some()).count();
+    let refused = (touched > 0).then(|| {
+        format!(
+            "Entries were refused in {touched} of {} combinations, {} in all: the figures of such a row are of the other \
+             entries alone.",
+            ran.len(),
+            refused.iter().sum::<u64>()
+        )
+    });
+    let halted = (halted > 0).then(|| {
+        format!(
+            "Trading was halted in {halted} of {} combinations: the figures of such a row go on to the end, without any \
+             trading.",
+            ran.len()
+        )
+    });
+    let idle = ran
+        .iter()
+        .filter(|score| score.returns.sharpe().is_none())
+        .count();
+    let idle = (idle > 0).then(|| {
+        format!(
+            "{idle} of {} combinations never earned or lost anything: the deflated Sharpe ratio and the probability of \
+             overfitting leave them out.",
+            ran.len()
+        )
+    });
+    refused.into_iter().chain(halted).chain(idle).collect()
+}
+
 /// That so many trades say little about so many parameters.
 pub(super) fn of_trades(strategy: &Strategy, trades: u64) -> Option<String> {
     let parameters = strategy.params.len() as u64;
@@ -100,6 +184,9 @@ pub(super) struct Gathered {
     found: Vec<String>,
     taken: TakenVolume,
     carries_volumes: bool,
+    setbacks: Setbacks,
+    /// How many runs were halted.
+    halted: u64,
 }
 
 impl Gathered {
@@ -118,6 +205,10 @@ impl Gathered {
             largest: self.taken.largest.max(taken.largest),
         };
         self.carries_volumes |= seen.carries_volumes;
+        let setbacks = engine.setbacks();
+        self.setbacks.add_refused(&setbacks);
+        self.halted += u64::from(setbacks.halt.is_some());
+        self.setbacks.halt = self.setbacks.halt.take().or(setbacks.halt);
     }
 
     fn add(&mut self, sentences: impl Iterator<Item = String>) {
@@ -137,7 +228,15 @@ impl Gathered {
             None => of_volume(config, self.carries_volumes, self.taken),
         };
         let trades = of_trades(&config.strategy, metrics.trades).filter(|_| idle.is_none());
-        let found = self.found.into_iter();
+        let halt = self.setbacks.halt.as_ref().map(|first| {
+            let windows = if self.halted == 1 { "window" } else { "windows" };
+            format!(
+                "Trading was halted in {} {windows}, first at {} by {}: {}. It began again with the next one.",
+                self.halted, first.time, first.code, first.because
+            )
+        });
+        let setbacks = of_refusals(&self.setbacks).chain(halt);
+        let found = self.found.into_iter().chain(setbacks);
         found.chain(trades).chain(volumes).chain(idle).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Commands, states, protections and alerts.
 
 use super::requests::Change;
-use super::{Command, Engine, EventKind, RefusalMemory, SessionState, Sink};
+use super::{Command, Engine, EventKind, Halt, RefusalMemory, SCRIPT_FAILED, SessionState, Sink};
 use crate::alert::{Alert, AlertKind, Finding, Severity};
 use crate::model::{AlertId, InstrumentId, Timestamp};
 use crate::order::{CancelReason, OrderPurpose};
@@ -133,7 +133,7 @@ impl Engine {
         if let Some(failure) = self.desk(at).program.failure() {
             let reason = format!("the script failed on {}: {failure}", self.instrument(at).symbol());
             self.halt(
-                ("script_failed", AlertKind::Error),
+                (SCRIPT_FAILED, AlertKind::Error),
                 "script failed",
                 reason,
                 time,
@@ -154,6 +154,13 @@ impl Engine {
             return;
         }
         self.flatten(order_reason, time, sink);
+        self.setbacks.halt = Some(Halt {
+            time,
+            code: code.into(),
+            because: reason.clone(),
+            bars_before: self.metrics.bars(),
+            bars_after: 0,
+        });
         let message = format!("Trading is halted, {reason}.");
         self.change_state(SessionState::Halted, reason, time, sink);
         self.alert(Severity::Critical, kind, code, message, time, sink);

@@ -42,6 +42,7 @@ mod requests;
 mod returns;
 mod roll;
 mod rules;
+mod setbacks;
 mod sink;
 mod snapshot;
 mod stakes;
@@ -63,6 +64,7 @@ pub use input::{Command, Input};
 pub use listings::OptionDesk;
 pub use model_quotes::{OptionModel, PositionGreeks};
 pub use names::Familiar;
+pub use setbacks::{Halt, RefusedOrders, Refuser, SCRIPT_FAILED, Setbacks};
 pub use sink::{Mark, Sink};
 pub use snapshot::SnapshotError;
 pub use taken_volume::{LARGE_SHARE, TakenVolume};
@@ -117,6 +119,7 @@ pub struct Engine {
     metrics: MetricsAccumulator,
     watch: Watch,
     counters: Counters,
+    setbacks: Setbacks,
     /// What the account is worth as `f64`, so that a bar without a fill needs no decimal arithmetic.
     cached: Cached,
 }
@@ -207,6 +210,7 @@ impl Engine {
             metrics: MetricsAccumulator::new(capital.to_f64(), config.periods_per_year()),
             watch: Watch::new(config.alerts, capital.to_f64()),
             counters: Counters::default(),
+            setbacks: Setbacks::default(),
             cached: Cached {
                 cash: capital.to_f64(),
                 others: 0.0,

@@ -7,7 +7,7 @@ use crate::market::{Calendar, CalendarId, Phase};
 use crate::model::{InstrumentId, Money, OrderId, Price, Quantity, Side, Timeframe, Timestamp};
 use crate::order::{
     CancelReason, ClientOrderId, DenyReason, GroupId, Instructions, Order, OrderEvent, OrderKind,
-    OrderPurpose, OrderStatus, TimeInForce,
+    OrderPurpose, OrderStatus, Refusal, TimeInForce,
 };
 use crate::risk::OrderCheck;
 use rust_decimal::Decimal;
@@ -123,7 +123,8 @@ impl Engine {
         let message = format!("The order to {} was denied: {reason}.", order.side);
         self.market_mut(order.instrument).orders.forget(order.id);
         self.client_ids.forget(order.id);
-        let order = *order;
+        let (order, refusal) = (*order, Refusal::Denied(reason.clone()));
+        self.setbacks.note_refused(order.purpose, &refusal, time);
         self.emit(time, EventKind::OrderDenied { order, reason }, sink);
         self.alert_refusal(RefusalMemory::Denied, "order_denied", message, time, sink);
     }
@@ -263,7 +264,8 @@ impl Engine {
             (reason.code(), Cow::Owned(reason.to_string())),
             time,
         );
-        let order_id = order.id;
+        let (order_id, refusal) = (order.id, Refusal::Rejected(reason.clone()));
+        self.setbacks.note_refused(order.purpose, &refusal, time);
         if never_rested {
             self.client_ids.forget(order_id);
         }

@@ -256,7 +256,7 @@ impl Engine {
         let turn = wishes.enter.filter(|side| *side != held);
         let whole = self.first_exit(close, held, |extent| extent == Extent::Whole);
         if whole.is_some() || turn.is_some() {
-            self.exit(held, whole, turn.is_some(), close, sink);
+            self.exit(held, whole, turn, close, sink);
             if let Some(side) = turn {
                 self.turn(side, close, sink);
             }
@@ -424,20 +424,25 @@ impl Engine {
     }
 
     /// Places the exit of the strategy's exit rule, or a market order when the position is to be turned around.
-    fn exit<S: Sink>(&mut self, held: TradeSide, rule: Option<u16>, turns: bool, close: Close, sink: &mut S) {
+    fn exit<S: Sink>(
+        &mut self,
+        held: TradeSide,
+        rule: Option<u16>,
+        turn: Option<TradeSide>,
+        close: Close,
+        sink: &mut S,
+    ) {
         let Close { at, price, time } = close;
         self.withdraw_partials(at, time, sink);
         let rule = rule.map(|number| self.exit_rule(number));
-        let reason = rule.map_or(
-            Cow::Borrowed(match held {
-                TradeSide::Long => "exit.long",
-                TradeSide::Short => "exit.short",
-            }),
-            |rule| rule.reason(held),
-        );
+        let reason = match rule {
+            Some(rule) => rule.reason(held),
+            // Nothing asks for an exit but the entry that turns the position around.
+            None => self.reversed_by(held.opposite(), close),
+        };
         let side = held.entry().opposite();
         let terms = match rule {
-            Some(rule) if !turns => self.order_terms(at, &rule.order, side, price),
+            Some(rule) if turn.is_none() => self.order_terms(at, &rule.order, side, price),
             // The entry in the other direction waits for this one, so it has to end the position.
             _ => Ok(OrderTerms::MARKET),
         };
@@ -462,6 +467,16 @@ impl Engine {
             ..terms.draft(self.instrument(at), quantity)
         };
         self.place(draft, time, sink);
+    }
+
+    /// What an exit says for which no rule asks but the entry in the other direction.
+    fn reversed_by(&self, side: TradeSide, close: Close) -> Cow<'static, str> {
+        let entry = self.first_entry(close.at, side, close.time);
+        match (entry.map(|rule| self.entry_rule(rule).reason(side)), side) {
+            (Some(Cow::Owned(name)), _) => Cow::Owned(format!("reversed by {name}")),
+            (_, TradeSide::Long) => Cow::Borrowed("reversed by entry.long"),
+            (_, TradeSide::Short) => Cow::Borrowed("reversed by entry.short"),
+        }
     }
 
     /// Closes a part of the position by an exit rule, unless it has done so as often as it may or is about to.

@@ -1,7 +1,7 @@
 //! What the account is worth, and what others may ask the engine.
 
 use super::desk::{Desk, Held};
-use super::{Engine, EngineConfig, EventKind, Mark, SessionState, Sink, TakenVolume};
+use super::{Engine, EngineConfig, EventKind, Mark, SessionState, Setbacks, Sink, TakenVolume};
 use crate::analytics::Metrics;
 use crate::exchange::{Market, rests};
 use crate::ledger::{Ledger, LedgerError};
@@ -280,6 +280,16 @@ impl Engine {
     #[must_use]
     pub const fn taken_volume(&self) -> TakenVolume {
         self.counters.taken
+    }
+
+    /// What kept the strategy from doing what it wanted, so far.
+    #[must_use]
+    pub fn setbacks(&self) -> Setbacks {
+        let mut setbacks = self.setbacks.clone();
+        if let Some(halt) = &mut setbacks.halt {
+            halt.bars_after = self.metrics.bars() - halt.bars_before;
+        }
+        setbacks
     }
 
     /// The perpetuals that were held while nothing said what their funding is: neither the market nor the account.

@@ -5,6 +5,7 @@ use crate::model::{Instrument, InstrumentId, Money, OrderId, Price, Quantity, Si
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::fmt;
 
 /// An order with all that has happened to it so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -459,6 +460,21 @@ pub enum OrderPurpose {
     Manual,
     /// Closes because the margin gave out.
     Liquidation,
+}
+
+impl fmt::Display for OrderPurpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Entry => "entry",
+            Self::Exit => "exit",
+            Self::StopLoss => "stop loss",
+            Self::TakeProfit => "take profit",
+            Self::TrailingStop => "trailing stop",
+            Self::Flatten => "flatten",
+            Self::Manual => "manual",
+            Self::Liquidation => "liquidation",
+        })
+    }
 }
 
 impl OrderPurpose {

@@ -15,6 +15,15 @@ pub enum TradeSide {
 }
 
 impl TradeSide {
+    /// The other one.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Long => Self::Short,
+            Self::Short => Self::Long,
+        }
+    }
+
     /// The side of the order that opens it.
     #[must_use]
     pub const fn entry(self) -> Side {

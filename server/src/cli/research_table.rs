@@ -1,11 +1,13 @@
 //! The results of searches for people.
 
 use super::table::{number, percent};
-use papertape::api::{DataQuality, MonteCarloReport, RunFacts, StudyReport, SweepReport, WalkForwardReport};
+use papertape::api::{
+    DataQuality, MonteCarloReport, RunFacts, StudyReport, SweepReport, SweepRow, WalkForwardReport,
+};
 use papertape::backtest::Quantiles;
 use papertape::backtest::overfitting::{BacktestOverfitting, DeflatedSharpe};
 use papertape::backtest::sweep::Params;
-use papertape::model::Symbol;
+use papertape::model::{Symbol, Timestamp};
 use std::fmt::Write as _;
 
 /// A study's report; of a sweep's table so many rows.
@@ -42,6 +44,10 @@ fn sweep(report: &SweepReport, most: usize) -> String {
     let is_own = !["sharpe", "total_return", "max_drawdown", "trades"].contains(&objective);
     head.extend(is_own.then(|| objective.to_owned()));
     head.extend(["return", "sharpe", "drawdown", "trades", "win rate", "fees"].map(str::to_owned));
+    let refuses = report.rows.iter().any(|row| !row.refused_orders.is_empty());
+    head.extend(refuses.then(|| "refused".to_owned()));
+    let halts = report.rows.iter().any(|row| row.halt.is_some());
+    head.extend(halts.then(|| "halted".to_owned()));
     let is_proved = report.out_of_sample.is_some();
     head.extend(is_proved.then(|| "later return".to_owned()));
     head.extend(is_proved.then(|| "later sharpe".to_owned()));
@@ -58,6 +64,9 @@ fn sweep(report: &SweepReport, most: usize) -> String {
             percent(metrics.win_rate),
             number(Some(metrics.total_fees)),
         ]);
+        cells.extend(refuses.then(|| refused(row).to_string()));
+        let halted = || row.halt.as_ref().map(|halt| minute(halt.time));
+        cells.extend(halts.then(|| halted().unwrap_or_else(|| "-".to_owned())));
         let later = row.out_of_sample.as_ref();
         cells.extend(is_proved.then(|| percent(later.map(|it| it.total_return))));
         cells.extend(is_proved.then(|| number(later.and_then(|it| it.sharpe))));
@@ -93,6 +102,16 @@ fn sweep(report: &SweepReport, most: usize) -> String {
         ),
     );
     text
+}
+
+/// How many orders of a combination were refused.
+fn refused(row: &SweepRow) -> u64 {
+    row.refused_orders.iter().map(|it| it.count).sum()
+}
+
+/// A time to the minute.
+fn minute(time: Timestamp) -> String {
+    time.to_string().chars().take(16).collect()
 }
 
 fn stability(text: &mut String, report: &SweepReport) {
@@ -254,12 +273,11 @@ fn walk_forward(report: &WalkForwardReport) -> String {
         "then",
         "trades",
     ];
-    let day = |time: papertape::model::Timestamp| time.to_string().chars().take(16).collect::<String>();
     let rows = report.windows.iter().map(|it| {
         vec![
             it.number.to_string(),
-            day(it.from),
-            day(it.to),
+            minute(it.from),
+            minute(it.to),
             params(&it.params),
             number(it.in_sample_objective),
             number(it.objective),

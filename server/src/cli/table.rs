@@ -48,6 +48,15 @@ pub(super) fn report(report: &BacktestReport) -> String {
         [] => "none".to_owned(),
         warnings => warnings.join("; "),
     };
+    let refused: Vec<_> = report
+        .refused_orders
+        .iter()
+        .map(|it| format!("{} {} {} ({})", it.count, it.purpose, it.by, it.code))
+        .collect();
+    let refused = match refused.as_slice() {
+        [] => "none".to_owned(),
+        refused => refused.join(", "),
+    };
     let rows = [
         ("Strategy", report.strategy.name.clone()),
         ("Parameters", params),
@@ -69,6 +78,7 @@ pub(super) fn report(report: &BacktestReport) -> String {
         ("Sortino", number(metrics.sortino)),
         ("Max drawdown", percent(Some(metrics.max_drawdown))),
         ("Trades", trades),
+        ("Refused orders", refused),
         ("Win rate", percent(metrics.win_rate)),
         ("Profit factor", number(metrics.profit_factor)),
         ("Expectancy", number(metrics.expectancy)),

@@ -189,6 +189,7 @@ mod tests {
         Trial {
             params: params.clone(),
             score: Ok(Score {
+                setbacks: Default::default(),
                 warnings: Vec::new(),
                 metrics,
                 final_equity: Decimal::ONE,

@@ -36,6 +36,7 @@ pub use stability::{StabilityCell, StabilityMap};
 
 use super::overfitting::{BacktestOverfitting, DeflatedSharpe, ReturnDigest};
 use crate::analytics::Metrics;
+use crate::engine::Setbacks;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -64,6 +65,8 @@ pub struct Score {
     pub final_equity: Decimal,
     /// What is asked of its daily returns.
     pub returns: ReturnDigest,
+    /// What kept the strategy from doing what it wanted.
+    pub setbacks: Setbacks,
     /// What makes it less than it seems, a sentence each, as of the backtest that it is.
     pub warnings: Vec<String>,
 }
@@ -243,8 +246,7 @@ pub fn judge(
         .iter()
         .filter_map(|trial| Some(&trial.score.as_ref().ok()?.returns))
         .collect();
-    // A combination that never trades was a try as well: its Sharpe ratio is 0.
-    let sharpes: Vec<_> = digests.iter().map(|it| it.sharpe().unwrap_or(0.0)).collect();
+    let sharpes: Vec<_> = digests.iter().filter_map(|it| it.sharpe()).collect();
     let best = ranking(trials, objective)
         .first()
         .and_then(|place| trials.get(*place));

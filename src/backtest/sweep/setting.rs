@@ -92,9 +92,10 @@ impl Setting {
 
 impl Score {
     fn of(engine: &Engine, seen: Seen) -> Self {
-        let metrics = engine.metrics();
+        let (metrics, setbacks) = (engine.metrics(), engine.setbacks());
         Self {
-            warnings: warnings::of(engine, seen, &metrics),
+            warnings: warnings::of(engine, seen, &metrics, &setbacks),
+            setbacks,
             metrics,
             final_equity: engine.equity().amount.normalize(),
             returns: ReturnDigest::of(&survived(engine.daily_returns())),

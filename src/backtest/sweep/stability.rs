@@ -145,6 +145,7 @@ mod tests {
     use crate::analytics::Metrics;
     use crate::backtest::overfitting::ReturnDigest;
     use crate::backtest::sweep::Score;
+    use crate::engine::Setbacks;
     use rust_decimal::Decimal;
 
     #[test]
@@ -168,6 +169,7 @@ mod tests {
                 },
                 final_equity: Decimal::ZERO,
                 returns: ReturnDigest::of(&[]),
+                setbacks: Setbacks::default(),
                 warnings: Vec::new(),
             }),
         });

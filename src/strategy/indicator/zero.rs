@@ -2,7 +2,7 @@
 //!
 //! Rounding leaves a little of the difference of numbers that are equal, and an indicator that divides by it, or asks for its sign, would
 //! make a signal of it. TA-Lib therefore has bounds, measured on its C library 0.8.1 by raising the last bits of one price until a
-//! value other than zero came out; where none is named here its comparison with zero is exact. `tests/strategy_talib.rs` compares.
+//! value other than zero came out. Where none is named here it compares exactly, but for PPO's slow average, which is 0 below 1e-14. `tests/strategy_talib.rs` compares.
 
 /// The bound, as a share of what is compared.
 const SHARE: f64 = 1e-14;

@@ -2,11 +2,13 @@
 
 use super::charts::Charts;
 use super::trades::Trades;
+use crate::components::table;
 use crate::components::{Change, Frame, MetricList, ParamValues, Start, Time, execution_facts};
 use crate::format::{self, NONE};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use papertape::api::{BacktestReport, BacktestStatus, ParamInfo};
+use papertape::engine::RefusedOrders;
 use papertape::model::{Money, Price};
 use rust_decimal::Decimal;
 
@@ -109,6 +111,7 @@ pub(super) fn Result(status: BacktestStatus, report: BacktestReport) -> impl Int
             <Stat name="Fees" value=format::number(metrics.total_fees, digits as usize) hint=currency.clone() />
         </section>
         {caveats(&report.warnings)}
+        {refused_orders(&report.refused_orders)}
         <Charts status=status.clone() report=report.clone() group />
         <Frame title="Metrics">
             <MetricList metrics=Signal::stored(metrics) currency=currency.clone() />
@@ -140,6 +143,31 @@ pub(crate) fn caveats(warnings: &[String]) -> Option<AnyView> {
             </div>
         }
         .into_any()
+    })
+}
+
+/// The orders that were refused, by reason; nothing when none was.
+fn refused_orders(refused: &[RefusedOrders]) -> Option<AnyView> {
+    let columns = vec![
+        table::text("Order"),
+        table::text("Why"),
+        table::number("How often"),
+        table::text("First"),
+    ];
+    let row = |it: &RefusedOrders| {
+        let words = format!("{} ({})", it.by, it.code);
+        view! {
+            <tr data-testid="refused-orders">
+                {table::words("Order", it.purpose.to_string(), None)} {table::words("Why", words, Some(it.because.clone()))}
+                {table::figure("How often", format::count(it.count))}
+                {table::cell("First", view! { <Time at=it.first /> }.into_any(), None)}
+            </tr>
+        }
+    };
+    let rows: Vec<_> = refused.iter().map(row).collect();
+    (!refused.is_empty()).then(|| {
+        let table = table::table("cards-on-phone", columns, rows.into_any());
+        view! { <Frame title="Refused orders">{table}</Frame> }.into_any()
     })
 }
 

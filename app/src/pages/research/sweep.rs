@@ -204,11 +204,24 @@ fn sweep_row(
     let params = format::parameters(&row.params);
     view! {
         <tr data-testid="sweep-row">
-            {table::head("Rank", row.rank)} {cells} {table::words("Parameters", params, None)}
+            {table::head("Rank", row.rank)} {cells} {table::words("Parameters", params, setbacks(row))}
             {open.button(opened)}
         </tr>
     }
     .into_any()
+}
+
+/// What kept a combination from doing what it wanted, in a few words.
+fn setbacks(row: &SweepRow) -> Option<String> {
+    let refused: u64 = row.refused_orders.iter().map(|it| it.count).sum();
+    let orders = if refused == 1 { "order" } else { "orders" };
+    let refused = (refused > 0).then(|| format!("{} {orders} refused", format::count(refused)));
+    let halted = row.halt.as_ref().map(|halt| {
+        let day = format::time(halt.time, 0, format::TimeStyle::Day);
+        format!("halted on {day} ({})", halt.code)
+    });
+    let words: Vec<_> = refused.into_iter().chain(halted).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// What the tries prove, as one would say it.
@@ -296,6 +309,8 @@ mod tests {
                 sharpe,
                 ..Metrics::default()
             },
+            refused_orders: Vec::new(),
+            halt: None,
             out_of_sample: None,
         }
     }
