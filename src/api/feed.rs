@@ -275,6 +275,8 @@ pub enum FeedServerMessage {
     },
     /// Something happened.
     Event(FeedEvent),
+    /// Something was not as it should be.
+    Incident(FeedIncident),
     /// A symbol cannot be told of.
     Refused {
         /// Which.
@@ -288,12 +290,27 @@ pub enum FeedServerMessage {
     Pong(u64),
 }
 
+/// What was not as it should be with a feed's data, in its place among the events.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeedIncident {
+    /// Of what.
+    pub symbol: Symbol,
+    /// Its number on the feed's tape.
+    pub number: u64,
+    /// When the run of the feed began that noted it.
+    pub run: Timestamp,
+    /// Its number in that run: what is told under both once more has gone on, or ended.
+    pub noted: u64,
+    /// What happened, as it stood then.
+    pub incident: DataIncident,
+}
+
 /// One event of a feed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeedEvent {
     /// Of what.
     pub symbol: Symbol,
-    /// Its number on the feed's tape; numbers rise, and may skip.
+    /// Its number on the feed's tape; numbers rise, and incidents are among them.
     pub number: u64,
     /// When it came in.
     pub received: Timestamp,

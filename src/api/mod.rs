@@ -23,9 +23,9 @@ pub use backtest::{
 pub use check::{FieldErrors, MAX_CAPITAL};
 pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitStory};
 pub use feed::{
-    BreakerState, ConnectionState, DataIncident, FeedClientMessage, FeedEvent, FeedHealth, FeedServerMessage,
-    FeedSubscription, FeedsNow, Freshness, IndicativePrice, OrderBookView, SessionDataQuality, SourceHealth,
-    SymbolHealth, TaintedSpan, Ticker,
+    BreakerState, ConnectionState, DataIncident, FeedClientMessage, FeedEvent, FeedHealth, FeedIncident,
+    FeedServerMessage, FeedSubscription, FeedsNow, Freshness, IndicativePrice, OrderBookView,
+    SessionDataQuality, SourceHealth, SymbolHealth, TaintedSpan, Ticker,
 };
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
 pub use option::{

@@ -51,6 +51,8 @@ pub(crate) struct IncidentLog {
     open: BTreeMap<Key, u64>,
     /// The last of those that are counted, so that many in a row are one entry.
     counted: BTreeMap<(Key, String), u64>,
+    /// Those of another Papertape, by what they are known by there.
+    relayed: BTreeMap<Relayed, u64>,
     next: u64,
     /// Those that the record does not have yet as they are.
     changed: BTreeSet<u64>,
@@ -58,6 +60,9 @@ pub(crate) struct IncidentLog {
 
 /// Kind, cause and place of the source.
 type Key = (IncidentKind, &'static str, usize);
+
+/// Place of the source, and what it knows an incident of its own by.
+type Relayed = (usize, (Timestamp, u64));
 
 impl IncidentLog {
     /// Incidents kept in memory.
@@ -74,6 +79,7 @@ impl IncidentLog {
             kept: BTreeMap::new(),
             open: BTreeMap::new(),
             counted: BTreeMap::new(),
+            relayed: BTreeMap::new(),
             next: first,
             changed: BTreeSet::new(),
         }
@@ -132,6 +138,30 @@ impl IncidentLog {
         self.counted.insert(class, id);
     }
 
+    /// Another Papertape, which is our source, says what was not as it should be there, as it stands now.
+    pub(crate) fn relay(&mut self, key: Relayed, source: &str, theirs: &Incident) {
+        let known = self.relayed.get(&key).copied();
+        if let Some((id, ours)) = known.and_then(|id| Some((id, self.kept.get_mut(&id)?))) {
+            (ours.to, ours.count) = (theirs.to, theirs.count);
+            ours.detail = relayed_words(theirs);
+            self.changed.insert(id);
+            return;
+        }
+        let Incident {
+            kind,
+            from,
+            to,
+            count,
+            ..
+        } = *theirs;
+        let id = self.add(kind, source, from, to, count, relayed_words(theirs));
+        // The oldest of them have ended long since.
+        if self.relayed.len() >= Self::MOST {
+            self.relayed.pop_first();
+        }
+        self.relayed.insert(key, id);
+    }
+
     /// Something happened between two moments, and each time is an entry of its own.
     pub(crate) fn note(
         &mut self,
@@ -147,6 +177,14 @@ impl IncidentLog {
     pub(crate) fn end_all(&mut self, to: Timestamp) {
         for key in self.open.keys().copied().collect::<Vec<_>>() {
             self.end(key, to, 0, None);
+        }
+        for id in std::mem::take(&mut self.relayed).into_values() {
+            if let Some(incident) = self.kept.get_mut(&id)
+                && incident.to.is_none()
+            {
+                incident.to = Some(to.max(incident.from));
+                self.changed.insert(id);
+            }
         }
     }
 
@@ -206,6 +244,11 @@ impl IncidentLog {
         }
         id
     }
+}
+
+/// What our record says of an incident of another Papertape's.
+fn relayed_words(theirs: &Incident) -> String {
+    format!("{} there: {}", theirs.source, theirs.detail)
 }
 
 /// The words that reasons of one class share: without numbers, and without what follows a colon.

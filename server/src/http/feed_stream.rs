@@ -7,14 +7,15 @@ use super::live::{HEARTBEAT, accept, has_turned_true, malformed, send};
 use super::problem::Failure;
 use crate::feeds::{Feeds, Heard, RecordedStream};
 use crate::services::ServiceError;
+use crate::storage::IncidentRecord;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, State, ws::rejection::WebSocketUpgradeRejection};
 use axum::response::Response;
 use futures::StreamExt;
-use papertape::api::{FeedClientMessage, FeedEvent, FeedServerMessage, FeedSubscription};
+use papertape::api::{FeedClientMessage, FeedEvent, FeedIncident, FeedServerMessage, FeedSubscription};
 use papertape::market::MarketEvent;
 use papertape::model::{Instrument, Symbol, Timestamp};
-use papertape_tape::TapeError;
+use papertape_tape::{Entry, TapeError};
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -183,6 +184,10 @@ async fn follow(
                     if out.send(text_of(&event)).await.is_err() {
                         return;
                     }
+                } else if let Some(incident) = incident_of(&record.entry, &symbol, number)
+                    && out.send(text_of(&incident)).await.is_err()
+                {
+                    return;
                 }
                 number += 1;
             }
@@ -217,6 +222,23 @@ impl Listed {
         self.instrument = Some(instrument.clone());
         Ok(Some(instrument))
     }
+}
+
+/// What was not as it should be, as it is told.
+fn incident_of(entry: &Entry, symbol: &Symbol, number: u64) -> Option<FeedServerMessage> {
+    let Entry::Incident { json, .. } = entry else {
+        return None;
+    };
+    let record: IncidentRecord = serde_json::from_str(json)
+        .inspect_err(|error| tracing::warn!(%symbol, number, %error, "an incident on tape is not known"))
+        .ok()?;
+    Some(FeedServerMessage::Incident(FeedIncident {
+        symbol: symbol.clone(),
+        number,
+        run: record.run,
+        noted: record.number,
+        incident: record.incident,
+    }))
 }
 
 /// The market's time of an event, while it is on the tape.

@@ -579,6 +579,7 @@ pub(crate) fn slot_of(told: &Told) -> Option<Slot> {
         | Told::Status { slot, .. }
         | Told::Correction { slot, .. }
         | Told::Relayed { slot, .. }
+        | Told::RelayedIncident { slot, .. }
         | Told::Renumbered { slot, .. }
         | Told::Listed { slot, .. }
         | Told::Subscribed { slot } => Some(*slot),

@@ -400,6 +400,9 @@ impl Market {
             for heard in heard.drain(..) {
                 if let Heard::Trouble(trouble) = heard {
                     self.trouble(place, trouble);
+                } else if let Heard::RelayedIncident(key, incident) = heard {
+                    let name = Arc::clone(&self.places[place].name);
+                    self.log.relay((place, key), &name, &incident);
                 } else if place == self.active {
                     self.publish(heard, received);
                 } else {

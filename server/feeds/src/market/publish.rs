@@ -38,7 +38,7 @@ impl Market {
             Heard::Relayed(event) => self.relay(event, received),
             Heard::Renumbered(why) => self.renumbered(why, received),
             // Told whole when the gap ends; troubles are not of the stream.
-            Heard::Depth(_) | Heard::Trouble(_) => {}
+            Heard::Depth(_) | Heard::Trouble(_) | Heard::RelayedIncident(..) => {}
         }
     }
 

@@ -112,6 +112,7 @@ mod tests {
     use super::*;
     use crate::config::Thresholds;
     use crate::market::{MarketConfig, PlaceConfig};
+    use crate::quality::Incident;
     use crate::source::{SourceTraits, tests::traits};
     use crate::venue::{Slot, Told};
     use papertape::api::Freshness;
@@ -198,6 +199,89 @@ mod tests {
             (IncidentKind::Gap, at(3), Some(at(11)))
         );
         assert_eq!(market.status(), trading);
+    }
+
+    #[test]
+    fn what_was_not_as_it_should_be_there_is_on_record_here_and_its_number_is_no_gap() {
+        let mut market = follower(&[]);
+        let relayed = |number| Told::Relayed {
+            slot: Slot(0),
+            number,
+            event: trade(number as i64, 10.0),
+        };
+        let incident = |number, to: Option<i64>, count| Told::RelayedIncident {
+            slot: Slot(0),
+            number,
+            key: (at(500), 3),
+            incident: Some(Box::new(Incident {
+                kind: IncidentKind::Stale,
+                symbol: "BTC/USDT".parse().expect("a symbol"),
+                source: "binance".to_owned(),
+                from: at(1),
+                to: to.map(at),
+                count,
+                detail: "nothing came".to_owned(),
+            })),
+        };
+        let of_no_kind = |number| Told::RelayedIncident {
+            slot: Slot(0),
+            number,
+            key: (at(500), 4),
+            incident: None,
+        };
+        let stream = [
+            relayed(1),
+            incident(2, None, 0),
+            relayed(3),
+            incident(4, Some(3), 5),
+            of_no_kind(5),
+            relayed(6),
+        ];
+        for told in &stream {
+            market.told(0, told, at(1_001));
+        }
+        assert_eq!(market.out().len(), 3, "three trades");
+        let incidents = market.log.between(at(0), at(2_000));
+        let [found] = &incidents[..] else {
+            panic!("one, and no gap: {incidents:?}");
+        };
+        assert_eq!(
+            (found.kind, found.from, found.to, found.count),
+            (IncidentKind::Stale, at(1), Some(at(3)), 5)
+        );
+        assert_eq!(
+            (&*found.source, &*found.detail),
+            ("house", "binance there: nothing came")
+        );
+        // What really is skipped is one.
+        market.told(0, &relayed(8), at(1_002));
+        assert_eq!(market.log.between(at(0), at(2_000)).len(), 2);
+    }
+
+    #[test]
+    fn what_went_on_there_when_nobody_listens_any_more_is_over_here() {
+        let mut market = follower(&[]);
+        let told = Told::RelayedIncident {
+            slot: Slot(0),
+            number: 1,
+            key: (at(500), 3),
+            incident: Some(Box::new(Incident {
+                kind: IncidentKind::Gap,
+                symbol: "BTC/USDT".parse().expect("a symbol"),
+                source: "binance".to_owned(),
+                from: at(1),
+                to: None,
+                count: 0,
+                detail: "the connection is down".to_owned(),
+            })),
+        };
+        market.told(0, &told, at(1_001));
+        market.end(at(1_010));
+        let incidents = market.log.between(at(0), at(2_000));
+        assert!(
+            incidents.iter().all(|it| it.to == Some(at(1_010))) && !incidents.is_empty(),
+            "{incidents:?}"
+        );
     }
 
     /// What of a stream that is told from its beginning a follower with such a record publishes.

@@ -1,6 +1,6 @@
 //! What a source says and asks for.
 
-use crate::quality::IncidentKind;
+use crate::quality::{Incident, IncidentKind};
 use crate::venue::TradesFrom;
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, DepthUpdate, MarketEvent, Quote, TradeTick};
@@ -21,6 +21,8 @@ pub(crate) enum Heard {
     Status(Timestamp, TradingStatus),
     /// What another Papertape published, to be published as it is.
     Relayed(MarketEvent),
+    /// What was not as it should be there, and what it is known by.
+    RelayedIncident((Timestamp, u64), Box<Incident>),
     /// What it published is numbered anew, as this shows: what came between nobody knows.
     Renumbered(String),
     /// Something for the data-quality record.

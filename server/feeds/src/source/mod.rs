@@ -455,6 +455,15 @@ impl Source {
                 ));
             }
             Told::Lost { why, .. } => self.lost(why, received, heard, wants),
+            Told::RelayedIncident {
+                number,
+                key,
+                incident,
+                ..
+            } => {
+                self.speaks(received, heard, wants);
+                self.relayed_incident(*number, *key, incident.as_deref(), received, heard);
+            }
             Told::Renumbered { why, .. } => self.renumbered(why, heard),
             Told::KeptOff { why, .. } => self.kept_off(why.clone(), received, heard),
             Told::Subscribed { .. } => {

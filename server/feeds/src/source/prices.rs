@@ -4,7 +4,7 @@ use super::bests::Bests;
 use super::numbers::MOST_JUMP;
 use super::unnumbered::is_same;
 use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count};
-use crate::quality::IncidentKind;
+use crate::quality::{Incident, IncidentKind};
 use crate::venue::Told;
 use papertape::market::{Bar, MarketEvent, Quote, TradeTick};
 use papertape::model::Timestamp;
@@ -39,21 +39,9 @@ impl Source {
     }
 
     pub(super) fn relayed(&mut self, number: u64, event: &MarketEvent, heard: &mut Vec<Heard>) {
-        match self.last_relayed {
-            Some(last) if number <= last => {
-                self.counters.duplicates += 1;
-                return;
-            }
-            Some(last) if number > last + 1 => {
-                let missing = number - last - 1;
-                self.counters.lost += missing;
-                let why = format!("{missing} events from number {} never came", last + 1);
-                let time = event.time();
-                heard.push(count(IncidentKind::Gap, "events", time, time, missing, why));
-            }
-            _ => {}
+        if !self.is_next_relayed(number, event.time(), heard) {
+            return;
         }
-        self.last_relayed = Some(number);
         match event {
             MarketEvent::Quote(quote) => {
                 (self.last_quote, self.is_quote_current) = (Some((*quote, true)), true);
@@ -63,6 +51,44 @@ impl Source {
             _ => {}
         }
         heard.push(Heard::Relayed(event.clone()));
+    }
+
+    /// What was not as it should be there is on our record as well.
+    #[cold]
+    pub(super) fn relayed_incident(
+        &mut self,
+        number: u64,
+        key: (Timestamp, u64),
+        incident: Option<&Incident>,
+        received: Timestamp,
+        heard: &mut Vec<Heard>,
+    ) {
+        let time = incident.map_or(received, |incident| incident.from);
+        if self.is_next_relayed(number, time, heard)
+            && let Some(incident) = incident
+        {
+            heard.push(Heard::RelayedIncident(key, Box::new(incident.clone())));
+        }
+    }
+
+    /// Whether what is relayed has not been before; what its number skips is lost.
+    #[inline]
+    fn is_next_relayed(&mut self, number: u64, time: Timestamp, heard: &mut Vec<Heard>) -> bool {
+        match self.last_relayed {
+            Some(last) if number <= last => {
+                self.counters.duplicates += 1;
+                return false;
+            }
+            Some(last) if number > last + 1 => {
+                let missing = number - last - 1;
+                self.counters.lost += missing;
+                let why = format!("{missing} events from number {} never came", last + 1);
+                heard.push(count(IncidentKind::Gap, "events", time, time, missing, why));
+            }
+            _ => {}
+        }
+        self.last_relayed = Some(number);
+        true
     }
 
     /// Another tape is relayed: its numbers say nothing of those before.

@@ -1,6 +1,7 @@
 //! What venues say, and frames that say nothing.
 
 use super::{FeedError, Slot};
+use crate::quality::Incident;
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, DepthDiff, DepthSnapshot, MarketEvent, Quote, TradeTick};
 use papertape::model::{Instrument, Timestamp};
@@ -98,6 +99,17 @@ pub enum Told {
         number: u64,
         /// What happened; depth in ticks and lots of the instrument that the venue lists.
         event: MarketEvent,
+    },
+    /// What was not as it should be with the data of another Papertape, in its place among what it relays.
+    RelayedIncident {
+        /// Of what.
+        slot: Slot,
+        /// Its number there: incidents and events are numbered together.
+        number: u64,
+        /// What it is known by there: told under it once more, it has gone on, or ended.
+        key: (Timestamp, u64),
+        /// What happened, as it stood then; `None` when it is of a kind that is not known here.
+        incident: Option<Box<Incident>>,
     },
     /// What another Papertape relays from here on is counted in the steps of this instrument. Where these are others than it is
     /// read in, nothing more of it is told before it was subscribed anew.

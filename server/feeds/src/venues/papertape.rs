@@ -9,16 +9,20 @@ mod tests;
 
 use super::reading::{Answers, Subscriptions};
 use crate::config::check_name;
+use crate::quality::{Incident, IncidentKind};
 use crate::rest::{Ask, Rest};
 use crate::venue::{
     BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Secret, Slot, Told,
     Traits, Venue, VenueConfig,
 };
 use futures::{FutureExt as _, future::BoxFuture};
-use papertape::api::{FeedClientMessage, FeedServerMessage, FeedSubscription, Page, SystemStatus, Ticker};
+use papertape::api::{
+    FeedClientMessage, FeedIncident, FeedServerMessage, FeedSubscription, Page, SystemStatus, Ticker,
+};
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, Grid};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
+use serde::{Deserialize as _, de::IntoDeserializer as _};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -283,6 +287,21 @@ impl Relay {
     }
 }
 
+/// What went wrong there, if it is of a kind that is known here.
+fn known(FeedIncident { symbol, incident, .. }: FeedIncident) -> Option<Incident> {
+    let kind = IncidentKind::deserialize(incident.kind.as_str().into_deserializer());
+    let kind: Result<IncidentKind, serde::de::value::Error> = kind;
+    Some(Incident {
+        kind: kind.ok()?,
+        symbol,
+        source: incident.source,
+        from: incident.from,
+        to: incident.to,
+        count: incident.count,
+        detail: incident.detail,
+    })
+}
+
 impl Codec for Relay {
     fn address(&self) -> (String, Vec<(String, Secret)>) {
         (self.address.clone(), Vec::new())
@@ -359,6 +378,26 @@ impl Codec for Relay {
                     slot,
                     number: event.number,
                     event: event.event,
+                });
+            }
+            FeedServerMessage::Incident(told_of) => {
+                let found = self.subscriptions.find(told_of.symbol.as_str());
+                let Some((slot, _)) = found.filter(|(_, it)| !it.state.is_awaited) else {
+                    return Ok(());
+                };
+                let mut reached = self.reached();
+                let last = reached
+                    .entry(told_of.symbol.clone())
+                    .or_insert((0, Timestamp::EPOCH));
+                if told_of.number <= last.0 {
+                    return Ok(());
+                }
+                last.0 = told_of.number;
+                told.push(Told::RelayedIncident {
+                    slot,
+                    number: told_of.number,
+                    key: (told_of.run, told_of.noted),
+                    incident: known(told_of).map(Box::new),
                 });
             }
             FeedServerMessage::Subscribed { symbol, after, time } => {

@@ -48,6 +48,15 @@ fn event(number: u64) -> String {
     )
 }
 
+/// An incident of the other's, under a number.
+fn incident(number: u64, kind: &str) -> String {
+    let times = r#""run":"2026-01-02T00:00:00Z","noted":7"#;
+    let what = format!(
+        r#"{{"kind":"{kind}","feed":"binance","symbol":"BTC/USDT","source":"binance","from":"2024-08-08T00:00:00Z","to":null,"count":3,"detail":"odd"}}"#
+    );
+    format!(r#"{{"incident":{{"symbol":"BTC/USDT","number":{number},{times},"incident":{what}}}}}"#)
+}
+
 /// The other confirms a subscription.
 fn confirm(codec: &mut Box<dyn Codec>, slot: Slot, after: u64) {
     let answer = format!(r#"{{"subscribed":{{"symbol":"BTC/USDT","after":{after}}}}}"#);
@@ -130,6 +139,47 @@ fn who_asks_from_now_on_and_is_cut_off_before_the_first_event_misses_none() {
         text(&asked),
         [r#"{"subscribe":{"symbol":"BTC/USDT","after":40}}"#]
     );
+}
+
+#[test]
+fn what_was_not_as_it_should_be_there_comes_in_its_place_and_once() {
+    let venue = venue(&[]).expect("a venue");
+    let mut codec = venue.codec().expect("no key").expect("a stream");
+    codec.subscribe(Slot(1), &listing(), Channels::TICKS);
+    confirm(&mut codec, Slot(1), 8);
+    let told = read(&mut codec, &incident(9, "gap")).expect("it makes sense");
+    let [
+        Told::RelayedIncident {
+            slot: Slot(1),
+            number: 9,
+            key: (run, 7),
+            incident: Some(gap),
+        },
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(run.to_string(), "2026-01-02T00:00:00Z");
+    assert_eq!((gap.kind, gap.count, gap.to), (IncidentKind::Gap, 3, None));
+    assert_eq!(
+        read(&mut codec, &incident(9, "gap")),
+        Ok(Vec::new()),
+        "told before"
+    );
+    // Of a kind that is not known here: its number is.
+    let told = read(&mut codec, &incident(10, "eclipse")).expect("it makes sense");
+    assert!(
+        matches!(
+            told[..],
+            [Told::RelayedIncident {
+                number: 10,
+                incident: None,
+                ..
+            }]
+        ),
+        "{told:?}"
+    );
+    assert_eq!(read(&mut codec, &event(11)).expect("it makes sense").len(), 1);
 }
 
 #[test]
