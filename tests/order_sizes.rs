@@ -115,3 +115,30 @@ fn nothing_held_is_no_evidence_with_or_without_parameters() {
         ["0 trades are few for 1 parameters: results below 10 say little about them."]
     );
 }
+
+#[test]
+fn data_that_jumps_is_said_with_when() {
+    let said = |prices: [f64; 4]| {
+        let bar = |(minute, price): (i64, f64)| Bar {
+            open_time: Timestamp::from_secs(60 * minute),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: 10.0,
+        };
+        let bars: Bars = (0..).zip(prices).map(bar).collect();
+        let config = config("name: test\nsymbols: [BTC/USDT]\ntimeframe: 1m\nentry: {long: close > 100}\n");
+        let outcome = run(config, &bars, &mut |_| true).expect("a run");
+        let warnings = outcome.report(&bars, ReportContext::default()).warnings;
+        warnings.into_iter().find(|it| it.contains("In the data of"))
+    };
+    assert_eq!(said([100.0, 109.0, 12.0, 100.0]), None);
+    assert_eq!(
+        said([100.0, 1_000.0, 100.0, 100.0]).as_deref(),
+        Some(
+            "In the data of BTC/USDT 2 bars go to ten times the close before or more, or to a tenth or less, the first at \
+             1970-01-01T00:01:00Z: a mistake, or a split whose action is not given."
+        )
+    );
+}

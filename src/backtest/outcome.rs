@@ -291,7 +291,8 @@ impl Outcome {
         let stopped =
             stopped.map(|failure| format!("The strategy was stopped, its script failed: {failure}."));
         let others = warnings::of(&self.engine, Seen::all(bars), &self.metrics, &self.setbacks);
-        stopped.into_iter().chain(others).collect()
+        let jumps = warnings::of_jumps(self.engine.config(), bars);
+        stopped.into_iter().chain(jumps).chain(others).collect()
     }
 
     /// What each instrument whose bars were run had to do with it.

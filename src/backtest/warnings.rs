@@ -4,6 +4,7 @@ use super::sweep::Trial;
 use crate::analytics::Metrics;
 use crate::engine::{Engine, EngineConfig, LARGE_SHARE, SCRIPT_FAILED, Setbacks, TakenVolume};
 use crate::market::{BarSlice, Bars};
+use crate::model::{Instrument, InstrumentKind};
 use crate::order::OrderPurpose;
 use crate::strategy::Strategy;
 
@@ -80,6 +81,23 @@ pub(super) fn of_history(config: &EngineConfig, seen: Seen) -> Option<String> {
             "The rules look back up to {needed} bars of {}, {whose} has {there}: those that look back so far never acted{on_it}.",
             strategy.timeframe
         )
+    })
+}
+
+/// That the data jumps: what was gained or lost there was most likely gained or lost on paper only.
+pub(super) fn of_jumps(config: &EngineConfig, bars: &[Bars]) -> impl Iterator<Item = String> {
+    // What an option costs does become many times as much.
+    let is_option = |of: &Instrument| matches!(of.kind(), InstrumentKind::Option(_));
+    let of_others = config
+        .instruments()
+        .zip(bars)
+        .filter(move |(of, _)| !is_option(of));
+    of_others.filter_map(|(of, bars)| {
+        let jumps = bars.jumps()?.describe();
+        let symbol = of.symbol();
+        Some(format!(
+            "In the data of {symbol} {jumps}: a mistake, or a split whose action is not given."
+        ))
     })
 }
 

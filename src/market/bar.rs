@@ -22,6 +22,11 @@ pub struct Bar {
     pub volume: f64,
 }
 
+/// Nothing costs as much: an amount is exact far beyond it.
+const MOST_PRICE: f64 = 1e15;
+/// A price that is so many times, or such a part of, the close before is a jump.
+const JUMP: f64 = 10.0;
+
 impl Bar {
     /// Whether the bar is possible.
     ///
@@ -37,6 +42,9 @@ impl Bar {
         for (name, value) in prices {
             if !value.is_finite() || value <= 0.0 {
                 return Err(BarError::Price { name, value });
+            }
+            if value > MOST_PRICE {
+                return Err(BarError::Absurd { name, value });
             }
         }
         if !self.volume.is_finite() || self.volume < 0.0 {
@@ -68,6 +76,14 @@ pub enum BarError {
     /// A price is not a positive, finite number.
     #[error("{name} is {value}: a price must be a positive, finite number")]
     Price {
+        /// Which price.
+        name: &'static str,
+        /// What it is.
+        value: f64,
+    },
+    /// A price is beyond what anything costs.
+    #[error("{name} is {value:e}: nothing costs more than {MOST_PRICE:e}")]
+    Absurd {
         /// Which price.
         name: &'static str,
         /// What it is.
@@ -118,7 +134,65 @@ pub struct Bars {
     pub volume: Vec<f64>,
 }
 
+/// Bars that are far from the one before them: a mistake in the data, or a split without its action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jumps {
+    /// How many.
+    pub count: u64,
+    /// When the first of them opens.
+    pub first: Timestamp,
+}
+
+impl Jumps {
+    /// "1 bar goes …", "3 bars go …", in a sentence without its end.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let (bars, go) = if self.count == 1 {
+            ("bar", "goes")
+        } else {
+            ("bars", "go")
+        };
+        format!(
+            "{} {bars} {go} to ten times the close before or more, or to a tenth or less, the first at {}",
+            self.count, self.first
+        )
+    }
+}
+
 impl Bars {
+    /// The bars that go to ten times the close before or more, or to a tenth or less; `None` where none does.
+    ///
+    /// ```
+    /// use papertape::market::{Bar, Bars};
+    /// use papertape::model::Timestamp;
+    ///
+    /// let bar = |minute: i64, price: f64| Bar {
+    ///     open_time: Timestamp::from_secs(60 * minute),
+    ///     open: price,
+    ///     high: price,
+    ///     low: price,
+    ///     close: price,
+    ///     volume: 1.0,
+    /// };
+    /// let jumps = |prices: [f64; 4]| (0..).zip(prices).map(|(at, price)| bar(at, price)).collect::<Bars>().jumps();
+    /// assert_eq!(jumps([100.0, 109.0, 12.0, 100.0]), None);
+    /// let found = jumps([100.0, 1_000.0, 1_000.0, 99.0]).expect("there and back");
+    /// assert_eq!((found.count, found.first), (2, Timestamp::from_secs(60)));
+    /// ```
+    #[must_use]
+    pub fn jumps(&self) -> Option<Jumps> {
+        let mut found: Option<Jumps> = None;
+        let after = self.high.iter().zip(&self.low).zip(&self.open_time).skip(1);
+        for (before, ((high, low), open_time)) in self.close.iter().zip(after) {
+            if *high >= before * JUMP || low * JUMP <= *before {
+                let first = found.map_or(*open_time, |found| found.first);
+                let count = found.map_or(0, |found| found.count) + 1;
+                found = Some(Jumps { count, first });
+            }
+        }
+        found
+    }
+
     /// Columns with room for `capacity` bars.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {

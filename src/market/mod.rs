@@ -22,7 +22,7 @@ mod tick;
 pub use action::{MarketAction, MarketActionError};
 pub use action_file::{ActionFileError, DatedAction, actions_within, read_actions};
 pub use aggregation::{Aggregated, BarAggregator};
-pub use bar::{Bar, BarError, BarSlice, Bars};
+pub use bar::{Bar, BarError, BarSlice, Bars, Jumps};
 pub use bar_file::{
     BarFile, BarFileError, BarRows, bar_columns, infer_instrument, parse_bar_time, write_bars_csv,
 };

@@ -80,6 +80,9 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
         count => format!(", {count} actions"),
     };
     let quality = quality(&bars, timeframe, instrument.calendar());
+    let jumps = bars
+        .jumps()
+        .map_or_else(String::new, |jumps| format!(", {}", jumps.describe()));
     let count = bars.len();
     storage
         .import(NewDataset {
@@ -100,7 +103,7 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
         gaps => format!("{gaps} gaps, {} bars missing", quality.missing_bars),
     };
     print(&format!(
-        "{}@{timeframe}: {count} bars, {gaps}{told}\n",
+        "{}@{timeframe}: {count} bars, {gaps}{told}{jumps}\n",
         arguments.symbol
     ))
 }

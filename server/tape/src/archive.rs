@@ -141,6 +141,7 @@ struct Table {
     shape: Option<(Shape, usize)>,
     trades: BarAggregator,
     last_trade: Option<Timestamp>,
+    last_id: Option<i64>,
     line: u64,
     bars: u64,
 }
@@ -152,6 +153,7 @@ impl Table {
             shape: None,
             trades: BarAggregator::new(timeframe.unwrap_or(Timeframe::MINUTE)),
             last_trade: None,
+            last_id: None,
             line: 0,
             bars: 0,
         }
@@ -195,6 +197,13 @@ impl Table {
                     return Err(format!("a trade at {at} stands after a later one"));
                 }
                 self.last_trade = Some(at);
+                let id: i64 = cells[0]
+                    .parse()
+                    .map_err(|_| format!("'{}' is not a trade's number", cells[0]))?;
+                if let Some(last) = self.last_id.replace(id).filter(|last| id <= *last) {
+                    // Told twice, it would count twice.
+                    return Err(format!("trade {id} stands after trade {last}"));
+                }
                 match self.trades.push_trade(at, price, size) {
                     Some(ended) => self.push(rounded(ended)),
                     None => Ok(()),
@@ -323,6 +332,19 @@ mod tests {
         assert_eq!(read(aggregated, None).expect("bars").bars, file.bars);
         let hours = read(TRADES, Some("1h")).expect("bars");
         assert_eq!((hours.bars.len(), hours.bars.volume[0]), (1, 0.30002));
+    }
+
+    #[test]
+    fn a_trade_that_stands_twice_is_refused_and_so_is_what_nothing_costs() {
+        let again = format!("{TRADES}{}\n", TRADES.lines().last().expect("a line"));
+        let error = read(&again, None).expect_err("its quantity would count twice");
+        assert_eq!(
+            error,
+            "BTCUSDT.csv:4: trade 3735683261 stands after trade 3735683261"
+        );
+        let absurd = TRADES.replacen("61840.00", "1e300", 1);
+        let error = read(&absurd, None).expect_err("nothing costs that");
+        assert!(error.contains("nothing costs more than 1e15"), "{error}");
     }
 
     #[test]
