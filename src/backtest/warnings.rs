@@ -169,7 +169,8 @@ pub fn over(trials: &[Trial]) -> Vec<String> {
     });
     let idle = ran
         .iter()
-        .filter(|score| score.returns.sharpe().is_none())
+        // Of fewer returns nothing follows, whoever traded.
+        .filter(|score| score.returns.count > 1 && score.returns.sharpe().is_none())
         .count();
     let idle = (idle > 0).then(|| {
         format!(

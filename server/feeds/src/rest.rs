@@ -433,6 +433,9 @@ pub(crate) fn refused_for(
     Some((said.unwrap_or(usual), is_ban))
 }
 
+/// How far away the beginning of a new limit may be, in seconds.
+const MOST_RESET_SECS: i64 = 3_600;
+
 /// `X-RateLimit-Reset`, the second since 1970 at which the limit begins anew, as Alpaca tells it. Others tell seconds by this name,
 /// which are no such second.
 fn reset(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -443,7 +446,9 @@ fn reset(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         .trim()
         .parse()
         .ok()?;
-    (at > A_SECOND_OF_2001).then(|| until(at, now))
+    // Such limits are by the minute; milliseconds, or what somebody between us says, is no second of this hour.
+    let is_near = at > A_SECOND_OF_2001 && at.saturating_sub(now.secs()) <= MOST_RESET_SECS;
+    is_near.then(|| until(at, now))
 }
 
 /// How long it is until a second since 1970 that a venue names: a second at least, and nobody means more than a week.

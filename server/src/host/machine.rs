@@ -7,7 +7,9 @@ use crate::storage::{CommandRecord, JournalRecord, SessionBatch};
 use crate::tape::{Ahead, Library, Tape, TapeError};
 use futures::future::BoxFuture;
 use papertape::api::{SessionDetail, SessionSummary};
-use papertape::engine::{Band, BandCurve, Command, Engine, Event, EventKind, Input, SessionState};
+use papertape::engine::{
+    Band, BandCurve, Command, Engine, Event, EventKind, Input, SessionState, SnapshotError,
+};
 use papertape::model::{OrderId, SessionId, Timestamp};
 use papertape::order::Order;
 use papertape::strategy::Problem;
@@ -98,9 +100,19 @@ impl Frozen {
     }
 }
 
-/// The head of the event hash chain in a frozen machine.
-pub(crate) fn event_hash_of(state: &[u8]) -> Result<String, MachineError> {
-    Ok(Frozen::from_bytes(state)?.engine()?.event_hash())
+/// The head of the event hash chain in a frozen machine; `None` when another version froze it, whose chain is of other bytes.
+pub(crate) fn event_hash_of(state: &[u8]) -> Result<Option<String>, MachineError> {
+    let [Frozen::FORMAT, body @ ..] = state else {
+        return Ok(None);
+    };
+    // Its first part; of what comes after it another version knows nothing either.
+    let engine = postcard::take_from_bytes::<Vec<u8>>(body);
+    let (engine, _) = engine.map_err(|error| MachineError::Snapshot(error.to_string()))?;
+    match Engine::restore(&engine) {
+        Ok(engine) => Ok(Some(engine.event_hash())),
+        Err(SnapshotError::Version { .. }) => Ok(None),
+        Err(error) => Err(MachineError::Snapshot(error.to_string())),
+    }
 }
 
 impl Outcome {
@@ -370,5 +382,20 @@ impl Machine {
             metrics: self.engine.metrics(),
             event_hash: self.engine.event_hash(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frozen_machine_of_another_version_has_no_hash_to_compare_and_a_damaged_one_is_an_error() {
+        let frozen = |engine: Vec<u8>| postcard::to_extend(&engine, vec![Frozen::FORMAT]).expect("bytes");
+        let of_another = frozen(vec![Engine::SNAPSHOT_FORMAT - 1, 1, 2, 3]);
+        assert!(matches!(event_hash_of(&of_another), Ok(None)));
+        assert!(matches!(event_hash_of(&[Frozen::FORMAT - 1, 7]), Ok(None)));
+        let damaged = frozen(vec![Engine::SNAPSHOT_FORMAT, 1, 2, 3]);
+        assert!(event_hash_of(&damaged).is_err());
     }
 }

@@ -132,7 +132,7 @@ mod tests {
             line.source.known_book().is_none(),
             "nor is it told to whoever comes"
         );
-        let why = "a price of 1000 after 101 in the order book";
+        let why = "a price of 1000 after 100.25 in the order book";
         assert!(
             line.is_on_record(IncidentKind::Quarantine, why),
             "{:?}",
@@ -163,7 +163,7 @@ mod tests {
         let mut line = line_with_book();
         line.tell(&quote(1, at(100), 1_000.0), at(110));
         assert_eq!(line.source.fault(at(110), true), Some(Fault::Contradicted));
-        assert!(line.is_on_record(IncidentKind::Gap, "a price of 1000 after 101"));
+        assert!(line.is_on_record(IncidentKind::Gap, "a price of 1000 after 100.25"));
         // The book fits all the while: nobody knows what the quotes are.
         line.tell(&moved(11, 120, 100, 99), at(130));
         assert_eq!(line.source.fault(at(130), true), Some(Fault::Contradicted));

@@ -5,7 +5,7 @@ use super::book::BookTook;
 use super::{Heard, Source, Want, begin, end, nanos, whole};
 use crate::quality::IncidentKind;
 use crate::venue::FeedError;
-use papertape::market::{DepthSnapshot, DepthUpdate};
+use papertape::market::{DepthSnapshot, DepthUpdate, Level};
 use papertape::model::Timestamp;
 
 impl Source {
@@ -97,10 +97,12 @@ impl Source {
     #[inline]
     fn sane_book(&mut self, received: Timestamp) -> Result<(), String> {
         let book = self.book.book();
-        for level in [book.best_bid(), book.best_ask()].into_iter().flatten() {
-            self.sanity.check(self.grid.price_f64(level.price), received)?;
+        let price = |level: Level| self.grid.price_f64(level.price);
+        match (book.best_bid().map(price), book.best_ask().map(price)) {
+            (Some(bid), Some(ask)) => self.sanity.check_both(bid, ask, received),
+            (Some(price), None) | (None, Some(price)) => self.sanity.check(price, received),
+            (None, None) => Ok(()),
         }
-        Ok(())
     }
 
     /// A price is known: what the book was before can be judged now.

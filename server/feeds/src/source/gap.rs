@@ -146,7 +146,8 @@ impl Source {
     /// A trade that is not believed: it is missing, and asked for like one that never came.
     #[cold]
     pub(super) fn doubt_trade(&mut self, id: u64, trade: &TradeTick, received: Timestamp) {
-        if self.trades.doubt(id, *trade) && self.gap == TradeGap::None {
+        let is_of_price = self.sanity.is_strange(trade.price);
+        if self.trades.doubt(id, *trade, is_of_price) && self.gap == TradeGap::None {
             self.gap = TradeGap::Waiting(received);
         }
     }

@@ -357,8 +357,7 @@ impl Source {
                 return Err(format!("a quote of {size}"));
             }
         }
-        self.sanity.check(quote.bid, received)?;
-        self.sanity.check(quote.ask, received)
+        self.sanity.check_both(quote.bid, quote.ask, received)
     }
 
     pub(super) fn bar(

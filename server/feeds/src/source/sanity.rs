@@ -77,6 +77,27 @@ impl Sanity {
         self.doubt(price, time)
     }
 
+    /// Whether the best bid and ask may be, which are judged together by what was believed before them; why not otherwise. Between them lies
+    /// what is believed then: a wide market says no more than that.
+    #[inline]
+    pub(super) fn check_both(&mut self, bid: f64, ask: f64, time: Timestamp) -> Result<(), String> {
+        let Some(last) = self.last else {
+            return self.check(f64::midpoint(bid, ask), time);
+        };
+        if self.fits(bid) && self.fits(ask) {
+            self.last = Some(last.max(bid).min(ask));
+            self.believed = self.believed.saturating_add(1);
+            self.strange.forget();
+            return Ok(());
+        }
+        self.doubt(if self.fits(bid) { ask } else { bid }, time)
+    }
+
+    /// Whether a price does not fit what is believed.
+    pub(super) fn is_strange(&self, price: f64) -> bool {
+        self.last.is_some() && !self.fits(price)
+    }
+
     /// Whether a price may have been told together with `other`, which is believed; why not otherwise.
     pub(super) fn beside(&self, what: &str, price: f64, other: f64) -> Result<(), String> {
         // Written so that no NaN passes.
@@ -138,6 +159,37 @@ mod tests {
                 assert!(sanity.check(price, at(second)).is_err(), "{price} after 100");
             }
         }
+    }
+
+    #[test]
+    fn a_wide_market_is_one_and_what_is_believed_lies_inside_it() {
+        for (bid, ask, traded) in [
+            (0.01, 0.05, None),
+            (0.05, 0.3, None),
+            (1.0, 8.0, None),
+            (1.0, 20.0, Some(4.5)),
+        ] {
+            let mut sanity = Sanity::new(5.0);
+            assert!(traded.is_none_or(|price| sanity.check(price, at(0)).is_ok()));
+            for second in 0..600 {
+                assert_eq!(sanity.check_both(bid, ask, at(second)), Ok(()), "{bid} to {ask}");
+            }
+        }
+        // Both sides are judged by what was believed before: one that is kept off moves nothing.
+        let mut sanity = Sanity::new(5.0);
+        assert!(sanity.check(100.0, at(0)).is_ok());
+        for (bid, ask) in [(21.0, 600.0), (10.0, 400.0), (1_000.0, 1_001.0), (10.0, 10.1)] {
+            assert!(sanity.check_both(bid, ask, at(1)).is_err(), "{bid} to {ask}");
+        }
+        assert!(sanity.check(110.0, at(1)).is_ok());
+        // A jump of both that lasts is believed as one of a price is.
+        let mut sanity = Sanity::new(5.0);
+        for second in 0..100 {
+            assert!(sanity.check(100.0, at(second)).is_ok());
+        }
+        let told = |second: i64| (second, sanity.check_both(1_000.0, 1_001.0, at(second)).is_ok());
+        let believed = (100..300).map(told).find(|(_, is_ok)| *is_ok);
+        assert_eq!(believed.map(|(second, _)| second), Some(160));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) struct TradeOrder {
     /// Those that wait for one before them, or, of a venue whose numbers have holes, for what was asked for.
     held: BTreeMap<u64, TradeTick>,
     /// Those that were told and are not believed, by numbers that are missing.
-    doubted: BTreeMap<u64, TradeTick>,
+    doubted: BTreeMap<u64, Doubted>,
     /// Whether trades wait though none is known to be missing: after a new connection, where numbers have holes.
     is_resuming: bool,
     /// Of a venue whose numbers have holes: what was released lately.
@@ -42,6 +42,14 @@ pub(super) struct TradeOrder {
     anew: Anew,
     /// What did not go on, and is newer than all that did.
     strange: Vec<(u64, TradeTick)>,
+}
+
+/// A trade that was told and is not believed.
+#[derive(Clone, Copy, Debug)]
+struct Doubted {
+    trade: TradeTick,
+    /// Whether it is its price that is not.
+    is_of_price: bool,
 }
 
 impl TradeOrder {
@@ -82,14 +90,16 @@ impl TradeOrder {
         held.into_iter().chain(doubted).min()
     }
 
-    /// Those that were told and are not believed, in their order.
+    /// Those that were told and whose price is not believed, in their order.
     pub(super) fn doubted(&self) -> impl Iterator<Item = (u64, TradeTick)> + '_ {
-        self.doubted.iter().map(|(id, trade)| (*id, *trade))
+        let of_price = self.doubted.iter().filter(|(_, doubted)| doubted.is_of_price);
+        of_price.map(|(id, doubted)| (*id, doubted.trade))
     }
 
     /// What was told of a number that waits, believed or not.
     pub(super) fn told(&self, id: u64) -> Option<&TradeTick> {
-        self.held.get(&id).or_else(|| self.doubted.get(&id))
+        let doubted = || self.doubted.get(&id).map(|doubted| &doubted.trade);
+        self.held.get(&id).or_else(doubted)
     }
 
     /// How many are missing before the first that waits, those that are not believed among them.
@@ -104,9 +114,10 @@ impl TradeOrder {
         }
     }
 
-    /// Takes a trade that is not believed. Whether its number is missing now: it may be known from one that is.
+    /// Takes a trade that is not believed, for its price or for something that no later price makes right. Whether its number
+    /// is missing now: it may be known from one that is.
     #[cold]
-    pub(super) fn doubt(&mut self, id: u64, trade: TradeTick) -> bool {
+    pub(super) fn doubt(&mut self, id: u64, trade: TradeTick, is_of_price: bool) -> bool {
         let is_known = match self.last {
             // Before the first nothing is missing.
             None => true,
@@ -116,7 +127,7 @@ impl TradeOrder {
         if is_known || self.held.contains_key(&id) || self.doubted.len() >= Self::MOST_DOUBTED {
             return false;
         }
-        self.doubted.insert(id, trade);
+        self.doubted.insert(id, Doubted { trade, is_of_price });
         // Where numbers have holes, what follows waits for the answer.
         self.is_resuming |= !self.is_consecutive;
         true
