@@ -149,6 +149,29 @@ pub struct DataIncident {
     pub count: u64,
     /// In a sentence.
     pub detail: String,
+    /// When, within it, what was published came from its source, so that sessions saw of it: nothing of a source that only stood
+    /// by. Left out where that was so all the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<Vec<TimeSpan>>,
+}
+
+impl DataIncident {
+    /// The spans of it in which what was published came from its source, in order.
+    pub fn touched(&self) -> impl Iterator<Item = TimeSpan> {
+        let whole = TimeSpan {
+            from: self.from,
+            to: self.to,
+        };
+        let parts: &[TimeSpan] = self.touched.as_deref().unwrap_or(std::slice::from_ref(&whole));
+        let parts: Vec<TimeSpan> = parts.iter().filter_map(|part| part.within(whole)).collect();
+        parts.into_iter()
+    }
+
+    /// Whether it goes on, in what is published now.
+    #[must_use]
+    pub fn touches_now(&self) -> bool {
+        self.touched().any(|span| span.to.is_none())
+    }
 }
 
 /// What a session's data was like.
@@ -157,7 +180,7 @@ pub struct SessionDataQuality {
     /// Everything that was not as it should be while the session listened, oldest first.
     pub incidents: Vec<DataIncident>,
     /// The spans that its statistics are tainted in, apart from each other and in order; the last may be open.
-    pub tainted: Vec<TaintedSpan>,
+    pub tainted: Vec<TimeSpan>,
     /// Seconds in them, up to the session's last input.
     pub tainted_seconds: f64,
     /// How what it listens to is now; empty of a session that has ended, or listens to no live feed.
@@ -165,13 +188,26 @@ pub struct SessionDataQuality {
     pub now: Vec<SymbolHealth>,
 }
 
-/// A span of market time whose data is not to be trusted.
+/// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaintedSpan {
+pub struct TimeSpan {
     /// From when.
     pub from: Timestamp,
     /// Until when; `None` while it lasts.
     pub to: Option<Timestamp>,
+}
+
+impl TimeSpan {
+    /// What of it lies within another, if they touch.
+    #[must_use]
+    pub fn within(self, other: Self) -> Option<Self> {
+        let from = self.from.max(other.from);
+        let to = match (self.to, other.to) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        to.is_none_or(|to| from <= to).then_some(Self { from, to })
+    }
 }
 
 /// What was last told of a symbol.

@@ -25,7 +25,7 @@ pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitS
 pub use feed::{
     BreakerState, ConnectionState, DataIncident, FeedClientMessage, FeedEvent, FeedHealth, FeedIncident,
     FeedServerMessage, FeedSubscription, FeedsNow, Freshness, IndicativePrice, OrderBookView,
-    SessionDataQuality, SourceHealth, SymbolHealth, TaintedSpan, Ticker,
+    SessionDataQuality, SourceHealth, SymbolHealth, Ticker, TimeSpan,
 };
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
 pub use option::{

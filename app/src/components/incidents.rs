@@ -3,7 +3,7 @@
 use super::{Limit, More, Time, table};
 use crate::format::{self, TimeStyle};
 use leptos::prelude::*;
-use papertape::api::DataIncident;
+use papertape::api::{DataIncident, TimeSpan};
 
 /// What kind of incident it is, as people say it.
 pub(crate) fn in_words(kind: &str) -> &str {
@@ -46,6 +46,18 @@ pub(crate) fn Incidents(
     .into_any()
 }
 
+/// How much of it was published, where that is not all of it: one source of several tells at a time.
+fn standing(it: &DataIncident) -> Option<String> {
+    let spans = it.touched.as_ref()?;
+    let seconds = |span: TimeSpan| Some(span.to?.since(span.from) as f64 / 1e9);
+    let parts: Option<f64> = it.touched().map(seconds).sum();
+    Some(match parts {
+        _ if spans.is_empty() => "stood by, not published".to_owned(),
+        Some(parts) => format!("published for {} of it", format::duration(parts)),
+        None => "published in part of it".to_owned(),
+    })
+}
+
 fn row(it: DataIncident) -> AnyView {
     let moment = |at| view! { <Time at style=TimeStyle::Second /> }.into_any();
     let lasted = it.to.map_or_else(
@@ -53,11 +65,12 @@ fn row(it: DataIncident) -> AnyView {
         |to| format::duration(to.since(it.from) as f64 / 1e9),
     );
     let kind = in_words(&it.kind).to_owned();
+    let standing = standing(&it);
     view! {
         <tr data-testid="incident-row" data-kind=it.kind>
             {table::words("What", kind, None)}
             {table::words("Symbol", it.symbol.to_string(), Some(it.feed))}
-            {table::words("Source", it.source, None)}
+            {table::words("Source", it.source, standing)}
             {table::cell("From", moment(it.from), None)}
             {table::cell("To", it.to.map_or_else(|| "now".into_any(), moment), None)}
             {table::figure("Lasted", lasted)}

@@ -402,6 +402,7 @@ mod tests {
             to: None,
             count: 3,
             detail: "from kraken to coinbase".to_owned(),
+            touched: None,
         };
         let html = page(vec![gap], vec![incident]);
         for part in [

@@ -1,6 +1,10 @@
 //! The record of everything that was not as it should be.
 
+mod reigns;
+
+use papertape::api::TimeSpan;
 use papertape::model::{Symbol, Timestamp};
+use reigns::Reigns;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,13 +45,25 @@ pub struct Incident {
     pub count: u64,
     /// In a sentence.
     pub detail: String,
+    /// When, within it, what was published came from its source; `None`: all the time.
+    pub touched: Option<Vec<TimeSpan>>,
+}
+
+/// What is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Of {
+    /// What is published, whichever source it comes from.
+    Stream,
+    /// The source at a place, which concerns the stream while it is the one that is published.
+    Source(usize),
 }
 
 /// The incidents of one stream: which go on, and those that are over, as far as memory allows.
 #[derive(Clone, Debug)]
 pub(crate) struct IncidentLog {
     symbol: Symbol,
-    kept: BTreeMap<u64, Incident>,
+    kept: BTreeMap<u64, (Of, Incident)>,
+    reigns: Reigns,
     open: BTreeMap<Key, u64>,
     /// The last of those that are counted, so that many in a row are one entry.
     counted: BTreeMap<(Key, String), u64>,
@@ -58,8 +74,8 @@ pub(crate) struct IncidentLog {
     changed: BTreeSet<u64>,
 }
 
-/// Kind, cause and place of the source.
-type Key = (IncidentKind, &'static str, usize);
+/// Kind, cause and what it is of.
+pub(crate) type Key = (IncidentKind, &'static str, Of);
 
 /// Place of the source, and what it knows an incident of its own by.
 type Relayed = (usize, (Timestamp, u64));
@@ -72,11 +88,12 @@ impl IncidentLog {
     /// Counted incidents so close to each other are one.
     const TOGETHER: i64 = 10_000_000_000;
 
-    /// An empty log whose ids begin with `first`.
-    pub(crate) const fn new(symbol: Symbol, first: u64) -> Self {
+    /// An empty log whose ids begin with `first`, of a stream that is the source's at `active` for now.
+    pub(crate) fn new(symbol: Symbol, first: u64, active: usize) -> Self {
         Self {
             symbol,
             kept: BTreeMap::new(),
+            reigns: Reigns::new(active),
             open: BTreeMap::new(),
             counted: BTreeMap::new(),
             relayed: BTreeMap::new(),
@@ -90,14 +107,14 @@ impl IncidentLog {
         if self.open.contains_key(&key) {
             return;
         }
-        let id = self.add(key.0, source, from, None, 0, detail);
+        let id = self.add((key.0, key.2), source, (from, None), 0, detail);
         self.open.insert(key, id);
     }
 
     /// One is over, if it went on.
     pub(crate) fn end(&mut self, key: Key, to: Timestamp, count: u64, detail: Option<String>) {
         let Some(id) = self.open.remove(&key) else { return };
-        if let Some(incident) = self.kept.get_mut(&id) {
+        if let Some((_, incident)) = self.kept.get_mut(&id) {
             incident.to = Some(to.max(incident.from));
             incident.count += count;
             if let Some(detail) = detail {
@@ -120,7 +137,7 @@ impl IncidentLog {
         let to = to.max(from);
         let class = (key, class_of(&detail));
         if let Some(id) = self.counted.get(&class)
-            && let Some(incident) = self.kept.get_mut(id)
+            && let Some((_, incident)) = self.kept.get_mut(id)
             && let Some(until) = incident.to
             && from.since(until) <= Self::TOGETHER
             && incident.from.since(to) <= Self::TOGETHER
@@ -131,7 +148,7 @@ impl IncidentLog {
             self.changed.insert(*id);
             return;
         }
-        let id = self.add(key.0, source, from, Some(to), count, detail);
+        let id = self.add((key.0, key.2), source, (from, Some(to)), count, detail);
         if self.counted.len() >= Self::MOST_CLASSES {
             self.counted.clear();
         }
@@ -141,9 +158,10 @@ impl IncidentLog {
     /// Another Papertape, which is our source, says what was not as it should be there, as it stands now.
     pub(crate) fn relay(&mut self, key: Relayed, source: &str, theirs: &Incident) {
         let known = self.relayed.get(&key).copied();
-        if let Some((id, ours)) = known.and_then(|id| Some((id, self.kept.get_mut(&id)?))) {
+        if let Some((id, (_, ours))) = known.and_then(|id| Some((id, self.kept.get_mut(&id)?))) {
             (ours.to, ours.count) = (theirs.to, theirs.count);
             ours.detail = relayed_words(theirs);
+            ours.touched.clone_from(&theirs.touched);
             self.changed.insert(id);
             return;
         }
@@ -154,7 +172,12 @@ impl IncidentLog {
             count,
             ..
         } = *theirs;
-        let id = self.add(kind, source, from, to, count, relayed_words(theirs));
+        let words = relayed_words(theirs);
+        let id = self.add((kind, Of::Stream), source, (from, to), count, words);
+        // Which of its sources was published it knows itself.
+        if let Some((_, ours)) = self.kept.get_mut(&id) {
+            ours.touched.clone_from(&theirs.touched);
+        }
         // The oldest of them have ended long since.
         if self.relayed.len() >= Self::MOST {
             self.relayed.pop_first();
@@ -170,7 +193,18 @@ impl IncidentLog {
         (from, to): (Timestamp, Timestamp),
         detail: String,
     ) {
-        self.add(kind, source, from, Some(to.max(from)), 1, detail);
+        self.add((kind, Of::Stream), source, (from, Some(to.max(from))), 1, detail);
+    }
+
+    /// Another source is published from `now` on, and what it had told since `from`.
+    pub(crate) fn switch(&mut self, place: usize, from: Timestamp, now: Timestamp) {
+        self.reigns.switch(place, from, now);
+        let is_of_then = |of: Of, to: Option<Timestamp>| of != Of::Stream && to.is_none_or(|to| to >= from);
+        let touched = self
+            .kept
+            .iter()
+            .filter(|(_, (of, incident))| is_of_then(*of, incident.to));
+        self.changed.extend(touched.map(|(id, _)| *id));
     }
 
     /// Everything that goes on is over: nobody listens any more.
@@ -179,7 +213,7 @@ impl IncidentLog {
             self.end(key, to, 0, None);
         }
         for id in std::mem::take(&mut self.relayed).into_values() {
-            if let Some(incident) = self.kept.get_mut(&id)
+            if let Some((_, incident)) = self.kept.get_mut(&id)
                 && incident.to.is_none()
             {
                 incident.to = Some(to.max(incident.from));
@@ -191,8 +225,9 @@ impl IncidentLog {
     /// Those that touch a span of time, oldest first.
     pub(crate) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<Incident> {
         let touches =
-            |incident: &&Incident| incident.from <= to && incident.to.is_none_or(|until| until >= from);
-        let mut found: Vec<Incident> = self.kept.values().filter(touches).cloned().collect();
+            |incident: &Incident| incident.from <= to && incident.to.is_none_or(|until| until >= from);
+        let ids = self.kept.iter().filter(|(_, (_, incident))| touches(incident));
+        let mut found: Vec<Incident> = ids.filter_map(|(id, _)| self.told(*id)).collect();
         found.sort_by_key(|incident| incident.from);
         found
     }
@@ -205,16 +240,26 @@ impl IncidentLog {
         let changed = std::mem::take(&mut self.changed);
         changed
             .into_iter()
-            .filter_map(|id| Some((id, self.kept.get(&id)?.clone())))
+            .filter_map(|id| Some((id, self.told(id)?)))
             .collect()
+    }
+
+    /// An incident as it is told, with the spans in which what was published came from its source.
+    fn told(&self, id: u64) -> Option<Incident> {
+        let (of, incident) = self.kept.get(&id)?;
+        let mut told = incident.clone();
+        if let Of::Source(place) = of {
+            let (from, to) = (incident.from, incident.to);
+            told.touched = self.reigns.parts(*place, TimeSpan { from, to });
+        }
+        Some(told)
     }
 
     fn add(
         &mut self,
-        kind: IncidentKind,
+        (kind, of): (IncidentKind, Of),
         source: &str,
-        from: Timestamp,
-        to: Option<Timestamp>,
+        (from, to): (Timestamp, Option<Timestamp>),
         count: u64,
         detail: String,
     ) -> u64 {
@@ -228,15 +273,16 @@ impl IncidentLog {
             to,
             count,
             detail,
+            touched: None,
         };
-        self.kept.insert(id, incident);
+        self.kept.insert(id, (of, incident));
         self.changed.insert(id);
         // One that goes on is kept however old it is, and there are no more of those than kinds, causes and sources.
         if self.kept.len() > Self::MOST
             && let Some(oldest) = self
                 .kept
                 .iter()
-                .find(|(_, incident)| incident.to.is_some())
+                .find(|(_, (_, incident))| incident.to.is_some())
                 .map(|(id, _)| *id)
             && !self.changed.contains(&oldest)
         {
@@ -267,15 +313,15 @@ fn class_of(detail: &str) -> String {
 mod tests {
     use super::*;
 
-    const GAP: Key = (IncidentKind::Gap, "trades", 0);
-    const STRANGE: Key = (IncidentKind::Quarantine, "quarantine", 0);
+    const GAP: Key = (IncidentKind::Gap, "trades", Of::Source(0));
+    const STRANGE: Key = (IncidentKind::Quarantine, "quarantine", Of::Source(0));
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_secs(secs)
     }
 
     fn log() -> IncidentLog {
-        IncidentLog::new("BTC/USDT".parse().expect("a symbol"), 1)
+        IncidentLog::new("BTC/USDT".parse().expect("a symbol"), 1, 0)
     }
 
     #[test]
@@ -365,5 +411,55 @@ mod tests {
         }
         let found = log.between(at(0), at(1_000_000));
         assert!(found.len() <= IncidentLog::MOST + 1 && found[0].kind == IncidentKind::Gap);
+    }
+
+    #[test]
+    fn a_source_that_stands_by_touches_nothing_until_it_is_the_one_that_is_published() {
+        const OTHER: Key = (IncidentKind::Gap, "trades", Of::Source(1));
+        let mut log = log();
+        let span = |from, to: Option<i64>| TimeSpan {
+            from: at(from),
+            to: to.map(at),
+        };
+        let touched = |log: &mut IncidentLog| {
+            let changed = log.take_changed().into_iter();
+            changed.map(|(id, told)| (id, told.touched)).collect::<Vec<_>>()
+        };
+        // The standby has trouble, which nobody sees.
+        log.begin(OTHER, "two", at(10), "away".to_owned());
+        log.end(OTHER, at(12), 0, None);
+        assert_eq!(touched(&mut log), [(1, Some(vec![]))]);
+        // The one that is published has some, and the standby takes over, what it told from second 19 on included.
+        log.begin(GAP, "one", at(20), "away".to_owned());
+        assert_eq!(touched(&mut log), [(2, None)]);
+        log.switch(1, at(19), at(23));
+        assert_eq!(touched(&mut log), [(2, Some(vec![span(20, Some(23))]))]);
+        log.end(GAP, at(40), 3, None);
+        assert_eq!(touched(&mut log), [(2, Some(vec![span(20, Some(23))]))]);
+        // It knows late of something that was missing when it was published, and of something when it was not.
+        log.count(GAP, "one", (at(15), at(22)), 1, "a trade never came".to_owned());
+        log.count(
+            GAP,
+            "one",
+            (at(30), at(50)),
+            1,
+            "what was said of it was wrong".to_owned(),
+        );
+        assert_eq!(touched(&mut log), [(3, None), (4, Some(vec![]))]);
+        // It takes over again in the middle of what the other is troubled with.
+        log.begin(OTHER, "two", at(60), "away".to_owned());
+        log.begin(
+            (IncidentKind::Divergence, "divergence", Of::Stream),
+            "two",
+            at(61),
+            "2 %".to_owned(),
+        );
+        assert_eq!(touched(&mut log), [(5, None), (6, None)]);
+        log.switch(0, at(65), at(65));
+        assert_eq!(touched(&mut log), [(5, Some(vec![span(60, Some(65))]))]);
+        log.switch(1, at(70), at(70));
+        let parts = vec![span(60, Some(65)), span(70, None)];
+        assert_eq!(touched(&mut log), [(5, Some(parts.clone()))]);
+        assert_eq!(log.between(at(66), at(66))[0].touched, Some(parts));
     }
 }

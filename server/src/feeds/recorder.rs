@@ -99,6 +99,7 @@ impl TapeRecorder {
                 "prices are in steps of {tick} now, sizes of {lot}; before it was {old_tick} and {old_lot}. Sessions go on in the \
                  steps that they began with: where these are coarser, without the order book"
             ),
+            touched: None,
         };
         tracing::warn!(feed, %symbol, "{}", incident.detail);
         self.numbered(incident)
@@ -308,6 +309,7 @@ impl Recording for TapeRecording {
                 to: incident.to,
                 count: incident.count,
                 detail: incident.detail.clone(),
+                touched: incident.touched.clone(),
             },
         };
         self.keep(record);

@@ -5,7 +5,7 @@ use super::{ServiceError, Services, wall_clock};
 use crate::storage::IncidentRecord;
 use crate::tape::TapeSpec;
 use papertape::alert::{Alert, AlertKind, Severity};
-use papertape::api::{DataIncident, SessionDataQuality, SymbolHealth, TaintedSpan};
+use papertape::api::{DataIncident, SessionDataQuality, SymbolHealth, TimeSpan};
 use papertape::market::Bars;
 use papertape::model::{AlertId, SessionId, Symbol, Timeframe, Timestamp};
 use papertape_feeds::FeedStatus;
@@ -100,7 +100,7 @@ impl Services {
     pub(super) async fn data_alerts(&self, id: &SessionId) -> Result<Vec<Alert>, ServiceError> {
         let (quality, numbers) = self.numbered_quality(id).await?;
         // That it began within a minute is so of nearly every session, and nobody's fault.
-        let is_worth = |it: &DataIncident| is_doubtful(it) && it.source != OWN;
+        let is_worth = |it: &DataIncident| it.source != OWN && doubtful_spans(it).next().is_some();
         let all = quality.incidents.into_iter().zip(numbers);
         Ok(all
             .filter(|(incident, _)| is_worth(incident))
@@ -200,6 +200,7 @@ fn first_bar(tape: &TapeSpec) -> Option<DataIncident> {
         to: Some(minute.close_of(opened)),
         count: 1,
         detail: "the session began to listen within this minute: its bar is not whole".to_owned(),
+        touched: None,
     })
 }
 
@@ -221,6 +222,7 @@ fn index_price(tape: &TapeSpec, is_index: impl Fn(&str) -> bool) -> Option<DataI
         count: 1,
         detail: "index price, no venue: every fill is at an average over many venues, at which nobody trades"
             .to_owned(),
+        touched: None,
     })
 }
 
@@ -239,6 +241,7 @@ fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -
             to: Some(pair[1]),
             count: missing.unsigned_abs(),
             detail: format!("{missing} bars of {timeframe} are missing"),
+            touched: None,
         })
     });
     holes.take(10_000).collect()
@@ -250,14 +253,18 @@ fn is_doubtful(incident: &DataIncident) -> bool {
     ["gap", "stale", "failover", "divergence", "index"].contains(&incident.kind.as_str())
 }
 
+/// The spans in which an incident put what was published in doubt: those in which that came from its source, if it is of such a
+/// kind at all.
+fn doubtful_spans(incident: &DataIncident) -> impl Iterator<Item = TimeSpan> {
+    incident.touched().filter(|_| is_doubtful(incident))
+}
+
 /// The spans in which data was missing, stale or in doubt, apart from each other and in order.
-fn tainted(incidents: &[DataIncident]) -> Vec<TaintedSpan> {
-    let mut all: Vec<TaintedSpan> = Vec::new();
-    for incident in incidents.iter().filter(|incident| is_doubtful(incident)) {
-        let span = TaintedSpan {
-            from: incident.from,
-            to: incident.to,
-        };
+fn tainted(incidents: &[DataIncident]) -> Vec<TimeSpan> {
+    let mut spans: Vec<TimeSpan> = incidents.iter().flat_map(doubtful_spans).collect();
+    spans.sort_by_key(|span| span.from);
+    let mut all: Vec<TimeSpan> = Vec::new();
+    for span in spans {
         match all.last_mut() {
             Some(last) if last.to.is_none_or(|to| span.from <= to) => {
                 last.to = last.to.and_then(|to| span.to.map(|other| other.max(to)));
@@ -281,6 +288,7 @@ mod tests {
             to: to.map(Timestamp::from_secs),
             count: 1,
             detail: String::new(),
+            touched: None,
         }
     }
 
@@ -299,7 +307,7 @@ mod tests {
         assert_eq!(index_price(&tape, |_| false), None);
         let found = index_price(&tape, |feed| feed == "coingecko").expect("it says so");
         assert!(found.detail.starts_with("index price, no venue"));
-        let all = TaintedSpan {
+        let all = TimeSpan {
             from: start,
             to: None,
         };
@@ -320,7 +328,7 @@ mod tests {
         assert_eq!(first_bar(&live("2025-01-06T10:00:00Z")), None);
         let found = first_bar(&live("2025-01-06T10:00:59.5Z")).expect("half a second of it was heard");
         let spans = tainted(std::slice::from_ref(&found));
-        let expected = TaintedSpan {
+        let expected = TimeSpan {
             from: Timestamp::parse("2025-01-06T10:00:59.5Z").expect("a time"),
             to: Some(Timestamp::parse("2025-01-06T10:01:00Z").expect("a time")),
         };
@@ -379,5 +387,35 @@ mod tests {
             .map(|span| (secs(span.from), span.to.map(secs)))
             .collect();
         assert_eq!(spans, [(10, Some(25)), (30, Some(31)), (50, None)]);
+    }
+
+    #[test]
+    fn what_a_source_that_stood_by_was_troubled_with_is_no_doubt_of_the_sessions() {
+        let at = Timestamp::from_secs;
+        let part = |from, to: Option<i64>| TimeSpan {
+            from: at(from),
+            to: to.map(at),
+        };
+        let of = |incident: DataIncident, touched: &[TimeSpan]| DataIncident {
+            touched: Some(touched.to_vec()),
+            ..incident
+        };
+        let incidents = [
+            of(incident("gap", 10, Some(90)), &[part(40, Some(50))]),
+            of(incident("stale", 12, None), &[]),
+            incident("failover", 20, Some(30)),
+            of(incident("backfill", 60, Some(70)), &[part(60, Some(70))]),
+        ];
+        assert_eq!(tainted(&incidents), [part(20, Some(30)), part(40, Some(50))]);
+        // A session that began after the part that was published has nothing of it.
+        let record = IncidentRecord {
+            run: at(1),
+            number: 1,
+            incident: of(incident("gap", 10, Some(90)), &[part(40, Some(50))]),
+        };
+        let seen = |start| doubtful_spans(&Noted::of(record.clone(), at(start)).incident).collect::<Vec<_>>();
+        assert_eq!(seen(5), [part(40, Some(50))]);
+        assert_eq!(seen(45), [part(45, Some(50))]);
+        assert_eq!(seen(60), []);
     }
 }

@@ -357,6 +357,7 @@ fn correction((feed, symbol): (&str, &Symbol), timeframe: Timeframe, known: &Bar
             say(now),
             say(known)
         ),
+        touched: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{ServiceError, Services};
 use crate::storage::ListQuery;
 use papertape::analytics::{Metrics, MetricsAccumulator};
-use papertape::api::{EquityPoint, TaintedSpan};
+use papertape::api::{EquityPoint, TimeSpan};
 use papertape::exchange::Fill;
 use papertape::model::{Instrument, SessionId, Timestamp};
 use papertape::portfolio::Trade;
@@ -76,7 +76,7 @@ fn next(cursor: &Option<String>) -> Option<i64> {
 /// Adds up what is outside of the tainted spans.
 struct Untainted {
     accumulator: MetricsAccumulator,
-    tainted: Vec<TaintedSpan>,
+    tainted: Vec<TimeSpan>,
     /// The last point: its time, and the session's equity then.
     last: Option<(Timestamp, f64)>,
     capital: f64,
@@ -85,7 +85,7 @@ struct Untainted {
 }
 
 impl Untainted {
-    fn new(capital: f64, periods_per_year: f64, tainted: Vec<TaintedSpan>) -> Self {
+    fn new(capital: f64, periods_per_year: f64, tainted: Vec<TimeSpan>) -> Self {
         Self {
             accumulator: MetricsAccumulator::new(capital, periods_per_year),
             tainted,
@@ -97,7 +97,7 @@ impl Untainted {
 
     /// Whether a span of time has any of it within a tainted one.
     fn touches(&self, from: Timestamp, to: Timestamp) -> bool {
-        let within = |span: &TaintedSpan| span.from <= to && span.to.is_none_or(|end| end >= from);
+        let within = |span: &TimeSpan| span.from <= to && span.to.is_none_or(|end| end >= from);
         self.tainted.iter().any(within)
     }
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn total_return(tainted: &[(i64, Option<i64>)]) -> f64 {
-        let span = |(from, to): &(i64, Option<i64>)| TaintedSpan {
+        let span = |(from, to): &(i64, Option<i64>)| TimeSpan {
             from: Timestamp::from_secs(*from),
             to: to.map(Timestamp::from_secs),
         };

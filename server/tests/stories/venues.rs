@@ -163,6 +163,21 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
             "{words}: {said:?}"
         );
     }
+
+    // The second, which stands by again, falls silent too: that is on record, and no doubt of what the session sees.
+    let other = second.address();
+    drop(second);
+    let is_standbys = |incident: &Value| incident["source"] == "second" && incident["kind"] == "gap";
+    let standbys = |quality: &Value| -> Option<Value> {
+        let all = quality["incidents"].as_array()?;
+        all.iter()
+            .find(|it| is_standbys(it) && it["to"].is_null())
+            .cloned()
+    };
+    let after = server.wait_for(&quality, |quality| standbys(quality).is_some());
+    assert_eq!(standbys(&after).expect("it is on record")["touched"], json!([]));
+    assert_eq!(after["tainted"], record["tainted"]);
+    assert_eq!(after["now"][0]["freshness"], "fresh");
     let untainted = server.get(&format!("{one}/metrics?without=tainted"));
     assert_eq!(untainted.status, 200, "{}", untainted.body);
 
@@ -174,6 +189,17 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
         .filter_map(|alert| alert["code"].as_str())
         .collect();
     assert!(codes.contains(&"data_failover"), "{codes:?}");
+    let of_standby = |alert: &&Value| {
+        let message = alert["message"].as_str().unwrap_or_default();
+        alert["code"] == "data_gap" && message.starts_with("BTC/USD from second: ")
+    };
+    let found: Vec<&Value> = alerts["items"]
+        .as_array()
+        .expect("alerts")
+        .iter()
+        .filter(of_standby)
+        .collect();
+    assert!(found.is_empty(), "nobody saw of it: {found:?}");
     let is_named = |alert: &Value| {
         alert["message"]
             .as_str()
@@ -206,8 +232,7 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
     });
 
     // Both away: nothing fills, and the order says why; then it fills.
-    let other = second.address();
-    drop((first, second));
+    drop(first);
     server.wait_for("/feeds/pair", |feed| feed["symbols"][0]["freshness"] == "gap");
     let order = json!({"symbol": "BTC/USD", "side": "sell", "type": "market", "quantity": "0.01"});
     let placed = server.post(&format!("/accounts/{id}/orders"), &order);

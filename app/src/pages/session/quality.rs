@@ -99,7 +99,7 @@ impl Watch {
 
 /// The incident of now, while which nothing fills.
 fn now(record: &SessionDataQuality) -> Option<&DataIncident> {
-    let open = |it: &&DataIncident| it.to.is_none() && IN_DOUBT.contains(&it.kind.as_str());
+    let open = |it: &&DataIncident| it.touches_now() && IN_DOUBT.contains(&it.kind.as_str());
     record.incidents.iter().rev().find(open)
 }
 
@@ -160,7 +160,8 @@ pub(crate) fn summary(kind: FeedKind, record: &SessionDataQuality) -> String {
             "Live data, and nothing was missing since the session began to listen.".to_owned()
         }
         (FeedKind::Live, true) => {
-            "Live data, and nothing is in doubt: what is listed here was made good or kept off.".to_owned()
+            "Live data, and nothing is in doubt: what is listed here was made good, kept off, or of a source that stood by."
+                .to_owned()
         }
         (FeedKind::Live, false) => format!(
             "Live data, in doubt for {doubt} in {spans}. Nothing fills while data is missing, stale or in \
@@ -219,7 +220,7 @@ pub(crate) fn Quality(view: SessionView, watch: Watch) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use papertape::api::TaintedSpan;
+    use papertape::api::TimeSpan;
     use papertape::model::Timestamp;
 
     fn incident(kind: &str, from: i64, to: Option<i64>) -> DataIncident {
@@ -232,11 +233,12 @@ mod tests {
             to: to.map(Timestamp::from_secs),
             count: 1,
             detail: String::new(),
+            touched: None,
         }
     }
 
     fn record(incidents: Vec<DataIncident>, tainted: &[(i64, i64)]) -> SessionDataQuality {
-        let span = |(from, to): &(i64, i64)| TaintedSpan {
+        let span = |(from, to): &(i64, i64)| TimeSpan {
             from: Timestamp::from_secs(*from),
             to: Some(Timestamp::from_secs(*to)),
         };
@@ -291,6 +293,11 @@ mod tests {
         assert_eq!(kind(vec![incident("backfill", 1, None)]), None);
         let both = vec![incident("divergence", 1, None), incident("stale", 3, None)];
         assert_eq!(kind(both).as_deref(), Some("stale"), "the newest");
+        let standby = DataIncident {
+            touched: Some(Vec::new()),
+            ..incident("stale", 4, None)
+        };
+        assert_eq!(kind(vec![standby]), None, "another source tells");
     }
 
     #[test]
@@ -307,7 +314,7 @@ mod tests {
                 "30 s are missing in the recording, in 2 spans",
             ),
             (FeedKind::Live, &clean, "nothing was missing"),
-            (FeedKind::Live, &mended, "made good or kept off"),
+            (FeedKind::Live, &mended, "made good, kept off"),
             (FeedKind::Live, &gaps, "in doubt for 30 s in 2 spans"),
         ] {
             let text = summary(kind, record);

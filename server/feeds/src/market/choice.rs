@@ -2,7 +2,7 @@
 
 use super::Market;
 use crate::consensus::{consensus, divergence};
-use crate::quality::IncidentKind;
+use crate::quality::{IncidentKind, Of};
 use crate::source::{Fault, Heard, millis, nanos, whole};
 use crate::status::{BreakerState, Indicative};
 use papertape::exchange::TradingStatus;
@@ -40,13 +40,20 @@ impl Market {
                 entry.since = now;
             }
             if let Some((cause, _)) = before.and_then(Fault::staleness) {
-                self.log.end((IncidentKind::Stale, cause, place), now, 0, None);
+                self.log
+                    .end((IncidentKind::Stale, cause, Of::Source(place)), now, 0, None);
             }
             if let Some(fault) = fault
                 && let Some((cause, detail)) = fault.staleness()
             {
                 let from = self.places[place].source.stale_since(fault, now).unwrap_or(now);
-                self.begin(IncidentKind::Stale, cause, place, from, detail.to_owned());
+                self.begin(
+                    IncidentKind::Stale,
+                    cause,
+                    Of::Source(place),
+                    from,
+                    detail.to_owned(),
+                );
             }
         }
     }
@@ -69,16 +76,14 @@ impl Market {
         };
         if now.since(place.since) >= patience {
             let detail = format!("nothing has come yet: {}", fault.as_str());
-            self.begin(IncidentKind::Stale, "beginning", self.active, self.began, detail);
+            self.begin(IncidentKind::Stale, "beginning", Of::Stream, self.began, detail);
         }
     }
 
     /// The first has come.
     pub(super) fn end_wait(&mut self, now: Timestamp) {
-        for place in 0..self.places.len() {
-            self.log
-                .end((IncidentKind::Stale, "beginning", place), now, 0, None);
-        }
+        let key = (IncidentKind::Stale, "beginning", Of::Stream);
+        self.log.end(key, now, 0, None);
     }
 
     fn choose(&mut self, now: Timestamp) {
@@ -133,6 +138,8 @@ impl Market {
         // What waits is the old one's.
         self.waiting.clear();
         self.active = next;
+        let told_since = if is_told { self.cut } else { now };
+        self.log.switch(next, told_since, now);
         let status = self.places[next].source.status();
         self.publish_status(self.pace.time(), status, now);
         let kept = std::mem::take(&mut self.places[next].kept);
@@ -170,7 +177,7 @@ impl Market {
         }
         if fault.is_none() && self.is_resuming {
             self.is_resuming = false;
-            let key = (IncidentKind::Gap, "restart", 0);
+            let key = (IncidentKind::Gap, "restart", Of::Stream);
             self.log.end(key, now, 0, None);
         }
         let is_held = self.is_diverged && self.hold_on_divergence;
@@ -270,16 +277,14 @@ impl Market {
         if is_diverged {
             let percent = difference.unwrap_or_default() * 100.0;
             let detail = format!("{percent:.2} % from what the other sources tell");
-            self.begin(IncidentKind::Divergence, "divergence", self.active, now, detail);
+            self.begin(IncidentKind::Divergence, "divergence", Of::Stream, now, detail);
         } else {
             let detail = is_alone.then(|| {
                 let secs = self.thresholds.return_s;
                 format!("the other sources are gone, and its price was steady for {secs} s without them")
             });
-            for place in 0..self.places.len() {
-                let key = (IncidentKind::Divergence, "divergence", place);
-                self.log.end(key, now, 0, detail.clone());
-            }
+            let key = (IncidentKind::Divergence, "divergence", Of::Stream);
+            self.log.end(key, now, 0, detail);
         }
     }
 

@@ -19,7 +19,7 @@ mod tests;
 mod turn;
 
 use crate::config::Thresholds;
-use crate::quality::{IncidentKind, IncidentLog};
+use crate::quality::{IncidentKind, IncidentLog, Of};
 use crate::record::Published;
 use crate::source::{Fault, Heard, Source, SourceTraits, Trouble, TroubleAct, Want};
 use crate::status::{BreakerState, Counters};
@@ -151,11 +151,12 @@ impl Market {
         // Another Papertape's time may be of years ago.
         let floor = if is_relay { Timestamp::EPOCH } else { floor };
         let begin = recorded_until.unwrap_or(floor);
+        let active = places.iter().position(|place| !place.is_barred).unwrap_or(0);
         let mut market = Self {
             grid,
             thresholds,
             hold_on_divergence,
-            active: places.iter().position(|place| !place.is_barred).unwrap_or(0),
+            active,
             places,
             pace: Pace::new(begin),
             cut: recorded_until.unwrap_or(floor.plus_nanos(-1)),
@@ -175,7 +176,7 @@ impl Market {
             status: TradingStatus::Trading,
             phases: PhaseCursor::new(instrument.calendar()),
             reference: None,
-            log: IncidentLog::new(instrument.symbol().clone(), first_incident),
+            log: IncidentLog::new(instrument.symbol().clone(), first_incident, active),
             out: Vec::new(),
             wants: Vec::new(),
             heard: Vec::new(),
@@ -183,7 +184,7 @@ impl Market {
         };
         if let Some(until) = recorded_until {
             let detail = "nobody listened".to_owned();
-            market.begin(IncidentKind::Gap, "restart", 0, until, detail);
+            market.begin(IncidentKind::Gap, "restart", Of::Stream, until, detail);
             market.settle(now);
         }
         market
@@ -256,14 +257,13 @@ impl Market {
     /// The events on record cannot be written for now: they wait, in order.
     pub(crate) fn record_waits(&mut self, why: &str, now: Timestamp) {
         let detail = format!("what is told waits to be recorded: {why}");
-        self.begin(IncidentKind::Stale, "record", self.active, now, detail);
+        self.begin(IncidentKind::Stale, "record", Of::Stream, now, detail);
     }
 
     /// What waited to be recorded is on record.
     pub(crate) fn record_goes_on(&mut self, now: Timestamp) {
-        for place in 0..self.places.len() {
-            self.log.end((IncidentKind::Stale, "record", place), now, 0, None);
-        }
+        let key = (IncidentKind::Stale, "record", Of::Stream);
+        self.log.end(key, now, 0, None);
     }
 
     /// More is wanted of a source.
@@ -276,7 +276,7 @@ impl Market {
         self.out.clear();
         self.is_record_torn = true;
         let detail = format!("{thrown} events could not be recorded");
-        let key = (IncidentKind::Gap, "record", self.active);
+        let key = (IncidentKind::Gap, "record", Of::Stream);
         let name = Arc::clone(&self.places[self.active].name);
         self.log
             .count(key, &name, (self.last_traded, now), thrown, detail);
@@ -420,7 +420,7 @@ impl Market {
 
     fn trouble(&mut self, place: usize, trouble: Trouble) {
         let name = Arc::clone(&self.places[place].name);
-        let key = (trouble.kind, trouble.cause, place);
+        let key = (trouble.kind, trouble.cause, Of::Source(place));
         match trouble.act {
             TroubleAct::Begin(from, detail) => self.log.begin(key, &name, from, detail),
             TroubleAct::End(to, count, detail) => self.log.end(key, to, count, detail),
@@ -430,16 +430,13 @@ impl Market {
         }
     }
 
-    fn begin(
-        &mut self,
-        kind: IncidentKind,
-        cause: &'static str,
-        place: usize,
-        from: Timestamp,
-        detail: String,
-    ) {
+    fn begin(&mut self, kind: IncidentKind, cause: &'static str, of: Of, from: Timestamp, detail: String) {
+        let place = match of {
+            Of::Stream => self.active,
+            Of::Source(place) => place,
+        };
         let name = Arc::clone(&self.places[place].name);
-        self.log.begin((kind, cause, place), &name, from, detail);
+        self.log.begin((kind, cause, of), &name, from, detail);
     }
 
     fn is_open(&mut self, now: Timestamp) -> bool {

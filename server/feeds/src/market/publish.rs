@@ -2,7 +2,7 @@
 
 use super::Market;
 use super::turn::Lasting;
-use crate::quality::IncidentKind;
+use crate::quality::{IncidentKind, Of};
 use crate::record::Published;
 use crate::source::Heard;
 use papertape::exchange::TradingStatus;
@@ -83,7 +83,7 @@ impl Market {
         let place = &mut self.places[self.active];
         place.source.counters.late += 1;
         let name = Arc::clone(&place.name);
-        let key = (IncidentKind::Gap, "late", self.active);
+        let key = (IncidentKind::Gap, "late", Of::Stream);
         let span = (time, time.max(self.pace.time()).min(received.max(time)));
         self.log.count(key, &name, span, 1, detail.to_owned());
     }

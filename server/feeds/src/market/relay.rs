@@ -1,7 +1,7 @@
 //! What another Papertape published: its times, its gaps. After a restart of ours it may tell everything once more.
 
 use super::Market;
-use crate::quality::IncidentKind;
+use crate::quality::{IncidentKind, Of};
 use papertape::exchange::TradingStatus;
 use papertape::market::MarketEvent;
 use papertape::model::Timestamp;
@@ -27,7 +27,7 @@ impl Market {
 
     /// What the other publishes is numbered anew: what happened between nobody knows.
     pub(super) fn renumbered(&mut self, why: String, received: Timestamp) {
-        self.begin(IncidentKind::Gap, "numbers", self.active, self.pace.time(), why);
+        self.begin(IncidentKind::Gap, "numbers", Of::Stream, self.pace.time(), why);
         self.open_gap(received);
         self.resumption.is_renumbered = true;
     }
@@ -48,7 +48,8 @@ impl Market {
             return;
         }
         if std::mem::take(&mut self.is_resuming) {
-            self.log.end((IncidentKind::Gap, "restart", 0), time, 0, None);
+            self.log
+                .end((IncidentKind::Gap, "restart", Of::Stream), time, 0, None);
             self.is_gap = false;
             let until = self.pace.time();
             self.push(received, MarketEvent::Status(until, TradingStatus::Trading));
@@ -57,7 +58,7 @@ impl Market {
             }
         }
         if std::mem::take(&mut self.resumption.is_renumbered) {
-            let key = (IncidentKind::Gap, "numbers", self.active);
+            let key = (IncidentKind::Gap, "numbers", Of::Stream);
             self.log.end(key, time, 0, None);
             if std::mem::take(&mut self.is_gap) {
                 let until = self.pace.time();
@@ -221,6 +222,7 @@ mod tests {
                 to: to.map(at),
                 count,
                 detail: "nothing came".to_owned(),
+                touched: None,
             })),
         };
         let of_no_kind = |number| Told::RelayedIncident {
@@ -273,6 +275,7 @@ mod tests {
                 to: None,
                 count: 0,
                 detail: "the connection is down".to_owned(),
+                touched: None,
             })),
         };
         market.told(0, &told, at(1_001));

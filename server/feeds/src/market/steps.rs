@@ -1,7 +1,7 @@
 //! The steps in which a source counts, against those of the stream.
 
 use super::Market;
-use crate::quality::IncidentKind;
+use crate::quality::{IncidentKind, Of};
 use papertape::market::{DepthUpdate, Grid};
 use papertape::model::{Instrument, Timestamp};
 
@@ -47,9 +47,10 @@ impl Market {
             let detail = format!(
                 "its steps are {tick} and {lot} now, which lie between those of the record: it is told without its order book"
             );
-            self.begin(IncidentKind::Gap, "steps", place, now, detail);
+            self.begin(IncidentKind::Gap, "steps", Of::Source(place), now, detail);
         } else {
-            self.log.end((IncidentKind::Gap, "steps", place), now, 0, None);
+            self.log
+                .end((IncidentKind::Gap, "steps", Of::Source(place)), now, 0, None);
         }
     }
 

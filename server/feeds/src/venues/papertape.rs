@@ -299,6 +299,7 @@ fn known(FeedIncident { symbol, incident, .. }: FeedIncident) -> Option<Incident
         to: incident.to,
         count: incident.count,
         detail: incident.detail,
+        touched: incident.touched,
     })
 }
 

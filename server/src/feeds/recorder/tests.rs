@@ -162,6 +162,7 @@ fn gap(from: i64, to: Option<i64>, count: u64) -> Incident {
         to: to.map(Timestamp::from_secs),
         count,
         detail: format!("{count} trades are missing"),
+        touched: None,
     }
 }
 

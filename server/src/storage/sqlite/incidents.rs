@@ -22,12 +22,18 @@ pub(super) async fn write(
         to,
         count,
         detail,
+        touched,
     } = &record.incident;
+    let touched = touched
+        .as_ref()
+        .map(|spans| serde_json::to_string(spans).map_err(|error| StorageError::corrupt("a record", error)))
+        .transpose()?;
     sqlx::query(
-        "INSERT INTO incidents (feed, symbol, run, number, kind, source, from_time, to_time, count, detail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO incidents (feed, symbol, run, number, kind, source, from_time, to_time, count, detail, touched)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (feed, symbol, run, number) DO UPDATE SET
-         from_time = excluded.from_time, to_time = excluded.to_time, count = excluded.count, detail = excluded.detail",
+         from_time = excluded.from_time, to_time = excluded.to_time, count = excluded.count, detail = excluded.detail,
+         touched = excluded.touched",
     )
     .bind(feed)
     .bind(symbol.as_str())
@@ -39,6 +45,7 @@ pub(super) async fn write(
     .bind(to.map(Timestamp::nanos))
     .bind(i64::try_from(*count).unwrap_or(i64::MAX))
     .bind(detail)
+    .bind(touched)
     .execute(connection)
     .await
     .map_err(StorageError::while_doing("write the data-quality record"))?;
@@ -128,6 +135,7 @@ fn record(row: &SqliteRow) -> Result<IncidentRecord, StorageError> {
     let to: Option<i64> = row
         .try_get("to_time")
         .map_err(|error| StorageError::corrupt("the data-quality record", error))?;
+    let touched: Option<&str> = column(row, "touched")?;
     let incident = DataIncident {
         kind: column(row, "kind")?,
         feed: column(row, "feed")?,
@@ -139,6 +147,12 @@ fn record(row: &SqliteRow) -> Result<IncidentRecord, StorageError> {
         to: to.map(Timestamp::from_nanos),
         count: number(row, "count")?,
         detail: column(row, "detail")?,
+        touched: touched
+            .map(|text| {
+                serde_json::from_str(text)
+                    .map_err(|error| StorageError::corrupt("the data-quality record", error))
+            })
+            .transpose()?,
     };
     Ok(IncidentRecord {
         run: time(row, "run")?,
