@@ -164,7 +164,10 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
         );
     }
 
-    // The second, which stands by again, falls silent too: that is on record, and no doubt of what the session sees.
+    let messages = |feed: &Value| feed["sources"][1]["messages"].as_u64().unwrap_or_default();
+    let told = messages(&server.get("/feeds/pair").json());
+    server.wait_for("/feeds/pair", |feed| messages(feed) > told + 5);
+    // The second, which stands by again and tells, falls silent too: that is on record, and no doubt of what the session sees.
     let other = second.address();
     drop(second);
     let is_standbys = |incident: &Value| incident["source"] == "second" && incident["kind"] == "gap";
