@@ -376,7 +376,7 @@ impl Feeds {
         if !self.has_time_of_its_own(feed) {
             let next = stream.last_number() + 1;
             self.tell_anew(feed, symbol);
-            return Ok((now, next));
+            return Ok((self.market_clock(feed, now), next));
         }
         // It may be as fast as it likes: what has been told since counts.
         let last = heard.reached();
@@ -462,6 +462,13 @@ impl Feeds {
     /// on them.
     pub(crate) fn index_prices(&self, feed: &str) -> Option<bool> {
         self.running.as_ref()?.hub.index_prices(feed)
+    }
+
+    /// What time it is in a feed's market: now, or as much earlier as the feed is late by contract.
+    pub(crate) fn market_clock(&self, feed: &str, now: Timestamp) -> Timestamp {
+        let delay = self.running.as_ref().map(|running| running.hub.delay(feed));
+        let nanos = i64::try_from(delay.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX);
+        now.plus_nanos(-nanos)
     }
 
     /// Whether a feed tells of another time than now: what happened earlier, once more.

@@ -34,7 +34,11 @@ impl Services {
         };
         let end = match (summary.state.is_final(), summary.market_time) {
             (true, Some(last)) => last,
-            _ => wall_clock(),
+            _ => spec
+                .tape
+                .each()
+                .find_map(|tape| self.clock_of(tape))
+                .unwrap_or_else(wall_clock),
         };
         let all = self.feeds.status();
         let (mut incidents, mut now) = (Vec::<Noted>::new(), Vec::new());
@@ -53,7 +57,7 @@ impl Services {
                     last,
                     ..
                 } => {
-                    // Incidents have the time of our clock, whatever time the feed tells of.
+                    // Incidents have the time of our clock, behind which a delayed feed's is, whatever time a replay tells of.
                     let has_own_time = self.feeds.has_time_of_its_own(feed);
                     let span = match (last, summary.market_time) {
                         (Some(_), _) if has_own_time => continue,
@@ -93,6 +97,14 @@ impl Services {
             now,
         };
         Ok((quality, numbers))
+    }
+
+    /// What time it is in the market of a live feed.
+    fn clock_of(&self, tape: &TapeSpec) -> Option<Timestamp> {
+        match tape {
+            TapeSpec::Live { feed, .. } => Some(self.feeds.market_clock(feed, wall_clock())),
+            _ => None,
+        }
     }
 
     /// What of a session's data-quality record is worth an alert: data that is missing or stale, another source, sources that

@@ -73,7 +73,7 @@ impl Services {
             let bars = self.feeds.bars(feed, symbol, timeframe, span).await;
             return bars.map_err(ServiceError::Feed);
         }
-        let span = closed(timeframe, span, wall_clock());
+        let span = closed(timeframe, span, self.feeds.market_clock(feed, wall_clock()));
         let within = |past: Keeping| past.bars.range(span.0..span.1).map(|(_, bar)| *bar).collect();
         let kept = self.kept_bars(feed, symbol, timeframe).await?;
         let lacking = kept.lacks(timeframe, span);
@@ -164,7 +164,7 @@ impl Services {
     ) -> Result<Past, ServiceError> {
         let symbol = instrument.symbol();
         let mut kept = self.kept_bars(feed, symbol, timeframe).await?;
-        let now = wall_clock();
+        let now = self.feeds.market_clock(feed, wall_clock());
         let (from, to) = closed(timeframe, span, now);
         // What another Papertape tells may be of any time, and of another one tomorrow.
         let settled = if self.feeds.has_time_of_its_own(feed) {

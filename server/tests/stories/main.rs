@@ -5,6 +5,7 @@ mod accounts;
 mod actions;
 mod calibration;
 mod command_line;
+mod delayed;
 mod feeds;
 mod files;
 mod keys;

@@ -2,8 +2,10 @@
 
 use super::{FeedHub, lock};
 use crate::handle::MarketHandle;
+use crate::source::delay_by_contract;
 use crate::status::{ConnectionState, Counters, FeedStatus, SymbolStatus};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 impl FeedHub {
     /// Whether every source of a feed numbers its trades one after another: then what no incident names was told whole.
@@ -12,6 +14,14 @@ impl FeedHub {
         let places = self.places(feed, None).unwrap_or_default();
         let numbers = |(entry, _): &(&super::VenueEntry, _)| entry.venue.traits().has_consecutive_trades;
         !places.is_empty() && places.iter().all(numbers)
+    }
+
+    /// By how much a feed is late by contract, as is the time of its market: none of a feed that there is not.
+    #[must_use]
+    pub fn delay(&self, feed: &str) -> Duration {
+        let places = self.places(feed, None).unwrap_or_default();
+        let first = places.first().map(|(entry, _)| entry.venue.traits().delay);
+        delay_by_contract(first.unwrap_or_default())
     }
 
     /// How every feed stands.

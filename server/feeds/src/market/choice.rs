@@ -243,6 +243,7 @@ impl Market {
     /// Tells once more what whoever begins to listen now cannot know otherwise: that nothing trades, or the whole book, of which
     /// changes alone are told. To all others it is nothing new.
     pub(crate) fn tell_anew(&mut self, now: Timestamp) {
+        let now = self.by_the_market(now);
         let status = self.status();
         if status != TradingStatus::Trading && !self.is_relay() {
             self.push(now, MarketEvent::Status(self.pace.time(), status));

@@ -32,6 +32,7 @@ use papertape::model::{Instrument, Timeframe, Timestamp};
 use relay::Resumption;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use steps::Steps;
 use turn::Lasting;
 
@@ -79,6 +80,8 @@ pub(crate) struct PlaceConfig {
 #[derive(Debug)]
 pub(crate) struct Market {
     grid: Grid,
+    /// By how many nanoseconds its clock is behind ours: what its sources tell is late by so much by contract.
+    delay: i64,
     thresholds: Thresholds,
     hold_on_divergence: bool,
     places: Vec<Place>,
@@ -129,10 +132,20 @@ impl Market {
             recorded_until,
             first_incident,
         } = config;
+        // One that is preferred says when it is by the market's clock.
+        let by_contract = places
+            .first()
+            .map_or(Duration::ZERO, |place| place.traits.delay_by_contract());
+        let delay = crate::source::nanos(by_contract);
+        let now = now.plus_nanos(-delay);
         let grid = Grid::of(&instrument);
         let place = |place: PlaceConfig| Place {
             name: place.name,
-            source: Source::new(place.traits, Grid::of(&place.instrument), &thresholds),
+            source: Source::new(
+                place.traits.sooner(by_contract),
+                Grid::of(&place.instrument),
+                &thresholds,
+            ),
             is_barred: place.is_barred,
             steps: Steps::of(&place.instrument, &grid),
             breaker: BreakerState::Closed,
@@ -143,10 +156,10 @@ impl Market {
         let places: Vec<Place> = places.into_iter().map(place).collect();
         // What was traded before anybody listened is not of this stream. A minute that has begun is: its trades, as far as
         // they are told, are as right as those that a bar of it would be made from.
-        let delay = places
+        let late = places
             .first()
             .map_or(0, |place| crate::source::nanos(place.source.traits().delay));
-        let floor = Timeframe::MINUTE.floor(now.plus_nanos(-delay));
+        let floor = Timeframe::MINUTE.floor(now.plus_nanos(-late));
         let is_relay = places.first().is_some_and(|place| place.source.traits().is_relay);
         // Another Papertape's time may be of years ago.
         let floor = if is_relay { Timestamp::EPOCH } else { floor };
@@ -154,6 +167,7 @@ impl Market {
         let active = places.iter().position(|place| !place.is_barred).unwrap_or(0);
         let mut market = Self {
             grid,
+            delay,
             thresholds,
             hold_on_divergence,
             active,
@@ -190,9 +204,17 @@ impl Market {
         market
     }
 
+    /// What time it is by the market's clock, which is late by as much as its sources are by contract: what they tell now is what the
+    /// others told then.
+    #[inline]
+    const fn by_the_market(&self, now: Timestamp) -> Timestamp {
+        now.plus_nanos(-self.delay)
+    }
+
     /// A source's venue told something.
     #[inline]
     pub(crate) fn told(&mut self, place: usize, told: &Told, received: Timestamp) {
+        let received = self.by_the_market(received);
         let source = &mut self.places[place].source;
         source.told(told, received, &mut self.heard, &mut self.wanted);
         self.handle(place, received);
@@ -200,24 +222,28 @@ impl Market {
 
     /// A source's socket stands.
     pub(crate) fn connected(&mut self, place: usize, now: Timestamp) {
+        let now = self.by_the_market(now);
         self.places[place].source.connected(now, &mut self.heard);
         self.handle(place, now);
     }
 
     /// A source's socket fell.
     pub(crate) fn disconnected(&mut self, place: usize, now: Timestamp, why: &str) {
+        let now = self.by_the_market(now);
         self.places[place].source.disconnected(now, why, &mut self.heard);
         self.handle(place, now);
     }
 
     /// A source is asked over REST, as it has no socket now.
     pub(crate) fn polled(&mut self, place: usize, now: Timestamp) {
+        let now = self.by_the_market(now);
         self.places[place].source.polled(now, &mut self.heard);
         self.handle(place, now);
     }
 
     /// A frame of a source's connection made no sense.
     pub(crate) fn undecodable(&mut self, place: usize, why: &str, now: Timestamp) {
+        let now = self.by_the_market(now);
         self.places[place].source.undecodable(why, now, &mut self.heard);
         self.handle(place, now);
     }
@@ -229,6 +255,7 @@ impl Market {
         answer: Result<Vec<(u64, TradeTick)>, FeedError>,
         now: Timestamp,
     ) {
+        let now = self.by_the_market(now);
         let source = &mut self.places[place].source;
         source.trades_came(answer, now, &mut self.heard, &mut self.wanted);
         self.handle(place, now);
@@ -241,6 +268,7 @@ impl Market {
         answer: Result<DepthSnapshot, FeedError>,
         now: Timestamp,
     ) {
+        let now = self.by_the_market(now);
         let source = &mut self.places[place].source;
         source.book_came(answer, now, &mut self.heard, &mut self.wanted);
         self.handle(place, now);
@@ -248,6 +276,7 @@ impl Market {
 
     /// A source's breaker moved.
     pub(crate) fn breaker(&mut self, place: usize, state: BreakerState, now: Timestamp) {
+        let now = self.by_the_market(now);
         if self.places[place].breaker != state {
             self.places[place].breaker = state;
             self.arbitrate(now);
@@ -256,23 +285,27 @@ impl Market {
 
     /// The events on record cannot be written for now: they wait, in order.
     pub(crate) fn record_waits(&mut self, why: &str, now: Timestamp) {
+        let now = self.by_the_market(now);
         let detail = format!("what is told waits to be recorded: {why}");
         self.begin(IncidentKind::Stale, "record", Of::Stream, now, detail);
     }
 
     /// What waited to be recorded is on record.
     pub(crate) fn record_goes_on(&mut self, now: Timestamp) {
+        let now = self.by_the_market(now);
         let key = (IncidentKind::Stale, "record", Of::Stream);
         self.log.end(key, now, 0, None);
     }
 
     /// More is wanted of a source.
     pub(crate) fn widen(&mut self, place: usize, traits: SourceTraits) {
-        self.places[place].source.widen(traits);
+        let delay = Duration::from_nanos(self.delay.unsigned_abs());
+        self.places[place].source.widen(traits.sooner(delay));
     }
 
     /// Events could not be recorded, and so many had to be thrown away.
     pub(crate) fn record_torn(&mut self, thrown: u64, now: Timestamp) {
+        let now = self.by_the_market(now);
         self.out.clear();
         self.is_record_torn = true;
         let detail = format!("{thrown} events could not be recorded");
@@ -288,6 +321,7 @@ impl Market {
 
     /// Time passes: at least every second.
     pub(crate) fn tick(&mut self, now: Timestamp) {
+        let now = self.by_the_market(now);
         for place in 0..self.places.len() {
             let source = &mut self.places[place].source;
             source.tick(now, &mut self.heard, &mut self.wanted);
@@ -369,6 +403,7 @@ impl Market {
             .iter()
             .filter_map(|place| place.source.last_heard())
             .max()
+            .map(|heard| heard.plus_nanos(self.delay))
     }
 
     pub(crate) fn counters(&self, place: usize) -> &Counters {
@@ -386,6 +421,7 @@ impl Market {
 
     /// Nobody listens any more: what goes on is over.
     pub(crate) fn end(&mut self, now: Timestamp) {
+        let now = self.by_the_market(now);
         self.log.end_all(now);
     }
 

@@ -128,8 +128,14 @@ impl Market {
         if !self.is_told {
             self.told_first(&event, received);
         }
+        self.record(received, event);
+    }
+
+    /// Puts it on record, with the moment by our clock.
+    #[inline]
+    fn record(&mut self, received: Timestamp, event: MarketEvent) {
         self.out.push(Published {
-            received,
+            received: received.plus_nanos(self.delay),
             event,
             source: Arc::clone(&self.places[self.active].name),
         });
@@ -183,11 +189,7 @@ impl Market {
         }
         if clock.since(self.pace.time()) >= every || (is_over && clock >= end) {
             self.pace.advance(clock);
-            self.out.push(Published {
-                received: now,
-                event: MarketEvent::Clock(clock),
-                source: Arc::clone(&self.places[self.active].name),
-            });
+            self.record(now, MarketEvent::Clock(clock));
             self.has_spoken = true;
         }
     }

@@ -33,6 +33,7 @@ impl Steps {
 impl Market {
     /// In which steps a source's book is read from now on: what it told before is over.
     pub(crate) fn lists(&mut self, place: usize, instrument: &Instrument, now: Timestamp) {
+        let now = self.by_the_market(now);
         let steps = Steps::of(instrument, &self.grid);
         self.places[place].steps = steps;
         self.places[place].source.counts_in(Grid::of(instrument));

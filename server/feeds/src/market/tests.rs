@@ -1,9 +1,10 @@
 //! Two sources of one market that tell different prices, what one absurd time does to a stream, and one that has told nothing yet.
 
-use super::rig::{Rig, at};
+use super::rig::{Rig, SLOT, at, tick};
 use super::*;
 use crate::source::tests::traits;
 use crate::venue::{BookStart, Channels};
+use papertape::market::MarketEvent;
 
 fn rig(count: usize) -> Rig {
     Rig::new(&vec![(traits(), false); count])
@@ -224,4 +225,66 @@ fn who_begins_later_is_told_the_whole_book_and_that_nothing_trades() {
     assert_eq!(rig.words(), ["Gap at 3599000"]);
     rig.market.tell_anew(at(3_600_001));
     assert_eq!(rig.words(), ["Gap at 3599000"]);
+}
+
+/// What a market with a source that is late by so much publishes and has on record, and when by our clock.
+fn late_by(minutes: i64) -> (Vec<(Timestamp, MarketEvent)>, Vec<crate::quality::Incident>) {
+    let delay = minutes * 60_000;
+    let now = |millis: i64| at(millis + delay);
+    let place = PlaceConfig {
+        name: "it".into(),
+        traits: SourceTraits {
+            delay: Duration::from_millis(delay.unsigned_abs()),
+            ..traits()
+        },
+        is_barred: false,
+        instrument: papertape::testkit::instrument(),
+    };
+    let config = MarketConfig {
+        instrument: papertape::testkit::instrument(),
+        places: vec![place],
+        thresholds: Thresholds::default(),
+        hold_on_divergence: false,
+        recorded_until: None,
+        first_incident: 1,
+    };
+    let mut market = Market::new(config, now(0));
+    market.connected(0, now(0));
+    let mut id = 0;
+    let mut tell = |market: &mut Market, from: i64, to: i64| {
+        for millis in (from..to).step_by(100) {
+            id += 1;
+            let (trade, slot) = (tick(millis), SLOT);
+            market.told(
+                0,
+                &Told::Trade {
+                    slot,
+                    id: Some(id),
+                    trade,
+                },
+                now(millis + 20),
+            );
+            market.tick(now(millis + 20));
+        }
+    };
+    tell(&mut market, 1_000, 50_000);
+    // Silence, a break, and what follows over a minute's end.
+    for millis in (50_000..70_000).step_by(100) {
+        market.tick(now(millis));
+    }
+    market.disconnected(0, now(70_000), "it broke");
+    market.connected(0, now(72_000));
+    tell(&mut market, 73_000, 130_000);
+    let published = market.out().drain(..);
+    let published = published.map(|it| (it.received.plus_nanos(-delay * 1_000_000), it.event));
+    let published = published.collect();
+    market.log.end_all(at(130_000));
+    (published, market.log.between(at(-10_000), at(1_000_000)))
+}
+
+#[test]
+fn a_market_that_is_told_late_by_contract_goes_by_its_own_time_as_one_that_is_told_at_once() {
+    let (published, incidents) = late_by(0);
+    assert!(published.len() > 1_000 && incidents.len() > 1, "{incidents:?}");
+    assert_eq!(late_by(15), (published, incidents));
 }

@@ -80,9 +80,14 @@ impl Source {
             first_waiting.is_some_and(|first| trades.iter().any(|(id, _)| *id >= first))
         } else {
             let live = self.backfill.first_live;
-            live.is_some_and(|(live, at)| trades.iter().any(|(id, it)| *id == live || it.time > at))
+            let is_live = |it: &TradeTick, at: Timestamp| it.time.millis() == at.millis();
+            live.is_some_and(|(live, at)| {
+                let mut told = trades.iter();
+                told.any(|(id, it)| it.time > at || (*id == live && is_live(it, at)))
+            })
         };
         let confirmed = self.confirmed(&trades);
+        let mut is_sane = true;
         for (id, trade) in trades {
             let from = &mut self.backfill.from;
             from.id = from.id.max(id.saturating_add(1));
@@ -90,16 +95,22 @@ impl Source {
             if is_confirmed && !self.sanity.fits(trade.price) {
                 self.sanity.confirm(trade.price);
             }
-            let Some(trade) = self.sane_trade(&trade, received, heard) else {
-                continue;
-            };
-            let from = &mut self.backfill.from;
-            from.time = from.time.max(trade.time);
+            let checked = self.sane_trade(&trade, received, heard);
             let told = self.last_trade.map(|told| told.time);
             if !self.traits.has_consecutive_trades && told.is_some_and(|told| trade.time < told) {
                 // Told before, or between answers that told what was newer: the order is not turned round for it.
                 continue;
             }
+            let Some(trade) = checked else {
+                // Where numbers have holes nothing else would show that it is missing.
+                if !self.traits.has_consecutive_trades {
+                    let is_of_price = self.sanity.is_strange(trade.price);
+                    is_sane &= !self.trades.doubt(id, trade, is_of_price);
+                }
+                continue;
+            };
+            let from = &mut self.backfill.from;
+            from.time = from.time.max(trade.time);
             if self.was_told_unnumbered(id, &trade) {
                 continue;
             }
@@ -113,7 +124,10 @@ impl Source {
         // The venue gives so many at once: all have come when those that wait are reached, or nothing new comes. Where numbers
         // do not say what is new, a later time does.
         let is_later = !self.traits.has_consecutive_trades && self.backfill.from.time > asked;
-        let is_done = is_joined || (came == 0 && !is_later);
+        if !is_sane {
+            self.backfill.from.time = asked;
+        }
+        let is_done = is_sane && (is_joined || (came == 0 && !is_later));
         let is_all = is_done && (self.trades.missing() == 0 || !self.traits.has_consecutive_trades);
         let missing = if is_all {
             self.trades.answered(&mut self.released)
@@ -137,7 +151,7 @@ impl Source {
             self.trades_whole(received, missing, heard);
         } else {
             // Or it does not have the last ones yet.
-            let is_moving = came > 0 || is_later;
+            let is_moving = is_sane && (came > 0 || is_later);
             self.ask_again(since, received, if is_moving { 0 } else { 500 });
             self.tick_trades(received, heard, wants);
         }
@@ -152,11 +166,41 @@ impl Source {
         }
     }
 
+    /// Something made no sense that may have been a trade: where numbers have holes nothing else would show that it is missing, so it
+    /// is asked for. Now and then, that is: what tells nonsense again and again is on record, and asked for no more often.
+    #[cold]
+    pub(super) fn suspect(&mut self, received: Timestamp, heard: &mut Vec<Heard>) {
+        const EVERY: i64 = 30_000_000_000;
+        let is_telling = self.traits.channels.trades && self.link == Link::Speaking;
+        if self.traits.has_consecutive_trades || !is_telling {
+            return;
+        }
+        let is_rare = self.suspected.is_none_or(|at| received.since(at) >= EVERY);
+        match self.gap {
+            // It is among what is going to be asked for.
+            TradeGap::Waiting(_) => {}
+            TradeGap::None if is_rare && self.can_ask() => {
+                self.suspected = Some(received);
+                self.trades.resume();
+                self.gap = TradeGap::Waiting(received);
+                let why = "what made no sense may have been a trade, and is asked for".to_owned();
+                heard.push(begin(IncidentKind::Gap, "trades", self.since(received), why));
+            }
+            _ => {
+                let why = "what made no sense may have been a trade, and is not asked for".to_owned();
+                let from = self.since(received);
+                heard.push(count(IncidentKind::Gap, "nonsense", from, received, 1, why));
+            }
+        }
+    }
+
     /// The prices of an answer that the stream has told of the same trades: what two ways say that know nothing of each other is so.
     fn confirmed(&self, answer: &[(u64, TradeTick)]) -> Vec<f64> {
-        let told_before = answer
-            .iter()
-            .filter(|(id, trade)| self.trades.told(*id).is_some_and(|told| is_same(told, trade)));
+        let told_before = answer.iter().filter(|(id, trade)| {
+            self.trades
+                .told(*id, trade)
+                .is_some_and(|told| is_same(told, trade))
+        });
         told_before.map(|(_, trade)| trade.price).collect()
     }
 
@@ -267,7 +311,9 @@ impl Source {
                     return;
                 }
                 if self.traits.has_trade_backfill {
+                    let first_live = self.backfill.first_live;
                     self.ask_for_trades(now, heard, wants);
+                    self.backfill.first_live = first_live;
                 } else {
                     // Nobody to ask: on record, for one tick in which nothing fills, and on.
                     let (from, why) = self.missing_trades(now);
@@ -476,6 +522,75 @@ mod tests {
                 panic!("{why}: {:?}", line.heard);
             };
             assert!(said.ends_with(&why), "{said}");
+        }
+    }
+
+    #[test]
+    fn where_numbers_have_holes_what_makes_no_sense_is_asked_for_as_a_trade() {
+        let mut line = Line::new(false, &[(10, 1), (12, 2)]);
+        line.source.undecodable("half a frame", at(5), &mut line.heard);
+        // What follows waits for what may be missing before it.
+        line.tell(&[(15, 6)]);
+        assert_eq!(line.trades(), [1, 2]);
+        line.source.tick(at(1_000), &mut line.heard, &mut line.wants);
+        let from = TradesFrom { id: 13, time: at(2) };
+        assert_eq!(line.wants, [Want::Trades(from)]);
+        line.answer(&[(12, 2), (13, 4), (15, 6)], 1_010);
+        assert_eq!(line.trades(), [1, 2, 4, 6]);
+        assert_eq!(line.counted(IncidentKind::Gap, "nonsense"), []);
+        assert!(line.source.fault(at(1_010), true).is_none());
+        // Again and again is on record, and not asked for each time.
+        line.wants.clear();
+        let kept_off = Told::KeptOff {
+            slot: Some(Slot(0)),
+            why: "a price of -1".to_owned(),
+        };
+        for millis in [1_100, 1_200] {
+            let (heard, wants) = (&mut line.heard, &mut line.wants);
+            line.source.told(&kept_off, at(millis), heard, wants);
+        }
+        line.source.tick(at(3_000), &mut line.heard, &mut line.wants);
+        assert_eq!(line.wants, []);
+        assert_eq!(line.counted(IncidentKind::Gap, "nonsense").len(), 2);
+        // Where they are consecutive the numbers show it.
+        let mut line = Line::new(true, &[(10, 1), (11, 2)]);
+        line.source.undecodable("half a frame", at(5), &mut line.heard);
+        line.tell(&[(12, 6)]);
+        assert_eq!(line.trades(), [1, 2, 6]);
+    }
+
+    #[test]
+    fn an_answer_with_a_trade_that_cannot_be_is_asked_for_again_and_what_stays_away_is_on_record() {
+        let strange = |price: f64| TradeTick { price, ..tick(20) };
+        for (again, told, missing) in [
+            (strange(100.0), vec![1, 2, 20, 5_001], 0),
+            (strange(0.0), vec![1, 2, 5_001], 1),
+        ] {
+            let mut line = Line::new(false, &[(10, 1), (11, 2)]);
+            line.source.disconnected(at(10), "it broke", &mut line.heard);
+            line.source.connected(at(5_000), &mut line.heard);
+            line.tell(&[(60, 5_001)]);
+            let live = (60, tick(5_001));
+            let answer = |line: &mut Line, trades: Vec<(u64, TradeTick)>, millis| {
+                line.wants.clear();
+                let (heard, wants) = (&mut line.heard, &mut line.wants);
+                line.source.trades_came(Ok(trades), at(millis), heard, wants);
+            };
+            answer(&mut line, vec![(30, strange(-1.0)), live], 5_010);
+            assert_eq!(line.trades(), [1, 2], "{again:?}");
+            line.source.tick(at(6_000), &mut line.heard, &mut line.wants);
+            assert!(
+                matches!(line.wants[..], [Want::Trades(from)] if from.time == at(2)),
+                "{again:?}: {:?}",
+                line.wants
+            );
+            answer(&mut line, vec![(30, again), live], 6_010);
+            for second in 7..90 {
+                line.source
+                    .tick(at(second * 1_000), &mut line.heard, &mut line.wants);
+            }
+            assert_eq!(line.trades(), told, "{again:?}");
+            assert_eq!(line.source.counters.lost, missing, "{again:?}");
         }
     }
 

@@ -86,6 +86,19 @@ impl SourceTraits {
         }
     }
 
+    /// By how much it is late by contract. What is a minute old or so is not: it is asked for seldom, and may be new.
+    pub(crate) fn delay_by_contract(&self) -> Duration {
+        delay_by_contract(self.delay)
+    }
+
+    /// The same, heard by a clock that is late itself by so much.
+    pub(crate) const fn sooner(self, by: Duration) -> Self {
+        Self {
+            delay: self.delay.saturating_sub(by),
+            ..self
+        }
+    }
+
     /// Whether its finest data is bars.
     pub(crate) const fn is_bars(&self) -> bool {
         self.channels.bars && !self.channels.trades
@@ -148,6 +161,8 @@ pub(crate) struct Source {
     up_since: Option<Timestamp>,
     gap: TradeGap,
     backfill: Backfill,
+    /// When something that made no sense was last suspected to be a trade.
+    suspected: Option<Timestamp>,
     /// Whether [`Source::fault`] or a price may have changed since it was last asked.
     pub(crate) is_changed: bool,
 }
@@ -187,6 +202,7 @@ impl Source {
             up_since: None,
             gap: TradeGap::None,
             backfill: Backfill::default(),
+            suspected: None,
             is_changed: false,
         }
     }
@@ -465,7 +481,10 @@ impl Source {
                 self.relayed_incident(*number, *key, incident.as_deref(), received, heard);
             }
             Told::Renumbered { why, .. } => self.renumbered(why, heard),
-            Told::KeptOff { why, .. } => self.kept_off(why.clone(), received, heard),
+            Told::KeptOff { why, .. } => {
+                self.kept_off(why.clone(), received, heard);
+                self.suspect(received, heard);
+            }
             Told::Subscribed { .. } => {
                 self.refused = None;
                 self.is_changed = true;
@@ -488,6 +507,7 @@ impl Source {
     pub(crate) fn undecodable(&mut self, why: &str, received: Timestamp, heard: &mut Vec<Heard>) {
         self.last_flow = Some(received);
         self.kept_off(format!("a frame that makes no sense: {why}"), received, heard);
+        self.suspect(received, heard);
     }
 
     /// Time passes.
@@ -561,6 +581,12 @@ impl Source {
             why,
         ));
     }
+}
+
+/// What of a venue's [`delay`](Traits::delay) is one by contract, which is of many minutes.
+pub(crate) fn delay_by_contract(delay: Duration) -> Duration {
+    const LATE: Duration = Duration::from_secs(5 * 60);
+    if delay >= LATE { delay } else { Duration::ZERO }
 }
 
 pub(crate) fn nanos(duration: Duration) -> i64 {

@@ -175,7 +175,7 @@ impl Source {
     pub(super) fn was_told_unnumbered(&mut self, id: u64, trade: &TradeTick) -> bool {
         let is_it = !self.traits.has_consecutive_trades && self.unnumbered.recognise(trade);
         if is_it {
-            self.trades.know(id);
+            self.trades.know(id, trade);
         }
         is_it
     }

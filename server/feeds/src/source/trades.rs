@@ -1,9 +1,19 @@
 //! Trades in the order of their numbers: none twice, none missing without being missed.
+//!
+//! Numbers that are not consecutive may begin anew with each day of trading (those of the exchanges of US shares do): there the day
+//! belongs to the number.
 
 use super::numbers::{Anew, MOST_JUMP};
 use papertape::market::TradeTick;
 use papertape::model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What a trade is known by: its day, 0 where numbers are consecutive, and its number.
+type Key = (i64, u64);
+
+const DAY: i64 = 86_400_000_000_000;
+/// Days begin when no exchange that numbers anew trades: before the first quotes of US shares, at 4 o'clock in New York.
+const DAYS_BEGIN: i64 = 7 * 3_600_000_000_000 + 1_800_000_000_000;
 
 /// What became of a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +39,14 @@ pub(super) struct TradeOrder {
     /// The last that was released.
     last: Option<u64>,
     /// Those that wait for one before them, or, of a venue whose numbers have holes, for what was asked for.
-    held: BTreeMap<u64, TradeTick>,
+    held: BTreeMap<Key, TradeTick>,
     /// Those that were told and are not believed, by numbers that are missing.
-    doubted: BTreeMap<u64, Doubted>,
+    doubted: BTreeMap<Key, Doubted>,
     /// Whether trades wait though none is known to be missing: after a new connection, where numbers have holes.
     is_resuming: bool,
     /// Of a venue whose numbers have holes: what was released lately.
-    recent: BTreeSet<u64>,
-    recent_order: VecDeque<u64>,
+    recent: BTreeSet<Key>,
+    recent_order: VecDeque<Key>,
     /// The latest time of those that went on.
     newest: Timestamp,
     anew: Anew,
@@ -83,23 +93,32 @@ impl TradeOrder {
         self.is_resuming || !self.held.is_empty() || !self.doubted.is_empty()
     }
 
+    fn key(&self, id: u64, time: Timestamp) -> Key {
+        if self.is_consecutive {
+            (0, id)
+        } else {
+            (time.nanos().saturating_sub(DAYS_BEGIN).div_euclid(DAY), id)
+        }
+    }
+
     /// The first that waits, believed or not.
     pub(super) fn first_waiting(&self) -> Option<u64> {
-        let held = self.held.first_key_value().map(|(id, _)| *id);
-        let doubted = self.doubted.first_key_value().map(|(id, _)| *id);
+        let held = self.held.first_key_value().map(|((_, id), _)| *id);
+        let doubted = self.doubted.first_key_value().map(|((_, id), _)| *id);
         held.into_iter().chain(doubted).min()
     }
 
     /// Those that were told and whose price is not believed, in their order.
     pub(super) fn doubted(&self) -> impl Iterator<Item = (u64, TradeTick)> + '_ {
         let of_price = self.doubted.iter().filter(|(_, doubted)| doubted.is_of_price);
-        of_price.map(|(id, doubted)| (*id, doubted.trade))
+        of_price.map(|((_, id), doubted)| (*id, doubted.trade))
     }
 
-    /// What was told of a number that waits, believed or not.
-    pub(super) fn told(&self, id: u64) -> Option<&TradeTick> {
-        let doubted = || self.doubted.get(&id).map(|doubted| &doubted.trade);
-        self.held.get(&id).or_else(doubted)
+    /// What was told of the number of a trade, while it waits, believed or not.
+    pub(super) fn told(&self, id: u64, trade: &TradeTick) -> Option<&TradeTick> {
+        let key = self.key(id, trade.time);
+        let doubted = || self.doubted.get(&key).map(|doubted| &doubted.trade);
+        self.held.get(&key).or_else(doubted)
     }
 
     /// How many are missing before the first that waits, those that are not believed among them.
@@ -109,8 +128,8 @@ impl TradeOrder {
         }
         let last = self.last.unwrap_or_default();
         match self.held.first_key_value() {
-            Some((first, _)) => first.saturating_sub(last + 1),
-            None => self.doubted.last_key_value().map_or(0, |(id, _)| id - last),
+            Some(((_, first), _)) => first.saturating_sub(last + 1),
+            None => self.doubted.last_key_value().map_or(0, |((_, id), _)| id - last),
         }
     }
 
@@ -118,24 +137,25 @@ impl TradeOrder {
     /// is missing now: it may be known from one that is.
     #[cold]
     pub(super) fn doubt(&mut self, id: u64, trade: TradeTick, is_of_price: bool) -> bool {
+        let key = self.key(id, trade.time);
         let is_known = match self.last {
             // Before the first nothing is missing.
             None => true,
             Some(last) if self.is_consecutive => id <= last || id - last > MOST_JUMP,
-            Some(_) => self.recent.contains(&id),
+            Some(_) => self.recent.contains(&key),
         };
-        if is_known || self.held.contains_key(&id) || self.doubted.len() >= Self::MOST_DOUBTED {
+        if is_known || self.held.contains_key(&key) || self.doubted.len() >= Self::MOST_DOUBTED {
             return false;
         }
-        self.doubted.insert(id, Doubted { trade, is_of_price });
+        self.doubted.insert(key, Doubted { trade, is_of_price });
         // Where numbers have holes, what follows waits for the answer.
         self.is_resuming |= !self.is_consecutive;
         true
     }
 
     /// The trade of this number was told before it had one.
-    pub(super) fn know(&mut self, id: u64) {
-        self.remember(id);
+    pub(super) fn know(&mut self, id: u64, trade: &TradeTick) {
+        self.remember(self.key(id, trade.time));
     }
 
     /// What was traded since the last is about to be asked for.
@@ -146,11 +166,12 @@ impl TradeOrder {
     /// Takes a trade, which goes to `released` with all that waited for it.
     #[inline]
     pub(super) fn take(&mut self, id: u64, trade: TradeTick, released: &mut Vec<TradeTick>) -> Taken {
+        let key = self.key(id, trade.time);
         if !self.doubted.is_empty() {
-            self.doubted.remove(&id);
+            self.doubted.remove(&key);
         }
         if !self.is_consecutive {
-            return self.take_loose(id, trade, released);
+            return self.take_loose(key, trade, released);
         }
         let next = self.last.map_or(id, |last| last.saturating_add(1));
         if id == next {
@@ -166,12 +187,12 @@ impl TradeOrder {
         if id < next || id - next > MOST_JUMP {
             return self.take_strange(id, trade, id < next, released);
         }
-        if self.held.contains_key(&id) {
+        if self.held.contains_key(&key) {
             return Taken::Duplicate;
         }
         self.goes_on(&trade);
-        let is_filling = self.held.last_key_value().is_some_and(|(last, _)| id < *last);
-        self.held.insert(id, trade);
+        let is_filling = self.held.last_key_value().is_some_and(|(last, _)| key < *last);
+        self.held.insert(key, trade);
         if is_filling { Taken::Filled } else { Taken::Held }
     }
 
@@ -215,15 +236,15 @@ impl TradeOrder {
         Taken::Anew(missing)
     }
 
-    fn take_loose(&mut self, id: u64, trade: TradeTick, released: &mut Vec<TradeTick>) -> Taken {
-        if self.recent.contains(&id) || self.held.contains_key(&id) {
+    fn take_loose(&mut self, key: Key, trade: TradeTick, released: &mut Vec<TradeTick>) -> Taken {
+        if self.recent.contains(&key) || self.held.contains_key(&key) {
             return Taken::Duplicate;
         }
         if self.is_resuming {
-            self.held.insert(id, trade);
+            self.held.insert(key, trade);
             return Taken::Held;
         }
-        self.remember(id);
+        self.remember(key);
         released.push(trade);
         Taken::Next
     }
@@ -247,13 +268,13 @@ impl TradeOrder {
         }
         self.is_resuming = false;
         let mut missing = 0;
-        while let Some((first, _)) = self.held.first_key_value() {
+        while let Some(((_, first), _)) = self.held.first_key_value() {
             missing += first.saturating_sub(self.last.unwrap_or_default() + 1);
             self.last = Some(first - 1);
             self.drain(released);
         }
         // Those after the last that is believed.
-        let newest = self.doubted.last_key_value().map(|(id, _)| *id);
+        let newest = self.doubted.last_key_value().map(|((_, id), _)| *id);
         if let (Some(id), Some(last)) = (newest, self.last)
             && id > last
         {
@@ -266,10 +287,11 @@ impl TradeOrder {
 
     fn drain(&mut self, released: &mut Vec<TradeTick>) {
         while let Some(entry) = self.held.first_entry() {
-            if self.last.is_some_and(|last| *entry.key() > last + 1) {
+            let (_, id) = *entry.key();
+            if self.last.is_some_and(|last| id > last + 1) {
                 return;
             }
-            self.last = Some(*entry.key());
+            self.last = Some(id);
             released.push(entry.remove());
         }
     }
@@ -278,19 +300,20 @@ impl TradeOrder {
         // Numbers of several exchanges are in no order of time.
         let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
         held.sort_by_key(|(_, trade)| trade.time);
-        for (id, trade) in held {
-            self.remember(id);
+        for (key, trade) in held {
+            self.remember(key);
             released.push(trade);
         }
     }
 
-    fn remember(&mut self, id: u64) {
+    fn remember(&mut self, key: Key) {
+        let (_, id) = key;
         // A number that is absurd is not one after which to ask.
         if self.last.is_none_or(|last| id > last && id - last <= MOST_JUMP) {
             self.last = Some(id);
         }
-        self.recent.insert(id);
-        self.recent_order.push_back(id);
+        self.recent.insert(key);
+        self.recent_order.push_back(key);
         if self.recent_order.len() > Self::RECENT
             && let Some(oldest) = self.recent_order.pop_front()
         {
@@ -357,6 +380,36 @@ mod tests {
             [4, 5, 9]
         );
         assert_eq!((order.last(), order.is_waiting()), (Some(9), false));
+    }
+
+    #[test]
+    fn numbers_that_have_holes_may_begin_anew_each_day() {
+        let at = |day: i64, hours: i64| Timestamp::from_secs(1_723_075_200 + day * 86_400 + hours * 3_600);
+        let mut order = TradeOrder::new(false);
+        let mut take = |id: u64, time: Timestamp| {
+            let mut released = Vec::new();
+            let taken = order.take(id, TradeTick { time, ..trade(id) }, &mut released);
+            (taken, released.len())
+        };
+        // From 4 o'clock in New York until 20 o'clock there, which is the next day in London.
+        for (day, hours) in [(0, 8), (0, 20), (1, 0), (1, 8), (1, 9), (2, 8)] {
+            let is_told = (day, hours) == (1, 0) || (day, hours) == (0, 20) || (day, hours) == (1, 9);
+            let expected = if is_told {
+                (Taken::Duplicate, 0)
+            } else {
+                (Taken::Next, 1)
+            };
+            assert_eq!(take(7, at(day, hours)), expected, "{day} {hours}");
+        }
+        // And while what a night's break cost is asked for.
+        order.resume();
+        let mut released = Vec::new();
+        for (id, time) in [(1, at(3, 8)), (1, at(2, 9)), (1, at(2, 9)), (7, at(2, 8))] {
+            order.take(id, TradeTick { time, ..trade(id) }, &mut released);
+        }
+        order.answered(&mut released);
+        let times: Vec<Timestamp> = released.iter().map(|trade| trade.time).collect();
+        assert_eq!(times, [at(2, 9), at(3, 8)]);
     }
 
     #[test]

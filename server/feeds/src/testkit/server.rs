@@ -167,6 +167,11 @@ impl Server {
 
     /// Lets things happen when they are due by this machine's clock, until the server is dropped.
     pub fn live(&self) {
+        self.live_late(Duration::ZERO);
+    }
+
+    /// The same so much later than they are due, as a plan without the newest data tells them.
+    pub fn live_late(&self, by: Duration) {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_millis(10));
@@ -175,7 +180,7 @@ impl Server {
                     _ = ticks.tick() => {}
                     () = until_stopped(shared.stopped.clone()) => return,
                 }
-                let now = SystemClock.now();
+                let now = SystemClock.now().plus_nanos(-crate::source::nanos(by));
                 let is_due = || shared.stage().truth.now < now;
                 while is_due() && shared.advance() {}
                 shared.tell_of_change();

@@ -67,6 +67,16 @@ pub(crate) fn trade(
     }
 }
 
+/// A past trade as it was told: whether it can be is judged where what is missing is known.
+pub(crate) const fn past_trade(time: Timestamp, price: f64, size: f64, aggressor: Side) -> TradeTick {
+    TradeTick {
+        time,
+        price,
+        size,
+        aggressor,
+    }
+}
+
 /// How many digits after the point say a price of this size well, where the venue tells no step: six or so that count.
 pub(crate) fn digits_of(price: f64) -> u32 {
     match price {

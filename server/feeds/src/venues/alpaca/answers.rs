@@ -210,13 +210,16 @@ impl LatestTrade {
         is_the_price(&self.z, self.c.iter().map(String::as_str))
     }
 
-    fn read(&self, taker: &mut TakerGuess) -> Result<TradeTick, String> {
-        let aggressor = match &*self.tks {
+    fn aggressor(&self, taker: &mut TakerGuess) -> Side {
+        match &*self.tks {
             "B" => Side::Buy,
             "S" => Side::Sell,
             _ => taker.traded(self.p),
-        };
-        reading::trade(self.t, self.p, self.s, aggressor)
+        }
+    }
+
+    fn read(&self, taker: &mut TakerGuess) -> Result<TradeTick, String> {
+        reading::trade(self.t, self.p, self.s, self.aggressor(taker))
     }
 }
 
@@ -237,8 +240,11 @@ pub(super) fn trades(
     let mut taker = TakerGuess::default();
     let trades = mine.unwrap_or_default().into_iter();
     let trades = trades.filter(LatestTrade::is_the_price).filter_map(|trade| {
-        let tick = trade.read(&mut taker).ok()?;
-        Some((trade.number()?, tick))
+        let side = trade.aggressor(&mut taker);
+        Some((
+            trade.number()?,
+            reading::past_trade(trade.t, trade.p, trade.s, side),
+        ))
     });
     Ok(trades.collect())
 }

@@ -15,9 +15,12 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Trades that say nothing of the price now: average price, cash and next-day settlement, price variation, prior reference,
-/// official open and close, seller's option, contingent, out of sequence, derivatively priced. By the sale conditions of the
+/// official open and close, seller's option, contingent, out of sequence, derivatively priced, corrected consolidated
+/// close. By the sale conditions of the
 /// CTA and UTP plans' specifications. `B` is an average price on tapes A and B, and an ordinary bunched trade on C.
-const NOT_THE_PRICE: &[&str] = &["C", "H", "M", "N", "P", "Q", "R", "U", "V", "W", "Z", "4", "7"];
+const NOT_THE_PRICE: &[&str] = &[
+    "C", "H", "M", "N", "P", "Q", "R", "U", "V", "W", "Z", "4", "7", "9",
+];
 
 /// What is kept of a subscription.
 #[derive(Clone, Debug)]

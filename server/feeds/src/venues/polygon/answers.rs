@@ -223,7 +223,7 @@ pub(super) fn trades(
             };
             // That of the stream is the consolidated tape's, where there is one.
             let time = Timestamp::from_nanos(it.sip_timestamp.or(it.participant_timestamp)?);
-            Some((id?, reading::trade(time, it.price, it.size, side).ok()?))
+            Some((id?, reading::past_trade(time, it.price, it.size, side)))
         });
     Ok(trades.collect())
 }

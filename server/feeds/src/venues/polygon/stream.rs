@@ -15,8 +15,8 @@ use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Trades that say nothing of the price now, by Polygon's numbers of the CTA's and UTP's sale conditions: average price, cash
 /// sale, derivatively priced, extended hours out of sequence, official close and open, next day, price variation, prior
-/// reference, seller, out of sequence (two of them), contingent (two of them).
-const NOT_THE_PRICE: &[i64] = &[2, 7, 10, 13, 15, 16, 20, 21, 22, 29, 32, 33, 52, 53];
+/// reference, seller, out of sequence (two of them), corrected consolidated close, contingent (two of them).
+const NOT_THE_PRICE: &[i64] = &[2, 7, 10, 13, 15, 16, 20, 21, 22, 29, 32, 33, 38, 52, 53];
 
 /// Currencies are quoted without sizes: what a bank shows stands for them.
 const CURRENCY_CLIP: f64 = 1_000_000.0;
