@@ -11,13 +11,36 @@ pub struct Skew {
     least: Option<i64>,
     least_before: Option<i64>,
     since: Timestamp,
+    /// How many messages in a row said that the venue's clock is far ahead of where all before showed it, and the most cautious of
+    /// them: one alone is a stamp that is wrong.
+    ahead: Option<(u32, i64)>,
 }
 
 impl Skew {
     const WINDOW: i64 = 60_000_000_000;
 
+    /// A message that seems to come from so far ahead of both clocks is not believed alone: no way is that short.
+    const FAR: i64 = 1_000_000_000;
+    /// So many in a row are.
+    const ENOUGH: u32 = 3;
+
     /// Takes a message that the venue stamped with `told` and that came in at `received`.
     pub fn observe(&mut self, told: Timestamp, received: Timestamp) {
+        let mut difference = received.since(told);
+        if self
+            .nanos()
+            .is_some_and(|least| difference < least.min(0) - Self::FAR)
+        {
+            let (count, most) = self
+                .ahead
+                .map_or((1, difference), |(count, most)| (count + 1, most.max(difference)));
+            self.ahead = Some((count, most));
+            if count < Self::ENOUGH {
+                return;
+            }
+            difference = most;
+        }
+        self.ahead = None;
         let passed = received.since(self.since);
         if self.least.is_some() && !(0..Self::WINDOW).contains(&passed) {
             self.least_before = self.least.take();
@@ -28,7 +51,6 @@ impl Skew {
         if self.least.is_none() {
             self.since = received;
         }
-        let difference = received.since(told);
         self.least = Some(self.least.map_or(difference, |least| least.min(difference)));
     }
 
@@ -51,6 +73,21 @@ impl Skew {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_stamp_that_is_far_ahead_is_wrong_and_several_are_a_clock() {
+        let at = Timestamp::from_millis;
+        let mut skew = Skew::default();
+        skew.observe(at(1_000), at(1_050));
+        skew.observe(at(31_100), at(1_100));
+        assert_eq!(skew.venue_time(at(1_150)), at(1_100));
+        skew.observe(at(1_150), at(1_200));
+        // Ours was set back by ten seconds.
+        for second in 2..5 {
+            skew.observe(at(second * 1_000 + 10_000), at(second * 1_000 + 50 + second));
+        }
+        assert_eq!(skew.nanos(), Some(-(10_000 - 54) * 1_000_000));
+    }
 
     #[test]
     fn the_least_of_two_minutes_counts() {

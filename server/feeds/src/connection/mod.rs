@@ -573,6 +573,7 @@ pub(crate) fn slot_of(told: &Told) -> Option<Slot> {
     match told {
         Told::Trade { slot, .. }
         | Told::Quote { slot, .. }
+        | Told::OneSided { slot }
         | Told::Depth { slot, .. }
         | Told::Book { slot, .. }
         | Told::Bar { slot, .. }

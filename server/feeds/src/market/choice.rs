@@ -66,16 +66,16 @@ impl Market {
         }
         let is_open = self.is_open(now);
         let place = &self.places[self.active];
-        let Some(fault) = place.fault else { return };
         let traits = place.source.traits();
-        let patience = match fault {
+        let why = place.fault.map_or("no price is believed yet", Fault::as_str);
+        let patience = match place.fault {
             // Its time is not ours: how long it may be silent nobody knows but itself.
-            Fault::NothingYet if traits.is_relay || !is_open => return,
-            Fault::NothingYet => nanos(traits.stale_after),
+            None | Some(Fault::NothingYet) if traits.is_relay || !is_open => return,
+            None | Some(Fault::NothingYet) => nanos(traits.stale_after),
             _ => millis(self.thresholds.failover_ms),
         };
         if now.since(place.since) >= patience {
-            let detail = format!("nothing has come yet: {}", fault.as_str());
+            let detail = format!("nothing has come yet: {why}");
             self.begin(IncidentKind::Stale, "beginning", Of::Stream, self.began, detail);
         }
     }

@@ -73,8 +73,17 @@ impl Rig {
 
     /// A source tells a price at which it is bought and sold.
     pub(super) fn quote(&mut self, place: usize, millis: i64, price: f64) {
+        self.quote_of(place, (millis, millis), price);
+    }
+
+    /// The same of the first source, stamped with another time than when it is told.
+    pub(super) fn quote_told(&mut self, made: i64, told: i64, price: f64) {
+        self.quote_of(0, (made, told), price);
+    }
+
+    fn quote_of(&mut self, place: usize, (made, millis): (i64, i64), price: f64) {
         let quote = Quote {
-            time: at(millis),
+            time: at(made),
             bid: price,
             bid_size: 1.0,
             ask: price,

@@ -183,6 +183,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stamped_far_ahead_is_as_of_now_and_nothing_waits_for_it() {
+        let mut rig = with_book(BookStart::Stream);
+        rig.words();
+        let quote = |rig: &mut Rig, made: i64, told: i64, price: f64| {
+            rig.quote_told(made, told, price);
+        };
+        quote(&mut rig, 59_200, 59_200, 100.0);
+        // Half a minute ahead, beyond the end of the minute.
+        quote(&mut rig, 89_210, 59_210, 101.0);
+        quote(&mut rig, 59_220, 59_220, 102.0);
+        rig.trade(Some(4), 59_230, 59_230);
+        assert_eq!(
+            rig.words(),
+            [
+                "quote 100 at 59200",
+                "quote 101 at 59210",
+                "quote 102 at 59220",
+                "trade of 59230 at 59230",
+            ]
+        );
+    }
+
+    #[test]
     fn what_waits_when_a_gap_begins_is_told_as_it_stands_when_it_ends() {
         let mut rig = with_book(BookStart::Stream);
         rig.words();

@@ -27,6 +27,8 @@ impl Bests {
 pub(super) struct Contradicted {
     quotes: Option<Timestamp>,
     book: Option<Timestamp>,
+    /// Since when nobody buys, or nobody sells, as quotes say that came after one with both.
+    one_sided: Option<Timestamp>,
 }
 
 impl Contradicted {
@@ -39,6 +41,11 @@ impl Contradicted {
 
     pub(super) const fn is_any(&self) -> bool {
         self.quotes.is_some() || self.book.is_some()
+    }
+
+    /// Since when the quotes have one side.
+    pub(super) const fn one_sided(&self) -> Option<Timestamp> {
+        self.one_sided
     }
 
     /// Since when the book does.
@@ -67,9 +74,22 @@ impl Source {
         }
     }
 
+    /// Quotes say that nobody buys, or nobody sells: the last one is over. What is quoted so from the beginning has none.
+    #[cold]
+    pub(super) fn has_one_side(&mut self, received: Timestamp) {
+        self.silent_quotes.speaks();
+        if self.last_quote.is_some() && self.contradicted.one_sided.is_none() {
+            self.contradicted.one_sided = Some(received);
+            (self.is_quote_current, self.is_changed) = (false, true);
+        }
+    }
+
     /// A channel fits what is believed, or tells nothing that could contradict it any more.
     #[inline]
     pub(super) fn fits(&mut self, bests: Bests, received: Timestamp, heard: &mut Vec<Heard>) {
+        if bests == Bests::Quotes && self.contradicted.one_sided.take().is_some() {
+            self.is_changed = true;
+        }
         if self.contradicted.of(bests).take().is_some() {
             self.is_changed = true;
             heard.push(end(IncidentKind::Gap, bests.cause(), received, 0, None));
@@ -178,6 +198,27 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_of_which_one_side_is_gone_is_over_while_its_market_is_open() {
+        let mut line = Line::new(with_book());
+        line.tell(&Told::OneSided { slot: SLOT }, at(1));
+        assert_eq!(line.source.fault(at(1), true), None, "it never had two");
+        let mut line = line_with_book();
+        line.tell(&quote(1, at(110), 100.0), at(110));
+        line.tell(&Told::OneSided { slot: SLOT }, at(120));
+        assert_eq!(line.source.fault(at(120), true), Some(Fault::OneSided));
+        assert_eq!(line.source.fault(at(120), false), None, "it is after hours");
+        assert_eq!(
+            (
+                line.source.quote_now(),
+                line.source.stale_since(Fault::OneSided, at(130))
+            ),
+            (None, Some(at(120)))
+        );
+        line.tell(&quote(2, at(140), 100.0), at(140));
+        assert_eq!(line.source.fault(at(140), true), None);
+    }
+
+    #[test]
     fn before_a_price_is_known_no_book_is_told() {
         let ask = |line: &mut Line, price: i64| {
             line.tell(&moved(10, 10, 1, price), at(20));
@@ -216,5 +257,34 @@ mod tests {
         line.tell(&quote(1, at(11_010), 100.0), at(11_010));
         answer_book(&mut line, 20, at(11_020));
         assert_eq!(line.source.fault(at(11_030), true), None);
+    }
+
+    #[test]
+    fn a_book_that_contradicts_for_good_is_asked_for_ever_more_rarely() {
+        let mut line = line_with_book();
+        line.tell(&moved(11, 100, 100, 1_000), at(110));
+        let mut asked = Vec::new();
+        for second in 1..200 {
+            let now = at(second * 1_000);
+            line.wants.clear();
+            line.tell(&quote(second as u64, now, 100.0), now);
+            line.tick(now);
+            if line.wants.contains(&Want::Book) {
+                asked.push(second);
+                let level = |price| vec![Level { price, size: 5 }];
+                let update = DepthUpdate {
+                    time: Timestamp::EPOCH,
+                    kind: DepthKind::Snapshot,
+                    bids: level(1_000),
+                    asks: level(1_001),
+                };
+                let last_id = 100 + second as u64;
+                let snapshot = papertape::market::DepthSnapshot { last_id, update };
+                let (heard, wants) = (&mut line.heard, &mut line.wants);
+                line.source.book_came(Ok(snapshot), now, heard, wants);
+                assert_eq!(line.source.fault(now, true), Some(Fault::Contradicted));
+            }
+        }
+        assert_eq!(asked, [11, 32, 73, 154]);
     }
 }

@@ -83,7 +83,11 @@ impl Source {
         if !self.is_book_judged() {
             return;
         }
-        match self.sane_book(received) {
+        let judged = self.sane_book(received);
+        if judged.is_ok() {
+            self.book_asked = 0;
+        }
+        match judged {
             Ok(()) if self.contradicted.book().is_some() => {
                 self.fits(Bests::Book, received, heard);
                 // What changed meanwhile was not told.
@@ -114,15 +118,16 @@ impl Source {
         }
     }
 
-    /// A book that goes on contradicting everything else may have begun with a wrong snapshot: it is asked for anew, once for as
-    /// long as a symbol may be silent.
+    /// A book that goes on contradicting everything else may have begun with a wrong snapshot: it is asked for anew, after as long as a
+    /// symbol may be silent, and each time twice as long after, up to sixty-four times: a market may really be so.
     pub(super) fn tick_book(&mut self, now: Timestamp, heard: &mut Vec<Heard>, wants: &mut Vec<Want>) {
-        let patience = nanos(self.traits.stale_after);
+        let patience = nanos(self.traits.stale_after).saturating_mul(1 << self.book_asked.min(6));
         if self
             .contradicted
             .book()
             .is_some_and(|since| now.since(since) > patience)
         {
+            self.book_asked += 1;
             let took = self.book.distrust("its best prices contradict the others", now);
             self.took_book(took, now, heard, wants);
         }

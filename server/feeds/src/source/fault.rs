@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     /// Its best prices contradict the price that is believed.
     Contradicted,
     Stale,
+    /// Nobody buys, or nobody sells.
+    OneSided,
     /// The symbol trades on, beyond the quote that was told last.
     SilentQuotes,
     /// The symbol trades on, and its book does not change.
@@ -32,6 +34,7 @@ impl Fault {
             Self::NoBook => "the order book is not known",
             Self::Contradicted => "its best prices contradict the price before them",
             Self::Stale => "it is stale",
+            Self::OneSided => "nobody buys, or nobody sells",
             Self::SilentQuotes => "its quotes are stale",
             Self::SilentBook => "its order book is stale",
         }
@@ -41,6 +44,7 @@ impl Fault {
     pub(crate) const fn staleness(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Stale => Some(("stale", "nothing came")),
+            Self::OneSided => Some(("sides", "nobody bought, or nobody sold: its quote had one side")),
             Self::SilentQuotes => Some((
                 "quotes",
                 "trades went on beyond the last quote, and no quote came",
@@ -87,6 +91,9 @@ impl Source {
         if is_silent {
             return Some(Fault::Stale);
         }
+        if self.contradicted.one_sided().is_some() {
+            return Some(Fault::OneSided);
+        }
         if self.is_dead(&self.silent_quotes, now) {
             return Some(Fault::SilentQuotes);
         }
@@ -113,6 +120,7 @@ impl Source {
     /// Since when it is stale in the way that the fault says.
     pub(crate) fn stale_since(&self, fault: Fault, now: Timestamp) -> Option<Timestamp> {
         match fault {
+            Fault::OneSided => self.contradicted.one_sided(),
             Fault::SilentQuotes => self.silent_quotes.dead_since(now, self.traits.stale_after),
             Fault::SilentBook => self.silent_book.dead_since(now, self.traits.stale_after),
             _ => self.last_heard,

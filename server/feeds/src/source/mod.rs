@@ -136,6 +136,8 @@ pub(crate) struct Source {
     released: Vec<TradeTick>,
     book: Book,
     contradicted: Contradicted,
+    /// How often the book was asked for anew since it contradicts the believed price.
+    book_asked: u32,
     link: Link,
     /// The venue's refusal of this symbol.
     refused: Option<FeedError>,
@@ -183,6 +185,7 @@ impl Source {
             released: Vec::new(),
             book: Book::new(traits.book),
             contradicted: Contradicted::default(),
+            book_asked: 0,
             link: Link::Down,
             refused: None,
             last_quote: None,
@@ -393,7 +396,9 @@ impl Source {
                     let took = match self.sane_time(diff.update.time, received) {
                         Ok(()) => {
                             self.observe(diff.update.time, received);
-                            self.book.diff(diff.clone(), received)
+                            let mut diff = diff.clone();
+                            diff.update.time = self.not_ahead(diff.update.time, received);
+                            self.book.diff(diff, received)
                         }
                         Err(why) => self.book.strange(why, received),
                     };
@@ -407,7 +412,9 @@ impl Source {
                     let took = match self.sane_time(snapshot.update.time, received) {
                         Ok(()) => {
                             self.observe(snapshot.update.time, received);
-                            self.book.stream_snapshot(snapshot.clone(), received)
+                            let mut snapshot = snapshot.clone();
+                            snapshot.update.time = self.not_ahead(snapshot.update.time, received);
+                            self.book.stream_snapshot(snapshot, received)
                         }
                         Err(why) => self.book.strange(why, received),
                     };
@@ -469,6 +476,10 @@ impl Source {
                     1,
                     detail,
                 ));
+            }
+            Told::OneSided { .. } => {
+                self.speaks(received, heard, wants);
+                self.has_one_side(received);
             }
             Told::Lost { why, .. } => self.lost(why, received, heard, wants),
             Told::RelayedIncident {

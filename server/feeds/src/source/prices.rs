@@ -3,7 +3,7 @@
 use super::bests::Bests;
 use super::numbers::MOST_JUMP;
 use super::unnumbered::is_same;
-use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count};
+use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count, millis};
 use crate::quality::{Incident, IncidentKind};
 use crate::venue::Told;
 use papertape::market::{Bar, MarketEvent, Quote, TradeTick};
@@ -260,6 +260,18 @@ impl Source {
         self.last_stamp.map_or(received, |stamp| stamp.min(received))
     }
 
+    /// The time of what is true until the next is told: its own, but as of now where it is ahead of that, since all that comes after it
+    /// would wait, or be late.
+    #[inline]
+    pub(super) fn not_ahead(&self, told: Timestamp, received: Timestamp) -> Timestamp {
+        let clock = self.venue_time(received);
+        if told.since(clock.max(received)) > millis(self.thresholds.clock_ms) {
+            clock
+        } else {
+            told
+        }
+    }
+
     /// A time far ahead of the venue's own would drag the market's clock along.
     #[inline]
     pub(super) fn sane_time(&mut self, told: Timestamp, received: Timestamp) -> Result<(), String> {
@@ -335,8 +347,10 @@ impl Source {
         self.silent_quotes.speaks();
         self.fits(Bests::Quotes, received, heard);
         self.last_quote_id = id.or(self.last_quote_id);
-        (self.last_quote, self.is_quote_current) = (Some((*quote, is_timed)), true);
-        heard.push(Heard::Quote(*quote, is_timed));
+        let time = self.not_ahead(quote.time, received);
+        let quote = Quote { time, ..*quote };
+        (self.last_quote, self.is_quote_current) = (Some((quote, is_timed)), true);
+        heard.push(Heard::Quote(quote, is_timed));
     }
 
     #[inline]

@@ -31,6 +31,11 @@ pub enum Told {
         /// The quote.
         quote: Quote,
     },
+    /// Nobody buys, or nobody sells: the quote told before is over.
+    OneSided {
+        /// Of what.
+        slot: Slot,
+    },
     /// Changes of the book.
     Depth {
         /// Of what.

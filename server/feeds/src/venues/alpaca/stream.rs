@@ -395,7 +395,7 @@ fn quote(
 ) -> Result<Option<Told>, String> {
     // Nobody buys, or nobody sells: that is told as a price of 0 with nothing at it.
     if (message.bid == 0.0 && message.bid_size == 0.0) || (message.ask == 0.0 && message.ask_size == 0.0) {
-        return Ok(None);
+        return Ok(Some(Told::OneSided { slot }));
     }
     let bid = (message.bid, message.bid_size * unit);
     let quote = reading::quote(time, bid, (message.ask, message.ask_size * unit))?;

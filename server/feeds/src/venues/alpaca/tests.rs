@@ -157,7 +157,10 @@ fn what_frames_of_stocks_say() {
         ),
         (TRADE.replace("AAPL", "MSFT"), vec![]),
         // Nobody sells.
-        (QUOTE.replace(r#""ap":87.68,"as":4"#, r#""ap":0,"as":0"#), vec![]),
+        (
+            QUOTE.replace(r#""ap":87.68,"as":4"#, r#""ap":0,"as":0"#),
+            vec![Told::OneSided { slot: Slot(3) }],
+        ),
         ("[]".to_owned(), vec![]),
     ];
     for (frame, says) in table {

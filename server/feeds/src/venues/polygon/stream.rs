@@ -390,7 +390,7 @@ fn coin_trade(slot: Slot, it: &CoinTrade<'_>, taker: &mut TakerGuess) -> Result<
 fn quote(slot: Slot, it: &Quote, unit: f64, taker: &mut TakerGuess) -> Result<Option<Told>, String> {
     // Nobody buys, or nobody sells.
     if (it.bp == 0.0 && it.bs == 0.0) || (it.ap == 0.0 && it.a_s == 0.0) {
-        return Ok(None);
+        return Ok(Some(Told::OneSided { slot }));
     }
     let time = Timestamp::from_millis(it.t);
     let quote = reading::quote(time, (it.bp, it.bs * unit), (it.ap, it.a_s * unit))?;

@@ -153,7 +153,7 @@ fn what_frames_say() {
             "stocks",
             "AAPL",
             QUOTE.replace(r#""ap":114.128,"as":160"#, r#""ap":0,"as":0"#),
-            vec![],
+            vec![Told::OneSided { slot: Slot(2) }],
         ),
         (
             "stocks",
