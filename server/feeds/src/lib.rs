@@ -17,6 +17,7 @@ mod connection;
 pub mod consensus;
 mod handle;
 pub mod hub;
+mod kept;
 mod listed;
 mod market;
 mod purse;
@@ -39,6 +40,6 @@ pub use record::{Clock, MemoryRecorder, Published, RecordError, Recorder, Record
 pub use rest::Rest;
 pub use status::{BreakerState, ConnectionState, Counters, FeedStatus, Indicative, SymbolStatus};
 pub use venue::{
-    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Secret, Slot, Told,
-    TradesFrom, Traits, Venue, VenueConfig,
+    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Polled, Secret,
+    Slot, Told, TradesFrom, Traits, Venue, VenueConfig,
 };

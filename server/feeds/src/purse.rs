@@ -5,6 +5,7 @@ use crate::venue::Limit;
 use papertape::model::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What everybody who asks a host within the same limits may still ask, and in which order they do.
@@ -13,6 +14,8 @@ pub(crate) struct Purse {
     budget: Mutex<Budget>,
     /// Who waits for the budget waits here, in the order in which they came.
     pub(crate) queue: tokio::sync::Mutex<()>,
+    /// Until when the first of them waits, or waited.
+    free_at: Mutex<Option<Instant>>,
     started: (Instant, Timestamp),
 }
 
@@ -22,12 +25,29 @@ impl Purse {
         Self {
             budget: Mutex::new(Budget::new(limits)),
             queue: tokio::sync::Mutex::new(()),
+            free_at: Mutex::default(),
             started: (Instant::now(), now),
         }
     }
 
     pub(crate) fn budget(&self) -> MutexGuard<'_, Budget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whoever has its turn waits for so long.
+    pub(crate) fn waits_for(&self, wait: Duration) {
+        *self.free_at() = Some(Instant::now() + wait);
+    }
+
+    /// How long it is yet until something may be asked, while somebody waits for that.
+    pub(crate) fn waits(&self) -> Option<Duration> {
+        let free_at = (*self.free_at())?;
+        let left = free_at.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn free_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.free_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,14 +1,16 @@
 //! Requests within a venue's limits.
 
 use crate::budget::{Budget, Wait};
+use crate::config::variable;
 use crate::purse::Purse;
 use crate::status::BudgetStatus;
-use crate::venue::{FeedError, Secret, Traits};
+use crate::venue::{FeedError, Limit, Secret, Traits};
 use papertape::model::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, MutexGuard};
 use std::{error::Error, fmt::Debug, path::Path, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -81,6 +83,8 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Rest {
     shared: Arc<Shared>,
+    /// Until when its requests wait for room in the limits; `None` for their turn and [`MOST_WAIT`] after it.
+    deadline: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -90,6 +94,9 @@ struct Shared {
     host: String,
     client: reqwest::Client,
     used_weight_header: Option<&'static str>,
+    /// What can be done when the limits are used up, and what they are.
+    advice: String,
+    limit: String,
     /// Shared with all who ask the same host.
     purse: Arc<Purse>,
 }
@@ -156,11 +163,35 @@ impl Rest {
             base,
             client,
             used_weight_header: traits.used_weight_header,
+            advice: match traits.key_allows_more {
+                true => format!(
+                    "a key ({}) allows more, or try again then",
+                    variable(venue, "KEY")
+                ),
+                false => "try again then".to_owned(),
+            },
+            limit: in_words(&traits.limits),
             purse,
         };
         Ok(Self {
             shared: Arc::new(shared),
+            deadline: None,
         })
+    }
+
+    /// The same, whose requests wait together no longer than this for room in the limits: [`FeedError::NoneFree`] then.
+    #[must_use]
+    pub fn within(&self, wait: Duration) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            deadline: Some(Instant::now() + wait),
+        }
+    }
+
+    /// How long requests wait yet for room in the limits; `None` when none does.
+    #[must_use]
+    pub fn waits(&self) -> Option<Duration> {
+        self.shared.purse.waits()
     }
 
     /// Asks for JSON. Limits, time-outs, HTML instead of JSON and statuses that mean the same everywhere (401, 403, 418, 429,
@@ -262,17 +293,31 @@ impl Rest {
     }
 
     async fn wait_for_budget(&self, weight: u32) -> Result<(), FeedError> {
-        let _turn = self.shared.purse.queue.lock().await;
+        let queue = self.shared.purse.queue.lock();
+        let _turn = match self.deadline {
+            None => queue.await,
+            // Those before it may wait for longer.
+            Some(deadline) => match timeout_at(deadline, queue).await {
+                Ok(turn) => turn,
+                Err(_) => return Err(self.none_free(self.waits().unwrap_or_default())),
+            },
+        };
         loop {
             let taken = self.budget().take(weight, self.now());
-            match taken {
+            let most = match self.deadline {
+                Some(deadline) => deadline.saturating_duration_since(Instant::now()).min(MOST_WAIT),
+                None => MOST_WAIT,
+            };
+            let wait = match taken {
                 Ok(()) => return Ok(()),
-                Err(Wait::Shut(wait, is_ban)) if is_ban || wait > MOST_WAIT => {
+                Err(Wait::Shut(wait, is_ban)) if is_ban || wait > most => {
                     return Err(self.limited(wait, is_ban));
                 }
-                Err(Wait::Budget(wait)) if wait > MOST_WAIT => return Err(self.limited(wait, false)),
-                Err(Wait::Shut(wait, _) | Wait::Budget(wait)) => tokio::time::sleep(wait).await,
-            }
+                Err(Wait::Budget(wait)) if wait > most => return Err(self.none_free(wait)),
+                Err(Wait::Shut(wait, _) | Wait::Budget(wait)) => wait,
+            };
+            self.shared.purse.waits_for(wait);
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -357,6 +402,15 @@ impl Rest {
         }
     }
 
+    fn none_free(&self, retry_after: Duration) -> FeedError {
+        FeedError::NoneFree {
+            venue: self.shared.venue.clone(),
+            retry_after,
+            limit: self.shared.limit.clone(),
+            advice: self.shared.advice.clone(),
+        }
+    }
+
     fn unreachable(&self, error: reqwest::Error) -> FeedError {
         let detail = if error.is_timeout() {
             format!("no whole answer within {} s", TIME_OUT.as_secs())
@@ -377,6 +431,15 @@ impl Rest {
             detail,
         }
     }
+}
+
+/// `its limit on requests is 5 in 60 s`: of weight, where requests have some.
+fn in_words(limits: &[Limit]) -> String {
+    let each: Vec<String> = limits
+        .iter()
+        .map(|limit| format!("{} in {} s", limit.weight, limit.every.as_secs()))
+        .collect();
+    format!("its limit on requests is {}", each.join(" and "))
 }
 
 /// The innermost error: the outer ones only say that something failed.

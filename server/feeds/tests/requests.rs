@@ -202,3 +202,55 @@ async fn a_limit_that_only_the_venue_s_module_can_read_holds_for_everybody() {
         None
     );
 }
+
+#[tokio::test]
+async fn who_cannot_wait_is_told_how_long_it_would_be_and_nothing_is_asked() {
+    let limit = |weight, secs| papertape_feeds::Limit {
+        weight,
+        every: Duration::from_secs(secs),
+        is_aligned: false,
+    };
+    let limited = |limit| Traits {
+        limits: vec![limit],
+        ..traits()
+    };
+    let (server, rest) = place(&limited(limit(1, 60))).await;
+    time(&rest).await.expect("the one that is allowed");
+    let error = time(&rest.within(Duration::from_secs(25)))
+        .await
+        .expect_err("a minute");
+    assert!(error.is_temporary());
+    assert!(
+        error
+            .to_string()
+            .ends_with(" s: its limit on requests is 1 in 60 s; try again then"),
+        "{error}"
+    );
+    assert!(
+        matches!(&error, FeedError::NoneFree { retry_after, .. } if *retry_after > Duration::from_secs(55)),
+        "{error:?}"
+    );
+    assert_eq!(server.with(|stage| stage.requests["/api/v3/time"]), 1);
+
+    // Nor does it wait longer for those before it.
+    let (server, rest) = place(&limited(limit(1, 3))).await;
+    time(&rest).await.expect("the one that is allowed");
+    let began = std::time::Instant::now();
+    let hurried = rest.within(Duration::from_millis(500));
+    let (patient, hurried) = tokio::join!(time(&rest), async {
+        // The other has its turn.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let answer = time(&hurried).await;
+        (answer, began.elapsed(), rest.waits())
+    });
+    let (error, waited, others_wait) = hurried;
+    assert_eq!(error.expect_err("not in time").code(), "no_request_free");
+    assert!(waited < Duration::from_millis(1_500), "{waited:?}");
+    assert!(
+        others_wait.is_some_and(|wait| wait > Duration::from_secs(1)),
+        "{others_wait:?}"
+    );
+    assert!(patient.is_ok(), "{patient:?}");
+    assert_eq!(server.with(|stage| stage.requests["/api/v3/time"]), 2);
+    assert_eq!(rest.waits(), None);
+}

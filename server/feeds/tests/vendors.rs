@@ -342,6 +342,61 @@ fn a_wrong_key_is_named() {
     }
 }
 
+/// The newest of two symbols, and of one that there is not, asked for together: with one request, where the vendor has a way.
+async fn is_polled(venue: &dyn papertape_feeds::Venue, rest: &Rest, server: &Server) {
+    let name = venue.name();
+    let listing = async |symbol: &str| {
+        let symbol: Symbol = symbol.parse().expect("a symbol");
+        let listings = venue.listings(rest, Some(&symbol)).await.expect("a list");
+        let found = listings.into_iter().find(|it| *it.instrument.symbol() == symbol);
+        found.expect("it lists it")
+    };
+    let (btc, eth) = (listing("BTC/USD").await, listing("ETH/USD").await);
+    let asked = || server.with(|stage| stage.requests.values().sum::<u64>());
+    let before = asked();
+    let both = [&btc, &eth];
+    let polled = venue.poll(rest, &both).await.expect("the newest");
+    let requests = asked() - before;
+    let expected = if venue.traits().most_polled > 1 { 1 } else { 2 };
+    assert_eq!(requests, expected, "{name}");
+    let markets = server.with(|stage| stage.truth.markets.clone());
+    for (market, told) in markets.iter().zip(polled.into_answers()) {
+        let told = told.expect("the newest");
+        let newest = market.trades.back().expect("a trade").1;
+        let is_it = |told: &Told| match told {
+            Told::Trade { trade, .. } => trade.price == newest.price,
+            Told::Quote { quote, .. } => market.quote == Some(*quote),
+            Told::Bar { bar, .. } => market.bars_of(Timeframe::MINUTE).iter().rev().nth(1) == Some(bar),
+            _ => false,
+        };
+        assert!(told.iter().any(is_it), "{name}: {told:?}");
+    }
+    // One that there is not is named, or those who ask are told that it is one of them: then they ask for fewer.
+    let symbol: Symbol = "XYZ/USD".parse().expect("a symbol");
+    let nobody = Listing {
+        venue_symbol: if name == "coingecko" { "xyz" } else { "XYZ/USD" }.into(),
+        instrument: eth.instrument.clone().with_symbol(symbol).expect("a coin"),
+        ..eth
+    };
+    let alone = match venue.poll(rest, &[&btc, &nobody]).await {
+        Ok(polled) => {
+            let answers: Vec<_> = polled.into_answers().collect();
+            assert!(answers[0].is_ok(), "{name}: {answers:?}");
+            answers[1].clone()
+        }
+        Err(error) => {
+            assert!(error.is_about_symbols(), "{name}: {error}");
+            let alone = [&nobody];
+            let alone = venue.poll(rest, &alone).await;
+            alone.and_then(|polled| polled.into_answers().next().expect("one answer"))
+        }
+    };
+    assert_eq!(
+        alone.map_err(|error| error.to_string()),
+        Err(format!("{name} does not list XYZ/USD"))
+    );
+}
+
 /// What is asked of a vendor over HTTP: the bars of one length, the newest price, the clock, and what it has not.
 async fn asks(
     name: &str,
@@ -406,14 +461,7 @@ async fn asks(
         assert!(all.len() > 100 && all == expected, "{name}");
     }
 
-    let told = venue.poll(&rest, &listing).await.expect("the newest");
-    let newest = market.trades.back().expect("a trade").1;
-    let is_it = |told: &Told| match told {
-        Told::Trade { trade, .. } => trade.price == newest.price,
-        Told::Bar { bar, .. } => market.bars_of(Timeframe::MINUTE).iter().rev().nth(1) == Some(bar),
-        _ => false,
-    };
-    assert!(told.iter().any(is_it), "{name}: {told:?}");
+    is_polled(&*venue, &rest, &server).await;
 
     let other: Symbol = "XYZ/USD".parse().expect("a symbol");
     let unknown = venue.listings(&rest, Some(&other)).await;
@@ -517,12 +565,7 @@ async fn what_is_asked_of_alpaca_is_the_truth() {
         .filter(is_inside)
         .collect();
     assert!(expected.len() > 100 && bars == expected);
-    let told = venue.poll(&rest, &listing).await.expect("the newest");
-    let quote = market.quote.expect("a quote");
-    assert!(
-        told.iter()
-            .any(|told| matches!(told, Told::Quote { quote: told, .. } if *told == quote))
-    );
+    is_polled(&*venue, &rest, &server).await;
     assert_eq!(venue.time(&rest).await, Ok(Some(now)));
     let other: Symbol = "XYZ/USD".parse().expect("a symbol");
     let unknown = venue

@@ -10,36 +10,56 @@ use axum::{
 };
 use papertape::api::{FieldError, ProblemDetails};
 use papertape_feeds::FeedError;
-use std::{any::Any, error::Error, str::FromStr};
+use std::{any::Any, error::Error, str::FromStr, time::Duration};
 
 /// A problem as an answer.
 #[derive(Debug)]
-pub(super) struct Failure(Box<ProblemDetails>);
+pub(super) struct Failure {
+    details: Box<ProblemDetails>,
+    /// After how long asking again may help.
+    retry_after: Option<Duration>,
+}
 
 impl From<ProblemDetails> for Failure {
     fn from(details: ProblemDetails) -> Self {
-        Self(Box::new(details))
+        Self {
+            details: Box::new(details),
+            retry_after: None,
+        }
     }
 }
 
 impl Failure {
     #[cfg(test)]
     pub(super) fn details(&self) -> &ProblemDetails {
-        &self.0
+        &self.details
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&*self.0).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        let status = StatusCode::from_u16(self.details.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&*self.details).unwrap_or_default();
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        // Whole seconds (RFC 9110, 10.2.3), and not one too few.
+        let retry_after = self.retry_after.map(|wait| wait.as_millis().div_ceil(1_000));
+        match retry_after {
+            Some(secs) => (status, kind, [(header::RETRY_AFTER, secs.to_string())], body).into_response(),
+            None => (status, kind, body).into_response(),
+        }
     }
 }
 
 impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Self {
-        problem(&error).into()
+        let retry_after = match &error {
+            ServiceError::Feed(error) => error.retry_after(),
+            _ => None,
+        };
+        Self {
+            retry_after,
+            ..problem(&error).into()
+        }
     }
 }
 
@@ -225,7 +245,9 @@ fn feed_problem(error: &FeedError) -> ProblemDetails {
         | FeedError::UnsupportedTimeframe { .. }
         | FeedError::Unsupported { .. }
         | FeedError::MissingKey { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        FeedError::RateLimited { .. } | FeedError::Unreachable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        FeedError::RateLimited { .. } | FeedError::NoneFree { .. } | FeedError::Unreachable { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         _ => StatusCode::BAD_GATEWAY,
     };
     details(

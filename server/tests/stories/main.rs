@@ -16,6 +16,7 @@ mod orders;
 mod own_accounts;
 mod pages;
 mod past;
+mod polled;
 mod problems;
 mod quality;
 mod recovery;

@@ -20,8 +20,12 @@ pub(super) struct Entry {
     pub(super) is_polled: bool,
     /// Whether an answer is on its way: what is asked for next must not overtake it.
     pub(super) is_poll_asked: bool,
+    /// Whether a request that it shared with others was refused for it: they are not to suffer for it again.
+    pub(super) is_asked_alone: bool,
     /// What the venue said last of its trading on this connection, and when, unless that it trades.
     pub(super) status: Option<(Timestamp, TradingStatus)>,
+    /// Whether it was polled with success before.
+    pub(super) has_answered: bool,
     pub(super) poll_at: Instant,
 }
 

@@ -5,6 +5,7 @@ mod backoff;
 mod entry;
 mod lanes;
 mod outbox;
+mod polls;
 mod slots;
 mod socket;
 
@@ -78,24 +79,20 @@ pub(crate) struct Driver {
     /// Of the connection that takes the place of the one in use.
     coming_backoff: Backoff,
     random: Random,
+    /// Not before this is anybody polled anew, where many are polled together.
+    next_poll: Instant,
     requests: FuturesUnordered<BoxFuture<'static, Done>>,
     told: Vec<Told>,
     /// Whether a connection has ever stood.
     has_stood: bool,
 }
 
-/// An answer that came.
+/// An answer that came, for a slot or for several.
 #[derive(Debug)]
-struct Done {
-    slot: usize,
-    answer: Answered,
-}
-
-#[derive(Debug)]
-enum Answered {
-    Book(Result<DepthSnapshot, FeedError>),
-    Trades(Result<Vec<(u64, TradeTick)>, FeedError>),
-    Poll(Result<Vec<Told>, FeedError>),
+enum Done {
+    Book(usize, Result<DepthSnapshot, FeedError>),
+    Trades(usize, Result<Vec<(u64, TradeTick)>, FeedError>),
+    Polls(Vec<polls::Answer>),
 }
 
 /// How often timers are looked at.
@@ -137,6 +134,7 @@ impl Driver {
             coming_backoff: Backoff::default(),
             // Only so that many processes do not come back at one moment.
             random: Random::new(now.nanos().cast_unsigned() ^ name),
+            next_poll: Instant::now(),
             requests: FuturesUnordered::new(),
             told: Vec::new(),
             has_stood: false,
@@ -178,11 +176,11 @@ impl Driver {
 
     fn done(&mut self, done: Done) {
         let now = self.clock.now();
-        let Some(entry) = self.slots.get_mut(&done.slot) else {
-            return;
-        };
-        match done.answer {
-            Answered::Book(answer) => {
+        match done {
+            Done::Book(slot, answer) => {
+                let Some(entry) = self.slots.get_mut(&slot) else {
+                    return;
+                };
                 entry.is_book_asked = false;
                 for (market, place) in &entry.markets {
                     let answer = answer.clone();
@@ -190,7 +188,10 @@ impl Driver {
                 }
                 self.note(answer.err());
             }
-            Answered::Trades(answer) => {
+            Done::Trades(slot, answer) => {
+                let Some(entry) = self.slots.get_mut(&slot) else {
+                    return;
+                };
                 entry.is_trades_asked = false;
                 for (market, place) in &entry.markets {
                     let answer = answer.clone();
@@ -198,55 +199,8 @@ impl Driver {
                 }
                 self.note(answer.err());
             }
-            Answered::Poll(answer) => {
-                entry.is_poll_asked = false;
-                self.polled(done.slot, answer, now);
-            }
+            Done::Polls(answers) => self.polled(answers, now),
         }
-    }
-
-    fn polled(&mut self, slot: usize, answer: Result<Vec<Told>, FeedError>, now: Timestamp) {
-        // The socket is back: it tells better.
-        if self.socket.is_on() {
-            return;
-        }
-        let has_stream = self.has_stream();
-        let Some(entry) = self.slots.get_mut(&slot) else {
-            return;
-        };
-        match answer {
-            Ok(told) => {
-                entry.is_polled = true;
-                for (market, place) in &entry.markets {
-                    market.with(now, |market| {
-                        market.polled(*place, now);
-                        for told in &told {
-                            market.told(*place, told, now);
-                        }
-                    });
-                }
-                if !has_stream {
-                    self.breaker.well(now.plus_nanos(-Breaker::STABLE), now);
-                    self.backoff.well();
-                }
-                self.show(|status| {
-                    status.connection = ConnectionState::Polling;
-                    status.last_message = Some(now);
-                });
-            }
-            Err(error) => {
-                entry.is_polled = false;
-                let why = error.to_string();
-                for (market, place) in &entry.markets {
-                    market.with(now, |market| market.disconnected(*place, now, &why));
-                }
-                self.note(Some(error));
-                if !has_stream {
-                    self.breaker.failed(now);
-                }
-            }
-        }
-        self.show_breaker(now);
     }
 
     fn happened(&mut self, happened: Happened) {
@@ -476,37 +430,6 @@ impl Driver {
             self.show_breaker(now);
         }
         self.poll();
-    }
-
-    /// Asks over REST what no socket tells.
-    fn poll(&mut self) {
-        let traits = self.venue.traits();
-        let is_resting = !self.has_stream() && self.breaker.wait(self.clock.now()) > 0;
-        if self.socket.is_on() || traits.polled.is_empty() || is_resting {
-            return;
-        }
-        if !self.has_stream() {
-            self.breaker.attempt(self.clock.now());
-        }
-        let every = traits.poll_every.max(Duration::from_millis(200));
-        let now = Instant::now();
-        for (slot, entry) in &mut self.slots {
-            if now < entry.poll_at || entry.is_poll_asked {
-                continue;
-            }
-            entry.poll_at = now + every;
-            entry.is_poll_asked = true;
-            let (venue, rest, listing) = (
-                Arc::clone(&self.venue),
-                self.rest.clone(),
-                Arc::clone(&entry.listing),
-            );
-            let slot = *slot;
-            self.requests.push(Box::pin(async move {
-                let answer = Answered::Poll(venue.poll(&rest, &listing).await);
-                Done { slot, answer }
-            }));
-        }
     }
 
     fn has_stream(&self) -> bool {

@@ -1,14 +1,13 @@
 //! The symbols of a connection: who listens to them, and what is asked for them.
 
 use super::socket::Socket;
-use super::{Answered, Done, Driver, Entry, POLL_AFTER};
+use super::{Done, Driver, Entry};
 use crate::handle::MarketHandle;
 use crate::source::Want;
 use crate::status::ConnectionState;
 use crate::venue::{Channels, Listing, Slot, Told};
 use papertape::market::Grid;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 
 impl Driver {
@@ -24,7 +23,7 @@ impl Driver {
             .iter()
             .find(|(_, entry)| entry.listing.venue_symbol == listing.venue_symbol)
             .map(|(slot, _)| *slot);
-        let is_streamed = !self.venue.traits().stream.is_empty();
+        let poll_wait = self.poll_wait();
         let is_in_these_steps = |slot: &usize| {
             let entry = self.slots.get(slot);
             entry.is_some_and(|entry| Grid::of(&entry.listing.instrument) == Grid::of(&listing.instrument))
@@ -44,8 +43,10 @@ impl Driver {
                 is_trades_asked: false,
                 is_polled: false,
                 is_poll_asked: false,
+                is_asked_alone: false,
                 status: None,
-                poll_at: Instant::now() + if is_streamed { POLL_AFTER } else { Duration::ZERO },
+                has_answered: false,
+                poll_at: Instant::now() + poll_wait,
             };
             self.slots.insert(self.next_slot, entry);
             self.next_slot
@@ -179,15 +180,13 @@ impl Driver {
             Want::Book if !entry.is_book_asked => {
                 entry.is_book_asked = true;
                 self.requests.push(Box::pin(async move {
-                    let answer = Answered::Book(venue.book(&rest, &listing).await);
-                    Done { slot, answer }
+                    Done::Book(slot, venue.book(&rest, &listing).await)
                 }));
             }
             Want::Trades(from) if !entry.is_trades_asked => {
                 entry.is_trades_asked = true;
                 self.requests.push(Box::pin(async move {
-                    let answer = Answered::Trades(venue.trades_from(&rest, &listing, from).await);
-                    Done { slot, answer }
+                    Done::Trades(slot, venue.trades_from(&rest, &listing, from).await)
                 }));
             }
             Want::Resync => self.resync(slot),

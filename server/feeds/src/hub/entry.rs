@@ -3,6 +3,7 @@
 use super::FeedHub;
 use crate::config::{Feed, nearest};
 use crate::connection::{Command, DriverStatus, Lanes, Statuses, standing};
+use crate::kept::{Asked, Kept, LISTINGS_FOR};
 use crate::listed::Listed;
 use crate::purse::Purse;
 use crate::record::Clock;
@@ -10,9 +11,9 @@ use crate::rest::Rest;
 use crate::source::SourceTraits;
 use crate::status::Counters;
 use crate::venue::{Channels, FeedError, Listing, Venue};
+use futures::FutureExt;
 use papertape::market::Bar;
 use papertape::model::{Symbol, Timeframe, Timestamp};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -27,22 +28,19 @@ pub(super) struct VenueEntry {
     statuses: Statuses,
     /// Whoever speaks with the venue, from when somebody first listens.
     pub(super) driver: OnceLock<mpsc::UnboundedSender<Command>>,
-    listings: tokio::sync::Mutex<Listings>,
+    /// All that it lists, once somebody asked for all.
+    all: Kept<(), Arc<Vec<Listing>>>,
+    single: Kept<Symbol, Arc<Listing>>,
     /// What was last listed of each symbol that was asked for, whoever asked.
     listed: Arc<Listed>,
     /// What symbols counted that nobody listens to any more.
     pub(super) retired: Mutex<Counters>,
 }
 
-/// What a venue lists, as far as it was asked for.
-#[derive(Debug, Default)]
-struct Listings {
-    all: Option<(tokio::time::Instant, Arc<Vec<Listing>>)>,
-    single: BTreeMap<Symbol, (tokio::time::Instant, Arc<Listing>)>,
-}
+/// How long nobody who begins to listen waits for room in a venue's limits: then the start is refused, with what may be done. Less than
+/// what programs wait for an answer as a rule.
+const MOST_START_WAIT: Duration = Duration::from_secs(25);
 
-/// How long listings are believed.
-pub(super) const LISTINGS_FOR: Duration = Duration::from_secs(3_600);
 impl VenueEntry {
     pub(super) fn new(
         feed: &Feed,
@@ -59,7 +57,8 @@ impl VenueEntry {
             tls: Arc::new(crate::tls::client(&feed.name, ca_file)?),
             statuses: Statuses::default(),
             driver: OnceLock::new(),
-            listings: tokio::sync::Mutex::default(),
+            all: Kept::new(LISTINGS_FOR),
+            single: Kept::new(LISTINGS_FOR),
             listed: Arc::new(Listed::new(restepped)),
             retired: Mutex::default(),
         })
@@ -91,34 +90,17 @@ impl VenueEntry {
     }
 
     pub(super) async fn all_listings(&self) -> Result<Arc<Vec<Listing>>, FeedError> {
-        // Held while asking: who comes meanwhile has the same answer.
-        let mut kept = self.listings.lock().await;
-        if let Some((asked, all)) = &kept.all
-            && asked.elapsed() < LISTINGS_FOR
-        {
-            return Ok(Arc::clone(all));
-        }
-        let all = Arc::new(self.venue.listings(&self.rest, None).await?);
-        kept.all = Some((tokio::time::Instant::now(), Arc::clone(&all)));
-        Ok(all)
+        let ask = || {
+            let (venue, rest) = (Arc::clone(&self.venue), self.rest.within(MOST_START_WAIT));
+            async move { venue.listings(&rest, None).await.map(Arc::new) }.boxed()
+        };
+        self.all.get(&(), ask).await
     }
 
     pub(super) async fn listing(&self, symbol: &Symbol) -> Result<Arc<Listing>, FeedError> {
-        let mut kept = self.listings.lock().await;
-        if let Some((asked, listing)) = kept.single.get(symbol)
-            && asked.elapsed() < LISTINGS_FOR
-        {
-            return Ok(self.newest(listing));
-        }
-        let whole = kept
-            .all
-            .as_ref()
-            .filter(|(asked, _)| asked.elapsed() < LISTINGS_FOR);
-        let listings = match whole {
-            Some((_, all)) => Arc::clone(all),
-            None => Arc::new(self.venue.listings(&self.rest, Some(symbol)).await?),
-        };
-        self.found(&mut kept, &listings, symbol)
+        let whole = self.all.known(&());
+        let known = self.single.get(symbol, || self.ask_for(symbol, whole)).await?;
+        Ok(self.newest(&known))
     }
 
     /// What it lists as of now, whatever was asked before; `None` when it does not say.
@@ -126,9 +108,8 @@ impl VenueEntry {
         if self.tells_steps() {
             return self.listed.of(symbol);
         }
-        let mut kept = self.listings.lock().await;
-        let listings = self.venue.listings(&self.rest, Some(symbol)).await.ok()?;
-        self.found(&mut kept, &listings, symbol).ok()
+        let asked = self.single.get_anew(symbol, || self.ask_for(symbol, None));
+        asked.await.ok()
     }
 
     /// What was heard last of what it lists; `None` when nobody has heard.
@@ -148,33 +129,24 @@ impl VenueEntry {
         self.venue.traits().is_relay
     }
 
-    fn found(
-        &self,
-        kept: &mut Listings,
-        listings: &[Listing],
-        symbol: &Symbol,
-    ) -> Result<Arc<Listing>, FeedError> {
-        let found = listings
-            .iter()
-            .find(|listing| listing.instrument.symbol() == symbol);
-        let Some(found) = found else {
-            let known = listings
-                .iter()
-                .map(|listing| listing.instrument.symbol().as_str());
-            return Err(FeedError::UnknownSymbol {
-                venue: self.feed.name.clone(),
-                symbol: symbol.to_string(),
-                near: nearest(symbol.as_str(), known),
-            });
-        };
-        let found = Arc::new(found.clone());
-        let entry = (tokio::time::Instant::now(), Arc::clone(&found));
-        kept.single.insert(symbol.clone(), entry);
-        if self.tells_steps() {
-            return Ok(self.listed.keep(found));
+    /// Looks for a symbol in `whole`, or asks for it, and notes how it is listed.
+    fn ask_for(&self, symbol: &Symbol, whole: Option<Arc<Vec<Listing>>>) -> Asked<Arc<Listing>> {
+        let (venue, rest) = (Arc::clone(&self.venue), self.rest.within(MOST_START_WAIT));
+        let (listed, tells_steps) = (Arc::clone(&self.listed), self.tells_steps());
+        let (name, symbol) = (self.feed.name.clone(), symbol.clone());
+        async move {
+            let listings = match whole {
+                Some(whole) => whole,
+                None => Arc::new(venue.listings(&rest, Some(&symbol)).await?),
+            };
+            let found = Arc::new(find(&name, &listings, &symbol)?.clone());
+            if tells_steps {
+                return Ok(listed.keep(found));
+            }
+            listed.note(&found);
+            Ok(found)
         }
-        self.listed.note(&found);
-        Ok(found)
+        .boxed()
     }
 
     pub(super) async fn bars(
@@ -214,4 +186,21 @@ impl VenueEntry {
         }
         Ok(bars)
     }
+}
+
+/// A symbol among what a feed lists.
+fn find<'a>(feed: &str, listings: &'a [Listing], symbol: &Symbol) -> Result<&'a Listing, FeedError> {
+    let names = || {
+        listings
+            .iter()
+            .map(|listing| listing.instrument.symbol().as_str())
+    };
+    let found = listings
+        .iter()
+        .find(|listing| listing.instrument.symbol() == symbol);
+    found.ok_or_else(|| FeedError::UnknownSymbol {
+        venue: feed.to_owned(),
+        symbol: symbol.to_string(),
+        near: nearest(symbol.as_str(), names()),
+    })
 }

@@ -6,9 +6,9 @@
 //! with the next `listen`, for all streams that share the source at once. The third follows here, stream by stream: a stream is due
 //! while its first source lists other steps than it is recorded in, and stays due until its record could be opened in them.
 
-use super::entry::LISTINGS_FOR;
 use super::{FeedHub, Inner, Place, named};
 use crate::handle::MarketHandle;
+use crate::kept::LISTINGS_FOR;
 use crate::listed::is_in_other_steps;
 use crate::venue::Listing;
 use papertape::market::Grid;

@@ -30,7 +30,9 @@ impl FeedHub {
         let markets = self.inner.markets().values().cloned().collect::<Vec<_>>();
         let symbols = |feed: &str| {
             let of_feed = markets.iter().filter(|market| market.feed == feed);
-            of_feed.map(|market| symbol_status(market)).collect::<Vec<_>>()
+            of_feed
+                .map(|market| self.symbol_status(market))
+                .collect::<Vec<_>>()
         };
         let venues = self.inner.venues.iter().map(|(name, entry)| {
             let driver = entry.driver_status();
@@ -85,19 +87,36 @@ impl FeedHub {
         });
         venues.chain(routes).collect()
     }
-}
 
-fn symbol_status(handle: &MarketHandle) -> SymbolStatus {
-    let number = *handle.numbers().borrow();
-    let broken = handle.last_error();
-    handle.look(|market| SymbolStatus {
-        symbol: handle.symbol.clone(),
-        source: market.name(market.active()).to_string(),
-        status: market.status(),
-        freshness: market.freshness(),
-        why: broken.or_else(|| market.why()),
-        number,
-        last_heard: market.last_heard(),
-        reference_price: market.reference(),
-    })
+    fn symbol_status(&self, handle: &MarketHandle) -> SymbolStatus {
+        let number = *handle.numbers().borrow();
+        let broken = handle.last_error();
+        handle.look(|market| {
+            let source = market.name(market.active());
+            let waits = || self.waits(source).filter(|_| market.is_away());
+            SymbolStatus {
+                symbol: handle.symbol.clone(),
+                source: source.to_string(),
+                status: market.status(),
+                freshness: market.freshness(),
+                why: broken.or_else(waits).or_else(|| market.why()),
+                number,
+                last_heard: market.last_heard(),
+                reference_price: market.reference(),
+            }
+        })
+    }
+
+    /// That a source is asked later, because its limits allow no request now.
+    fn waits(&self, source: &str) -> Option<String> {
+        let entry = self.inner.venues.get(source)?;
+        let wait = entry
+            .rest
+            .waits()
+            .filter(|_| entry.venue.traits().stream.is_empty())?;
+        Some(format!(
+            "{source}: it is asked in {} s, when its limit on requests has room",
+            wait.as_secs().max(1)
+        ))
+    }
 }

@@ -398,6 +398,12 @@ impl Market {
         Some(format!("{}: {reason}", place.name))
     }
 
+    /// Whether the source that is published is not there, and has not answered.
+    pub(crate) fn is_away(&self) -> bool {
+        let place = self.places.get(self.active);
+        place.is_some_and(|place| place.fault == Some(Fault::Down))
+    }
+
     pub(crate) fn last_heard(&self) -> Option<Timestamp> {
         self.places
             .iter()

@@ -83,12 +83,34 @@ impl Alpaca {
         let next = (bars.len() > self.page).then(|| (skip + self.page).to_string());
         json!({ "bars": { market.instrument.symbol().as_str(): rows }, "next_page_token": next })
     }
+
+    fn snapshots<'a>(&self, markets: impl Iterator<Item = &'a TrueMarket>) -> Value {
+        let snapshot = |market: &TrueMarket| {
+            let newest = market.trades.back();
+            let trade = newest.map(|(id, trade)| trade_fields(self.is_stocks, *id, trade));
+            let quote = market.quote.as_ref().map(quote_fields);
+            let name = market.instrument.symbol().to_string();
+            (name, json!({ "latestTrade": trade, "latestQuote": quote }))
+        };
+        let snapshots = Value::Object(markets.map(snapshot).collect());
+        if self.is_stocks {
+            snapshots
+        } else {
+            json!({ "snapshots": snapshots })
+        }
+    }
 }
 
 impl Default for Alpaca {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What is written as a symbol is.
+fn can_be_a_symbol(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"./-".contains(&byte);
+    !name.is_empty() && name.bytes().all(fits)
 }
 
 impl Mock for Alpaca {
@@ -119,7 +141,16 @@ impl Mock for Alpaca {
                 None => error(404, 40_410_000, "asset not found"),
             };
         }
-        let Some(market) = request.param("symbols").and_then(named) else {
+        let symbols = request.param("symbols").unwrap_or_default();
+        if !symbols.split(',').all(can_be_a_symbol) {
+            return error(400, 40_010_001, "invalid symbol");
+        }
+        if request.path.strip_prefix(self.base()) == Some("/snapshots") {
+            // Whom there is not is missing.
+            let known = symbols.split(',').filter_map(named);
+            return Reply::json(200, &self.snapshots(known));
+        }
+        let Some(market) = named(symbols) else {
             return error(400, 40_010_001, "invalid symbol");
         };
         let name = market.instrument.symbol().as_str();
@@ -145,19 +176,6 @@ impl Mock for Alpaca {
                     200,
                     &json!({ "trades": { name: shown }, "next_page_token": next }),
                 )
-            }
-            "/snapshots" => {
-                let trade = market
-                    .trades
-                    .back()
-                    .map(|(id, trade)| trade_fields(self.is_stocks, *id, trade));
-                let quote = market.quote.as_ref().map(quote_fields);
-                let snapshots = json!({ name: { "latestTrade": trade, "latestQuote": quote } });
-                if self.is_stocks {
-                    Reply::json(200, &snapshots)
-                } else {
-                    Reply::json(200, &json!({ "snapshots": snapshots }))
-                }
             }
             _ => Reply::json(404, &json!({ "message": "endpoint not found" })),
         }

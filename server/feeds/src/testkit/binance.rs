@@ -56,6 +56,7 @@ impl Binance {
             },
             "trades" => (25, 1),
             "historicalTrades" => (25, 5),
+            "ticker/bookTicker" if request.param("symbols").is_some() => (4, 2),
             "klines" | "ticker/bookTicker" => (2, 1),
             _ => (1, 1),
         };
@@ -63,12 +64,12 @@ impl Binance {
     }
 
     fn result(&self, path: &str, request: &Request, truth: &Truth) -> Result<Value, Reply> {
-        let is_it =
-            |market: &&TrueMarket| Some(&*name(market.instrument.symbol())) == request.param("symbol");
-        let market = || {
+        let named = |wanted: &str| {
+            let is_it = |market: &&TrueMarket| name(market.instrument.symbol()) == wanted;
             let found = truth.markets.iter().find(is_it);
             found.ok_or_else(|| error(400, -1121, "Invalid symbol."))
         };
+        let market = || named(request.param("symbol").unwrap_or_default());
         let limit = request.number("limit").unwrap_or(500).clamp(1, 5_000) as usize;
         Ok(match path {
             "ping" => json!({}),
@@ -88,12 +89,23 @@ impl Binance {
                     "asks": levels(market, &snapshot.update.asks) })
             }
             "ticker/bookTicker" => {
-                let market = market()?;
-                let Some(quote) = market.quote else {
-                    return Err(error(400, -1000, "no quote"));
+                let best = |market: &TrueMarket| {
+                    let quote = market.quote.ok_or_else(|| error(400, -1000, "no quote"))?;
+                    Ok(
+                        json!({ "symbol": name(market.instrument.symbol()), "bidPrice": text(quote.bid),
+                        "bidQty": text(quote.bid_size), "askPrice": text(quote.ask), "askQty": text(quote.ask_size) }),
+                    )
                 };
-                json!({ "symbol": name(market.instrument.symbol()), "bidPrice": text(quote.bid),
-                    "bidQty": text(quote.bid_size), "askPrice": text(quote.ask), "askQty": text(quote.ask_size) })
+                match request.param("symbols") {
+                    None => best(market()?)?,
+                    Some(names) => {
+                        let names: Vec<String> = serde_json::from_str(names).map_err(|_| {
+                            error(400, -1100, "Illegal characters found in parameter 'symbols'")
+                        })?;
+                        let all = names.iter().map(|name| best(named(name)?));
+                        Value::Array(all.collect::<Result<_, Reply>>()?)
+                    }
+                }
             }
             "trades" => {
                 let trades = &market()?.trades;

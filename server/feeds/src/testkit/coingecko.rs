@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Ids of the coins that a truth may have, by ticker.
-const IDS: [(&str, &str); 6] = [
+const IDS: [(&str, &str); 10] = [
+    ("ADA", "cardano"),
+    ("DOT", "polkadot"),
+    ("MEW", "mew-coin"),
+    ("PURR", "purr-coin"),
     ("BTC", "bitcoin"),
     ("ETH", "ethereum"),
     ("SOL", "solana"),
@@ -56,11 +60,14 @@ fn list(truth: &Truth) -> Value {
 
 fn prices(request: &Request, truth: &Truth) -> Value {
     let mut all = json!({});
-    let currency = request.param("vs_currencies").unwrap_or("");
-    // What there is not is simply missing.
-    for id in request.param("ids").unwrap_or("").split(',') {
-        if let Some(market) = find(truth, id, currency) {
-            all[id] = json!({ currency: market.last_price(), "last_updated_at": truth.now.secs() });
+    let each = |name| request.param(name).unwrap_or_default().split(',');
+    // Every coin is told in every currency; what there is not is simply missing.
+    for id in each("ids") {
+        for currency in each("vs_currencies") {
+            if let Some(market) = find(truth, id, currency) {
+                all[id][currency] = json!(market.last_price());
+                all[id]["last_updated_at"] = json!(truth.now.secs());
+            }
         }
     }
     all

@@ -27,6 +27,9 @@ impl CryptoCompare {
     }
 }
 
+/// The longest list of coins.
+const MOST_BASES: usize = 1_000;
+
 fn failure(kind: i64, words: &str, parameter: &str) -> Value {
     json!({ "Response": "Error", "Message": words, "HasWarning": false, "Type": kind, "RateLimit": {}, "Data": {},
         "ParamWithError": parameter })
@@ -71,13 +74,23 @@ fn result(request: &Request, truth: &Truth) -> Result<Value, Value> {
             Ok(json!({ quote: market.last_price() }))
         }
         "/data/pricemultifull" => {
-            let (base, quote) = (request.param("fsyms"), request.param("tsyms"));
-            let market = find(truth, base, quote)?;
-            let last = market.trades.back().map(|(_, trade)| trade);
-            let ticker = json!({ "PRICE": market.last_price(),
-                "LASTUPDATE": last.map_or(truth.now, |trade| trade.time).secs(),
-                "LASTVOLUME": last.map_or(0.0, |trade| trade.size) });
-            Ok(json!({ "RAW": { base.unwrap_or(""): { quote.unwrap_or(""): ticker } }, "DISPLAY": {} }))
+            let all = |name| request.param(name).unwrap_or_default().split(',');
+            if request
+                .param("fsyms")
+                .is_some_and(|bases| bases.len() > MOST_BASES)
+            {
+                return Err(failure(2, "fsyms param is invalid. (max length 1000)", "fsyms"));
+            }
+            // Of an exchange each coin must be there in each currency.
+            let mut raw = json!({});
+            for (base, quote) in all("fsyms").flat_map(|base| all("tsyms").map(move |quote| (base, quote))) {
+                let market = find(truth, Some(base), Some(quote))?;
+                let last = market.trades.back().map(|(_, trade)| trade);
+                raw[base][quote] = json!({ "PRICE": market.last_price(),
+                    "LASTUPDATE": last.map_or(truth.now, |trade| trade.time).secs(),
+                    "LASTVOLUME": last.map_or(0.0, |trade| trade.size) });
+            }
+            Ok(json!({ "RAW": raw, "DISPLAY": {} }))
         }
         "/data/v2/histominute" => history(60),
         "/data/v2/histohour" => history(3_600),

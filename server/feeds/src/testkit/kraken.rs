@@ -37,14 +37,12 @@ fn wrapped(result: Result<Value, &str>) -> Reply {
 }
 
 fn result(request: &Request, truth: &Truth) -> Result<Value, &'static str> {
-    let is_it = |market: &&TrueMarket| request.param("pair") == Some(&*altname(market.instrument.symbol()));
-    let market = || {
-        truth
-            .markets
-            .iter()
-            .find(is_it)
-            .ok_or("EQuery:Unknown asset pair")
+    let named = |name: &str| {
+        let is_it = |market: &&TrueMarket| altname(market.instrument.symbol()) == name;
+        let found = truth.markets.iter().find(is_it);
+        found.ok_or("EQuery:Unknown asset pair")
     };
+    let market = || named(request.param("pair").unwrap_or_default());
     // Rows come under a name with prefixes that nobody asked for.
     let under = |market: &TrueMarket, rows: Value, last: Value| {
         let mut result = json!({ format!("X{}", altname(market.instrument.symbol())): rows });
@@ -106,14 +104,19 @@ fn result(request: &Request, truth: &Truth) -> Result<Value, &'static str> {
             )
         }
         "Ticker" => {
-            let market = market()?;
-            let quote = market.quote.ok_or("EService:Unavailable")?;
-            let side = |price, size| {
-                let (price, size) = texts(market, price, size);
-                json!([price, "1", size])
-            };
-            let ticker = json!({ "a": side(quote.ask, quote.ask_size), "b": side(quote.bid, quote.bid_size), "o": "1" });
-            under(market, ticker, Value::Null)
+            // One that there is not, and there is no answer for the others either.
+            let mut tickers = json!({});
+            for name in request.param("pair").unwrap_or_default().split(',') {
+                let market = named(name)?;
+                let quote = market.quote.ok_or("EService:Unavailable")?;
+                let side = |price, size| {
+                    let (price, size) = texts(market, price, size);
+                    json!([price, "1", size])
+                };
+                tickers[format!("X{name}")] = json!({ "a": side(quote.ask, quote.ask_size),
+                    "b": side(quote.bid, quote.bid_size), "o": "1" });
+            }
+            tickers
         }
         _ => return Err("EGeneral:Unknown method"),
     })

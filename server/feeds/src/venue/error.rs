@@ -68,6 +68,18 @@ pub enum FeedError {
         /// Whether it is a ban (418), not a mere limit.
         is_ban: bool,
     },
+    /// All that the venue allows is used up, for longer than it can be waited for. Nothing was asked.
+    #[error("{venue} has no request free for {} s: {limit}; {advice}", .retry_after.as_secs().max(1))]
+    NoneFree {
+        /// Which venue.
+        venue: String,
+        /// How long to wait.
+        retry_after: Duration,
+        /// Its limits, in words.
+        limit: String,
+        /// What may be done.
+        advice: String,
+    },
     /// The host cannot be reached, or answered too late.
     #[error("{venue} cannot be reached at {host}: {detail}")]
     Unreachable {
@@ -118,11 +130,27 @@ impl FeedError {
             Self::MissingKey { .. } => "missing_key",
             Self::Unauthorized { .. } => "unauthorized",
             Self::RateLimited { .. } => "rate_limited",
+            Self::NoneFree { .. } => "no_request_free",
             Self::Unreachable { .. } => "unreachable",
             Self::Trouble { .. } => "venue_trouble",
             Self::Refused { .. } => "refused",
             Self::NotTheVenue { .. } => "not_the_venue",
         }
+    }
+
+    /// After how long asking again may help, where that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::NoneFree { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about a symbol that was asked for and not about the venue: others may be had though this one is not.
+    #[must_use]
+    pub const fn is_about_symbols(&self) -> bool {
+        matches!(self, Self::UnknownSymbol { .. } | Self::Refused { .. })
     }
 
     /// Whether asking again later may help.
@@ -131,6 +159,7 @@ impl FeedError {
         matches!(
             self,
             Self::RateLimited { .. }
+                | Self::NoneFree { .. }
                 | Self::Unreachable { .. }
                 | Self::Trouble { .. }
                 | Self::NotTheVenue { .. }

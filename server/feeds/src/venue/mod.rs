@@ -5,9 +5,11 @@
 //! tested as a list of frames and a list of what they say.
 
 mod error;
+mod polled;
 mod told;
 
 pub use error::FeedError;
+pub use polled::Polled;
 pub use told::{DecodeError, Told};
 
 use crate::rest::Rest;
@@ -143,8 +145,12 @@ pub struct Traits {
     pub is_index: bool,
     /// Whether nothing works without a key.
     pub needs_key: bool,
+    /// Whether there is none, and its limits would be wider with one.
+    pub key_allows_more: bool,
     /// Symbols that one of its connections carries at most, each with all that there is of it; `None` when nobody needs to count.
     pub most_symbols: Option<usize>,
+    /// Symbols that [`Venue::poll`] asks for together at most; 1 where each takes requests of its own.
+    pub most_polled: usize,
     /// How often it may be polled for one symbol.
     pub poll_every: Duration,
     /// Silence of a symbol during its market's hours after which it is stale.
@@ -273,13 +279,23 @@ pub trait Venue: Debug + Send + Sync + 'static {
         to: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>>;
 
-    /// What is known now, for where the socket fails or there is none: the newest quote, trade or bar, as far as
-    /// [`Traits::polled`] says, all with [`Slot`] 0. Things told before may come again.
+    /// What is known now of each of the listings, for where the socket fails or there is none: the newest quote, trade or bar, as
+    /// far as [`Traits::polled`] says, all with [`Slot`] 0. Things told before may come again. There are at most
+    /// [`Traits::most_polled`] of them, of one [`Venue::poll_group`].
+    ///
+    /// # Errors
+    /// Those of the request that all share. What is wrong with one listing only, where the answer says which, is that one's answer.
+    /// Where it does not ([`FeedError::is_about_symbols`]), they are asked for again in smaller parts.
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>>;
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>>;
+
+    /// What must be the same of listings that are asked for together, where something must.
+    fn poll_group<'a>(&self, _listing: &'a Listing) -> &'a str {
+        ""
+    }
 
     /// The whole book, of venues with [`BookStart::Rest`]. Its time is [`Timestamp::EPOCH`] where the venue does not tell it, as
     /// are those of quotes of [`Venue::poll`] that are not timed.

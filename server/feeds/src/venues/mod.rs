@@ -7,7 +7,7 @@ mod coingecko;
 mod configured;
 mod cryptocompare;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod kraken;
 mod papertape;
 mod polygon;

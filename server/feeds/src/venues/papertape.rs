@@ -12,8 +12,8 @@ use crate::config::check_name;
 use crate::quality::{Incident, IncidentKind};
 use crate::rest::{Ask, Rest};
 use crate::venue::{
-    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Secret, Slot, Told,
-    Traits, Venue, VenueConfig,
+    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Polled, Secret,
+    Slot, Told, Traits, Venue, VenueConfig,
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use papertape::api::{
@@ -90,6 +90,8 @@ pub(crate) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
             is_index: false,
             most_symbols: None,
             needs_key: false,
+            key_allows_more: false,
+            most_polled: 1,
             poll_every: Duration::from_secs(5),
             stale_after: Duration::from_secs(60),
             delay: Duration::ZERO,
@@ -187,17 +189,17 @@ impl Venue for Papertape {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
-        async move {
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
+        let alone = async |listing: &Listing| {
             let path = format!(
                 "{API}/markets/{}/ticker",
                 listing.venue_symbol.replace('/', "%2F")
             );
             let _: Ticker = rest.json(Ask::get(path).with("feed", &self.feed)).await?;
             Ok(Vec::new())
-        }
-        .boxed()
+        };
+        async move { Ok(Polled::one_by_one(listings, alone).await) }.boxed()
     }
 
     fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {

@@ -66,14 +66,8 @@ async fn asks(name: &str, mock: impl Mock, span: i64) {
     );
 
     // What is known now.
-    let polled = venue.poll(rest, &listing).await.expect("an answer");
-    let quote = market.quote.expect("a quote");
-    let is_it = |told: &Told| matches!(told, Told::Quote { quote: told, .. } if (told.bid, told.ask) == (quote.bid, quote.ask));
-    assert!(polled.iter().any(is_it), "{name}: {polled:?}");
+    is_polled(&place, name).await;
     let newest = market.trades.back().copied().expect("a trade");
-    let is_it =
-        |told: &Told| matches!(told, Told::Trade { id: Some(id), trade, .. } if (*id, *trade) == newest);
-    assert!(polled.iter().any(is_it), "{name}: {polled:?}");
 
     if venue.traits().book == BookStart::Rest {
         let book = venue.book(rest, &listing).await.expect("a book");
@@ -147,6 +141,41 @@ async fn asks(name: &str, mock: impl Mock, span: i64) {
     place.server.with(|stage| stage.faults.force(Fault::Trouble));
     let error = venue.time(rest).await.expect_err("trouble");
     assert!(matches!(error, FeedError::Trouble { .. }), "{name}: {error}");
+}
+
+/// What is known now of two symbols and of one that there is not, asked for together.
+async fn is_polled(place: &place::Place, name: &str) {
+    let listings = [place.listing(BTC).await, place.listing(ETH).await];
+    let nobody = Listing {
+        venue_symbol: "NOBODY".into(),
+        ..listings[0].clone()
+    };
+    let all = [&listings[0], &nobody, &listings[1]];
+    let polled = place.venue.poll(&place.rest, &all).await.expect("an answer");
+    let polled: Vec<_> = polled.into_answers().collect();
+    assert_eq!(polled.len(), all.len(), "{name}");
+    let unknown = polled[1].clone().map_err(|error| error.code());
+    assert_eq!(unknown, Err("unknown_symbol"), "{name}");
+    let polled = [polled[0].clone(), polled[2].clone()];
+    for (market, polled) in place.markets().iter().zip(polled) {
+        let polled = polled.expect("an answer");
+        let quote = market.quote.expect("a quote");
+        let is_it = |told: &Told| matches!(told, Told::Quote { quote: told, .. } if (told.bid, told.ask) == (quote.bid, quote.ask));
+        assert!(polled.iter().any(is_it), "{name}: {polled:?}");
+        let newest = market.trades.back().copied().expect("a trade");
+        let is_it =
+            |told: &Told| matches!(told, Told::Trade { id: Some(id), trade, .. } if (*id, *trade) == newest);
+        assert!(polled.iter().any(is_it), "{name}: {polled:?}");
+    }
+    // Best prices come with one request, where the venue has them of several at once.
+    let asked = place.server.with(|stage| stage.requests.clone());
+    let of_all = ["/0/public/Ticker", "/api/v3/ticker/bookTicker"];
+    assert!(
+        of_all
+            .iter()
+            .all(|path| asked.get(*path).is_none_or(|count| *count == 1)),
+        "{asked:?}"
+    );
 }
 
 /// Everything that the stream tells.

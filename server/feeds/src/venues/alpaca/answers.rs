@@ -16,6 +16,7 @@ use papertape::{
 };
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Shares are divided into 10⁻⁹ where they are divided at all.
@@ -268,27 +269,40 @@ struct Snapshot {
     latest_quote: Option<LatestQuote>,
 }
 
+/// Snapshots by the venue's name of the symbol; null where it has none.
+pub(super) type Snapshots = BTreeMap<String, Value>;
+
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Snapshots {
-    Crypto { snapshots: BTreeMap<String, Snapshot> },
-    Stocks(BTreeMap<String, Option<Snapshot>>),
+enum AllSnapshots {
+    Crypto { snapshots: Snapshots },
+    Stocks(Snapshots),
 }
 
-/// The newest quote and trade.
+/// The newest of several symbols. `only` is the one that was asked for, if it was one.
+pub(super) fn snapshots(
+    answers: &Answers,
+    only: Option<&Symbol>,
+    answer: &Answer,
+) -> Result<Snapshots, FeedError> {
+    match answers.json(success(answers, answer, only)?)? {
+        AllSnapshots::Crypto { snapshots } | AllSnapshots::Stocks(snapshots) => Ok(snapshots),
+    }
+}
+
+/// The newest quote and trade of one of them.
 pub(super) fn snapshot(
     answers: &Answers,
     listing: &Listing,
     quote_unit: f64,
-    answer: &Answer,
+    snapshots: &Snapshots,
 ) -> Result<Vec<Told>, FeedError> {
     let symbol = listing.instrument.symbol();
-    let name = &*listing.venue_symbol;
-    let found = match answers.json(success(answers, answer, Some(symbol))?)? {
-        Snapshots::Crypto { mut snapshots } => snapshots.remove(name),
-        Snapshots::Stocks(mut snapshots) => snapshots.remove(name).flatten(),
+    let found = snapshots.get(&*listing.venue_symbol);
+    let found: Snapshot = match found.filter(|found| !found.is_null()) {
+        Some(found) => answers.part(found)?,
+        None => return Err(answers.unknown(symbol)),
     };
-    let found = found.ok_or_else(|| answers.unknown(symbol))?;
     let slot = Slot(0);
     let mut told = Vec::new();
     let mut taker = TakerGuess::default();

@@ -10,12 +10,12 @@ mod stream;
 mod tests;
 pub(crate) mod wire;
 
-use super::reading::Answers;
+use super::reading::{self, Answers};
 use crate::{
     config::is_address,
     rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, TradesFrom, Traits, Venue,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Secret, TradesFrom, Traits, Venue,
         VenueConfig,
     },
 };
@@ -143,14 +143,14 @@ impl Alpaca {
             .header("APCA-API-SECRET-KEY", secret))
     }
 
-    /// A request of market data for one symbol: `bars`, `snapshots`.
-    fn ask_data(&self, what: &str, listing: &Listing) -> Result<Ask, FeedError> {
+    /// A request of market data, `bars` or `snapshots`, for symbols with commas between.
+    fn ask_data(&self, what: &str, symbols: &str) -> Result<Ask, FeedError> {
         let base = match self.market {
             Market::Stocks => "/v2/stocks",
             Market::Crypto => "/v1beta3/crypto/us",
         };
         let ask = self.ask(format!("{base}/{what}"))?;
-        Ok(ask.with("symbols", &listing.venue_symbol))
+        Ok(ask.with("symbols", symbols))
     }
 
     async fn all_listings(&self, rest: &Rest, only: Option<&Symbol>) -> Result<Vec<Listing>, FeedError> {
@@ -184,7 +184,7 @@ impl Alpaca {
         let mut page: Option<String> = None;
         for _ in 0..MOST_EMPTY_PAGES {
             let mut ask = self
-                .ask_data("bars", listing)?
+                .ask_data("bars", &listing.venue_symbol)?
                 .with("timeframe", length.as_deref().unwrap_or_default())
                 .with("start", from)
                 .with("end", to)
@@ -249,6 +249,8 @@ fn traits(market: Market, feed: &str) -> Traits {
         is_index: false,
         most_symbols: None,
         needs_key: true,
+        key_allows_more: false,
+        most_polled: 100,
         poll_every: Duration::from_secs(5),
         // One exchange shows a share far less often than all of them do.
         stale_after: Duration::from_secs(if feed == "iex" { 120 } else { 60 }),
@@ -324,15 +326,18 @@ impl Venue for Alpaca {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
         Box::pin(async move {
-            let mut ask = self.ask_data("snapshots", listing)?;
+            let mut ask = self.ask_data("snapshots", &reading::names(listings))?;
             if self.market == Market::Stocks {
                 ask = ask.with("feed", self.feed);
             }
-            let answer = rest.raw(ask).await?;
-            answers::snapshot(&self.answers, listing, self.quote_unit, &answer)
+            let only = reading::only(listings);
+            let snapshots = answers::snapshots(&self.answers, only, &rest.raw(ask).await?)?;
+            Ok(Polled::each(listings, |listing| {
+                answers::snapshot(&self.answers, listing, self.quote_unit, &snapshots)
+            }))
         })
     }
 
@@ -345,7 +350,7 @@ impl Venue for Alpaca {
     ) -> BoxFuture<'a, Result<Vec<(u64, TradeTick)>, FeedError>> {
         Box::pin(async move {
             let mut ask = self
-                .ask_data("trades", listing)?
+                .ask_data("trades", &listing.venue_symbol)?
                 .with("start", from.time)
                 .with("limit", MOST_BARS)
                 .with("sort", "asc");

@@ -3,7 +3,7 @@
 mod requests;
 
 use super::{super::fixture::*, *};
-use crate::venue::{Frame, Slot};
+use crate::venue::{Frame, Slot, Told};
 use papertape::{
     exchange::TradingStatus,
     market::{DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Level, TradeTick},
@@ -433,7 +433,9 @@ proptest! {
             let listing = listing("AAPL", "AAPL");
             let span = (Timestamp::EPOCH, RECEIVED);
             let _ = answers::bars(&alpaca.answers, &listing, Timeframe::MINUTE, span, &answer);
-            let _ = answers::snapshot(&alpaca.answers, &listing, 1.0, &answer);
+            if let Ok(all) = answers::snapshots(&alpaca.answers, None, &answer) {
+                let _ = answers::snapshot(&alpaca.answers, &listing, 1.0, &all);
+            }
             let _ = answers::assets(&alpaca.answers, alpaca.market, &answer);
             let _ = answers::clock(&alpaca.answers, &answer);
         }

@@ -15,8 +15,8 @@ mod tests;
 use crate::{
     rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, Secret, Slot, Told, TradesFrom,
-        Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, Polled, Secret, Slot, Told,
+        TradesFrom, Traits, Venue, VenueConfig,
     },
     venues::reading::{self, Answers},
 };
@@ -29,7 +29,7 @@ use papertape::{
     model::{Symbol, Timeframe, Timestamp},
 };
 use serde::de::DeserializeOwned;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Binance's options.
 pub(super) const OPTIONS: &[&str] = &["hosts", "lifetime_s", "symbols_a_connection"];
@@ -188,6 +188,8 @@ impl Binance {
             has_trade_backfill: !house.needs_key_for_past || config.key.is_some(),
             has_consecutive_trades: true,
             needs_key: false,
+            key_allows_more: false,
+            most_polled: 20,
             poll_every: Duration::from_secs(2),
             stale_after: Duration::from_secs(30),
             delay: Duration::ZERO,
@@ -271,42 +273,80 @@ impl Binance {
         .map_err(|problem| self.nonsense(problem))
     }
 
-    async fn polled(&self, rest: &Rest, listing: &Listing) -> Result<Vec<Told>, FeedError> {
-        let weights = &self.house.weights;
-        let ask = self
-            .request("ticker/bookTicker", listing)
-            .weighing(weights.book_ticker);
-        let best: BookTicker = self.ask(rest, ask, Some(listing)).await?;
-        let ask = self
-            .request("trades", listing)
-            .with("limit", PAGE)
-            .weighing(weights.trades);
-        let trades: Vec<PastTrade> = self.ask(rest, ask, Some(listing)).await?;
-        let slot = Slot(0);
-        let mut told = Vec::with_capacity(trades.len() + 1);
-        for trade in &trades {
-            let (id, trade) = self.past(trade)?;
-            told.push(Told::Trade {
-                slot,
-                id: Some(id),
-                trade,
+    /// The last trades of each, which take a request of their own, and then the best prices of all with one more.
+    async fn polled<'a>(&self, rest: &Rest, listings: &[&'a Listing]) -> Polled<'a> {
+        let traded = Polled::one_by_one(listings, async |listing: &Listing| {
+            let ask = self
+                .request("trades", listing)
+                .with("limit", PAGE)
+                .weighing(self.house.weights.trades);
+            let trades: Vec<PastTrade> = self.ask(rest, ask, Some(listing)).await?;
+            let told = trades.iter().map(|trade| {
+                let (id, trade) = self.past(trade)?;
+                Ok(Told::Trade {
+                    slot: Slot(0),
+                    id: Some(id),
+                    trade,
+                })
             });
+            told.collect()
+        });
+        let traded = traded.await;
+        let tickers = self.book_tickers(rest, &traded.known()).await;
+        traded.and(|listing| {
+            let tickers = tickers.as_ref().map_err(Clone::clone)?;
+            let name = &*listing.venue_symbol;
+            let ticker = tickers.get(name);
+            let ticker = ticker.ok_or_else(|| self.nonsense(format!("an answer without {name}")))?;
+            self.quoted(&self.answers.part(ticker)?)
+        })
+    }
+
+    /// The best prices of several symbols, by the venue's names. More than one weigh as much as all of them do, which is twice as much
+    /// as one.
+    async fn book_tickers(
+        &self,
+        rest: &Rest,
+        listings: &[&Listing],
+    ) -> Result<BTreeMap<String, serde_json::Value>, FeedError> {
+        let weight = self.house.weights.book_ticker;
+        let ask = Ask::get("/api/v3/ticker/bookTicker");
+        match listings {
+            [] => Ok(BTreeMap::new()),
+            [one] => {
+                let ask = ask.with("symbol", &one.venue_symbol).weighing(weight);
+                let ticker = self.ask(rest, ask, Some(one)).await?;
+                Ok(BTreeMap::from([(one.venue_symbol.to_string(), ticker)]))
+            }
+            many => {
+                let names = Vec::from_iter(many.iter().map(|listing| &*listing.venue_symbol));
+                let ask = ask
+                    .with("symbols", serde_json::Value::from(names))
+                    .weighing(2 * weight);
+                let tickers: Vec<serde_json::Value> = self.ask(rest, ask, None).await?;
+                let named = tickers.into_iter().filter_map(|ticker| {
+                    let name = ticker.get("symbol")?.as_str()?.to_owned();
+                    Some((name, ticker))
+                });
+                Ok(named.collect())
+            }
         }
-        let (bid, ask) = (
-            (best.bid_price.0, best.bid_qty.0),
-            (best.ask_price.0, best.ask_qty.0),
-        );
-        // A side that is empty is told as 0: then there is no quote.
-        if bid.0 != 0.0 && ask.0 != 0.0 {
-            told.push(Told::Quote {
-                slot,
-                id: None,
-                is_timed: false,
-                quote: reading::quote(Timestamp::EPOCH, bid, ask)
-                    .map_err(|problem| self.nonsense(problem))?,
-            });
+    }
+
+    /// Nothing when a side is empty, which is told as 0.
+    fn quoted(&self, best: &BookTicker) -> Result<Vec<Told>, FeedError> {
+        let bid = (best.bid_price.0, best.bid_qty.0);
+        let ask = (best.ask_price.0, best.ask_qty.0);
+        if bid.0 == 0.0 || ask.0 == 0.0 {
+            return Ok(Vec::new());
         }
-        Ok(told)
+        let quote = reading::quote(Timestamp::EPOCH, bid, ask).map_err(|problem| self.nonsense(problem))?;
+        Ok(vec![Told::Quote {
+            slot: Slot(0),
+            id: None,
+            is_timed: false,
+            quote,
+        }])
     }
 }
 
@@ -376,9 +416,9 @@ impl Venue for Binance {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
-        Box::pin(self.polled(rest, listing))
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
+        Box::pin(async move { Ok(self.polled(rest, listings).await) })
     }
 
     fn book<'a>(

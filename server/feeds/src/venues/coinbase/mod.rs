@@ -10,7 +10,7 @@ mod tests;
 use crate::{
     rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Slot, Told, TradesFrom, Traits, Venue,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Slot, Told, TradesFrom, Traits, Venue,
         VenueConfig,
     },
     venues::reading::{self, Answers},
@@ -59,6 +59,8 @@ pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
         is_index: false,
         most_symbols: None,
         needs_key: false,
+        key_allows_more: false,
+        most_polled: 1,
         poll_every: Duration::from_secs(2),
         stale_after: Duration::from_secs(30),
         delay: Duration::ZERO,
@@ -340,9 +342,10 @@ impl Venue for Coinbase {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
-        Box::pin(self.polled(rest, listing))
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
+        let alone = |listing| self.polled(rest, listing);
+        Box::pin(async move { Ok(Polled::one_by_one(listings, alone).await) })
     }
 
     fn trades_from<'a>(

@@ -10,10 +10,11 @@ use papertape::{
     model::{Side, Symbol, Timeframe, Timestamp},
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Coins that everybody means by their ticker, though others have taken the same.
-const WELL_KNOWN: [(&str, &str); 20] = [
+pub(super) const WELL_KNOWN: [(&str, &str); 20] = [
     ("ADA", "cardano"),
     ("ATOM", "cosmos"),
     ("AVAX", "avalanche-2"),
@@ -79,6 +80,20 @@ struct Coin {
     symbol: String,
 }
 
+/// Ids of all coins, by ticker in capitals.
+pub(super) type Coins = BTreeMap<String, Vec<String>>;
+
+/// The list of all coins.
+pub(super) fn coins(answers: &Answers, answer: &Answer) -> Result<Coins, FeedError> {
+    let list: Vec<Coin> = success(answers, answer, None)?;
+    let mut coins = Coins::new();
+    for coin in list {
+        let ticker = coin.symbol.to_ascii_uppercase();
+        coins.entry(ticker).or_default().push(coin.id);
+    }
+    Ok(coins)
+}
+
 /// The id of the coin that a ticker means.
 ///
 /// # Errors
@@ -87,16 +102,11 @@ pub(super) fn coin_id(
     answers: &Answers,
     symbol: &Symbol,
     ticker: &str,
-    answer: &Answer,
+    coins: &Coins,
 ) -> Result<String, FeedError> {
-    let coins: Vec<Coin> = success(answers, answer, None)?;
-    let ids: Vec<String> = coins
-        .into_iter()
-        .filter(|coin| coin.symbol.eq_ignore_ascii_case(ticker))
-        .map(|coin| coin.id)
-        .collect();
+    let ids = coins.get(ticker).map_or(&[][..], Vec::as_slice);
     let known = WELL_KNOWN.iter().find(|(known, _)| *known == ticker);
-    match (&ids[..], known) {
+    match (ids, known) {
         ([], _) => Err(answers.unknown(symbol)),
         ([one], _) => Ok(one.clone()),
         (many, Some((_, id))) if many.iter().any(|other| other == id) => Ok((*id).to_owned()),
@@ -109,34 +119,47 @@ pub(super) fn coin_id(
     }
 }
 
+/// What coins cost: by id, an object of prices by currency.
+pub(super) type Prices = BTreeMap<String, Value>;
+
+/// The newest prices. `only` is the symbol that was asked for, if it was one.
+pub(super) fn prices(answers: &Answers, only: Option<&Symbol>, answer: &Answer) -> Result<Prices, FeedError> {
+    success(answers, answer, only)
+}
+
 /// The newest price and when it was made, in seconds.
 fn simple_price(
     answers: &Answers,
     symbol: &Symbol,
     id: &str,
-    answer: &Answer,
+    prices: &Prices,
 ) -> Result<(f64, Option<i64>), FeedError> {
-    let mut prices: BTreeMap<String, BTreeMap<String, Option<f64>>> = success(answers, answer, Some(symbol))?;
     // Ids and currencies that there are not are simply missing.
-    let coin = prices.remove(id).ok_or_else(|| answers.unknown(symbol))?;
+    let coin = prices.get(id).ok_or_else(|| answers.unknown(symbol))?;
+    let coin: BTreeMap<String, Option<f64>> = answers.part(coin)?;
     let number = |name: &str| coin.get(name).copied().flatten();
-    let price = number(&symbol.quote().as_str().to_ascii_lowercase());
+    let price = number(&currency(symbol));
     let updated = number("last_updated_at").filter(|secs| (0.0..1e11).contains(secs));
     let price = price.ok_or_else(|| answers.unknown(symbol))?;
     Ok((price, updated.map(|secs| secs as i64)))
 }
 
+/// What a symbol's prices are counted in, as the venue writes it.
+pub(super) fn currency(symbol: &Symbol) -> String {
+    symbol.quote().as_str().to_ascii_lowercase()
+}
+
 /// The newest price, to choose the steps of an instrument by.
-pub(super) fn price(answers: &Answers, symbol: &Symbol, id: &str, answer: &Answer) -> Result<f64, FeedError> {
-    let (price, _) = simple_price(answers, symbol, id, answer)?;
+pub(super) fn price(answers: &Answers, symbol: &Symbol, id: &str, prices: &Prices) -> Result<f64, FeedError> {
+    let (price, _) = simple_price(answers, symbol, id, prices)?;
     reading::price("price", price).map_err(|why| answers.refused(&why))
 }
 
 /// The newest price as a trade of one lot, numbered by its second so that the same is not told twice. Without a time it is
 /// nothing: it may be of any age.
-pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> Result<Vec<Told>, FeedError> {
+pub(super) fn newest(answers: &Answers, listing: &Listing, prices: &Prices) -> Result<Vec<Told>, FeedError> {
     let symbol = listing.instrument.symbol();
-    let (price, updated) = simple_price(answers, symbol, &listing.venue_symbol, answer)?;
+    let (price, updated) = simple_price(answers, symbol, &listing.venue_symbol, prices)?;
     let Some(secs) = updated else {
         return Ok(Vec::new());
     };

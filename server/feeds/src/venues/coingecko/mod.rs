@@ -4,21 +4,25 @@
 //! how often a coin is asked for).
 
 mod answers;
+mod costs;
 #[cfg(test)]
 mod tests;
 
 use super::reading::{self, Answers};
 use crate::{
+    kept::{Kept, LISTINGS_FOR},
     rest::{Ask, Rest},
-    venue::{BookStart, Channels, Codec, FeedError, Limit, Listing, Told, Traits, Venue, VenueConfig},
+    venue::{BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Traits, Venue, VenueConfig},
 };
-use futures::future::BoxFuture;
+use answers::Coins;
+use costs::{Costs, Ids, Known};
+use futures::{FutureExt, future::BoxFuture};
 use papertape::{
     exchange::TradingStatus,
     market::{Bar, Bars, infer_instrument},
     model::{Symbol, Timeframe, Timestamp},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Its name in configurations.
 pub(super) const NAME: &str = "coingecko";
@@ -32,6 +36,9 @@ pub(super) struct CoinGecko {
     is_pro: bool,
     traits: Traits,
     answers: Answers,
+    /// One list for all coins.
+    coins: Kept<(), Arc<Coins>>,
+    costs: Costs,
 }
 
 impl CoinGecko {
@@ -60,6 +67,8 @@ impl CoinGecko {
             )));
         }
         Ok(Self {
+            coins: Kept::new(LISTINGS_FOR),
+            costs: Costs::new(traits.delay),
             traits,
             config,
             is_pro,
@@ -80,34 +89,69 @@ impl CoinGecko {
         }
     }
 
-    fn ask_price(&self, id: &str, symbol: &Symbol) -> Ask {
+    fn ask_prices(&self, ids: &str, currencies: &str) -> Ask {
         self.ask("/simple/price")
-            .with("ids", id)
-            .with("vs_currencies", symbol.quote().as_str().to_ascii_lowercase())
+            .with("ids", ids)
+            .with("vs_currencies", currencies)
             .with("include_last_updated_at", true)
             .with("precision", "full")
     }
 
-    async fn listing(&self, rest: &Rest, only: Option<&Symbol>) -> Result<Vec<Listing>, FeedError> {
-        let symbol = only.ok_or_else(|| self.answers.unsupported("list of pairs: name one"))?;
+    /// The coin that a symbol's ticker means.
+    async fn coin(&self, rest: &Rest, symbol: &Symbol) -> Result<String, FeedError> {
         let (ticker, _) = symbol
             .as_str()
             .split_once('/')
             .ok_or_else(|| self.answers.unknown(symbol))?;
-        let id = match self.config.options.get(&format!("id.{ticker}")) {
-            Some(id) => id.clone(),
-            None => {
-                let answer = rest.raw(self.ask("/coins/list")).await?;
-                answers::coin_id(&self.answers, symbol, ticker, &answer)?
-            }
+        if let Some(id) = self.config.options.get(&format!("id.{ticker}")) {
+            return Ok(id.clone());
+        }
+        let ask = || {
+            let (rest, ask, answers) = (rest.clone(), self.ask("/coins/list"), self.answers.clone());
+            async move { answers::coins(&answers, &rest.raw(ask).await?).map(Arc::new) }.boxed()
         };
-        let answer = rest.raw(self.ask_price(&id, symbol)).await?;
-        let price = answers::price(&self.answers, symbol, &id, &answer)?;
+        let coins = self.coins.get(&(), ask).await?;
+        answers::coin_id(&self.answers, symbol, ticker, &coins)
+    }
+
+    /// What a coin costs about now.
+    async fn price(&self, rest: &Rest, symbol: &Symbol, id: &str) -> Result<f64, FeedError> {
+        let currency = answers::currency(symbol);
+        let ask = |asked: Ids| {
+            let ids = Vec::from_iter(asked.iter().map(String::as_str)).join(",");
+            let ask = self.ask_prices(&ids, &currency);
+            let (rest, answers) = (rest.clone(), self.answers.clone());
+            async move {
+                let prices = answers::prices(&answers, None, &rest.raw(ask).await?)?;
+                Ok(Arc::new(Known { asked, prices }))
+            }
+            .boxed()
+        };
+        let known = self.costs.of(id, &currency, ask).await?;
+        answers::price(&self.answers, symbol, id, &known.prices)
+    }
+
+    async fn listing(&self, rest: &Rest, only: Option<&Symbol>) -> Result<Vec<Listing>, FeedError> {
+        let symbol = only.ok_or_else(|| self.answers.unsupported("list of pairs: name one"))?;
+        let id = self.coin(rest, symbol).await?;
+        let price = self.price(rest, symbol, &id).await?;
         Ok(vec![Listing {
             instrument: infer_instrument(symbol, reading::digits_of(price), &Bars::default()),
             venue_symbol: id.into(),
             status: TradingStatus::Trading,
         }])
+    }
+
+    /// All with one request: each coin is told in each currency, and what there is not is simply missing.
+    async fn newest<'a>(&self, rest: &Rest, listings: &[&'a Listing]) -> Result<Polled<'a>, FeedError> {
+        let only = reading::only(listings);
+        let currencies = listings.iter().map(|listing| listing.instrument.symbol());
+        let currencies: BTreeSet<String> = currencies.map(answers::currency).collect();
+        let ask = self.ask_prices(&reading::names(listings), &Vec::from_iter(currencies).join(","));
+        let prices = answers::prices(&self.answers, only, &rest.raw(ask).await?)?;
+        Ok(Polled::each(listings, |listing| {
+            answers::newest(&self.answers, listing, &prices)
+        }))
     }
 }
 
@@ -147,6 +191,8 @@ fn traits(is_pro: bool, has_key: bool) -> Traits {
         is_index: true,
         most_symbols: None,
         needs_key: is_pro,
+        key_allows_more: !is_pro && !has_key,
+        most_polled: 50,
         poll_every: Duration::from_secs(refresh),
         stale_after: Duration::from_secs(5 * refresh),
         delay: Duration::from_secs(refresh),
@@ -198,7 +244,7 @@ impl Venue for CoinGecko {
             let days = if timeframe.secs() == 1_800 { 1 } else { 30 };
             let ask = self
                 .ask(&format!("/coins/{}/ohlc", listing.venue_symbol))
-                .with("vs_currency", symbol.quote().as_str().to_ascii_lowercase())
+                .with("vs_currency", answers::currency(symbol))
                 .with("days", days);
             let answer = rest.raw(ask).await?;
             answers::bars(&self.answers, symbol, timeframe, (from, to), &answer)
@@ -208,11 +254,8 @@ impl Venue for CoinGecko {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
-        Box::pin(async move {
-            let ask = self.ask_price(&listing.venue_symbol, listing.instrument.symbol());
-            answers::newest(&self.answers, listing, &rest.raw(ask).await?)
-        })
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
+        Box::pin(self.newest(rest, listings))
     }
 }

@@ -22,8 +22,8 @@ fn a_ticker_means_one_coin_or_says_which_there_are() {
         {"id":"one","symbol":"uno","name":"One"},{"id":"cat-a","symbol":"cat","name":"A"},{"id":"cat-b","symbol":"cat","name":"B"},{"id":"fake","symbol":"eth","name":"F"},{"id":"fake-2","symbol":"eth","name":"G"}]"#;
     let id = |ticker: &str| {
         let symbol = symbol(&format!("{ticker}/USD"));
-        answers::coin_id(&venue.answers, &symbol, ticker, &answer(200, list))
-            .map_err(|error| error.to_string())
+        let coins = answers::coins(&venue.answers, &answer(200, list)).expect("a list");
+        answers::coin_id(&venue.answers, &symbol, ticker, &coins).map_err(|error| error.to_string())
     };
     assert_eq!(id("BTC"), Ok("bitcoin".to_owned()));
     assert_eq!(id("UNO"), Ok("one".to_owned()));
@@ -42,7 +42,8 @@ fn a_ticker_means_one_coin_or_says_which_there_are() {
 fn what_is_newest() {
     let venue = venue();
     let mut listing = listing("BTC/USD", "bitcoin");
-    let read = |listing: &Listing, body: &str| answers::newest(&venue.answers, listing, &answer(200, body));
+    let prices = |body: &str| answers::prices(&venue.answers, None, &answer(200, body));
+    let read = |listing: &Listing, body: &str| answers::newest(&venue.answers, listing, &prices(body)?);
     let is = trade(
         0,
         Some(1_779_092_258),
@@ -73,10 +74,21 @@ fn what_is_newest() {
         read(&listing, PRICE).map_err(|error| error.code()),
         Err("unknown_symbol")
     );
-    assert_eq!(
-        answers::price(&venue.answers, &symbol("BTC/USD"), "bitcoin", &answer(200, PRICE)),
-        Ok(76_975.0)
+    let price = answers::price(
+        &venue.answers,
+        &symbol("BTC/USD"),
+        "bitcoin",
+        &prices(PRICE).expect("prices"),
     );
+    assert_eq!(price, Ok(76_975.0));
+    // What is wrong with one coin is wrong with no other.
+    let spoilt = PRICE.replacen('{', r#"{"other":{"usd":"?"},"#, 1);
+    assert_eq!(
+        read(&listing, &spoilt).map_err(|error| error.code()),
+        Err("not_the_venue")
+    );
+    listing.venue_symbol = "bitcoin".into();
+    assert!(read(&listing, &spoilt).is_ok());
 }
 
 #[test]
@@ -180,9 +192,13 @@ proptest! {
         let (venue, listing) = (venue(), listing("BTC/USD", "bitcoin"));
         let answer = crate::rest::Answer { status: 200, body };
         let symbol = listing.instrument.symbol();
-        let _ = answers::newest(&venue.answers, &listing, &answer);
-        let _ = answers::price(&venue.answers, symbol, "bitcoin", &answer);
-        let _ = answers::coin_id(&venue.answers, symbol, "BTC", &answer);
+        if let Ok(all) = answers::prices(&venue.answers, None, &answer) {
+            let _ = answers::newest(&venue.answers, &listing, &all);
+            let _ = answers::price(&venue.answers, symbol, "bitcoin", &all);
+        }
+        if let Ok(coins) = answers::coins(&venue.answers, &answer) {
+            let _ = answers::coin_id(&venue.answers, symbol, "BTC", &coins);
+        }
         let _ = answers::bars(&venue.answers, symbol, Timeframe::HOUR, (Timestamp::EPOCH, RECEIVED), &answer);
     }
 }

@@ -23,11 +23,12 @@ struct Envelope {
     param_with_error: String,
 }
 
-/// The answer, unless it is an error. `None` when there is no data for what was asked (type 1).
+/// The answer, unless it is an error. `None` when there is no data for the one symbol that was asked for (type 1); of several it is
+/// not said which has none.
 fn success<T: DeserializeOwned>(
     answers: &Answers,
     answer: &Answer,
-    symbol: &Symbol,
+    only: Option<&Symbol>,
 ) -> Result<Option<T>, FeedError> {
     if !(200..300).contains(&answer.status) {
         let words = String::from_utf8_lossy(&answer.body);
@@ -43,11 +44,13 @@ fn success<T: DeserializeOwned>(
                 Err(answers.unauthorized(&words))
             }
             99 => Err(answers.limited(Duration::from_secs(60))),
-            1 if !names_symbol => Ok(None),
-            _ if names_symbol || envelope.message.contains("market does not exist") => {
-                Err(answers.unknown(symbol))
-            }
-            _ => Err(answers.refused(&words)),
+            1 if !names_symbol && only.is_some() => Ok(None),
+            _ => Err(match only {
+                Some(symbol) if names_symbol || envelope.message.contains("market does not exist") => {
+                    answers.unknown(symbol)
+                }
+                _ => answers.refused(&words),
+            }),
         };
     }
     answers.json(&answer.body).map(Some)
@@ -83,7 +86,7 @@ pub(super) fn bars(
     (from, to): (Timestamp, Timestamp),
     answer: &Answer,
 ) -> Result<Vec<Bar>, FeedError> {
-    let history: Option<History> = success(answers, answer, symbol)?;
+    let history: Option<History> = success(answers, answer, Some(symbol))?;
     let rows = history.map_or(Vec::new(), |history| history.data.data);
     let bars = rows.into_iter().filter_map(|row| {
         let read = reading::bar(Bar {
@@ -109,26 +112,39 @@ struct Ticker {
     lastvolume: f64,
 }
 
-#[derive(Deserialize)]
-struct Tickers {
+/// Tickers by coin, then by currency.
+#[derive(Default, Deserialize)]
+pub(super) struct Tickers {
     #[serde(rename = "RAW", default)]
-    raw: BTreeMap<String, BTreeMap<String, Ticker>>,
+    raw: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
-/// The newest price as a trade, of the size that traded last. It has no number: the stream's are others than its second.
-pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> Result<Told, FeedError> {
+/// The newest of several pairs. `only` is the one that was asked for, if it was one.
+pub(super) fn tickers(
+    answers: &Answers,
+    only: Option<&Symbol>,
+    answer: &Answer,
+) -> Result<Tickers, FeedError> {
+    Ok(success(answers, answer, only)?.unwrap_or_default())
+}
+
+/// The newest price of one of them as a trade, of the size that traded last. It has no number: the stream's are others than its second.
+pub(super) fn newest(
+    answers: &Answers,
+    listing: &Listing,
+    tickers: &Tickers,
+) -> Result<Vec<Told>, FeedError> {
     let symbol = listing.instrument.symbol();
-    let tickers: Option<Tickers> = success(answers, answer, symbol)?;
     let (base, quote) = listing.venue_symbol.split_once('/').unwrap_or_default();
-    let ticker = tickers.and_then(|mut all| all.raw.remove(base)?.remove(quote));
-    let ticker = ticker.ok_or_else(|| answers.unknown(symbol))?;
+    let ticker = tickers.raw.get(base).and_then(|coin| coin.get(quote));
+    let ticker: Ticker = answers.part(ticker.ok_or_else(|| answers.unknown(symbol))?)?;
     let time = Timestamp::from_secs(ticker.lastupdate);
     let size = if ticker.lastvolume > 0.0 {
         ticker.lastvolume
     } else {
         reading::smallest(&listing.instrument)
     };
-    Ok(match reading::trade(time, ticker.price, size, Side::Buy) {
+    Ok(vec![match reading::trade(time, ticker.price, size, Side::Buy) {
         Ok(trade) => Told::Trade {
             slot: Slot(0),
             id: None,
@@ -138,12 +154,12 @@ pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> R
             slot: Some(Slot(0)),
             why,
         },
-    })
+    }])
 }
 
 /// The price of a pair: that there is one says that it is listed.
 pub(super) fn price(answers: &Answers, symbol: &Symbol, answer: &Answer) -> Result<f64, FeedError> {
-    let prices: Option<BTreeMap<String, f64>> = success(answers, answer, symbol)?;
+    let prices: Option<BTreeMap<String, f64>> = success(answers, answer, Some(symbol))?;
     let price = prices.and_then(|prices| prices.get(symbol.quote().as_str()).copied());
     price
         .filter(|price| reading::price("price", *price).is_ok())

@@ -13,7 +13,7 @@ use super::reading::{self, Answers};
 use crate::{
     rest::{Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Secret, Traits, Venue, VenueConfig,
     },
 };
 use futures::future::BoxFuture;
@@ -22,7 +22,7 @@ use papertape::{
     market::{Bar, Bars, infer_instrument},
     model::{Symbol, Timeframe, Timestamp},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use stream::Stream;
 
 /// Its name in configurations.
@@ -112,6 +112,26 @@ impl CryptoCompare {
         }])
     }
 
+    /// All coins of one currency with one request.
+    async fn newest<'a>(&self, rest: &Rest, listings: &[&'a Listing]) -> Result<Polled<'a>, FeedError> {
+        let only = reading::only(listings);
+        let (mut bases, mut quotes) = (BTreeSet::new(), BTreeSet::new());
+        for listing in listings {
+            let (base, quote) = self.pair(listing.instrument.symbol())?;
+            bases.insert(base);
+            quotes.insert(quote);
+        }
+        let ask = self
+            .ask("/data/pricemultifull")
+            .with("fsyms", Vec::from_iter(bases).join(","))
+            .with("tsyms", Vec::from_iter(quotes).join(","));
+        let tickers = answers::tickers(&self.answers, only, &rest.raw(ask).await?)
+            .map_err(|error| rest.heeding(error))?;
+        Ok(Polled::each(listings, |listing| {
+            answers::newest(&self.answers, listing, &tickers)
+        }))
+    }
+
     async fn closed_bars(
         &self,
         rest: &Rest,
@@ -188,6 +208,8 @@ fn traits(has_key: bool) -> Traits {
         is_index: false,
         most_symbols: None,
         needs_key: false,
+        key_allows_more: false,
+        most_polled: 50,
         poll_every: Duration::from_secs(10),
         stale_after: Duration::from_secs(120),
         delay: Duration::ZERO,
@@ -253,18 +275,14 @@ impl Venue for CryptoCompare {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
-        Box::pin(async move {
-            let (base, quote) = self.pair(listing.instrument.symbol())?;
-            let ask = self
-                .ask("/data/pricemultifull")
-                .with("fsyms", base)
-                .with("tsyms", quote);
-            let answer = rest.raw(ask).await?;
-            answers::newest(&self.answers, listing, &answer)
-                .map(|told| vec![told])
-                .map_err(|error| rest.heeding(error))
-        })
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
+        Box::pin(self.newest(rest, listings))
+    }
+
+    /// Every coin that is named is told in every currency that is named: an exchange has only some of these pairs.
+    fn poll_group<'a>(&self, listing: &'a Listing) -> &'a str {
+        let symbol = listing.instrument.symbol().as_str();
+        symbol.rsplit_once('/').map_or("", |(_, quote)| quote)
     }
 }

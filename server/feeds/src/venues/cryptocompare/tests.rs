@@ -2,6 +2,7 @@
 
 use super::{super::fixture::*, *};
 use crate::venue::Slot;
+use crate::venue::Told;
 use papertape::model::Side;
 use proptest::prelude::*;
 
@@ -245,8 +246,11 @@ fn what_is_newest() {
     let venue = venue("CCCAGG");
     let listing = listing("BTC/USD", "BTC/USD");
     let body = r#"{"RAW":{"BTC":{"USD":{"PRICE":77000.1,"LASTUPDATE":1700000000,"LASTVOLUME":0.5,"VOLUME24HOUR":1}}},"DISPLAY":{}}"#;
-    let read = |body: &str| answers::newest(&venue.answers, &listing, &answer(200, body));
-    let is = |size| trade(0, None, "2023-11-14T22:13:20Z", 77_000.1, size, Side::Buy);
+    let read = |body: &str| {
+        let all = answers::tickers(&venue.answers, Some(&symbol()), &answer(200, body))?;
+        answers::newest(&venue.answers, &listing, &all)
+    };
+    let is = |size| vec![trade(0, None, "2023-11-14T22:13:20Z", 77_000.1, size, Side::Buy)];
     assert_eq!(read(body), Ok(is(0.5)));
     assert_eq!(
         read(&body.replace("0.5", "0")),
@@ -255,9 +259,25 @@ fn what_is_newest() {
     );
     assert_eq!(
         read(&body.replace("77000.1", "-1")),
-        Ok(kept_off(0, "trade's price -1 is no price"))
+        Ok(vec![kept_off(0, "trade's price -1 is no price")])
     );
     assert_eq!(read("{}").map_err(|error| error.code()), Err("unknown_symbol"));
+    // What is wrong with one is wrong with no other.
+    let spoilt = body.replace("\"BTC\":{", "\"ETH\":{\"USD\":{\"PRICE\":\"?\"}},\"BTC\":{");
+    assert_eq!(read(&spoilt), Ok(is(0.5)));
+    // Of several it is not said which one is not there: they are asked for in smaller parts.
+    let failure =
+        r#"{"Response":"Error","Message":"the market does not exist for this coin pair (XYZ-USD)","Type":2}"#;
+    let nothing = r#"{"Response":"Error","Message":"no data","Type":1}"#;
+    for (only, failure, code) in [
+        (Some(symbol()), failure, Err("unknown_symbol")),
+        (None, failure, Err("refused")),
+        (Some(symbol()), nothing, Ok(())),
+        (None, nothing, Err("refused")),
+    ] {
+        let read = answers::tickers(&venue.answers, only.as_ref(), &answer(200, failure));
+        assert_eq!(read.map(|_| ()).map_err(|error| error.code()), code, "{failure}");
+    }
     let price = |body: &str| {
         answers::price(&venue.answers, &symbol(), &answer(200, body)).map_err(|error| error.code())
     };
@@ -279,7 +299,9 @@ proptest! {
             let answer = crate::rest::Answer { status: 200, body: bytes.clone() };
             let listing = listing("BTC/USD", "BTC/USD");
             let _ = answers::bars(&venue.answers, &symbol(), Timeframe::DAY, (Timestamp::EPOCH, RECEIVED), &answer);
-            let _ = answers::newest(&venue.answers, &listing, &answer);
+            if let Ok(all) = answers::tickers(&venue.answers, None, &answer) {
+                let _ = answers::newest(&venue.answers, &listing, &all);
+            }
             let _ = answers::price(&venue.answers, &symbol(), &answer);
         }
     }

@@ -19,7 +19,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 pub(super) struct KrakenCodec {
     address: String,
     depth: usize,
-    precisions: super::Precisions,
+    names: super::Names,
     subscriptions: Subscriptions<State>,
     requests: u64,
     is_online: bool,
@@ -122,11 +122,11 @@ struct ShownLevel {
 }
 
 impl KrakenCodec {
-    pub(super) fn new(stream_url: &str, depth: usize, precisions: super::Precisions) -> Self {
+    pub(super) fn new(stream_url: &str, depth: usize, names: super::Names) -> Self {
         Self {
             address: format!("{stream_url}/v2"),
             depth,
-            precisions,
+            names,
             subscriptions: Subscriptions::default(),
             requests: 0,
             is_online: true,
@@ -440,7 +440,7 @@ impl Codec for KrakenCodec {
         for (slot, listing, of) in wanted {
             let instrument = &listing.instrument;
             let name: Arc<str> = instrument.symbol().as_str().into();
-            let known = self.precisions.of(&listing.venue_symbol);
+            let known = self.names.digits_of(&listing.venue_symbol);
             let state = State {
                 grid: Grid::of(instrument),
                 units: super::units(instrument, known),

@@ -14,7 +14,7 @@ mod tests;
 use crate::{
     rest::{Ask, Rest, until},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Slot, Told, TradesFrom, Traits, Venue,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Slot, Told, TradesFrom, Traits, Venue,
         VenueConfig,
     },
     venues::reading::{self, Answers},
@@ -84,6 +84,9 @@ pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
         is_index: false,
         most_symbols: None,
         needs_key: false,
+        key_allows_more: false,
+        // The trades of each are a request a second.
+        most_polled: 10,
         poll_every: Duration::from_secs(5),
         stale_after: Duration::from_secs(60),
         delay: Duration::ZERO,
@@ -94,23 +97,42 @@ pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
         rest_url,
         traits,
         answers,
-        precisions: Precisions::default(),
+        names: Names::default(),
     }))
 }
 
-/// Digits after the point of prices as checksums write them, by the venue's symbol: more than the tick has, for some.
+/// What else is known of pairs, by the venue's symbol.
 #[derive(Clone, Debug, Default)]
-struct Precisions(Arc<Mutex<BTreeMap<Arc<str>, u32>>>);
+struct Names(Arc<Mutex<BTreeMap<Arc<str>, Named>>>);
 
-impl Precisions {
-    fn of(&self, symbol: &str) -> Option<u32> {
+/// What else is known of a pair.
+#[derive(Clone, Debug)]
+struct Named {
+    /// What answers over REST call it: `XXBTZUSD`.
+    rest: Arc<str>,
+    /// Digits after the point of prices as checksums write them: more than the tick has, for some.
+    digits: u32,
+}
+
+impl Names {
+    fn of(&self, symbol: &str) -> Option<Named> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(symbol).copied()
+        known.get(symbol).cloned()
     }
 
-    fn note(&self, symbol: &Arc<str>, digits: u32) {
+    fn digits_of(&self, symbol: &str) -> Option<u32> {
+        self.of(symbol).map(|named| named.digits)
+    }
+
+    /// The symbol itself when nobody has asked for it.
+    fn rest_of(&self, symbol: &Arc<str>) -> Arc<str> {
+        self.of(symbol)
+            .map_or_else(|| Arc::clone(symbol), |named| named.rest)
+    }
+
+    fn note(&self, symbol: &Arc<str>, named: Named) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(Arc::clone(symbol), digits);
+        known.insert(Arc::clone(symbol), named);
     }
 }
 
@@ -137,7 +159,7 @@ struct Kraken {
     stream_url: String,
     depth: usize,
     answers: Answers,
-    precisions: Precisions,
+    names: Names,
 }
 
 /// Every answer.
@@ -310,31 +332,58 @@ impl Kraken {
         Ok(trades)
     }
 
-    async fn polled(&self, rest: &Rest, listing: &Listing) -> Result<Vec<Told>, FeedError> {
-        let slot = Slot(0);
-        let trades = self.trades(rest, listing, None).await?;
-        let mut told: Vec<Told> = trades
-            .into_iter()
-            .map(|(id, trade)| Told::Trade {
-                slot,
+    /// The last trades of each, which take a request of their own, and then the best prices of all with one more.
+    async fn polled<'a>(&self, rest: &Rest, listings: &[&'a Listing]) -> Polled<'a> {
+        let traded = Polled::one_by_one(listings, async |listing: &Listing| {
+            let trades = self.trades(rest, listing, None).await?;
+            let told = trades.into_iter().map(|(id, trade)| Told::Trade {
+                slot: Slot(0),
                 id: Some(id),
                 trade,
-            })
-            .collect();
-        let ticker: Ticker = self.rows(rest, Ask::get("/0/public/Ticker"), listing).await?;
+            });
+            Ok(told.collect())
+        });
+        let traded = traded.await;
+        let tickers = self.tickers(rest, &traded.known()).await;
+        traded.and(|listing| {
+            let tickers = tickers.as_ref().map_err(Clone::clone)?;
+            let name = self.names.rest_of(&listing.venue_symbol);
+            let ticker = tickers
+                .get(&*name)
+                .or_else(|| tickers.get(&*listing.venue_symbol));
+            let ticker = ticker.ok_or_else(|| self.nonsense(format!("an answer without {name}")))?;
+            Ok(vec![self.quoted(&self.answers.part(ticker)?)?])
+        })
+    }
+
+    /// Tickers by the names that REST has for pairs.
+    async fn tickers(
+        &self,
+        rest: &Rest,
+        listings: &[&Listing],
+    ) -> Result<BTreeMap<String, serde_json::Value>, FeedError> {
+        if listings.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let ask = Ask::get("/0/public/Ticker").with("pair", reading::names(listings));
+        let only = reading::only(listings).map(Symbol::as_str);
+        self.ask(rest, ask, only).await
+    }
+
+    fn quoted(&self, ticker: &Ticker) -> Result<Told, FeedError> {
         let side = |[price, _, size]: &[Text; 3]| (price.number(), size.number());
         let quote = reading::quote(Timestamp::EPOCH, side(&ticker.b), side(&ticker.a))
             .map_err(|problem| self.nonsense(problem))?;
-        told.push(Told::Quote {
-            slot,
+        Ok(Told::Quote {
+            slot: Slot(0),
             id: None,
             is_timed: false,
             quote,
-        });
-        Ok(told)
+        })
     }
 
-    fn listing(&self, pair: &Pair) -> Option<Listing> {
+    /// What REST calls by a name.
+    fn listing(&self, name: &str, pair: &Pair) -> Option<Listing> {
         let symbol = usual(pair.wsname.as_deref()?).parse().ok()?;
         let tick = pair
             .tick_size
@@ -347,7 +396,11 @@ impl Kraken {
         };
         let instrument = Instrument::new(symbol, tick, lot, least, Decimal::ONE).ok()?;
         let venue_symbol: Arc<str> = pair.altname.as_str().into();
-        self.precisions.note(&venue_symbol, pair.pair_decimals);
+        let named = Named {
+            rest: name.into(),
+            digits: pair.pair_decimals,
+        };
+        self.names.note(&venue_symbol, named);
         Some(Listing {
             instrument: instrument.with_limits(limits),
             venue_symbol,
@@ -374,7 +427,7 @@ impl Venue for Kraken {
     }
 
     fn codec(&self) -> Result<Option<Box<dyn Codec>>, FeedError> {
-        let codec = KrakenCodec::new(&self.stream_url, self.depth, self.precisions.clone());
+        let codec = KrakenCodec::new(&self.stream_url, self.depth, self.names.clone());
         Ok(Some(Box::new(codec)))
     }
 
@@ -389,7 +442,8 @@ impl Venue for Kraken {
                 ask = ask.with("pair", theirs(symbol));
             }
             let pairs: BTreeMap<String, Pair> = self.ask(rest, ask, only.map(Symbol::as_str)).await?;
-            Ok(pairs.values().filter_map(|pair| self.listing(pair)).collect())
+            let listings = pairs.iter().filter_map(|(name, pair)| self.listing(name, pair));
+            Ok(listings.collect())
         })
     }
 
@@ -427,9 +481,9 @@ impl Venue for Kraken {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
-        Box::pin(self.polled(rest, listing))
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
+        Box::pin(async move { Ok(self.polled(rest, listings).await) })
     }
 
     /// A thousand at once, found by their time.

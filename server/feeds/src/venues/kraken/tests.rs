@@ -294,9 +294,9 @@ fn pairs_become_instruments() {
         stream_url: String::new(),
         depth: 10,
         answers,
-        precisions: Precisions::default(),
+        names: Names::default(),
     };
-    let listing = kraken.listing(&pair).expect("a listing");
+    let listing = kraken.listing("XXBTZUSD", &pair).expect("a listing");
     let decimal = |text: &str| text.parse::<Decimal>().expect("a number");
     assert_eq!(
         (listing.instrument.symbol().as_str(), &*listing.venue_symbol),

@@ -14,8 +14,8 @@ use super::reading::{Answers, TakerGuess};
 use crate::{
     rest::{Ask, Rest, host_of},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, TradesFrom, Traits, Venue,
-        VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Secret, Told, TradesFrom, Traits,
+        Venue, VenueConfig,
     },
 };
 use futures::future::BoxFuture;
@@ -277,6 +277,8 @@ fn traits(market: Market, plan: Plan) -> Traits {
         is_index: false,
         most_symbols: None,
         needs_key: true,
+        key_allows_more: false,
+        most_polled: 1,
         poll_every: Duration::from_secs(5),
         // Options are quoted all the time and traded rarely.
         stale_after: Duration::from_secs(if market == Market::Options { 300 } else { 60 }),
@@ -344,9 +346,10 @@ impl Venue for Polygon {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
-        Box::pin(self.newest(rest, listing))
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
+        let alone = |listing| self.newest(rest, listing);
+        Box::pin(async move { Ok(Polled::one_by_one(listings, alone).await) })
     }
 
     /// Their numbers have holes: by their time.

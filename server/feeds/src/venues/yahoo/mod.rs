@@ -12,7 +12,7 @@ use super::reading::Answers;
 use crate::{
     rest::{Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Secret, Told, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Secret, Traits, Venue, VenueConfig,
     },
 };
 use futures::future::BoxFuture;
@@ -172,6 +172,8 @@ fn traits(poll_every: Duration, requests: u32) -> Traits {
         is_index: false,
         most_symbols: None,
         needs_key: false,
+        key_allows_more: false,
+        most_polled: 1,
         poll_every,
         stale_after: Duration::from_secs(300),
         // Which exchanges are late, and by how much, it does not tell.
@@ -229,11 +231,12 @@ impl Venue for Yahoo {
     fn poll<'a>(
         &'a self,
         rest: &'a Rest,
-        listing: &'a Listing,
-    ) -> BoxFuture<'a, Result<Vec<Told>, FeedError>> {
-        Box::pin(async move {
+        listings: &'a [&'a Listing],
+    ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
+        let alone = async |listing: &Listing| {
             let ask = Self::ask(&listing.venue_symbol, "1m").with("range", "1d");
             answers::newest(&self.answers, listing, &rest.raw(ask).await?)
-        })
+        };
+        Box::pin(async move { Ok(Polled::one_by_one(listings, alone).await) })
     }
 }

@@ -1,6 +1,7 @@
 //! Fixtures: answers of Yahoo's chart as clients of it know them, and what they say.
 
 use super::{super::fixture::*, *};
+use crate::venue::Told;
 use proptest::prelude::*;
 
 const META: &str = r#"{"currency":"USD","symbol":"AAPL","exchangeName":"NMS","fullExchangeName":"NasdaqGS","instrumentType":"EQUITY","firstTradeDate":345479400,"regularMarketTime":1700145155,"gmtoffset":-18000,"timezone":"EST","exchangeTimezoneName":"America/New_York","regularMarketPrice":189.71,"chartPreviousClose":188.01,"scale":3,"priceHint":2,"dataGranularity":"1m","range":"1d"}"#;

@@ -169,7 +169,9 @@ fn what_is_newest() {
         "latestQuote":{"t":"2024-01-02T15:04:01Z","ax":"Q","ap":185.3,"as":1,"bx":"Q","bp":185.2,"bs":2,"c":["R"],"z":"C"},
         "minuteBar":{},"dailyBar":{},"prevDailyBar":{}},"MSFT":null}"#;
     let read = |symbol, body: &str| {
-        answers::snapshot(&alpaca.answers, &listing(symbol, symbol), 1.0, &answer(200, body))
+        let listing = listing(symbol, symbol);
+        let all = answers::snapshots(&alpaca.answers, None, &answer(200, body))?;
+        answers::snapshot(&alpaca.answers, &listing, 1.0, &all)
     };
     assert_eq!(
         read("AAPL", body),
@@ -197,6 +199,21 @@ fn what_is_newest() {
             Side::Buy
         )])
     );
+    // What is wrong with one is wrong with no other.
+    let spoilt = body.replace(r#""MSFT":null"#, r#""MSFT":{"latestQuote":{"t":1}}"#);
+    assert_eq!(
+        read("MSFT", &spoilt).map_err(|error| error.code()),
+        Err("not_the_venue")
+    );
+    assert!(read("AAPL", &spoilt).is_ok());
+    let refused = |only| {
+        let refusal = answer(400, r#"{"message":"invalid symbol: AAPL.X"}"#);
+        let read = answers::snapshots(&alpaca.answers, only, &refusal).map(|_| ());
+        read.map_err(|error| (error.code(), error.is_about_symbols()))
+    };
+    let symbol = "AAPL.X".parse().expect("a symbol");
+    assert_eq!(refused(Some(&symbol)), Err(("unknown_symbol", true)));
+    assert_eq!(refused(None), Err(("refused", true)));
     for body in [body, "{}"] {
         assert_eq!(
             read("MSFT", body).map_err(|error| error.code()),
