@@ -14,6 +14,8 @@ use papertape_feeds::FeedStatus;
 const DATA_ALERTS: u64 = 1 << 32;
 /// They are smaller than this: any program reads them exactly.
 const MOST_ALERTS: u64 = 1 << 52;
+/// The kind of what the venue took back. It puts in doubt what was done meanwhile; there may be many, and none can be helped.
+const CORRECTION: &str = "correction";
 /// What incidents name as their source that are the session's own and no feed's.
 const OWN: &str = "session";
 
@@ -112,7 +114,9 @@ impl Services {
     pub(super) async fn data_alerts(&self, id: &SessionId) -> Result<Vec<Alert>, ServiceError> {
         let (quality, numbers) = self.numbered_quality(id).await?;
         // That it began within a minute is so of nearly every session, and nobody's fault.
-        let is_worth = |it: &DataIncident| it.source != OWN && doubtful_spans(it).next().is_some();
+        let is_worth = |it: &DataIncident| {
+            it.source != OWN && it.kind != CORRECTION && doubtful_spans(it).next().is_some()
+        };
         let all = quality.incidents.into_iter().zip(numbers);
         Ok(all
             .filter(|(incident, _)| is_worth(incident))
@@ -259,10 +263,11 @@ fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -
     holes.take(10_000).collect()
 }
 
-/// Whether data was missing, stale or in doubt. Backfilled data is whole again, and what was kept off was replaced by nothing
+/// Whether data was missing, stale, wrong or in doubt. Backfilled data is whole again, and what was kept off was replaced by nothing
 /// that fills.
 fn is_doubtful(incident: &DataIncident) -> bool {
-    ["gap", "stale", "failover", "divergence", "index"].contains(&incident.kind.as_str())
+    let kinds = ["gap", "stale", "failover", "divergence", "index", CORRECTION];
+    kinds.contains(&incident.kind.as_str())
 }
 
 /// The spans in which an incident put what was published in doubt: those in which that came from its source, if it is of such a
@@ -390,6 +395,7 @@ mod tests {
             incident("stale", 20, Some(25)),
             incident("failover", 30, Some(31)),
             incident("quarantine", 40, Some(41)),
+            incident("correction", 45, Some(47)),
             incident("divergence", 50, None),
             incident("gap", 60, Some(70)),
         ];
@@ -398,7 +404,10 @@ mod tests {
             .into_iter()
             .map(|span| (secs(span.from), span.to.map(secs)))
             .collect();
-        assert_eq!(spans, [(10, Some(25)), (30, Some(31)), (50, None)]);
+        assert_eq!(
+            spans,
+            [(10, Some(25)), (30, Some(31)), (45, Some(47)), (50, None)]
+        );
     }
 
     #[test]

@@ -467,7 +467,10 @@ impl Source {
                     || format!("trade {id} did not happen"),
                     |trade| format!("trade {id} was {} at {}", trade.size, trade.price),
                 );
-                let time = instead.map_or(received, |trade| trade.time).min(received);
+                // Since it was made whoever heard of it was wrong.
+                let made = self.trades.made_at(*id, received);
+                let time = made.or(instead.map(|trade| trade.time));
+                let time = time.map_or(received, |time| time.min(received));
                 heard.push(count(
                     IncidentKind::Correction,
                     "correction",

@@ -395,6 +395,20 @@ impl Source {
             .and_then(|()| self.sane_time(bar.open_time, received));
         if let Err(why) = checked {
             self.kept_off(why, received, heard);
+            if is_closed && self.traits.is_bars() {
+                // Nothing else tells of its minute.
+                let why = "a bar was kept off".to_owned();
+                let close = |last: Bar| papertape::model::Timeframe::MINUTE.close_of(last.open_time);
+                let from = self.last_bar.map_or(self.since(received), close);
+                heard.push(count(
+                    IncidentKind::Gap,
+                    "bar kept off",
+                    from.min(received),
+                    received,
+                    1,
+                    why,
+                ));
+            }
             return;
         }
         if !is_closed || !self.traits.is_bars() {

@@ -522,3 +522,68 @@ fn a_dead_channel_asks_for_another_connection_and_ends_with_its_own() {
     assert_eq!(line.source.fault(at(40_000), true), None);
     assert!(!asked(&mut line, 41));
 }
+
+#[test]
+fn what_a_venue_takes_back_is_in_doubt_from_when_it_was_made() {
+    let traits = SourceTraits {
+        has_consecutive_trades: false,
+        ..traits()
+    };
+    let mut line = Line::new(traits);
+    for (id, millis) in [(1, 10), (2, 20), (3, 30)] {
+        line.tell(&trade(id, at(millis), 100.0), at(millis));
+    }
+    let taken_back = |id| Told::Correction {
+        slot: SLOT,
+        id,
+        instead: None,
+    };
+    line.tell(&taken_back(2), at(9_000));
+    // One that nobody has heard of.
+    line.tell(&taken_back(77), at(9_100));
+    let spans = line.heard.iter().filter_map(|heard| match heard {
+        Heard::Trouble(Trouble {
+            kind: IncidentKind::Correction,
+            act: TroubleAct::Count(from, to, ..),
+            ..
+        }) => Some((*from, *to)),
+        _ => None,
+    });
+    let spans: Vec<_> = spans.collect();
+    assert_eq!(spans, [(at(20), at(9_000)), (at(9_100), at(9_100))]);
+}
+
+#[test]
+fn a_bar_that_is_kept_off_of_a_source_of_bars_is_a_gap() {
+    let traits = SourceTraits {
+        channels: Channels {
+            bars: true,
+            ..Channels::default()
+        },
+        ..traits()
+    };
+    let mut line = Line::new(traits);
+    for (minute, price) in [(0, 100.0), (1, 100.5), (2, 1_005.0)] {
+        let bar = Bar {
+            open_time: at(minute * 60_000),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: 1.0,
+        };
+        let told = Told::Bar {
+            slot: SLOT,
+            bar,
+            is_closed: true,
+            is_correction: false,
+        };
+        line.tell(&told, at((minute + 1) * 60_000));
+    }
+    let gap = Heard::Trouble(Trouble {
+        kind: IncidentKind::Gap,
+        cause: "bar kept off",
+        act: TroubleAct::Count(at(120_000), at(180_000), 1, "a bar was kept off".to_owned()),
+    });
+    assert!(line.heard.contains(&gap), "{:?}", line.heard);
+}

@@ -6,7 +6,7 @@
 use super::numbers::{Anew, MOST_JUMP};
 use papertape::market::TradeTick;
 use papertape::model::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// What a trade is known by: its day, 0 where numbers are consecutive, and its number.
 type Key = (i64, u64);
@@ -44,8 +44,8 @@ pub(super) struct TradeOrder {
     doubted: BTreeMap<Key, Doubted>,
     /// Whether trades wait though none is known to be missing: after a new connection, where numbers have holes.
     is_resuming: bool,
-    /// Of a venue whose numbers have holes: what was released lately.
-    recent: BTreeSet<Key>,
+    /// Of a venue whose numbers have holes: what was released lately, and when it was made.
+    recent: BTreeMap<Key, Timestamp>,
     recent_order: VecDeque<Key>,
     /// The latest time of those that went on.
     newest: Timestamp,
@@ -75,7 +75,7 @@ impl TradeOrder {
             held: BTreeMap::new(),
             doubted: BTreeMap::new(),
             is_resuming: false,
-            recent: BTreeSet::new(),
+            recent: BTreeMap::new(),
             recent_order: VecDeque::new(),
             newest: Timestamp::EPOCH,
             anew: Anew::default(),
@@ -121,6 +121,12 @@ impl TradeOrder {
         self.held.get(&key).or_else(doubted)
     }
 
+    /// When a trade was made that was told lately, today or yesterday as of `now`.
+    pub(super) fn made_at(&self, id: u64, now: Timestamp) -> Option<Timestamp> {
+        let days = [now, now.plus_nanos(-DAY)].map(|time| self.key(id, time));
+        days.iter().find_map(|key| self.recent.get(key)).copied()
+    }
+
     /// How many are missing before the first that waits, those that are not believed among them.
     pub(super) fn missing(&self) -> u64 {
         if !self.is_consecutive {
@@ -142,7 +148,7 @@ impl TradeOrder {
             // Before the first nothing is missing.
             None => true,
             Some(last) if self.is_consecutive => id <= last || id - last > MOST_JUMP,
-            Some(_) => self.recent.contains(&key),
+            Some(_) => self.recent.contains_key(&key),
         };
         if is_known || self.held.contains_key(&key) || self.doubted.len() >= Self::MOST_DOUBTED {
             return false;
@@ -155,7 +161,7 @@ impl TradeOrder {
 
     /// The trade of this number was told before it had one.
     pub(super) fn know(&mut self, id: u64, trade: &TradeTick) {
-        self.remember(self.key(id, trade.time));
+        self.remember(self.key(id, trade.time), trade.time);
     }
 
     /// What was traded since the last is about to be asked for.
@@ -237,14 +243,14 @@ impl TradeOrder {
     }
 
     fn take_loose(&mut self, key: Key, trade: TradeTick, released: &mut Vec<TradeTick>) -> Taken {
-        if self.recent.contains(&key) || self.held.contains_key(&key) {
+        if self.recent.contains_key(&key) || self.held.contains_key(&key) {
             return Taken::Duplicate;
         }
         if self.is_resuming {
             self.held.insert(key, trade);
             return Taken::Held;
         }
-        self.remember(key);
+        self.remember(key, trade.time);
         released.push(trade);
         Taken::Next
     }
@@ -301,18 +307,18 @@ impl TradeOrder {
         let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
         held.sort_by_key(|(_, trade)| trade.time);
         for (key, trade) in held {
-            self.remember(key);
+            self.remember(key, trade.time);
             released.push(trade);
         }
     }
 
-    fn remember(&mut self, key: Key) {
+    fn remember(&mut self, key: Key, time: Timestamp) {
         let (_, id) = key;
         // A number that is absurd is not one after which to ask.
         if self.last.is_none_or(|last| id > last && id - last <= MOST_JUMP) {
             self.last = Some(id);
         }
-        self.recent.insert(key);
+        self.recent.insert(key, time);
         self.recent_order.push_back(key);
         if self.recent_order.len() > Self::RECENT
             && let Some(oldest) = self.recent_order.pop_front()
