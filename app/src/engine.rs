@@ -131,5 +131,6 @@ fn no_engine() -> WorkerAnswer {
         detail: "this browser does not start the engine".to_owned(),
         code: NO_ENGINE.to_owned(),
         errors: Vec::new(),
+        since: None,
     })
 }

@@ -73,6 +73,7 @@ impl FromServerFnError for Problem {
             detail,
             code: code.to_owned(),
             errors: Vec::new(),
+            since: None,
         })
     }
 }
@@ -87,6 +88,7 @@ fn backend() -> Result<Arc<dyn Backend>, ProblemDetails> {
             .to_owned(),
         code: "not_ready".to_owned(),
         errors: Vec::new(),
+        since: None,
     })
 }
 

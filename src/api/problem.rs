@@ -1,5 +1,6 @@
 //! Errors, as RFC 9457 problem details.
 
+use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,6 +21,9 @@ pub struct ProblemDetails {
     /// The fields at fault.
     #[serde(default)]
     pub errors: Vec<FieldError>,
+    /// Of what is asked of too long ago (`out_of_reach`): from when on it can be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// One field at fault.

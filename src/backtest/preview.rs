@@ -125,6 +125,7 @@ fn details(code: &str, detail: String, errors: Vec<FieldError>) -> Box<ProblemDe
         detail,
         code: code.to_owned(),
         errors,
+        since: None,
     })
 }
 

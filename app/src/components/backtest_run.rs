@@ -128,6 +128,7 @@ impl Runner {
                     detail,
                     code: "backtest_failed".to_owned(),
                     errors: Vec::new(),
+                    since: None,
                 }));
             }
             BacktestState::Finished | BacktestState::Canceled => {}

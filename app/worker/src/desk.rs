@@ -156,6 +156,7 @@ fn failed(code: &str, title: &str, detail: String) -> WorkerAnswer {
         detail,
         code: code.to_owned(),
         errors: Vec::new(),
+        since: None,
     })
 }
 

@@ -15,10 +15,9 @@ use crate::quality::Incident;
 use crate::record::{Clock, Recorder, Recording};
 use crate::rest::host_of;
 use crate::status::Indicative;
-use crate::venue::{Channels, FeedError, Listing};
+use crate::venue::{Channels, FeedError, Listing, PastBars};
 use entry::VenueEntry;
 use futures::future::join_all;
-use papertape::market::Bar;
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -184,11 +183,12 @@ impl FeedHub {
         Ok(named(&listing.instrument, symbol))
     }
 
-    /// Closed bars that open at or after `from` and before `to`, oldest first. Asks page after page, at most
-    /// [`FeedHub::MOST_PAGES`]; a route asks its sources in turn until one answers.
+    /// Closed bars that open at or after `from` and before `to`, and from when on they are all that there were. Asks page after page,
+    /// at most [`FeedHub::MOST_PAGES`]; a route asks its sources in turn until one answers, and the next ones for what is older than
+    /// that one reaches back.
     ///
     /// # Errors
-    /// [`FeedError`] when no source gives them: that of the first.
+    /// [`FeedError`] when no source gives any: that of the first.
     pub async fn bars(
         &self,
         feed: &str,
@@ -196,20 +196,26 @@ impl FeedHub {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Bar>, FeedError> {
-        let mut first_error = None;
+    ) -> Result<PastBars, FeedError> {
+        let factor = self.inner.config.thresholds().outlier_factor;
+        let to = to.min(self.inner.clock.now());
+        let (mut found, mut first_error) = (None::<PastBars>, None);
         for (entry, called) in self.places(feed, Some(symbol))? {
-            match entry
-                .bars(&called, timeframe, from, to.min(self.inner.clock.now()))
-                .await
-            {
-                Ok(bars) => return Ok(bars),
+            let until = found.as_ref().map_or(to, |known| known.since().min(to));
+            match entry.bars(&called, timeframe, (from, until), factor).await {
+                Ok(past) => match &mut found {
+                    None => found = Some(past),
+                    Some(known) => known.preceded_by(past),
+                },
                 Err(error) => {
                     first_error.get_or_insert(error);
                 }
             }
+            if found.as_ref().is_some_and(|known| known.since() <= from) {
+                break;
+            }
         }
-        Err(first_error.unwrap_or_else(|| self.unknown_feed(feed)))
+        found.ok_or_else(|| first_error.unwrap_or_else(|| self.unknown_feed(feed)))
     }
 
     /// Listens. The venue is subscribed once, however many listen, to everything that any of them wants.

@@ -40,6 +40,6 @@ pub use record::{Clock, MemoryRecorder, Published, RecordError, Recorder, Record
 pub use rest::Rest;
 pub use status::{BreakerState, ConnectionState, Counters, FeedStatus, Indicative, SymbolStatus};
 pub use venue::{
-    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Polled, Secret,
-    Slot, Told, TradesFrom, Traits, Venue, VenueConfig,
+    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, KeptOffBar, Limit, Listing,
+    PastBars, Polled, Reach, Secret, Slot, Told, TradesFrom, Traits, Venue, VenueConfig,
 };

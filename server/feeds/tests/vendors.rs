@@ -421,7 +421,8 @@ async fn asks(
         let page = venue
             .bars(&rest, &listing, timeframe, next, to)
             .await
-            .expect("bars");
+            .expect("bars")
+            .into_bars();
         let Some(last) = page.last() else { break };
         next = timeframe.close_of(last.open_time);
         bars.extend(page);
@@ -553,7 +554,8 @@ async fn what_is_asked_of_alpaca_is_the_truth() {
         let page = venue
             .bars(&rest, &listing, Timeframe::MINUTE, next, to)
             .await
-            .expect("bars");
+            .expect("bars")
+            .into_bars();
         let Some(last) = page.last() else { break };
         next = Timeframe::MINUTE.close_of(last.open_time);
         bars.extend(page);

@@ -22,7 +22,8 @@ use papertape::api::DataIncident;
 use papertape::market::{Bar, MarketEvent};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape_feeds::{
-    Channels, Clock as _, FeedError, FeedHub, FeedStatus, FeedsConfig, Indicative, Subscription, SystemClock,
+    Channels, Clock as _, FeedError, FeedHub, FeedStatus, FeedsConfig, Indicative, PastBars, Reach,
+    Subscription, SystemClock,
 };
 use papertape_tape::{Retention, TapeError, TapeStore};
 use recorder::TapeRecorder;
@@ -248,7 +249,7 @@ impl Feeds {
             .collect())
     }
 
-    /// Closed bars of a feed.
+    /// Closed bars of a feed, and from when on they are all that there were.
     ///
     /// # Errors
     /// [`FeedError`] when the venue does not give them.
@@ -258,9 +259,12 @@ impl Feeds {
         symbol: &Symbol,
         timeframe: Timeframe,
         (from, to): (Timestamp, Timestamp),
-    ) -> Result<Vec<Bar>, FeedError> {
+    ) -> Result<PastBars, FeedError> {
         match self.replay(feed) {
-            Some(replay) => replay.bars(symbol, timeframe, (from, to)).await,
+            Some(replay) => {
+                let bars = replay.bars(symbol, timeframe, (from, to)).await?;
+                Ok(PastBars::of(bars, timeframe, (from, to), Reach::Whole))
+            }
             None => self.hub(feed)?.bars(feed, symbol, timeframe, from, to).await,
         }
     }

@@ -78,6 +78,7 @@ pub(super) fn details(
         detail: detail.into(),
         code: code.to_owned(),
         errors,
+        since: None,
     }
 }
 
@@ -244,19 +245,25 @@ fn feed_problem(error: &FeedError) -> ProblemDetails {
         FeedError::UnknownSymbol { .. }
         | FeedError::UnsupportedTimeframe { .. }
         | FeedError::Unsupported { .. }
+        | FeedError::OutOfReach { .. }
         | FeedError::MissingKey { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         FeedError::RateLimited { .. } | FeedError::NoneFree { .. } | FeedError::Unreachable { .. } => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         _ => StatusCode::BAD_GATEWAY,
     };
-    details(
+    let (path, since) = match error {
+        FeedError::OutOfReach { since, .. } => ("from", Some(*since)),
+        _ => ("feed", None),
+    };
+    let problem = details(
         status,
         error.code(),
         "The feed does not give it",
         error.to_string(),
-        vec![field("feed", error.to_string())],
-    )
+        vec![field(path, error.to_string())],
+    );
+    ProblemDetails { since, ..problem }
 }
 
 fn storage_problem(error: &StorageError) -> ProblemDetails {

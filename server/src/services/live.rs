@@ -70,7 +70,7 @@ impl Services {
             .await?;
         // A session needs what comes more than what was.
         if let Some(error) = past.refused {
-            tracing::warn!(feed, %symbol, %error, "no history: the session warms up on what comes");
+            tracing::warn!(feed, %symbol, %error, "history is missing: the session warms up on what there is");
         }
         let dataset = past.dataset;
         Ok(Chosen {

@@ -7,7 +7,7 @@ use crate::storage::{DatasetId, DatasetRecord, NewDataset, Write};
 use papertape::api::{DataIncident, DatasetInfo, FieldErrors};
 use papertape::market::{Bar, Bars};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
-use papertape_feeds::FeedError;
+use papertape_feeds::{FeedError, KeptOffBar, PastBars};
 use std::collections::BTreeMap;
 
 /// Bars that are fetched at once at most: a year of minutes.
@@ -70,8 +70,8 @@ impl Services {
     ) -> Result<Vec<Bar>, ServiceError> {
         // A replay's are kept already.
         if self.feeds.is_replay(feed) {
-            let bars = self.feeds.bars(feed, symbol, timeframe, span).await;
-            return bars.map_err(ServiceError::Feed);
+            let past = self.feeds.bars(feed, symbol, timeframe, span).await;
+            return past.map(PastBars::into_bars).map_err(ServiceError::Feed);
         }
         let span = closed(timeframe, span, self.feeds.market_clock(feed, wall_clock()));
         let within = |past: Keeping| past.bars.range(span.0..span.1).map(|(_, bar)| *bar).collect();
@@ -187,14 +187,25 @@ impl Services {
                 let before = before.filter(|open| timeframe.close_of(*open) == begin);
                 let after = kept.bars.contains_key(&end).then(|| timeframe.close_of(end));
                 let ask = (before.unwrap_or(begin), after.unwrap_or(end));
-                let bars = match self.feeds.bars(feed, symbol, timeframe, ask).await {
-                    Ok(bars) => bars,
+                let told = match self.feeds.bars(feed, symbol, timeframe, ask).await {
+                    Ok(told) => told,
                     Err(error) => {
                         refusal = Some(error);
                         break 'asking;
                     }
                 };
-                for bar in bars {
+                let since = told.since().clamp(begin, end);
+                if since > begin {
+                    refusal = Some(FeedError::OutOfReach {
+                        venue: feed.to_owned(),
+                        symbol: symbol.clone(),
+                        timeframe,
+                        since: told.since(),
+                    });
+                }
+                let mut kept_off: Vec<KeptOffBar> = told.kept_off().collect();
+                kept_off.retain(|bar| (begin..end).contains(&bar.open_time));
+                for bar in told.into_bars() {
                     let is_final = timeframe.close_of(bar.open_time) <= settled;
                     match kept.bars.get(&bar.open_time) {
                         Some(known) if is_same(known, &bar) => {}
@@ -209,11 +220,16 @@ impl Services {
                         }
                     }
                 }
-                let is_known = kept.bars.range(begin..end).next().is_some();
+                let is_known = kept.bars.range(since..end).next().is_some();
                 let until = end.min(settled);
-                if begin < until && (is_known || until <= now.plus_nanos(-RECENT_NANOS)) {
-                    kept.asked.push((begin, until));
+                if since < until && (is_known || until <= now.plus_nanos(-RECENT_NANOS)) {
+                    // Of a bar that was kept off it is not known that there was none.
+                    let open = kept_off
+                        .iter()
+                        .map(|bar| (bar.open_time, timeframe.close_of(bar.open_time)));
+                    kept.asked.extend(without((since, until), joined(open.collect())));
                 }
+                self.note_kept_off((feed, symbol), timeframe, kept_off).await?;
             }
         }
         let dataset = self
@@ -234,6 +250,30 @@ impl Services {
             dataset,
             refused: refusal,
         })
+    }
+
+    /// Puts on record that bars were kept off, those that are not on it yet: they are asked for again whenever somebody wants them.
+    async fn note_kept_off(
+        &self,
+        of: (&str, &Symbol),
+        timeframe: Timeframe,
+        kept_off: Vec<KeptOffBar>,
+    ) -> Result<(), ServiceError> {
+        let (Some(first), Some(last)) = (kept_off.first(), kept_off.last()) else {
+            return Ok(());
+        };
+        let span = (first.open_time, timeframe.close_of(last.open_time));
+        let known = self.storage.incidents(of.0, Some(of.1), span).await?;
+        for bar in kept_off {
+            let incident = quarantine(of, timeframe, &bar);
+            let is_it = |known: &DataIncident| {
+                (&known.kind, known.from, &known.detail) == (&incident.kind, incident.from, &incident.detail)
+            };
+            if !known.iter().any(is_it) {
+                self.feeds.note(incident);
+            }
+        }
+        Ok(())
     }
 
     async fn kept_bars(
@@ -356,6 +396,24 @@ fn correction((feed, symbol): (&str, &Symbol), timeframe: Timeframe, known: &Bar
             now.open_time,
             say(now),
             say(known)
+        ),
+        touched: None,
+    }
+}
+
+/// That a bar that a venue gave is kept off.
+fn quarantine((feed, symbol): (&str, &Symbol), timeframe: Timeframe, bar: &KeptOffBar) -> DataIncident {
+    DataIncident {
+        kind: "quarantine".to_owned(),
+        feed: feed.to_owned(),
+        symbol: symbol.clone(),
+        source: feed.to_owned(),
+        from: bar.open_time,
+        to: Some(timeframe.close_of(bar.open_time)),
+        count: 1,
+        detail: format!(
+            "the bar of {timeframe} that opened at {} was kept off, and will be asked for again: {}",
+            bar.open_time, bar.why
         ),
         touched: None,
     }

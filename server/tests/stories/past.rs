@@ -4,10 +4,11 @@ use crate::feeds::silent_venues;
 use crate::support::{Server, file, folder, papertape, text};
 use crate::venues::{IDLE, feed, venue};
 use papertape::model::{Timeframe, Timestamp};
-use papertape_feeds::testkit;
+use papertape_feeds::testkit::{self, Faults, Stage, Truth, kraken::Kraken};
 use papertape_feeds::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use tokio::runtime::Runtime;
 
 const MINUTE: i64 = 60_000_000_000;
@@ -165,6 +166,156 @@ fn history_is_asked_of_the_venue_once_and_kept() {
         (503, &json!("unreachable")),
         "{}",
         away.body
+    );
+    server.stop();
+}
+
+/// A server on a configuration in its folder.
+fn serve(data: &tempfile::TempDir, config: &str) -> Server {
+    let config = file(data, "papertape.toml", &format!("{config}{}", silent_venues()));
+    Server::start_with(data.path(), &["--config", &config.display().to_string()])
+}
+
+#[test]
+fn what_a_venue_does_not_give_any_more_is_an_error_and_not_a_time_without_trades() {
+    let runtime = Runtime::new().expect("threads");
+    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
+    let ago = |minutes: i64| beginning.plus_nanos(-MINUTE * minutes);
+    let stage = Stage::new(Truth::seeded_at(7, 1, beginning), Kraken::new(), Faults::none());
+    let kraken = runtime.block_on(async {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = testkit::Server::start_at(free, stage).await.expect("a free port");
+        server.live();
+        server
+    });
+    let requests = || kraken.with(|stage| stage.requests.get("/0/public/OHLC").copied().unwrap_or_default());
+    let (data, other) = (folder(), folder());
+    let address = kraken.config();
+    let (rest, stream) = (address.rest_url.expect("one"), address.stream_url.expect("one"));
+    let server = serve(
+        &data,
+        &format!("[feeds.first]\nvenue = \"kraken\"\nrest_url = \"{rest}\"\nstream_url = \"{stream}\"\n"),
+    );
+    let path = |feed: &str, from: Timestamp, to: Timestamp| {
+        format!("/feeds/{feed}/bars?symbol=BTC/USD&timeframe=1m&from={from}&to={to}")
+    };
+    // It tells of its last 720 minutes, whatever it is asked for.
+    let refused = |server: &Server, path: &str| {
+        let answer = server.get(path);
+        let problem = answer.json();
+        assert_eq!(
+            (answer.status, &problem["code"]),
+            (422, &json!("out_of_reach")),
+            "{}",
+            answer.body
+        );
+        let since = problem["since"].as_str().map(Timestamp::parse);
+        let since = since.expect("how far back").expect("a time");
+        let detail = problem["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(
+            detail.contains(&since.to_string()) && detail.contains("import"),
+            "{detail}"
+        );
+        since
+    };
+    let since = refused(&server, &path("first", ago(2_880), ago(0)));
+    assert!((ago(721)..=ago(715)).contains(&since), "{since}");
+    assert!(refused(&server, &path("first", ago(2_880), ago(1_440))) >= since);
+    // Nothing of that passes for known: it is asked again, and what can be had is kept.
+    let asked = requests();
+    refused(&server, &path("first", ago(2_880), ago(1_440)));
+    assert_eq!(requests(), asked + 1);
+    let near = server.get(&path("first", ago(700), ago(10)));
+    assert_eq!(near.status, 200, "{}", near.body);
+    assert_eq!(near.json()["items"].as_array().map_or(0, Vec::len), 690);
+    assert_eq!(requests(), asked + 1, "it was kept when more was asked for");
+
+    // Nor does a backtest run on it, or a dataset claim it.
+    let span = json!({"symbol": "BTC/USD", "from": ago(2_880), "to": ago(0)});
+    let history = server.post("/feeds/first/history", &span);
+    assert_eq!(
+        (history.status, &history.json()["code"]),
+        (422, &json!("out_of_reach")),
+        "{}",
+        history.body
+    );
+    let backtest = json!({"strategy": IDLE, "dataset": "first:BTC/USD@1m", "from": ago(2_880), "to": ago(0)});
+    let started = server.post("/backtests", &backtest);
+    assert_eq!(
+        (started.status, &started.json()["code"]),
+        (422, &json!("out_of_reach")),
+        "{}",
+        started.body
+    );
+
+    // A session warms up on what there is, though it wanted more.
+    let slow = "name: Slow\nsymbols: [BTC/USD]\ntimeframe: 1h\nlet: {slow: \"sma(close, 200)\"}\nentry: {long: close > slow}\n";
+    server.start_session(&json!({"strategy": slow, "feed": "first"}));
+
+    // Who follows this one has what it has, and says so as well.
+    let house = format!("http://{}", server.address());
+    let follower = serve(
+        &other,
+        &format!(
+            "[feeds.up]\nvenue = \"papertape\"\nrest_url = \"{house}\"\noptions = {{ feed = \"first\" }}\n"
+        ),
+    );
+    assert!(refused(&follower, &path("up", ago(28_800), ago(0))) >= since);
+    let near = follower.get(&path("up", ago(600), ago(10)));
+    assert_eq!(near.status, 200, "{}", near.body);
+    assert_eq!(near.json()["items"].as_array().map_or(0, Vec::len), 590);
+    follower.stop();
+    server.stop();
+}
+
+#[test]
+fn a_bar_that_cannot_be_is_on_record_and_asked_for_again() {
+    let runtime = Runtime::new().expect("threads");
+    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
+    let ago = |minutes: i64| beginning.plus_nanos(-MINUTE * minutes);
+    let first = venue(&runtime, None, beginning, 1);
+    let data = folder();
+    let server = serve(&data, &feed("first", &first));
+    let right = first.with(|stage| stage.truth.clone());
+    first.with(|stage| {
+        for bar in &mut stage.truth.markets[0].bars {
+            if bar.open_time == ago(100) {
+                (bar.low, bar.high, bar.close) = (0.0, 1e300, 0.0);
+            } else if bar.open_time == ago(90) {
+                for price in [&mut bar.open, &mut bar.high, &mut bar.low, &mut bar.close] {
+                    *price *= 10.0;
+                }
+            }
+        }
+    });
+    let times = |bars: &[Value]| -> Vec<String> {
+        let time = |bar: &Value| bar["open_time"].as_str().unwrap_or_default().to_owned();
+        bars.iter().map(time).collect()
+    };
+    let strange = [ago(100).to_string(), ago(90).to_string()];
+    let told = times(&bars(&server, ago(120), ago(60)));
+    assert_eq!(told.len(), 58);
+    assert!(strange.iter().all(|time| !told.contains(time)));
+    let health = server.get("/feeds/first").json();
+    assert_eq!(health["sources"][0]["quarantined"], 2, "{health}");
+    let incidents = server.wait_for("/feeds/first/incidents", |page| {
+        let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
+        strange.iter().all(|time| {
+            items
+                .iter()
+                .any(|item| item["kind"] == "quarantine" && item["from"] == **time)
+        })
+    });
+
+    // Asked for again, and on record once.
+    assert_eq!(times(&bars(&server, ago(120), ago(60))), told);
+    let again = server.get("/feeds/first/incidents").json();
+    assert_eq!(again["items"], incidents["items"]);
+    first.with(|stage| stage.truth = right);
+    assert_eq!(
+        bars(&server, ago(120), ago(60)).len(),
+        60,
+        "when the venue has put it right it is there"
     );
     server.stop();
 }

@@ -57,6 +57,7 @@ fn unknown(id: &str) -> ProblemDetails {
         detail: format!("There is no backtest '{id}'."),
         code: "unknown_backtest".to_owned(),
         errors: Vec::new(),
+        since: None,
     }
 }
 

@@ -83,6 +83,7 @@ fn unknown(id: &str) -> ProblemDetails {
         detail: format!("There is no session '{id}'. It may have been deleted."),
         code: "unknown_session".to_owned(),
         errors: Vec::new(),
+        since: None,
     }
 }
 

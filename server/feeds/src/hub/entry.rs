@@ -1,6 +1,6 @@
 //! One venue of one configured feed: who speaks with it, and what it lists.
 
-use super::FeedHub;
+use super::{FeedHub, lock};
 use crate::config::{Feed, nearest};
 use crate::connection::{Command, DriverStatus, Lanes, Statuses, standing};
 use crate::kept::{Asked, Kept, LISTINGS_FOR};
@@ -10,9 +10,8 @@ use crate::record::Clock;
 use crate::rest::Rest;
 use crate::source::SourceTraits;
 use crate::status::Counters;
-use crate::venue::{Channels, FeedError, Listing, Venue};
+use crate::venue::{Channels, FeedError, Listing, PastBars, Reach, Venue};
 use futures::FutureExt;
-use papertape::market::Bar;
 use papertape::model::{Symbol, Timeframe, Timestamp};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -149,13 +148,15 @@ impl VenueEntry {
         .boxed()
     }
 
+    /// Closed bars of a span, page after page, without those that cannot be and those that jump `factor` times as far as what is
+    /// around them: these are counted.
     pub(super) async fn bars(
         &self,
         symbol: &Symbol,
         timeframe: Timeframe,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Bar>, FeedError> {
+        (from, to): (Timestamp, Timestamp),
+        factor: f64,
+    ) -> Result<PastBars, FeedError> {
         let known = &self.venue.traits().timeframes;
         if !known.contains(&timeframe) {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
@@ -166,25 +167,22 @@ impl VenueEntry {
             });
         }
         let listing = self.listing(symbol).await?;
-        let (mut bars, mut next) = (Vec::<Bar>::new(), from);
+        let (mut past, mut next) = (PastBars::of([], timeframe, (from, to), Reach::Whole), from);
         for _ in 0..FeedHub::MOST_PAGES {
             if next >= to {
                 break;
             }
             let page = self.venue.bars(&self.rest, &listing, timeframe, next, to).await?;
-            let before = next;
-            for bar in page {
-                // Whatever the venue answers: in order, once, possible.
-                if bar.open_time >= next && bar.open_time < to && bar.check().is_ok() {
-                    next = timeframe.close_of(bar.open_time);
-                    bars.push(bar);
-                }
-            }
-            if next == before {
-                break;
+            let last = page.last();
+            past.followed_by((next, page));
+            match last {
+                Some(last) => next = timeframe.close_of(last),
+                None => break,
             }
         }
-        Ok(bars)
+        past.keep_off_jumps(timeframe, factor);
+        lock(&self.retired).quarantined += past.kept_off().count() as u64;
+        Ok(past)
     }
 }
 

@@ -13,15 +13,26 @@ use std::{collections::BTreeSet, time::Duration};
 /// Where its interface is.
 const API: &str = "/api/paper-trading/";
 
+/// Bars of one page: far fewer than the real one's, so that there are several.
+const MOST_BARS: i64 = 100;
+
 /// A local Papertape with a feed `binance`, whose tape is the truth's trades and quotes.
 #[derive(Debug, Default)]
-pub struct Papertape {}
+pub struct Papertape {
+    reaches: Option<Timestamp>,
+}
 
 impl Papertape {
     /// A local Papertape.
     #[must_use]
     pub const fn new() -> Self {
-        Self {}
+        Self { reaches: None }
+    }
+
+    /// One whose own venue gives no bars of before a time.
+    #[must_use]
+    pub const fn reaching_back_to(time: Timestamp) -> Self {
+        Self { reaches: Some(time) }
     }
 }
 
@@ -57,9 +68,20 @@ impl Mock for Papertape {
                 let (Some(timeframe), Some(from), Some(to)) = (timeframe, time("from"), time("to")) else {
                     return problem(422, "invalid");
                 };
-                let mut bars = first.bars_of(timeframe);
-                bars.retain(|bar| bar.open_time >= from && timeframe.close_of(bar.open_time) <= to);
-                page(bars)
+                let from = time("cursor").map_or(from, |cursor| from.max(cursor));
+                if let Some(since) = self.reaches.filter(|since| from < *since) {
+                    return Reply::json(
+                        422,
+                        &json!({ "type": "out_of_reach", "title": "", "status": 422, "detail": "too long ago", "code": "out_of_reach",
+                            "since": since }),
+                    );
+                }
+                // A page is of so much time, whether there are bars in it or not.
+                let end = timeframe.floor(from.plus_nanos(MOST_BARS * timeframe.nanos()));
+                let mut items = first.bars_of(timeframe);
+                items.retain(|bar| bar.open_time >= from && timeframe.close_of(bar.open_time) <= to.min(end));
+                let next_cursor = (end < to.min(truth.now)).then(|| end.to_string());
+                Reply::json(200, &json!(Page { items, next_cursor }))
             }
             _ => problem(404, "not_found"),
         }

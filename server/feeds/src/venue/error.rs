@@ -1,6 +1,6 @@
 //! Why a venue did not give what was asked for.
 
-use papertape::model::Timeframe;
+use papertape::model::{Symbol, Timeframe, Timestamp};
 use std::time::Duration;
 
 /// Why a venue did not give what was asked for. `Display` says it in a sentence that says what to do.
@@ -33,6 +33,21 @@ pub enum FeedError {
         timeframe: Timeframe,
         /// Those that it has.
         known: String,
+    },
+    /// The venue does not give bars of so long ago.
+    #[error(
+        "{venue} gives bars of {timeframe} of {symbol} from {since} on and none of before: ask from then on, or import a file that has the \
+         older ones (papertape import)"
+    )]
+    OutOfReach {
+        /// Which feed.
+        venue: String,
+        /// Of which symbol.
+        symbol: Symbol,
+        /// Of which length.
+        timeframe: Timeframe,
+        /// From when on it gives them, as of now.
+        since: Timestamp,
     },
     /// The venue does not have this at all.
     #[error("{venue} has no {what}")]
@@ -126,6 +141,7 @@ impl FeedError {
             Self::UnknownFeed { .. } => "unknown_feed",
             Self::UnknownSymbol { .. } => "unknown_symbol",
             Self::UnsupportedTimeframe { .. } => "unsupported_timeframe",
+            Self::OutOfReach { .. } => "out_of_reach",
             Self::Unsupported { .. } => "unsupported",
             Self::MissingKey { .. } => "missing_key",
             Self::Unauthorized { .. } => "unauthorized",

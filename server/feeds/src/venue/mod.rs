@@ -5,17 +5,19 @@
 //! tested as a list of frames and a list of what they say.
 
 mod error;
+mod past;
 mod polled;
 mod told;
 
 pub use error::FeedError;
+pub use past::{KeptOffBar, PastBars, Reach};
 pub use polled::Polled;
 pub use told::{DecodeError, Told};
 
 use crate::rest::Rest;
 use futures::future::BoxFuture;
 use papertape::exchange::TradingStatus;
-use papertape::market::{Bar, DepthSnapshot, TradeTick};
+use papertape::market::{DepthSnapshot, TradeTick};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, fmt::Debug, sync::Arc, time::Duration};
@@ -268,8 +270,8 @@ pub trait Venue: Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<Listing>, FeedError>>;
 
     /// Bars that open at or after `from` and close at or before `to`, which is not later than now: so all of them have
-    /// closed. Oldest first, in one request as a rule: fewer than there are when the venue gives no more at once, but always
-    /// the oldest ones. None at all when there are none.
+    /// closed. In one request as a rule: fewer than there are when the venue gives no more at once, but always the oldest ones
+    /// that it gives, and it is said how far back that reaches. None at all when there are none.
     fn bars<'a>(
         &'a self,
         rest: &'a Rest,
@@ -277,7 +279,7 @@ pub trait Venue: Debug + Send + Sync + 'static {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>>;
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>>;
 
     /// What is known now of each of the listings, for where the socket fails or there is none: the newest quote, trade or bar, as
     /// far as [`Traits::polled`] says, all with [`Slot`] 0. Things told before may come again. There are at most

@@ -11,7 +11,7 @@ pub(crate) mod fixture;
 mod kraken;
 mod papertape;
 mod polygon;
-mod reading;
+pub(crate) mod reading;
 mod yahoo;
 
 use crate::venue::{FeedError, Venue, VenueConfig};

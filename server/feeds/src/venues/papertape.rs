@@ -12,12 +12,13 @@ use crate::config::check_name;
 use crate::quality::{Incident, IncidentKind};
 use crate::rest::{Ask, Rest};
 use crate::venue::{
-    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, Polled, Secret,
-    Slot, Told, Traits, Venue, VenueConfig,
+    BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Limit, Listing, PastBars, Polled,
+    Reach, Secret, Slot, Told, Traits, Venue, VenueConfig,
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use papertape::api::{
-    FeedClientMessage, FeedIncident, FeedServerMessage, FeedSubscription, Page, SystemStatus, Ticker,
+    FeedClientMessage, FeedIncident, FeedServerMessage, FeedSubscription, Page, ProblemDetails, SystemStatus,
+    Ticker,
 };
 use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, Grid};
@@ -31,6 +32,8 @@ const NAME: &str = "papertape";
 /// Its options.
 pub(super) const OPTIONS: &[&str] = &["feed", "from"];
 const API: &str = "/api/paper-trading";
+/// Pages that are gone through for one with bars: of ten thousand bars each, ten years of minutes.
+const MOST_PAGES: usize = 530;
 /// Lengths of bars that are asked for; the other's venue may have fewer.
 const TIMEFRAMES: [&str; 8] = ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"];
 
@@ -109,6 +112,53 @@ impl Papertape {
     fn ask(&self, what: &str) -> Ask {
         Ask::get(format!("{API}/feeds/{}/{what}", self.feed))
     }
+
+    /// The first bars of a span that the other has. It gives them page by page, some of which may be without any; and where its
+    /// own venue does not reach back so far, it says how far that does.
+    async fn past(
+        &self,
+        rest: &Rest,
+        listing: &Listing,
+        timeframe: Timeframe,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<PastBars, FeedError> {
+        self.answers.timeframe(timeframe, &self.traits.timeframes)?;
+        let (mut begin, mut cursor) = (from, None);
+        for _ in 0..MOST_PAGES {
+            if begin >= to {
+                break;
+            }
+            let ask = self.ask("bars").with("symbol", &listing.venue_symbol);
+            let mut ask = ask
+                .with("timeframe", timeframe)
+                .with("from", begin)
+                .with("to", to);
+            if let Some(cursor) = &cursor {
+                ask = ask.with("cursor", cursor);
+            }
+            let answer = rest.raw(ask).await?;
+            if answer.status != 200 {
+                match serde_json::from_slice(&answer.body) {
+                    Ok(ProblemDetails {
+                        since: Some(since), ..
+                    }) if since > begin => (begin, cursor) = (since, None),
+                    Ok(ProblemDetails { code, .. }) if code == "unknown_symbol" => {
+                        return Err(self.answers.unknown(listing.instrument.symbol()));
+                    }
+                    Ok(problem) => return Err(self.answers.refusal(&answer, Some(&problem.detail))),
+                    Err(_) => return Err(self.answers.refusal(&answer, None)),
+                }
+                continue;
+            }
+            let page: Page<Bar> = self.answers.json(&answer.body)?;
+            let bars = PastBars::of(page.items, timeframe, (from, to), Reach::Since(begin));
+            cursor = page.next_cursor;
+            if !bars.is_empty() || cursor.is_none() {
+                return Ok(bars);
+            }
+        }
+        Ok(PastBars::of([], timeframe, (from, to), Reach::Since(begin)))
+    }
 }
 
 impl Venue for Papertape {
@@ -174,15 +224,8 @@ impl Venue for Papertape {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
-        async move {
-            self.answers.timeframe(timeframe, &self.traits.timeframes)?;
-            let ask = self.ask("bars").with("symbol", &listing.venue_symbol);
-            let ask = ask.with("timeframe", timeframe).with("from", from).with("to", to);
-            let page: Page<Bar> = rest.json(ask).await?;
-            Ok(super::reading::closed_within(page.items, timeframe, from, to))
-        }
-        .boxed()
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
+        self.past(rest, listing, timeframe, (from, to)).boxed()
     }
 
     /// Without its stream nothing is told: what is polled would have no number.

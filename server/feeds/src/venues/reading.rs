@@ -182,21 +182,6 @@ pub(crate) fn counted_book(slot: Slot, number: u64, update: DepthUpdate) -> Told
     }
 }
 
-/// Of `bars`, those that open at or after `from` and close at or before `to`, oldest first, each once: of two with one open
-/// time the later counts.
-pub(crate) fn closed_within(
-    mut bars: Vec<Bar>,
-    timeframe: Timeframe,
-    from: Timestamp,
-    to: Timestamp,
-) -> Vec<Bar> {
-    bars.retain(|bar| bar.open_time >= from && timeframe.close_of(bar.open_time) <= to);
-    bars.reverse();
-    bars.sort_by_key(|bar| bar.open_time);
-    bars.dedup_by_key(|bar| bar.open_time);
-    bars
-}
-
 /// Reads one venue's answers, and says what is wrong with them in the feed's name.
 #[derive(Clone, Debug)]
 pub(crate) struct Answers {
@@ -530,32 +515,6 @@ mod tests {
             let message = format!("venue has no poll_every_s '{text}'; it may be 0.2 to 3600");
             assert_eq!(every(Some(text)), Err(message));
         }
-    }
-
-    #[test]
-    fn bars_are_given_once_in_order_and_only_closed_ones() {
-        let at = |minute: i64, close: f64| Bar {
-            open_time: Timestamp::from_secs(minute * 60),
-            open: 1.0,
-            high: 9.0,
-            low: 1.0,
-            close,
-            volume: 0.0,
-        };
-        let told = closed_within(
-            vec![
-                at(3, 3.0),
-                at(1, 1.0),
-                at(2, 2.0),
-                at(2, 2.5),
-                at(4, 4.0),
-                at(0, 1.0),
-            ],
-            Timeframe::MINUTE,
-            Timestamp::from_secs(60),
-            Timestamp::from_secs(4 * 60 + 59),
-        );
-        assert_eq!(told, [at(1, 1.0), at(2, 2.5), at(3, 3.0)]);
     }
 
     #[test]

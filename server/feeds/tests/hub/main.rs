@@ -1,5 +1,6 @@
 //! The hub as a session uses it: one subscription however many listen, failover, what is asked for, what is wrong.
 
+mod past;
 mod polls;
 mod relay;
 mod shared;
@@ -369,7 +370,8 @@ async fn bars_come_page_after_page_and_what_is_wrong_is_named() {
         .expect("bars");
     let truth = place.servers[0].with(|stage| stage.truth.markets[0].bars.clone());
     let truth: Vec<_> = truth.into_iter().filter(|bar| bar.open_time >= from).collect();
-    assert_eq!(bars, truth);
+    assert_eq!(bars.since(), from);
+    assert_eq!(bars.into_bars(), truth);
 
     let wrong = "BTC/USX".parse().expect("a symbol");
     let error = place

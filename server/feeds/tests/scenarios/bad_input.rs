@@ -3,9 +3,10 @@
 use crate::kinds::{KINDS, Kind, Way};
 use crate::scenario::{Scenario, hub};
 use futures::StreamExt;
-use papertape::model::{Symbol, Timeframe};
+use papertape::market::Bar;
+use papertape::model::{Symbol, Timeframe, Timestamp};
 use papertape_feeds::testkit::{Fault, Faults};
-use papertape_feeds::{Channels, FeedError, FeedHub, MemoryRecorder, VenueConfig};
+use papertape_feeds::{Channels, Clock, FeedError, FeedHub, MemoryRecorder, VenueConfig};
 use std::time::Duration;
 
 /// Of the same venue asked instead of listened to, nothing else is asked.
@@ -169,6 +170,62 @@ async fn a_price_that_cannot_be_is_kept_off_and_counted_and_the_others_are_told(
         }
     })
     .await;
+}
+
+/// A bar of the past that cannot be is named and counted, the others are given, and it is had when the venue has put it right.
+async fn absurd_bar(kind: Kind) -> Result<(), String> {
+    let scenario = Scenario::begin(kind, kind.truth(1), Faults::none(), false).await;
+    let symbol: Symbol = kind.ware.symbol.parse().expect("a symbol");
+    let timeframe = match kind.venue {
+        "coingecko" => Timeframe::from_secs(1_800).expect("half an hour"),
+        _ => Timeframe::MINUTE,
+    };
+    let to = timeframe.floor(scenario.clock.now());
+    let from = to.plus_nanos(-20 * timeframe.nanos());
+    let ask = async || {
+        let past = scenario.hub.bars("it", &symbol, timeframe, from, to).await;
+        past.map_err(|error| error.to_string())
+    };
+    let right = ask().await?.into_bars();
+    let truth = scenario.server.with(|stage| stage.truth.clone());
+    if right.len() != 20 {
+        return Err(format!("it has {} of 20 bars", right.len()));
+    }
+    let strange = right[10].open_time;
+    let is_of_it = |bar: &Bar| timeframe.floor(bar.open_time) == strange;
+    let mut counted = scenario.status().counters.quarantined;
+    for times in [0.0, -1.0, 1e300, 10.0] {
+        scenario.server.with(|stage| {
+            for bar in stage.truth.markets[0].bars.iter_mut().filter(|bar| is_of_it(bar)) {
+                for price in [&mut bar.open, &mut bar.high, &mut bar.low, &mut bar.close] {
+                    *price *= times;
+                }
+            }
+        });
+        let past = ask().await?;
+        let named: Vec<Timestamp> = past.kept_off().map(|bar| bar.open_time).collect();
+        if named != [strange] {
+            return Err(format!("{times} times the price: these are named: {named:?}"));
+        }
+        let others = right.iter().filter(|bar| bar.open_time != strange);
+        if !past.bars().eq(others) {
+            return Err(format!("{times} times the price: the others are not given"));
+        }
+        counted += 1;
+        if scenario.status().counters.quarantined != counted {
+            return Err(format!("{times} times the price is not counted"));
+        }
+        scenario.server.with(|stage| stage.truth = truth.clone());
+        if ask().await?.into_bars() != right {
+            return Err("it is not given when it is right".to_owned());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bar_of_the_past_that_cannot_be_is_named_and_counted_and_the_others_are_given() {
+    each(absurd_bar).await;
 }
 
 #[test]

@@ -47,6 +47,8 @@ async fn asks(name: &str, mock: impl Mock, span: i64) {
                 .bars(rest, &listing, timeframe, next, to)
                 .await
                 .expect("bars");
+            assert_eq!(page.since(), next, "{name} {timeframe}: it reaches back so far");
+            let page = page.into_bars();
             let Some(last) = page.last() else { break };
             next = timeframe.close_of(last.open_time);
             bars.extend(page);
@@ -57,7 +59,7 @@ async fn asks(name: &str, mock: impl Mock, span: i64) {
         assert!(expected.len() > 100 && bars == expected, "{name} {timeframe}");
     }
     let nothing = venue.bars(rest, &listing, Timeframe::MINUTE, to, to).await;
-    assert_eq!(nothing, Ok(Vec::new()), "{name}");
+    assert!(nothing.is_ok_and(|past| past.is_empty()), "{name}");
     let seven = Timeframe::from_secs(7).expect("seconds");
     let odd = venue.bars(rest, &listing, seven, from, to).await;
     assert!(
@@ -341,13 +343,42 @@ async fn what_was_used_of_the_weight_is_what_the_venue_says() {
         .venue
         .bars(&place.rest, &listing, Timeframe::MINUTE, time, place.now())
         .await;
-    assert_eq!(bars.expect("bars").len(), place.markets()[0].bars.len());
+    assert_eq!(
+        bars.expect("bars").into_bars().len(),
+        place.markets()[0].bars.len()
+    );
     assert_eq!(place.rest.budget_status()[0].used, 72);
 }
 
 #[tokio::test]
 async fn kraken_answers() {
     asks("kraken", kraken::Kraken::new(), 700).await;
+}
+
+#[tokio::test]
+async fn kraken_says_how_far_back_it_reaches() {
+    let place = place("kraken", kraken::Kraken::new()).await;
+    let listing = place.listing(BTC).await;
+    let bars = place.markets()[0].bars_of(Timeframe::MINUTE);
+    assert!(bars.len() > 720, "it has more than it tells");
+    let oldest = bars[bars.len() - 720].open_time;
+    let ask = async |from: Timestamp, to: Timestamp| {
+        let past = place
+            .venue
+            .bars(&place.rest, &listing, Timeframe::MINUTE, from, to)
+            .await
+            .expect("bars");
+        (past.since(), past.into_bars())
+    };
+    let ago = |minutes: i64| oldest.plus_nanos(-minutes * 60_000_000_000);
+    let now = Timeframe::MINUTE.floor(place.now());
+    let (since, told) = ask(ago(2_000), now).await;
+    assert_eq!(since, oldest, "of what is older it says nothing");
+    assert_eq!(told, bars[bars.len() - 720..bars.len() - 1]);
+    let (since, told) = ask(ago(2_000), ago(1_000)).await;
+    assert_eq!((since, told), (oldest, vec![]));
+    let (since, told) = ask(ago(-1), now).await;
+    assert_eq!((since, told.len()), (ago(-1), 718), "of that it says all");
 }
 
 #[tokio::test]

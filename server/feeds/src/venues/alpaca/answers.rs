@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     rest::Answer,
-    venue::{FeedError, Listing, Slot, Told},
+    venue::{FeedError, Listing, PastBars, Reach, Slot, Told},
 };
 use papertape::{
     exchange::TradingStatus,
@@ -154,29 +154,25 @@ pub(super) fn bars(
     answers: &Answers,
     listing: &Listing,
     timeframe: Timeframe,
-    (from, to): (Timestamp, Timestamp),
+    span: (Timestamp, Timestamp),
     answer: &Answer,
-) -> Result<(Vec<Bar>, Option<String>), FeedError> {
+) -> Result<(PastBars, Option<String>), FeedError> {
     let page: BarPage = answers.json(success(answers, answer, Some(listing.instrument.symbol()))?)?;
     let mine = page.bars.unwrap_or_default().remove(&*listing.venue_symbol);
-    let bars = mine.unwrap_or_default().into_iter().filter_map(|bar| {
-        let read = reading::bar(Bar {
-            // A day of shares begins at midnight in New York, which is in the same day of UTC.
-            open_time: if timeframe == Timeframe::DAY {
-                timeframe.floor(bar.t)
-            } else {
-                bar.t
-            },
-            open: bar.o,
-            high: bar.h,
-            low: bar.l,
-            close: bar.c,
-            volume: bar.v,
-        });
-        read.ok()
-            .filter(|bar| timeframe.floor(bar.open_time) == bar.open_time)
+    let rows = mine.unwrap_or_default().into_iter().map(|bar| Bar {
+        // A day of shares begins at midnight in New York, which is in the same day of UTC.
+        open_time: if timeframe == Timeframe::DAY {
+            timeframe.floor(bar.t)
+        } else {
+            bar.t
+        },
+        open: bar.o,
+        high: bar.h,
+        low: bar.l,
+        close: bar.c,
+        volume: bar.v,
     });
-    let bars = reading::closed_within(bars.collect(), timeframe, from, to);
+    let bars = PastBars::of(rows, timeframe, span, Reach::Whole);
     Ok((bars, page.next_page_token))
 }
 

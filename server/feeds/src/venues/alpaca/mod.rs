@@ -15,13 +15,13 @@ use crate::{
     config::is_address,
     rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Secret, TradesFrom, Traits, Venue,
-        VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Secret, TradesFrom,
+        Traits, Venue, VenueConfig,
     },
 };
 use futures::future::BoxFuture;
 use papertape::{
-    market::{Bar, TradeTick},
+    market::TradeTick,
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -177,7 +177,7 @@ impl Alpaca {
         listing: &Listing,
         timeframe: Timeframe,
         (from, to): (Timestamp, Timestamp),
-    ) -> Result<Vec<Bar>, FeedError> {
+    ) -> Result<PastBars, FeedError> {
         let length =
             answers::timeframe_name(timeframe).filter(|_| self.traits.timeframes.contains(&timeframe));
         self.answers.timeframe(timeframe, &self.traits.timeframes)?;
@@ -206,7 +206,7 @@ impl Alpaca {
             }
             page = next;
         }
-        Ok(Vec::new())
+        Ok(PastBars::of([], timeframe, (from, to), Reach::Whole))
     }
 
     /// The feed that holds history: what is delayed on the stream is the consolidated tape.
@@ -319,7 +319,7 @@ impl Venue for Alpaca {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
         Box::pin(self.closed_bars(rest, listing, timeframe, (from, to)))
     }
 

@@ -15,8 +15,8 @@ mod tests;
 use crate::{
     rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, Polled, Secret, Slot, Told,
-        TradesFrom, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, PastBars, Polled, Reach, Secret,
+        Slot, Told, TradesFrom, Traits, Venue, VenueConfig,
     },
     venues::reading::{self, Answers},
 };
@@ -25,7 +25,7 @@ use frame::{BookTicker, Depth, Number, PastTrade, Refusal, Row, ServerTime};
 use futures::future::BoxFuture;
 use listing::ExchangeInfo;
 use papertape::{
-    market::{Bar, DepthKind, DepthSnapshot, DepthUpdate, Grid, TradeTick},
+    market::{DepthKind, DepthSnapshot, DepthUpdate, Grid, TradeTick},
     model::{Symbol, Timeframe, Timestamp},
 };
 use serde::de::DeserializeOwned;
@@ -395,7 +395,7 @@ impl Venue for Binance {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
         Box::pin(async move {
             self.answers.timeframe(timeframe, &self.traits.timeframes)?;
             let ask = self
@@ -407,9 +407,8 @@ impl Venue for Binance {
                 .with("limit", PAGE)
                 .weighing(self.house.weights.klines);
             let rows: Vec<Row> = self.ask(rest, ask, Some(listing)).await?;
-            let bars: Result<Vec<Bar>, String> = rows.into_iter().map(|Row(bar)| reading::bar(bar)).collect();
-            let bars = bars.map_err(|problem| self.nonsense(problem))?;
-            Ok(reading::closed_within(bars, timeframe, from, to))
+            let rows = rows.into_iter().map(|Row(bar)| bar);
+            Ok(PastBars::of(rows, timeframe, (from, to), Reach::Whole))
         })
     }
 

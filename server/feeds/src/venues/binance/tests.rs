@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::venue::{DecodeError, Frame};
-use papertape::market::{DepthDiff, Level};
+use papertape::market::{Bar, DepthDiff, Level};
 use papertape::model::{Instrument, OrderLimits, Side};
 use proptest::prelude::*;
 use rust_decimal::Decimal;

@@ -10,8 +10,8 @@ mod tests;
 use crate::{
     rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Slot, Told, TradesFrom, Traits, Venue,
-        VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Slot, Told,
+        TradesFrom, Traits, Venue, VenueConfig,
     },
     venues::reading::{self, Answers},
 };
@@ -162,7 +162,7 @@ impl Coinbase {
         Ask::get(format!("/products/{}/{what}", listing.venue_symbol))
     }
 
-    /// Bars that open at or after `from` and before `to`, closed or not, no more than fit into an answer.
+    /// Bars that open at or after `from` and before `to`, closed or not, as they came, no more than fit into an answer.
     async fn page(
         &self,
         rest: &Rest,
@@ -176,18 +176,15 @@ impl Coinbase {
             .with("start", Timestamp::from_secs(from.secs()))
             .with("end", Timestamp::from_secs(to.secs() - 1));
         let rows: Vec<Row> = self.ask(rest, ask, Some(listing.instrument.symbol())).await?;
-        let bar = |(time, low, high, open, close, volume): Row| {
-            reading::bar(Bar {
-                open_time: Timestamp::from_secs(time),
-                open,
-                high,
-                low,
-                close,
-                volume,
-            })
+        let bar = |(time, low, high, open, close, volume): Row| Bar {
+            open_time: Timestamp::from_secs(time),
+            open,
+            high,
+            low,
+            close,
+            volume,
         };
-        let bars: Result<Vec<Bar>, String> = rows.into_iter().map(bar).collect();
-        bars.map_err(|problem| self.nonsense(problem))
+        Ok(rows.into_iter().map(bar).collect())
     }
 
     async fn oldest_bars(
@@ -197,12 +194,12 @@ impl Coinbase {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Bar>, FeedError> {
+    ) -> Result<PastBars, FeedError> {
         let mut next = from;
         while next < to {
             let end = to.min(next.plus_nanos(BARS * timeframe.nanos()));
-            let bars = self.page(rest, listing, timeframe, next, end).await?;
-            let bars = reading::closed_within(bars, timeframe, from, to);
+            let rows = self.page(rest, listing, timeframe, next, end).await?;
+            let bars = PastBars::of(rows, timeframe, (from, to), Reach::Whole);
             if !bars.is_empty() {
                 return Ok(bars);
             }
@@ -216,7 +213,7 @@ impl Coinbase {
                 next = next.max(first.unwrap_or(end));
             }
         }
-        Ok(Vec::new())
+        Ok(PastBars::of([], timeframe, (from, to), Reach::Whole))
     }
 
     async fn trades(
@@ -332,7 +329,7 @@ impl Venue for Coinbase {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
         Box::pin(async move {
             self.answers.timeframe(timeframe, &self.traits.timeframes)?;
             self.oldest_bars(rest, listing, timeframe, from, to).await

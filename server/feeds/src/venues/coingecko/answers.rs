@@ -3,7 +3,7 @@
 use super::super::reading::{self, Answers};
 use crate::{
     rest::Answer,
-    venue::{FeedError, Listing, Slot, Told},
+    venue::{FeedError, Listing, PastBars, Reach, Slot, Told},
 };
 use papertape::{
     market::Bar,
@@ -178,26 +178,30 @@ pub(super) fn newest(answers: &Answers, listing: &Listing, prices: &Prices) -> R
     }])
 }
 
-/// Closed bars, which the venue names by their end and gives no volume. The last one ends now, off the grid.
+/// Closed bars, which the venue names by their end and gives no volume. The last one ends now, off the grid. There are as many as
+/// there are, whatever was asked for: nothing is known of what is older than the first.
 pub(super) fn bars(
     answers: &Answers,
     symbol: &Symbol,
     timeframe: Timeframe,
-    (from, to): (Timestamp, Timestamp),
+    span: (Timestamp, Timestamp),
     answer: &Answer,
-) -> Result<Vec<Bar>, FeedError> {
+) -> Result<PastBars, FeedError> {
     let rows: Vec<(i64, f64, f64, f64, f64)> = success(answers, answer, Some(symbol))?;
-    let bars = rows.into_iter().filter_map(|(end, open, high, low, close)| {
-        let read = reading::bar(Bar {
-            open_time: Timestamp::from_millis(end).plus_nanos(-timeframe.nanos()),
-            open,
-            high,
-            low,
-            close,
-            volume: 0.0,
-        });
-        read.ok()
-            .filter(|bar| timeframe.floor(bar.open_time) == bar.open_time)
-    });
-    Ok(reading::closed_within(bars.collect(), timeframe, from, to))
+    let bar = |(end, open, high, low, close): (i64, f64, f64, f64, f64)| Bar {
+        open_time: Timestamp::from_millis(end).plus_nanos(-timeframe.nanos()),
+        open,
+        high,
+        low,
+        close,
+        volume: 0.0,
+    };
+    let rows: Vec<Bar> = rows.into_iter().map(bar).collect();
+    let oldest = rows.iter().map(|bar| bar.open_time).min();
+    Ok(PastBars::of(
+        rows,
+        timeframe,
+        span,
+        Reach::Since(oldest.unwrap_or(span.1)),
+    ))
 }

@@ -12,14 +12,16 @@ use super::reading::{self, Answers};
 use crate::{
     kept::{Kept, LISTINGS_FOR},
     rest::{Ask, Rest},
-    venue::{BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Traits, Venue, VenueConfig},
+    venue::{
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Traits, Venue, VenueConfig,
+    },
 };
 use answers::Coins;
 use costs::{Costs, Ids, Known};
 use futures::{FutureExt, future::BoxFuture};
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, Bars, infer_instrument},
+    market::{Bars, infer_instrument},
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -237,7 +239,7 @@ impl Venue for CoinGecko {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
         Box::pin(async move {
             self.answers.timeframe(timeframe, &self.traits.timeframes)?;
             let symbol = listing.instrument.symbol();

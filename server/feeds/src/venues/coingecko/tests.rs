@@ -104,12 +104,18 @@ fn bars_are_named_by_their_end_and_the_open_one_is_left_out() {
         &answer(200, OHLC),
     );
     let at = |millis: i64| Timestamp::from_millis(millis).to_string();
+    let past = read.expect("bars");
     assert_eq!(
-        read,
-        Ok(vec![
+        past.since().to_string(),
+        at(1_779_197_400_000),
+        "nothing is known of what is older than the first"
+    );
+    assert_eq!(
+        past.into_bars(),
+        [
             bar(&at(1_779_197_400_000), [1.5, 2.0, 1.0, 1.75, 0.0]),
             bar(&at(1_779_199_200_000), [1.75, 2.0, 1.0, 1.5, 0.0]),
-        ])
+        ]
     );
     let minute = venue
         .answers

@@ -3,7 +3,7 @@
 use super::super::reading::{self, Answers};
 use crate::{
     rest::Answer,
-    venue::{FeedError, Listing, Slot, Told},
+    venue::{FeedError, Listing, PastBars, Reach, Slot, Told},
 };
 use papertape::{
     market::Bar,
@@ -66,6 +66,13 @@ struct Row {
     volumefrom: f64,
 }
 
+impl Row {
+    /// Nothing but zeros is history that is missing, which is no price.
+    fn is_missing(&self) -> bool {
+        [self.open, self.high, self.low, self.close, self.volumefrom] == [0.0; 5]
+    }
+}
+
 #[derive(Deserialize)]
 struct Rows {
     #[serde(rename = "Data")]
@@ -83,24 +90,21 @@ pub(super) fn bars(
     answers: &Answers,
     symbol: &Symbol,
     timeframe: Timeframe,
-    (from, to): (Timestamp, Timestamp),
+    span: (Timestamp, Timestamp),
+    reach: Reach,
     answer: &Answer,
-) -> Result<Vec<Bar>, FeedError> {
+) -> Result<PastBars, FeedError> {
     let history: Option<History> = success(answers, answer, Some(symbol))?;
     let rows = history.map_or(Vec::new(), |history| history.data.data);
-    let bars = rows.into_iter().filter_map(|row| {
-        let read = reading::bar(Bar {
-            open_time: Timestamp::from_secs(row.time),
-            open: row.open,
-            high: row.high,
-            low: row.low,
-            close: row.close,
-            volume: row.volumefrom,
-        });
-        read.ok()
-            .filter(|bar| timeframe.floor(bar.open_time) == bar.open_time)
+    let bars = rows.into_iter().filter(|row| !row.is_missing()).map(|row| Bar {
+        open_time: Timestamp::from_secs(row.time),
+        open: row.open,
+        high: row.high,
+        low: row.low,
+        close: row.close,
+        volume: row.volumefrom,
     });
-    Ok(reading::closed_within(bars.collect(), timeframe, from, to))
+    Ok(PastBars::of(bars, timeframe, span, reach))
 }
 
 #[derive(Deserialize)]

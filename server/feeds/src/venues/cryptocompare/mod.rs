@@ -13,13 +13,14 @@ use super::reading::{self, Answers};
 use crate::{
     rest::{Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Secret, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Secret, Traits,
+        Venue, VenueConfig,
     },
 };
 use futures::future::BoxFuture;
 use papertape::{
     exchange::TradingStatus,
-    market::{Bar, Bars, infer_instrument},
+    market::{Bars, infer_instrument},
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -137,8 +138,8 @@ impl CryptoCompare {
         rest: &Rest,
         listing: &Listing,
         timeframe: Timeframe,
-        (mut from, to): (Timestamp, Timestamp),
-    ) -> Result<Vec<Bar>, FeedError> {
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<PastBars, FeedError> {
         self.answers.timeframe(timeframe, &self.traits.timeframes)?;
         let path = match timeframe.secs() {
             60 => "/data/v2/histominute",
@@ -146,32 +147,37 @@ impl CryptoCompare {
             _ => "/data/v2/histoday",
         };
         let symbol = listing.instrument.symbol();
+        let (mut next, mut reach) = (from, Reach::Whole);
         if timeframe == Timeframe::MINUTE {
-            // `to` is not later than now: what is older is gone.
-            from = from.max(to.plus_nanos(-MINUTES_KEPT * 1_000_000_000));
+            // What is older is gone.
+            let kept = rest.now().plus_nanos(-MINUTES_KEPT * 1_000_000_000);
+            (next, reach) = (
+                from.max(timeframe.close_of(kept)),
+                Reach::Since(timeframe.close_of(kept)),
+            );
         }
         for _ in 0..MOST_EMPTY {
             let last = timeframe
                 .floor(to)
-                .min(from.plus_nanos(MOST_ROWS * timeframe.nanos()));
-            if last <= from {
+                .min(next.plus_nanos(MOST_ROWS * timeframe.nanos()));
+            if last <= next {
                 break;
             }
-            let rows = (last.since(from) / timeframe.nanos()).clamp(1, MOST_ROWS);
+            let rows = (last.since(next) / timeframe.nanos()).clamp(1, MOST_ROWS);
             let ask = self
                 .ask_pair(path, symbol)?
                 .with("limit", rows)
                 .with("toTs", last.secs())
                 .with("aggregate", 1);
             let answer = rest.raw(ask).await?;
-            let bars = answers::bars(&self.answers, symbol, timeframe, (from, to), &answer)
+            let bars = answers::bars(&self.answers, symbol, timeframe, (from, to), reach, &answer)
                 .map_err(|error| rest.heeding(error))?;
             if !bars.is_empty() {
                 return Ok(bars);
             }
-            from = last;
+            next = last;
         }
-        Ok(Vec::new())
+        Ok(PastBars::of([], timeframe, (from, to), reach))
     }
 }
 
@@ -268,7 +274,7 @@ impl Venue for CryptoCompare {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
         Box::pin(self.closed_bars(rest, listing, timeframe, (from, to)))
     }
 

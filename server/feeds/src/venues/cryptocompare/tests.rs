@@ -198,19 +198,25 @@ fn history_without_zeros_and_without_the_open_row() {
             &symbol(),
             Timeframe::MINUTE,
             span,
+            Reach::Whole,
             &answer(200, body),
         )
     };
-    assert_eq!(
-        read(&body),
-        Ok(vec![bar("2023-11-14T22:13:00Z", [1.25, 1.25, 1.25, 1.25, 10.5])])
-    );
+    // A price of nothing for something is no price; nothing at all for nothing is a minute that is missing.
+    let past = read(&body).expect("rows");
+    let kept_off: Vec<Timestamp> = past.kept_off().map(|bar| bar.open_time).collect();
+    assert_eq!(kept_off, [time("2023-11-14T22:12:00Z")]);
+    let bars = [bar("2023-11-14T22:13:00Z", [1.25, 1.25, 1.25, 1.25, 10.5])];
+    assert_eq!(past.into_bars(), bars);
+    let missing = body.replacen(r#""volumefrom":10.5"#, r#""volumefrom":0"#, 1);
+    let past = read(&missing).expect("rows");
+    assert_eq!((past.kept_off().count(), past.into_bars()), (0, bars.to_vec()));
     let error = |message: &str, kind: i64, param: &str| {
         format!(
             r#"{{"Response":"Error","Message":"{message}","HasWarning":false,"Type":{kind},"RateLimit":{{}},"Data":{{}},"ParamWithError":"{param}"}}"#
         )
     };
-    assert_eq!(read(&error("no data", 1, "")), Ok(vec![]));
+    assert!(read(&error("no data", 1, "")).is_ok_and(|past| past.is_empty()));
     for (body, code) in [
         (
             error(
@@ -298,7 +304,7 @@ proptest! {
             }
             let answer = crate::rest::Answer { status: 200, body: bytes.clone() };
             let listing = listing("BTC/USD", "BTC/USD");
-            let _ = answers::bars(&venue.answers, &symbol(), Timeframe::DAY, (Timestamp::EPOCH, RECEIVED), &answer);
+            let _ = answers::bars(&venue.answers, &symbol(), Timeframe::DAY, (Timestamp::EPOCH, RECEIVED), Reach::Whole, &answer);
             if let Ok(all) = answers::tickers(&venue.answers, None, &answer) {
                 let _ = answers::newest(&venue.answers, &listing, &all);
             }

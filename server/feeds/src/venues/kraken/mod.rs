@@ -14,8 +14,8 @@ mod tests;
 use crate::{
     rest::{Ask, Rest, until},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Slot, Told, TradesFrom, Traits, Venue,
-        VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Slot, Told,
+        TradesFrom, Traits, Venue, VenueConfig,
     },
     venues::reading::{self, Answers},
 };
@@ -38,6 +38,8 @@ const NAME: &str = "kraken";
 /// Its options.
 pub(super) const OPTIONS: &[&str] = &["depth"];
 
+/// Bars of one length that it knows, the one in the making among them.
+const MOST_BARS: usize = 720;
 /// Weeks begin on Thursday there, and are left out.
 const TIMEFRAMES: [(&str, u32); 7] = [
     ("1m", 1),
@@ -454,7 +456,7 @@ impl Venue for Kraken {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
         Box::pin(async move {
             self.answers.timeframe(timeframe, &self.traits.timeframes)?;
             let ask = Ask::get("/0/public/OHLC")
@@ -462,19 +464,25 @@ impl Venue for Kraken {
                 // Bars after it.
                 .with("since", from.secs() - 1);
             let rows: Vec<Row> = self.rows(rest, ask, listing).await?;
-            let bar = |(time, open, high, low, close, _, volume, _): Row| {
-                reading::bar(Bar {
-                    open_time: Timestamp::from_secs(time),
-                    open: open.number(),
-                    high: high.number(),
-                    low: low.number(),
-                    close: close.number(),
-                    volume: volume.number(),
-                })
+            let bar = |(time, open, high, low, close, _, volume, _): Row| Bar {
+                open_time: Timestamp::from_secs(time),
+                open: open.number(),
+                high: high.number(),
+                low: low.number(),
+                close: close.number(),
+                volume: volume.number(),
             };
-            let bars: Result<Vec<Bar>, String> = rows.into_iter().map(bar).collect();
-            let bars = bars.map_err(|problem| self.nonsense(problem))?;
-            Ok(reading::closed_within(bars, timeframe, from, to))
+            // So many are the newest, whatever was asked for: of what is older than they are it says nothing.
+            let reach = match rows.iter().map(|row| row.0).min() {
+                Some(oldest) if rows.len() >= MOST_BARS => Reach::Since(Timestamp::from_secs(oldest)),
+                _ => Reach::Whole,
+            };
+            Ok(PastBars::of(
+                rows.into_iter().map(bar),
+                timeframe,
+                (from, to),
+                reach,
+            ))
         })
     }
 

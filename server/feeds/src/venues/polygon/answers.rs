@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     rest::{Answer, host_of},
-    venue::{FeedError, Listing, Slot, Told},
+    venue::{FeedError, Listing, PastBars, Reach, Slot, Told},
 };
 use papertape::{
     market::{Bar, TradeTick},
@@ -81,13 +81,13 @@ pub(super) fn bars(
     answers: &Answers,
     symbol: &Symbol,
     timeframe: Timeframe,
-    (from, to): (Timestamp, Timestamp),
+    span: (Timestamp, Timestamp),
     answer: &Answer,
-) -> Result<(Vec<Bar>, Option<String>), FeedError> {
+) -> Result<(PastBars, Option<String>), FeedError> {
     let page: Aggregates = success(answers, answer, Some(symbol))?;
-    let bars = page.results.into_iter().filter_map(|row| {
+    let rows = page.results.into_iter().map(|row| {
         let time = Timestamp::from_millis(row.t);
-        let read = reading::bar(Bar {
+        Bar {
             // A day of shares begins at midnight in New York, which is in the same day of UTC.
             open_time: if timeframe == Timeframe::DAY {
                 timeframe.floor(time)
@@ -99,14 +99,10 @@ pub(super) fn bars(
             low: row.l,
             close: row.c,
             volume: row.v,
-        });
-        read.ok()
-            .filter(|bar| timeframe.floor(bar.open_time) == bar.open_time)
+        }
     });
-    Ok((
-        reading::closed_within(bars.collect(), timeframe, from, to),
-        page.next_url,
-    ))
+    let bars = PastBars::of(rows, timeframe, span, Reach::Whole);
+    Ok((bars, page.next_url))
 }
 
 #[derive(Deserialize)]

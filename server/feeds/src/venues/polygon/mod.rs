@@ -14,14 +14,14 @@ use super::reading::{Answers, TakerGuess};
 use crate::{
     rest::{Ask, Rest, host_of},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Secret, Told, TradesFrom, Traits,
-        Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Secret, Told,
+        TradesFrom, Traits, Venue, VenueConfig,
     },
 };
 use futures::future::BoxFuture;
 use market::Market;
 use papertape::{
-    market::{Bar, TradeTick},
+    market::TradeTick,
     model::{Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -154,7 +154,7 @@ impl Polygon {
         listing: &Listing,
         timeframe: Timeframe,
         (from, to): (Timestamp, Timestamp),
-    ) -> Result<Vec<Bar>, FeedError> {
+    ) -> Result<PastBars, FeedError> {
         self.answers.timeframe(timeframe, &self.traits.timeframes)?;
         let (count, unit) = match timeframe.secs() {
             86_400 => (1, "day"),
@@ -182,7 +182,7 @@ impl Polygon {
                 _ => return Ok(bars),
             }
         }
-        Ok(Vec::new())
+        Ok(PastBars::of([], timeframe, (from, to), Reach::Whole))
     }
 
     async fn newest(&self, rest: &Rest, listing: &Listing) -> Result<Vec<Told>, FeedError> {
@@ -339,7 +339,7 @@ impl Venue for Polygon {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
         Box::pin(self.closed_bars(rest, listing, timeframe, (from, to)))
     }
 

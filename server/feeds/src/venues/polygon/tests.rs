@@ -370,17 +370,15 @@ fn pages_of_bars() {
             &answer(200, body),
         )
     };
+    let (past, next) = read(page).expect("a page");
+    assert_eq!(next.as_deref(), Some("https://api.polygon.io/v2/aggs/x?cursor=y"));
     assert_eq!(
-        read(page),
-        Ok((
-            vec![bar("2005-04-01", [1.5032, 1.5064, 1.4489, 1.4604, 642_646_396.0])],
-            Some("https://api.polygon.io/v2/aggs/x?cursor=y".to_owned())
-        ))
+        past.into_bars(),
+        [bar("2005-04-01", [1.5032, 1.5064, 1.4489, 1.4604, 642_646_396.0])]
     );
-    assert_eq!(
-        read(r#"{"ticker":"AAPL","queryCount":0,"resultsCount":0,"status":"OK"}"#),
-        Ok((vec![], None))
-    );
+    let (past, next) =
+        read(r#"{"ticker":"AAPL","queryCount":0,"resultsCount":0,"status":"OK"}"#).expect("a page");
+    assert_eq!((past.is_empty(), next), (true, None));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::reading::{self, Answers};
 use crate::{
     rest::Answer,
-    venue::{FeedError, Listing, Slot, Told},
+    venue::{FeedError, Listing, PastBars, Reach, Slot, Told},
 };
 use papertape::{
     exchange::TradingStatus,
@@ -110,9 +110,8 @@ fn series(answers: &Answers, symbol: &Symbol, answer: &Answer) -> Result<Series,
     }
 }
 
-/// The bars of a series that lie on the grid, each with when it opens, or why it cannot be: the last one can be in the making, at the
-/// time of its last trade.
-fn bars_of(series: &Series, timeframe: Timeframe) -> Vec<(Timestamp, Result<Bar, String>)> {
+/// The bars of a series as they came: the last one can be in the making, at the time of its last trade, which is off the grid.
+fn bars_of(series: &Series, timeframe: Timeframe) -> Vec<Bar> {
     let Some(columns) = series.indicators.quote.first() else {
         return Vec::new();
     };
@@ -120,48 +119,48 @@ fn bars_of(series: &Series, timeframe: Timeframe) -> Vec<(Timestamp, Result<Bar,
     let at = |column: &[Option<f64>], index: usize| column.get(index).copied().flatten();
     let bar = |(index, secs): (usize, &i64)| {
         let time = Timestamp::from_secs(*secs);
-        // A day begins with the session; it is the exchange's day that counts.
-        let open_time = if timeframe == Timeframe::DAY {
-            timeframe.floor(time.plus_nanos(zone * 1_000_000_000))
-        } else {
-            time
-        };
-        let bar = reading::bar(Bar {
-            open_time,
+        Some(Bar {
+            // A day begins with the session; it is the exchange's day that counts.
+            open_time: if timeframe == Timeframe::DAY {
+                timeframe.floor(time.plus_nanos(zone * 1_000_000_000))
+            } else {
+                time
+            },
             open: at(&columns.open, index)?,
             high: at(&columns.high, index)?,
             low: at(&columns.low, index)?,
             close: at(&columns.close, index)?,
             volume: at(&columns.volume, index).unwrap_or(0.0),
-        });
-        (timeframe.floor(open_time) == open_time).then_some((open_time, bar))
+        })
     };
     series.timestamp.iter().enumerate().filter_map(bar).collect()
 }
 
-/// Closed bars.
+/// Closed bars, of which there are none from before `kept`.
 pub(super) fn bars(
     answers: &Answers,
     symbol: &Symbol,
     timeframe: Timeframe,
-    (from, to): (Timestamp, Timestamp),
+    span: (Timestamp, Timestamp),
+    kept: Reach,
     answer: &Answer,
-) -> Result<Vec<Bar>, FeedError> {
-    let series = series(answers, symbol, answer)?;
-    let bars = bars_of(&series, timeframe).into_iter();
-    let possible = bars.filter_map(|(_, bar)| bar.ok()).collect();
-    Ok(reading::closed_within(possible, timeframe, from, to))
+) -> Result<PastBars, FeedError> {
+    let rows = bars_of(&series(answers, symbol, answer)?, timeframe);
+    Ok(PastBars::of(rows, timeframe, span, kept))
 }
 
 /// The newest closed bars of a minute: those that the market's last trade has left behind.
 pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> Result<Vec<Told>, FeedError> {
     let series = series(answers, listing.instrument.symbol(), answer)?;
     let last_trade = Timestamp::from_secs(series.meta.regular_market_time);
-    let mut closed = bars_of(&series, Timeframe::MINUTE);
-    closed.retain(|(open_time, _)| Timeframe::MINUTE.close_of(*open_time) <= last_trade);
+    let minute = Timeframe::MINUTE;
+    let mut closed = bars_of(&series, minute);
+    closed.retain(|bar| {
+        minute.floor(bar.open_time) == bar.open_time && minute.close_of(bar.open_time) <= last_trade
+    });
     let newest = closed.len().saturating_sub(NEWEST);
     let slot = Slot(0);
-    let told = closed.drain(newest..).map(|(_, bar)| match bar {
+    let told = closed.drain(newest..).map(|bar| match reading::bar(bar) {
         Ok(bar) => Told::Bar {
             slot,
             bar,

@@ -12,12 +12,13 @@ use super::reading::Answers;
 use crate::{
     rest::{Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, Polled, Secret, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Secret, Traits,
+        Venue, VenueConfig,
     },
 };
 use futures::future::BoxFuture;
 use papertape::{
-    market::{Bar, Bars, infer_instrument},
+    market::{Bars, infer_instrument},
     model::{InstrumentKind, Symbol, Timeframe, Timestamp},
 };
 use std::{sync::Arc, time::Duration};
@@ -89,34 +90,30 @@ impl Yahoo {
         listing: &Listing,
         timeframe: Timeframe,
         (from, to): (Timestamp, Timestamp),
-    ) -> Result<Vec<Bar>, FeedError> {
+    ) -> Result<PastBars, FeedError> {
         self.answers.timeframe(timeframe, &self.traits.timeframes)?;
         let known = INTERVALS.iter().find(|(secs, ..)| *secs == timeframe.secs());
         let (_, interval, at_once, kept) = known.copied().unwrap_or(INTERVALS[0]);
-        // `to` is not later than now: what is older is gone, and asking for it is an error there.
-        let mut from = from.max(to.plus_nanos(-kept * DAY * 1_000_000_000));
+        // What is older is gone, and asking for it is an error there.
+        let kept = rest.now().plus_nanos(-kept * DAY * 1_000_000_000);
+        let (mut next, reach) = (from.max(kept), Reach::Since(kept));
         for _ in 0..MOST_EMPTY {
-            let until = to.min(from.plus_nanos(at_once * DAY * 1_000_000_000));
-            if until <= from {
+            let until = to.min(next.plus_nanos(at_once * DAY * 1_000_000_000));
+            if until <= next {
                 break;
             }
             let ask = Self::ask(&listing.venue_symbol, interval)
-                .with("period1", from.secs())
+                .with("period1", next.secs())
                 .with("period2", until.secs());
+            let answer = rest.raw(ask).await?;
             let symbol = listing.instrument.symbol();
-            let bars = answers::bars(
-                &self.answers,
-                symbol,
-                timeframe,
-                (from, to),
-                &rest.raw(ask).await?,
-            )?;
+            let bars = answers::bars(&self.answers, symbol, timeframe, (from, to), reach, &answer)?;
             if !bars.is_empty() {
                 return Ok(bars);
             }
-            from = until;
+            next = until;
         }
-        Ok(Vec::new())
+        Ok(PastBars::of([], timeframe, (from, to), reach))
     }
 }
 
@@ -224,7 +221,7 @@ impl Venue for Yahoo {
         timeframe: Timeframe,
         from: Timestamp,
         to: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Bar>, FeedError>> {
+    ) -> BoxFuture<'a, Result<PastBars, FeedError>> {
         Box::pin(self.closed_bars(rest, listing, timeframe, (from, to)))
     }
 

@@ -2,6 +2,7 @@
 
 use super::{super::fixture::*, *};
 use crate::venue::Told;
+use papertape::market::Bar;
 use proptest::prelude::*;
 
 const META: &str = r#"{"currency":"USD","symbol":"AAPL","exchangeName":"NMS","fullExchangeName":"NasdaqGS","instrumentType":"EQUITY","firstTradeDate":345479400,"regularMarketTime":1700145155,"gmtoffset":-18000,"timezone":"EST","exchangeTimezoneName":"America/New_York","regularMarketPrice":189.71,"chartPreviousClose":188.01,"scale":3,"priceHint":2,"dataGranularity":"1m","range":"1d"}"#;
@@ -52,16 +53,21 @@ fn nulls_are_skipped_and_the_bar_in_the_making_is_dropped() {
             &symbol("AAPL"),
             Timeframe::MINUTE,
             (Timestamp::EPOCH, Timestamp::from_secs(to)),
+            Reach::Whole,
             &answer(200, &body),
         )
+        .expect("a chart")
     };
+    let past = read(1_700_145_300);
+    let kept_off: Vec<Timestamp> = past.kept_off().map(|bar| bar.open_time).collect();
+    assert_eq!(kept_off, [Timestamp::from_secs(1_700_145_120)]);
     assert_eq!(
-        read(1_700_145_300),
-        Ok(vec![flat(1_700_145_000, 189.5), flat(1_700_145_180, 190.0)])
+        past.into_bars(),
+        [flat(1_700_145_000, 189.5), flat(1_700_145_180, 190.0)]
     );
     assert_eq!(
-        read(1_700_145_200),
-        Ok(vec![flat(1_700_145_000, 189.5)]),
+        read(1_700_145_200).into_bars(),
+        [flat(1_700_145_000, 189.5)],
         "the second is open at that time"
     );
     let empty = format!(
@@ -72,9 +78,10 @@ fn nulls_are_skipped_and_the_bar_in_the_making_is_dropped() {
         &symbol("AAPL"),
         Timeframe::DAY,
         (Timestamp::EPOCH, RECEIVED),
+        Reach::Whole,
         &answer(200, &empty),
     );
-    assert_eq!(read, Ok(vec![]));
+    assert_eq!(read.map(PastBars::into_bars), Ok(vec![]));
 }
 
 #[test]
@@ -91,8 +98,10 @@ fn days_are_the_exchanges() {
             &symbol("AAPL"),
             Timeframe::DAY,
             (Timestamp::EPOCH, time("2023-11-18")),
+            Reach::Whole,
             &answer(200, &chart(meta, &[(opened, Some(10.0))])),
         );
+        let read = read.map(PastBars::into_bars);
         assert_eq!(read, Ok(vec![bar(day, [10.0, 10.0, 10.0, 10.0, 7.0])]), "{day}");
     }
 }
@@ -250,6 +259,7 @@ fn refusals_are_named() {
             &symbol("AAPL"),
             Timeframe::MINUTE,
             (Timestamp::EPOCH, RECEIVED),
+            Reach::Whole,
             &answer(status, &body),
         );
         assert_eq!(read.map_err(|error| error.code()), Err(code), "{status} {body}");
@@ -263,7 +273,8 @@ proptest! {
         let answer = crate::rest::Answer { status: 200, body };
         let symbol = listing.instrument.symbol();
         for timeframe in [Timeframe::MINUTE, Timeframe::DAY] {
-            let _ = answers::bars(&venue.answers, symbol, timeframe, (Timestamp::EPOCH, RECEIVED), &answer);
+            let span = (Timestamp::EPOCH, RECEIVED);
+            let _ = answers::bars(&venue.answers, symbol, timeframe, span, Reach::Whole, &answer);
         }
         let _ = answers::newest(&venue.answers, &listing, &answer);
         let _ = answers::listing(&venue.answers, symbol, "AAPL", &answer);

@@ -87,21 +87,35 @@ fn pages_of_bars() {
             [1.0, 2.0, 0.5, 1.5, 100.0],
         )
     };
-    for (body, bars, next) in [
+    for (body, bars, kept_off, next) in [
         (
             format!(r#"{{"bars":{{"AAPL":[{first},{second},{open}]}},"next_page_token":null}}"#),
             vec![closed(4), closed(5)],
+            0,
             None,
         ),
         (
             format!(r#"{{"bars":{{"AAPL":[{absurd},{second}]}},"next_page_token":"abc"}}"#),
             vec![closed(5)],
+            1,
             Some("abc".to_owned()),
         ),
-        (r#"{"bars":{},"next_page_token":null}"#.to_owned(), vec![], None),
-        (r#"{"bars":null,"next_page_token":null}"#.to_owned(), vec![], None),
+        (
+            r#"{"bars":{},"next_page_token":null}"#.to_owned(),
+            vec![],
+            0,
+            None,
+        ),
+        (
+            r#"{"bars":null,"next_page_token":null}"#.to_owned(),
+            vec![],
+            0,
+            None,
+        ),
     ] {
-        assert_eq!(read(&body), Ok((bars, next)), "{body}");
+        let (past, token) = read(&body).expect("a page");
+        assert_eq!((past.kept_off().count(), token), (kept_off, next), "{body}");
+        assert_eq!(past.into_bars(), bars, "{body}");
     }
     let daily = r#"{"bars":{"AAPL":[{"t":"2024-01-02T05:00:00Z","o":1,"h":2,"l":1,"c":2,"v":5}]},"next_page_token":null}"#;
     let span = (time("2024-01-02"), time("2024-01-03"));
@@ -114,7 +128,7 @@ fn pages_of_bars() {
     )
     .expect("a page");
     assert_eq!(
-        bars,
+        bars.into_bars(),
         [bar("2024-01-02", [1.0, 2.0, 1.0, 2.0, 5.0])],
         "the day, not its midnight in New York"
     );

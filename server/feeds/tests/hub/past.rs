@@ -1,0 +1,146 @@
+//! How far back feeds reach, and what they do with bars that cannot be.
+
+use super::*;
+use papertape::market::Bar;
+use papertape_feeds::PastBars;
+use papertape_feeds::testkit::{
+    coingecko::CoinGecko, cryptocompare::CryptoCompare, kraken::Kraken, papertape::Papertape, yahoo::Yahoo,
+};
+
+const MINUTE: i64 = 60_000_000_000;
+
+/// Feeds of these venues, and a route `best` over them in this order.
+fn hub_of(venues: &[(&str, &Server)], clock: &Arc<Hand>) -> FeedHub {
+    let mut toml = String::new();
+    for (venue, server) in venues {
+        let rest_url = server.config().rest_url.expect("an address");
+        toml += &format!("[feeds.{venue}_here]\nvenue = \"{venue}\"\nrest_url = \"{rest_url}\"\n");
+    }
+    let sources: Vec<String> = venues
+        .iter()
+        .map(|(venue, _)| format!("{{feed = \"{venue}_here\"}}"))
+        .collect();
+    toml += &format!(
+        "[[routes]]\nname = \"best\"\nsources = [{}]\n",
+        sources.join(", ")
+    );
+    let config = FeedsConfig::parse(&toml, &|_| None).expect("a configuration");
+    FeedHub::new(
+        config,
+        Arc::new(MemoryRecorder::default()),
+        Arc::clone(clock) as _,
+    )
+    .expect("feeds")
+}
+
+/// A truth with more minutes than Kraken tells of, the clock at its time, and what it has of whole minutes.
+fn truth() -> (Truth, Arc<Hand>, Vec<Bar>) {
+    let mut truth = Truth::seeded(11, 1);
+    for _ in 0..3_000 {
+        truth.advance();
+    }
+    let clock = Arc::new(Hand(AtomicI64::new(truth.now.nanos())));
+    let now = Timeframe::MINUTE.floor(truth.now);
+    let mut bars = truth.markets[0].bars_of(Timeframe::MINUTE);
+    bars.retain(|bar| Timeframe::MINUTE.close_of(bar.open_time) <= now);
+    assert!(bars.len() > 720);
+    (truth, clock, bars)
+}
+
+async fn server(truth: &Truth, mock: impl Mock) -> Server {
+    let stage = Stage::new(truth.clone(), mock, Faults::none());
+    Server::start(stage).await.expect("a server")
+}
+
+async fn minutes(hub: &FeedHub, feed: &str, from: Timestamp, to: Timestamp) -> PastBars {
+    let past = hub.bars(feed, &btc(), Timeframe::MINUTE, from, to).await;
+    past.expect("bars")
+}
+
+#[tokio::test]
+async fn what_one_source_does_not_reach_the_next_one_is_asked_for() {
+    let (truth, clock, bars) = truth();
+    let kraken = server(&truth, Kraken::new()).await;
+    let binance = server(&truth, Binance::new()).await;
+    let hub = hub_of(&[("kraken", &kraken), ("binance", &binance)], &clock);
+    let (from, to) = (bars[0].open_time.plus_nanos(-100 * MINUTE), truth.now);
+
+    let alone = minutes(&hub, "kraken_here", from, to).await;
+    let reached = bars.len() - 719;
+    assert_eq!(
+        alone.since(),
+        bars[reached].open_time,
+        "and the one in the making"
+    );
+    assert_eq!(alone.into_bars(), bars[reached..]);
+
+    let both = minutes(&hub, "best", from, to).await;
+    assert_eq!(
+        both.since(),
+        from,
+        "the other one says that nothing was traded before"
+    );
+    assert_eq!(both.into_bars(), bars);
+    let asked = binance.with(|stage| stage.requests["/api/v3/klines"]);
+    let near = minutes(&hub, "best", bars[reached].open_time, to).await;
+    assert_eq!(near.into_bars(), bars[reached..]);
+    let asked_then = binance.with(|stage| stage.requests["/api/v3/klines"]);
+    assert_eq!(
+        asked_then, asked,
+        "nobody else is asked for what the first one has"
+    );
+}
+
+#[tokio::test]
+async fn another_papertape_is_followed_page_by_page_as_far_back_as_it_reaches() {
+    let (truth, clock, bars) = truth();
+    // Long before its first bar: pages without any come first.
+    let from = bars[0].open_time.plus_nanos(-5_000 * MINUTE);
+    let whole = server(&truth, Papertape::new()).await;
+    let hub = hub_of(&[("papertape", &whole)], &clock);
+    let past = minutes(&hub, "papertape_here", from, truth.now).await;
+    assert_eq!(past.since(), from);
+    assert_eq!(past.into_bars(), bars);
+
+    let middle = bars[400].open_time;
+    let short = server(&truth, Papertape::reaching_back_to(middle)).await;
+    let hub = hub_of(&[("papertape", &short)], &clock);
+    let past = minutes(&hub, "papertape_here", from, truth.now).await;
+    assert_eq!(past.since(), middle);
+    assert_eq!(past.into_bars(), bars[400..]);
+    let before = minutes(&hub, "papertape_here", from, bars[300].open_time).await;
+    assert_eq!(before.since(), middle, "beyond all that was asked for");
+    assert_eq!(before.into_bars(), []);
+}
+
+/// From when on a venue gives bars of a length, of which there are half a day, to who asks for a year; so long before now.
+async fn reaches(venue: &str, mock: impl Mock, timeframe: Timeframe) -> i64 {
+    let (truth, clock, _) = truth();
+    let here = server(&truth, mock).await;
+    let hub = hub_of(&[(venue, &here)], &clock);
+    let feed = format!("{venue}_here");
+    let from = truth.now.plus_nanos(-365 * 1_440 * MINUTE);
+    let past = hub.bars(&feed, &btc(), timeframe, from, truth.now).await;
+    let past = past.expect("bars");
+    assert_eq!(timeframe.floor(past.since()), past.since(), "{venue}");
+    assert!(past.bars().count() > 10, "{venue}");
+    let age = truth.now.since(past.since());
+    // And of what is all older there is nothing, and that is said.
+    let ago = past.since().plus_nanos(-1_000 * MINUTE);
+    let older = hub.bars(&feed, &btc(), timeframe, from, ago).await.expect("none");
+    assert!(older.is_empty() && older.since() > ago, "{venue}");
+    age
+}
+
+#[tokio::test]
+async fn vendors_say_how_far_back_they_reach() {
+    const DAY: i64 = 1_440 * MINUTE;
+    let minute = Timeframe::MINUTE;
+    let age = reaches("yahoo", Yahoo::new(), minute).await;
+    assert!((28 * DAY..=29 * DAY).contains(&age), "{age}");
+    let age = reaches("cryptocompare", CryptoCompare::new(), minute).await;
+    assert!((6 * DAY..=7 * DAY).contains(&age), "{age}");
+    let half_hour = Timeframe::from_secs(1_800).expect("half an hour");
+    let age = reaches("coingecko", CoinGecko::new(), half_hour).await;
+    assert!((DAY / 3..=DAY).contains(&age), "{age}");
+}
