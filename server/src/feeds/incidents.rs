@@ -2,9 +2,11 @@
 //! asked. What the database lacks after a crash, or altogether, is read from the tape again.
 
 use crate::storage::{IncidentRecord, Storage, Write};
+use papertape::api::DataIncident;
 use papertape::model::{Symbol, Timestamp};
-use papertape_tape::{Channel, Entry, TapeError, TapeStore};
+use papertape_tape::{Channel, Entry, Loss, TapeError, TapeStore};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 /// Entries that are written to the database at once.
@@ -23,20 +25,23 @@ pub(super) enum Kept {
     Settled(oneshot::Sender<()>),
 }
 
-/// Takes in what comes, after what the tapes have that the database lacks. `run` is when this run of the server began.
+/// When this run of the server began, with the number of what it notes next itself.
+type Run = (Timestamp, Arc<AtomicU64>);
+
+/// Takes in what comes, after what the tapes have that the database lacks.
 pub(super) async fn keep(
     store: TapeStore,
     storage: Arc<dyn Storage>,
-    run: Timestamp,
+    run: Run,
     mut coming: mpsc::UnboundedReceiver<Kept>,
 ) {
     for channel in tapes(store).await {
-        take_in(&*storage, channel, run).await;
+        take_in(&*storage, channel, &run).await;
     }
     while let Some(kept) = coming.recv().await {
         match kept {
             Kept::Incident(record) => commit(&*storage, Write::Incident(record)).await,
-            Kept::Heard(channel) => take_in(&*storage, channel, run).await,
+            Kept::Heard(channel) => take_in(&*storage, channel, &run).await,
             Kept::Reached(feed, symbol, number) => {
                 let write = Write::IncidentsRead { feed, symbol, number };
                 commit(&*storage, write).await;
@@ -72,9 +77,17 @@ async fn tapes(store: TapeStore) -> Vec<Channel> {
 }
 
 /// Writes into the database what a tape has and it lacks.
-async fn take_in(storage: &dyn Storage, channel: Channel, run: Timestamp) {
+async fn take_in(storage: &dyn Storage, channel: Channel, (run, notes): &Run) {
     let name = channel.name().clone();
     let (feed, symbol) = (name.feed.to_string(), name.symbol.clone());
+    for loss in channel.take_losses() {
+        let record = IncidentRecord {
+            run: *run,
+            number: notes.fetch_add(1, Ordering::Relaxed),
+            incident: lost(&loss, &feed, &symbol),
+        };
+        commit(storage, Write::Incident(Box::new(record))).await;
+    }
     let taken = match storage.incidents_read(&feed, &symbol).await {
         Ok(number) => number,
         Err(error) => {
@@ -106,7 +119,31 @@ async fn take_in(storage: &dyn Storage, channel: Channel, run: Timestamp) {
             Err(error) => tracing::error!(tape = %name, %error, "what went wrong earlier was not read"),
         }
     }
-    commit(storage, Write::IncidentsEnded { feed, symbol, run }).await;
+    let ended = Write::IncidentsEnded {
+        feed,
+        symbol,
+        run: *run,
+    };
+    commit(storage, ended).await;
+}
+
+/// What was on a tape and had to be cut off: who replays it lacks that span.
+fn lost(loss: &Loss, feed: &str, symbol: &Symbol) -> DataIncident {
+    DataIncident {
+        kind: "gap".to_owned(),
+        feed: feed.to_owned(),
+        symbol: symbol.clone(),
+        source: feed.to_owned(),
+        from: loss.from,
+        to: Some(loss.to),
+        count: loss.readable,
+        detail: format!(
+            "the tape lacks what followed number {}: {}",
+            loss.first - 1,
+            loss.detail
+        ),
+        touched: None,
+    }
 }
 
 /// What went wrong according to a span of a tape.

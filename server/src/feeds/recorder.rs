@@ -37,7 +37,7 @@ pub(super) struct TapeRecorder {
     /// When this run of the server began.
     run: Timestamp,
     /// Incidents that it noted itself.
-    notes: AtomicU64,
+    notes: Arc<AtomicU64>,
     /// Feeds whose events have the places of their numbers: on their tapes is nothing else.
     bare: BTreeSet<String>,
 }
@@ -46,14 +46,15 @@ impl TapeRecorder {
     /// A recorder on a tape. Must be made where a Tokio runtime is.
     pub(super) fn new(store: TapeStore, storage: Arc<dyn Storage>, run: Timestamp) -> Self {
         let (incidents, coming) = mpsc::unbounded_channel();
-        tokio::spawn(keep(store.clone(), storage, run, coming));
+        let notes = Arc::new(AtomicU64::new(1));
+        tokio::spawn(keep(store.clone(), storage, (run, Arc::clone(&notes)), coming));
         Self {
             store,
             stamps: Arc::default(),
             latest: Mutex::default(),
             incidents,
             run,
-            notes: AtomicU64::new(1),
+            notes,
             bare: BTreeSet::new(),
         }
     }

@@ -40,6 +40,7 @@ pub use export::{ExportKind, export};
 pub use names::ChannelName;
 pub use reader::{Reader, Scan};
 pub use record::{Entry, Record, Source};
+pub use recover::Loss;
 pub use retention::{Retained, Retention};
 pub use store::{Settings, TapeStore};
 pub use table::{Cell, ColumnKind, TableFormat, TableWriter, text_table_as_parquet};

@@ -23,6 +23,23 @@ pub(crate) struct Found {
     pub(crate) last_received: Timestamp,
     /// What was put right, a sentence each.
     pub(crate) repairs: Vec<String>,
+    /// What was on the tape and is not any more.
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// Records that were on the tape, and had to be cut off with what is damaged before them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The first number that is lost.
+    pub first: u64,
+    /// When the last record before them came in.
+    pub from: Timestamp,
+    /// When the last came in of those that can still be read.
+    pub to: Timestamp,
+    /// How many of them can still be read, in the copy that is kept.
+    pub readable: u64,
+    /// What happened, and where the copy is, in a sentence.
+    pub detail: String,
 }
 
 /// The names in a folder; none when there is no folder.
@@ -54,6 +71,7 @@ pub(crate) fn recover(folder: &Path, disk: Option<&dyn Disk>) -> Result<Found> {
         last: 0,
         last_received: Timestamp::from_nanos(i64::MIN),
         repairs: Vec::new(),
+        losses: Vec::new(),
     };
     for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
         if let Some(disk) = disk {
@@ -99,7 +117,7 @@ impl Found {
         }
         let (mut reader, header) = WalReader::open(&path)?;
         let Some(header) = header else {
-            if reader.has_frames_after()? {
+            if reader.beyond()?.is_some() {
                 return Err(TapeError::damaged(
                     &path,
                     "its header cannot be read, and records follow",
@@ -145,17 +163,30 @@ impl Found {
         wal.length = reader.offset();
         if let End::Torn { why } = end {
             let bytes = fs::metadata(&path).map_err(TapeError::io("read", &path))?.len() - wal.length;
-            if reader.has_frames_after()? {
+            if let Some(beyond) = reader.beyond()? {
                 // Not merely torn: what follows may be wanted.
                 let kept = folder.join(format!("{name}.damaged-at-{}", wal.length));
                 if disk.is_some() && !kept.exists() {
-                    fs::copy(&path, &kept).map_err(TapeError::io("write", &kept))?;
+                    fs::copy(&path, &kept)
+                        .and_then(|_| fs::File::open(&kept)?.sync_all())
+                        .map_err(TapeError::io("write", &kept))?;
                 }
-                self.repairs.push(format!(
+                let detail = format!(
                     "{name} is damaged at byte {}: {why}; the whole of it is kept as {}",
                     wal.length,
                     kept.display()
-                ));
+                );
+                self.repairs.push(detail.clone());
+                // Before the first record of a tape nothing came in.
+                let to = beyond.last_received.unwrap_or(self.last_received);
+                let is_first = self.last_received.nanos() == i64::MIN;
+                self.losses.push(Loss {
+                    first: first + wal.count,
+                    from: if is_first { to } else { self.last_received.min(to) },
+                    to,
+                    readable: beyond.records,
+                    detail,
+                });
             }
             self.repairs
                 .push(format!("{name}: {why}; its last {bytes} bytes are cut off"));

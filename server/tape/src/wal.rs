@@ -10,15 +10,15 @@ use papertape::market::MarketEvent;
 use papertape::model::{Instrument, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"PTWAL\0\0\x01";
 const HEAD: usize = 8;
 /// A longer frame is none.
 const LONGEST: usize = 64 << 20;
-/// How far beyond a bad frame a good one is looked for.
-const LOOK_AHEAD: usize = 64 << 10;
+/// Beyond a bad frame, good ones up to this long are looked for.
+const USUAL: usize = 64 << 10;
 
 /// What a file begins with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -290,32 +290,54 @@ impl WalReader {
             .map_err(TapeError::io("read", &self.path))
     }
 
-    /// Whether whole frames follow within the bytes that are none: then they are not merely torn, but damaged.
-    pub(crate) fn has_frames_after(&self) -> Result<bool> {
+    /// What follows the bytes that are none, up to the end of the file: where there are whole frames it is not merely torn, but
+    /// damaged. Takes as much memory as the rest of the file.
+    pub(crate) fn beyond(&self) -> Result<Option<Beyond>> {
         let failed = || TapeError::io("read", &self.path);
         let mut file = File::open(&self.path).map_err(failed())?;
         file.seek(SeekFrom::Start(self.offset)).map_err(failed())?;
         let mut bytes = Vec::new();
-        match file.take(2 * LOOK_AHEAD as u64).read_to_end(&mut bytes) {
-            Err(error) if error.kind() != ErrorKind::UnexpectedEof => return Err(failed()(error)),
-            _ => {}
-        }
-        Ok((1..bytes.len().min(LOOK_AHEAD)).any(|start| is_frame(&bytes[start..])))
+        file.read_to_end(&mut bytes).map_err(failed())?;
+        Ok(beyond(&bytes))
     }
 }
 
-/// Whether bytes begin with a whole frame of usual length.
-fn is_frame(bytes: &[u8]) -> bool {
-    let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else {
-        return false;
-    };
+/// What follows bytes of a file that are no frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beyond {
+    /// Whole records.
+    pub(crate) records: u64,
+    /// When the last of them came in.
+    pub(crate) last_received: Option<Timestamp>,
+}
+
+fn beyond(mut bytes: &[u8]) -> Option<Beyond> {
+    let mut found = None;
+    while let Some((_, after_one)) = bytes.split_first() {
+        let Some(payload) = frame_at(bytes) else {
+            bytes = after_one;
+            continue;
+        };
+        bytes = &bytes[HEAD + payload.len()..];
+        let found: &mut Beyond = found.get_or_insert_default();
+        if let Ok(Frame::Event(_, received, ..) | Frame::Incident(_, received, ..)) =
+            postcard::from_bytes(payload)
+        {
+            found.records += 1;
+            found.last_received = found.last_received.max(Some(received));
+        }
+    }
+    found
+}
+
+/// What is in the whole frame of usual length that bytes begin with.
+fn frame_at(bytes: &[u8]) -> Option<&[u8]> {
+    let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let [a, b, c, d, check @ ..] = *head;
     let length = [a, b, c, d];
     let size = u32::from_le_bytes(length) as usize;
-    (1..=4_096).contains(&size)
-        && rest
-            .get(..size)
-            .is_some_and(|payload| checksum(length, payload) == u32::from_le_bytes(check))
+    let payload = rest.get(..size).filter(|_| (1..=USUAL).contains(&size))?;
+    (checksum(length, payload) == u32::from_le_bytes(check)).then_some(payload)
 }
 
 /// An instrument as a header keeps it.

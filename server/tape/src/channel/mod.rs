@@ -10,10 +10,11 @@ use crate::error::{Result, TapeError};
 use crate::names::ChannelName;
 use crate::reader::{Reader, Scan};
 use crate::record::{Entry, Record, Source};
+use crate::recover::Loss;
 use papertape::market::MarketEvent;
 use papertape::model::{Instrument, Timestamp};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 
 /// One tape: what one feed says of one symbol. Clones are the same tape: one writer's appends follow one another, readers are
@@ -47,6 +48,12 @@ impl Channel {
     #[must_use]
     pub fn repairs(&self) -> &[String] {
         &self.0.repairs
+    }
+
+    /// What had to be cut off with damage when the tape was opened: told once, to whoever puts it on record.
+    #[must_use]
+    pub fn take_losses(&self) -> Vec<Loss> {
+        std::mem::take(&mut *self.0.losses.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Appends an event and gives its number. It is in memory only until [`Channel::durable`] says otherwise; nobody reads it

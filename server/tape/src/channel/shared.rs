@@ -6,7 +6,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::{Result, TapeError};
 use crate::names::{ChannelName, wal_file};
 use crate::record::{Entry, Source};
-use crate::recover::Found;
+use crate::recover::{Found, Loss};
 use crate::segment::SegmentInfo;
 use crate::store::Settings;
 use crate::wal;
@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     pub(super) watch: watch::Sender<u64>,
     pub(crate) background: Arc<Background>,
     pub(super) repairs: Vec<String>,
+    pub(super) losses: Mutex<Vec<Loss>>,
     /// Held while segments are sealed.
     pub(crate) sealing: Mutex<()>,
     /// What segments say of themselves, as far as it was asked for, by their first numbers.
@@ -100,6 +101,7 @@ impl Shared {
             watch: watch::Sender::new(durable),
             background,
             repairs: found.repairs,
+            losses: Mutex::new(found.losses),
             sealing: Mutex::default(),
             infos: Mutex::default(),
         })

@@ -174,7 +174,7 @@ fn a_full_disk_is_told_stops_the_tape_and_takes_nothing_back() {
 /// A folder with one write-ahead file of so many trades.
 fn one_file(records: u64) -> (tempfile::TempDir, PathBuf) {
     let folder = folder();
-    let (store, channel) = instrument_channel(folder.path(), 1_000);
+    let (store, channel) = instrument_channel(folder.path(), 100_000);
     for number in 1..=records {
         channel
             .append(Timestamp::EPOCH, &source(), trade(number))
@@ -230,6 +230,61 @@ fn what_follows_damage_is_kept_aside_and_said() {
         .expect("kept");
     assert_eq!(fs::read(channel.0.folder.join(kept)).expect("bytes"), bytes);
     assert!(parse_wal(kept).is_none());
+    store.close();
+}
+
+#[test]
+fn however_long_the_damage_is_what_follows_it_is_kept_aside_and_counted() {
+    const RECORDS: u64 = 4_000;
+    let (folder, path) = one_file(RECORDS);
+    let whole = fs::read(&path).expect("bytes");
+    let hole = 70_000;
+    assert!(whole.len() > 2 * hole, "{}", whole.len());
+    let begin = whole.len() / 8;
+    for damaged in [vec![0; hole], vec![0xff; hole]] {
+        let mut bytes = whole.clone();
+        bytes[begin..begin + hole].copy_from_slice(&damaged);
+        fs::write(&path, &bytes).expect("damaged");
+        let (store, channel) = instrument_channel(folder.path(), 100_000);
+        let last = channel.last_number();
+        assert!((1..RECORDS / 4).contains(&last), "{last}");
+        let [loss] = &channel.take_losses()[..] else {
+            panic!("one loss: {:?}", channel.repairs());
+        };
+        assert_eq!(loss.first, last + 1);
+        // A record takes as many bytes as any other, or one more.
+        let share = (whole.len() - begin - hole) as u64 * RECORDS / whole.len() as u64;
+        assert!(
+            loss.readable.abs_diff(share) < RECORDS / 50,
+            "{} of {share}",
+            loss.readable
+        );
+        assert_eq!(channel.take_losses(), [], "told once");
+        let kept = path.with_file_name(format!(
+            "{}.damaged-at-{}",
+            wal_file(1),
+            fs::metadata(&path).expect("it is there").len()
+        ));
+        assert_eq!(fs::read(&kept).expect("kept"), bytes);
+        fs::remove_file(&kept).expect("it is there");
+        store.close();
+    }
+}
+
+#[test]
+fn a_torn_end_is_cut_off_without_a_copy_and_nothing_is_called_lost() {
+    let (folder, path) = one_file(4_000);
+    let whole = fs::read(&path).expect("bytes");
+    // Of what was being written the first half is there, and then zeros.
+    let torn = whole.len() / 2;
+    let mut bytes = whole[..torn].to_vec();
+    bytes.resize(whole.len(), 0);
+    fs::write(&path, &bytes).expect("torn");
+    let (store, channel) = instrument_channel(folder.path(), 100_000);
+    assert!((1_900..2_100).contains(&channel.last_number()));
+    assert_eq!(channel.take_losses(), []);
+    let names = names_in(&channel.0.folder).expect("names");
+    assert!(names.iter().all(|name| !name.contains("damaged-at")), "{names:?}");
     store.close();
 }
 

@@ -142,7 +142,10 @@ async fn readers_follow_the_live_end_and_see_nothing_before_it_is_durable() {
         let (first, numbers) = reader.await.expect("no panic");
         assert!(numbers.iter().copied().eq(first..=1_000));
     }
-    assert_eq!(*channel.watch().borrow(), 1_000);
+    // Told just after the readers are.
+    let mut watch = channel.watch();
+    let told = watch.wait_for(|number| *number == 1_000).await;
+    assert_eq!(*told.expect("the tape is open"), 1_000);
     let mut reader = channel.reader_from(990);
     assert_eq!(reader.read(4).await.expect("read").len(), 4);
     assert_eq!(reader.next_batch(50).await.expect("read").len(), 7);
