@@ -24,7 +24,7 @@ impl RecordedStream {
     ///
     /// # Errors
     /// [`TapeError`] when there is none, or its files cannot be read.
-    pub(super) async fn open(store: TapeStore, feed: &str, symbol: &Symbol) -> Result<Self, TapeError> {
+    pub(crate) async fn open(store: TapeStore, feed: &str, symbol: &Symbol) -> Result<Self, TapeError> {
         Ok(Self {
             channel: existing(&store, feed, symbol).await?,
             store,
@@ -49,7 +49,7 @@ impl RecordedStream {
             self.ahead = self.channel.recent(number, STRIDE as usize).into();
             if self.ahead.is_empty() {
                 let last = durable.min(number.saturating_add(STRIDE - 1));
-                let read = |channel: &Channel| channel.scan(number..=last).collect::<Result<_, _>>();
+                let read = |channel: &Channel| until_unreadable(channel.scan(number..=last));
                 self.ahead = match without_holding_up(|| read(&self.channel)) {
                     // Its files are the new one's now, where they are others.
                     Err(_) if self.has_failed() => {
@@ -149,6 +149,21 @@ impl RecordedStream {
         let failure = self.channel.failure();
         failure.is_some_and(|error| !matches!(error, TapeError::Closed | TapeError::ReadOnly))
     }
+}
+
+/// The records of a span up to the first that cannot be read: what is wrong with that one is said to whoever wants it next.
+fn until_unreadable(
+    records: impl Iterator<Item = Result<Record, TapeError>>,
+) -> Result<VecDeque<Record>, TapeError> {
+    let mut read = VecDeque::new();
+    for record in records {
+        match record {
+            Ok(record) => read.push_back(record),
+            Err(error) if read.is_empty() => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(read)
 }
 
 /// Opens a tape that is there, on a thread that may wait for the disk.

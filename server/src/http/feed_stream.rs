@@ -4,19 +4,23 @@
 
 use super::Api;
 use super::live::{HEARTBEAT, accept, has_turned_true, malformed, send};
-use super::problem::Failure;
+use super::problem::{Failure, details};
 use crate::feeds::{Feeds, Heard, RecordedStream};
 use crate::services::ServiceError;
 use crate::storage::IncidentRecord;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, State, ws::rejection::WebSocketUpgradeRejection};
+use axum::http::StatusCode;
 use axum::response::Response;
 use futures::StreamExt;
-use papertape::api::{FeedClientMessage, FeedEvent, FeedIncident, FeedServerMessage, FeedSubscription};
+use papertape::api::{
+    FeedClientMessage, FeedEvent, FeedIncident, FeedServerMessage, FeedSubscription, ProblemDetails,
+};
 use papertape::market::MarketEvent;
 use papertape::model::{Instrument, Symbol, Timestamp};
+use papertape_feeds::FeedError;
 use papertape_tape::{Entry, TapeError};
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, ops::RangeInclusive, sync::Arc};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -95,6 +99,7 @@ fn handle(
             if let Some(task) = listening.0.remove(&symbol) {
                 task.abort();
             }
+            listening.0.retain(|_, task| !task.is_finished());
             if listening.0.len() >= MAX_SYMBOLS {
                 let problem = malformed("one connection listens to at most 256 symbols");
                 return Some(FeedServerMessage::Refused { symbol, problem });
@@ -115,89 +120,172 @@ fn handle(
     }
 }
 
-/// Sends what is on the tape, and what comes, for as long as it is listened to.
+/// Sends what is on the tape, and what comes, for as long as it is listened to; at the end, why no more comes.
 async fn follow(
     feeds: Arc<Feeds>,
     feed: String,
-    FeedSubscription { symbol, after }: FeedSubscription,
+    subscription: FeedSubscription,
     out: mpsc::Sender<Utf8Bytes>,
 ) {
-    let refuse = |error: ServiceError| FeedServerMessage::Refused {
-        symbol: symbol.clone(),
-        problem: crate::http::problem(&error),
-    };
-    let _heard: Heard = match feeds.hear(&feed, &symbol).await {
-        Ok(heard) => heard,
-        Err(error) => {
-            let _ = out.send(text_of(&refuse(ServiceError::Feed(error)))).await;
-            return;
-        }
-    };
-    let mut stream = match feeds.recorded(&feed, &symbol).await {
-        Ok(stream) => stream,
-        Err(error) => {
+    let symbol = subscription.symbol.clone();
+    let problem = match tell(&feeds, &feed, subscription, &out).await {
+        End::Left => return,
+        End::Feed(error) => crate::http::problem(&ServiceError::Feed(error)),
+        End::Tape(error) => {
             tracing::error!(feed, %symbol, %error, "a feed's tape cannot be read");
-            return;
+            unreadable(&error)
         }
+    };
+    let _ = out
+        .send(text_of(&FeedServerMessage::Refused { symbol, problem }))
+        .await;
+}
+
+/// Why a listener is told no more.
+#[derive(Debug)]
+enum End {
+    /// He has gone.
+    Left,
+    /// The feed does not give it.
+    Feed(FeedError),
+    /// Its tape cannot be read.
+    Tape(TapeError),
+}
+
+impl From<TapeError> for End {
+    fn from(error: TapeError) -> Self {
+        Self::Tape(error)
+    }
+}
+
+async fn tell(
+    feeds: &Feeds,
+    feed: &str,
+    FeedSubscription { symbol, after }: FeedSubscription,
+    out: &mpsc::Sender<Utf8Bytes>,
+) -> End {
+    let _heard: Heard = match feeds.hear(feed, &symbol).await {
+        Ok(heard) => heard,
+        Err(error) => return End::Feed(error),
+    };
+    let stream = match feeds.recorded(feed, &symbol).await {
+        Ok(stream) => stream,
+        Err(error) => return End::Tape(error),
     };
     let last = stream.last_number();
     if after.is_none() {
-        feeds.tell_anew(&feed, &symbol);
+        feeds.tell_anew(feed, &symbol);
     }
-    let after = after.map_or(last, |after| after.min(last));
-    let mut number = stream.first_number().max(after + 1);
-    let subscribed = FeedServerMessage::Subscribed {
-        symbol: symbol.clone(),
-        after: number - 1,
-        time: time_of(&mut stream, number - 1),
+    let teller = Teller {
+        stream,
+        symbol,
+        out: out.clone(),
+        listed: Listed::default(),
     };
-    if out.send(text_of(&subscribed)).await.is_err() {
-        return;
+    match teller.tell(after.map_or(last, |after| after.min(last))).await {
+        Ok(never) => match never {},
+        Err(end) => end,
     }
-    let mut listed = Listed::default();
-    loop {
-        match stream.read(number) {
-            Ok(Some(record)) => {
-                if let Some(event) = record.event() {
-                    match listed.changed(&stream, number) {
-                        Ok(Some(instrument)) => {
-                            let listed = FeedServerMessage::Listed {
-                                symbol: symbol.clone(),
-                                instrument: Box::new(instrument),
-                            };
-                            if out.send(text_of(&listed)).await.is_err() {
-                                return;
-                            }
-                        }
-                        Ok(None) => {}
-                        Err(error) => {
-                            tracing::error!(feed, %symbol, %error, "a feed's tape cannot be read");
-                            return;
-                        }
-                    }
-                    let event = FeedServerMessage::Event(FeedEvent {
-                        symbol: symbol.clone(),
-                        number,
-                        received: record.received,
-                        event: event.clone(),
-                    });
-                    if out.send(text_of(&event)).await.is_err() {
-                        return;
-                    }
-                } else if let Some(incident) = incident_of(&record.entry, &symbol, number)
-                    && out.send(text_of(&incident)).await.is_err()
-                {
-                    return;
-                }
-                number += 1;
-            }
-            Ok(None) => stream.wait_for(number).await,
-            Err(error) => {
-                tracing::error!(feed, %symbol, %error, "a feed's tape cannot be read");
-                return;
-            }
+}
+
+/// Tells one listener of one symbol.
+struct Teller {
+    stream: RecordedStream,
+    symbol: Symbol,
+    out: mpsc::Sender<Utf8Bytes>,
+    listed: Listed,
+}
+
+impl Teller {
+    /// Tells everything after a number.
+    async fn tell(mut self, after: u64) -> Result<Infallible, End> {
+        let mut next = Err(after + 1);
+        loop {
+            let number = match next {
+                Ok(number) => number,
+                Err(from) => self.begin(from).await?,
+            };
+            next = match self.record(number).await {
+                Ok(()) => Ok(number + 1),
+                Err(End::Tape(error)) => Err(beyond(&error).ok_or(error)?),
+                Err(end) => return Err(end),
+            };
         }
     }
+
+    /// Says with which number it begins or, where some are gone, goes on: not before that one is there to be told, so that who is
+    /// told to be subscribed is.
+    async fn begin(&mut self, from: u64) -> Result<u64, End> {
+        let mut number = from.max(self.stream.first_number());
+        let time = loop {
+            let time = time_of(&mut self.stream, number - 1);
+            match self.stream.read(number) {
+                Ok(_) => break time,
+                Err(error) => number = beyond(&error).ok_or(error)?,
+            }
+        };
+        self.say(&FeedServerMessage::Subscribed {
+            symbol: self.symbol.clone(),
+            after: number - 1,
+            time,
+        })
+        .await?;
+        Ok(number)
+    }
+
+    /// Tells the record of a number, once it is there.
+    async fn record(&mut self, number: u64) -> Result<(), End> {
+        let record = loop {
+            match self.stream.read(number)? {
+                Some(record) => break record,
+                None => self.stream.wait_for(number).await,
+            }
+        };
+        if let Some(event) = record.event() {
+            if let Some(instrument) = self.listed.changed(&self.stream, number)? {
+                self.say(&FeedServerMessage::Listed {
+                    symbol: self.symbol.clone(),
+                    instrument: Box::new(instrument),
+                })
+                .await?;
+            }
+            self.say(&FeedServerMessage::Event(FeedEvent {
+                symbol: self.symbol.clone(),
+                number,
+                received: record.received,
+                event: event.clone(),
+            }))
+            .await?;
+        } else if let Some(incident) = incident_of(&record.entry, &self.symbol, number) {
+            self.say(&incident).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&self, message: &FeedServerMessage) -> Result<(), End> {
+        let sent = self.out.send(text_of(message)).await;
+        sent.map_err(|_| End::Left)
+    }
+}
+
+/// The next number that is on a tape of which some records are not kept any more, or missing.
+fn beyond(error: &TapeError) -> Option<u64> {
+    match error {
+        TapeError::Gone { first, .. } => Some(*first),
+        TapeError::Hole { to, .. } => Some(to + 1),
+        _ => None,
+    }
+}
+
+/// The listener's side of a tape that cannot be read.
+fn unreadable(error: &TapeError) -> ProblemDetails {
+    details(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "tape_unreadable",
+        "The feed's tape cannot be read",
+        error.to_string(),
+        Vec::new(),
+    )
 }
 
 /// What a listener was told of the steps in which events count.
@@ -253,4 +341,90 @@ fn time_of(stream: &mut RecordedStream, number: u64) -> Option<Timestamp> {
 fn text_of(message: &FeedServerMessage) -> Utf8Bytes {
     // Nothing in the messages can fail to be JSON.
     serde_json::to_string(message).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use papertape::market::TradeTick;
+    use papertape::model::Side;
+    use papertape::testkit::instrument;
+    use papertape_tape::{Retention, Settings, Source, TapeStore};
+    use std::time::Duration;
+
+    fn trade(number: u64) -> MarketEvent {
+        MarketEvent::Trade(TradeTick {
+            time: Timestamp::from_secs(number as i64),
+            price: number as f64,
+            size: 1.0,
+            aggressor: Side::Buy,
+        })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_removed_before_a_slow_listener_had_it_is_a_jump_that_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings {
+            linger: Duration::ZERO,
+            records_per_segment: 10,
+            ..Settings::default()
+        };
+        let store = TapeStore::open_with(folder.path(), settings).expect("a store");
+        let (instrument, source) = (instrument(), Source::new("house"));
+        let channel = store.channel("house", &instrument).await.expect("a tape");
+        for number in 1..=41 {
+            let at = Timestamp::from_secs(number as i64);
+            channel.append(at, &source, trade(number)).expect("appended");
+        }
+        channel.durable(41).await.expect("durable");
+        let (out, mut heard) = mpsc::channel(1);
+        let teller = Teller {
+            stream: RecordedStream::open(store.clone(), "house", instrument.symbol())
+                .await
+                .expect("a tape"),
+            symbol: instrument.symbol().clone(),
+            out,
+            listed: Listed::default(),
+        };
+        let telling = tokio::spawn(teller.tell(0));
+        let mut next = async || -> FeedServerMessage {
+            let text = tokio::time::timeout(Duration::from_secs(30), heard.recv()).await;
+            let text = text.expect("in time").expect("it is told");
+            serde_json::from_str(&text).expect("a message")
+        };
+        // Nothing more is taken than this before old segments are removed.
+        assert!(matches!(
+            next().await,
+            FeedServerMessage::Subscribed { after: 0, .. }
+        ));
+        assert!(matches!(next().await, FeedServerMessage::Listed { .. }));
+        let limits = Retention {
+            bytes: Some(1),
+            ..Retention::default()
+        };
+        let removed = async || {
+            let done = store
+                .retain(Timestamp::EPOCH, &limits, |_| None)
+                .expect("removed");
+            done.removed
+        };
+        let mut gone = 0;
+        while gone < 3 {
+            gone += removed().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let (mut told, mut jumps) = (Vec::new(), Vec::new());
+        while told.last() != Some(&41) {
+            match next().await {
+                FeedServerMessage::Event(event) => told.push(event.number),
+                FeedServerMessage::Subscribed { after, .. } => jumps.push((told.len() as u64, after)),
+                FeedServerMessage::Listed { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        // In steps that it was told of ten records count; the next three files are gone, or two and what memory had.
+        assert_eq!(jumps, [(10, 30)]);
+        assert!(told.into_iter().eq((1..=10).chain(31..=41)));
+        telling.abort();
+    }
 }

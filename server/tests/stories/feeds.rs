@@ -3,6 +3,8 @@
 use crate::support::{BUSY, Server, file, folder, import, papertape, simulated_csv, text};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use std::fs::OpenOptions;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -206,6 +208,73 @@ fn two_papertapes_one_the_venue_of_the_other_trade_alike() {
     assert_eq!(equity(&venue, &there), equity(&client, &here));
     client.stop();
     assert!(verify(other.path(), &here).starts_with("identical "));
+}
+
+#[test]
+fn a_tape_that_cannot_be_read_is_said_to_who_follows_it_and_followed_on_when_it_can() {
+    let data = with_rerun("0");
+    let venue = serve(data.path());
+    let there = venue.start_session(&json!({"strategy": BUSY, "feed": "rerun"}));
+    at_the_end(&venue, &there);
+    venue.stop();
+    // Begun again, it has its tape on the disk alone; there four bytes are damaged.
+    let venue = serve(data.path());
+    let path = data.path().join("tape/rerun/BTC%2FUSDT/00000000000000000001.wal");
+    let whole = std::fs::read(&path).expect("the open part of the tape");
+    let place = whole.len() / 2;
+    let write = |bytes: &[u8]| {
+        let mut file = OpenOptions::new().write(true).open(&path).expect("it is there");
+        file.seek(SeekFrom::Start(place as u64)).expect("within it");
+        file.write_all(bytes).expect("written");
+    };
+    write(
+        &whole[place..place + 4]
+            .iter()
+            .map(|byte| !byte)
+            .collect::<Vec<_>>(),
+    );
+    let other = folder();
+    let config = format!(
+        "[feeds.house]\nvenue = \"papertape\"\nrest_url = \"http://{}\"\noptions = {{ feed = \"rerun\", from = \"start\" }}\n{}",
+        venue.address(),
+        silent_venues()
+    );
+    file(&other, "papertape.toml", &config);
+    let client = serve(other.path());
+    let here = client.start_session(&json!({"strategy": BUSY, "feed": "house"}));
+    let stuck = client.wait_for("/feeds/house", |feed| feed["symbols"][0]["freshness"] == "gap");
+    let (source, symbol) = (&stuck["sources"][0], &stuck["symbols"][0]);
+    assert_eq!(source["connection"], "connected", "other symbols are told on");
+    let error = source["last_error"].as_str().expect("what went wrong");
+    assert!(error.contains(".wal is damaged"), "{error}");
+    assert_eq!(symbol["why"], "house: the venue refuses it");
+    // Everything before the damage came.
+    let reached = symbol["number"].as_u64().expect("a number");
+    assert!((1_000..2_500).contains(&reached), "{reached}");
+    let quality = format!("/sessions/{here}/data-quality");
+    let gaps = |quality: &Value| -> Vec<Value> {
+        let all = quality["incidents"].as_array().cloned().unwrap_or_default();
+        let is_it = |it: &Value| {
+            it["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("is damaged"))
+        };
+        all.into_iter().filter(is_it).collect()
+    };
+    client.wait_for(&quality, |now| {
+        gaps(now)
+            .iter()
+            .any(|gap| gap["kind"] == "gap" && gap["to"].is_null())
+    });
+    // Mended, it is followed on by itself, and lacks nothing.
+    write(&whole[place..place + 4]);
+    at_the_end(&client, &here);
+    let now = client.wait_for("/feeds/house", |feed| feed["symbols"][0]["freshness"] == "fresh");
+    assert_eq!(now["sources"][0]["lost"], 0);
+    let over = client.wait_for(&quality, |now| gaps(now).iter().all(|gap| gap["to"].is_string()));
+    assert_eq!(gaps(&over).len(), 1, "however often it was asked for: {over}");
+    let fills = |server: &Server, id: &str| essence(&server.all(&format!("/sessions/{id}/fills")));
+    assert_eq!(fills(&client, &here), fills(&venue, &there));
 }
 
 #[test]

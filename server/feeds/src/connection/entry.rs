@@ -1,9 +1,11 @@
 //! A symbol of a connection: who listens to it, and what was said of it for those who come later.
 
+use super::backoff::Backoff;
 use crate::handle::MarketHandle;
 use crate::listed::{Listed, is_in_other_steps};
-use crate::venue::{Channels, Listing, Told};
+use crate::venue::{Channels, FeedError, Listing, Told};
 use papertape::exchange::TradingStatus;
+use papertape::market::Random;
 use papertape::model::Timestamp;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -27,6 +29,9 @@ pub(super) struct Entry {
     /// Whether it was polled with success before.
     pub(super) has_answered: bool,
     pub(super) poll_at: Instant,
+    /// When it is subscribed once more, where it was refused and that may have passed.
+    pub(super) again_at: Option<Instant>,
+    pub(super) backoff: Backoff,
 }
 
 impl Entry {
@@ -37,6 +42,25 @@ impl Entry {
                 self.status = (*status != TradingStatus::Trading).then_some((*time, *status));
             }
         }
+    }
+
+    /// The refusal among what was told of it, if there is one, and until when it rests then.
+    pub(super) fn note_refusal(&mut self, told: &[Told], random: &mut Random) -> Option<FeedError> {
+        let mut refusal = None;
+        for told in told {
+            match told {
+                Told::Subscribed { .. } => {
+                    self.backoff.well();
+                    (self.again_at, refusal) = (None, None);
+                }
+                Told::Refused { error, .. } => {
+                    self.again_at = Some(Instant::now() + self.backoff.failed(random));
+                    refusal = Some(error.clone());
+                }
+                _ => {}
+            }
+        }
+        refusal
     }
 
     /// Remembers in which steps it counts from now on, and has it read in those.

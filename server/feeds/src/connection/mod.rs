@@ -253,13 +253,14 @@ impl Driver {
             self.show(|status| status.undecodable += 1);
             self.everybody(now, |market, place| market.undecodable(place, &error.0, now));
         }
-        let (mut is_going, mut refused) = (false, None);
+        let (mut is_going, mut refused, mut refused_one) = (false, None, None);
         for run in told.chunk_by(|a, b| slot_of(a) == slot_of(b)) {
             match (slot_of(&run[0]), &run[0]) {
                 (Some(slot), _) => {
                     if let Some(entry) = self.slots.get_mut(&slot.0) {
                         entry.note_status(run);
                         entry.note_steps(run, &self.listed);
+                        refused_one = entry.note_refusal(run, &mut self.random).or(refused_one);
                         for (market, place) in &entry.markets {
                             market.with(now, |market| {
                                 run.iter().for_each(|told| market.told(*place, told, now));
@@ -279,6 +280,7 @@ impl Driver {
             }
         }
         self.told = told;
+        self.note(refused_one);
         if let Some(error) = refused {
             let why = error.to_string();
             self.note(Some(error));
@@ -294,7 +296,7 @@ impl Driver {
     /// What the connection told is over, and so are its subscriptions.
     fn forget(&mut self, why: &str, now: Timestamp) {
         for entry in self.slots.values_mut() {
-            (entry.is_subscribed, entry.status) = (false, None);
+            (entry.is_subscribed, entry.status, entry.again_at) = (false, None, None);
             entry.poll_at = Instant::now() + POLL_AFTER;
             if entry.is_polled {
                 continue;
@@ -429,6 +431,7 @@ impl Driver {
             }
             self.show_breaker(now);
         }
+        self.ask_again();
         self.poll();
     }
 

@@ -1,5 +1,6 @@
 //! The symbols of a connection: who listens to them, and what is asked for them.
 
+use super::backoff::Backoff;
 use super::socket::Socket;
 use super::{Done, Driver, Entry};
 use crate::handle::MarketHandle;
@@ -47,6 +48,8 @@ impl Driver {
                 status: None,
                 has_answered: false,
                 poll_at: Instant::now() + poll_wait,
+                again_at: None,
+                backoff: Backoff::default(),
             };
             self.slots.insert(self.next_slot, entry);
             self.next_slot
@@ -201,6 +204,20 @@ impl Driver {
             let frames = codec.resync(Slot(slot));
             self.socket.queue(frames);
         }
+    }
+
+    /// Subscribes what another Papertape refused: its tape may be readable by now. What a venue refuses it does not list.
+    pub(super) fn ask_again(&mut self) {
+        if !self.venue.traits().is_relay {
+            return;
+        }
+        let now = Instant::now();
+        for entry in self.slots.values_mut() {
+            if entry.again_at.is_some_and(|at| now >= at) {
+                (entry.is_subscribed, entry.again_at) = (false, None);
+            }
+        }
+        self.subscribe_all();
     }
 
     /// Subscribes what is not subscribed, when the protocol is ready for it.

@@ -500,7 +500,9 @@ impl Source {
                 self.suspect(received, heard);
             }
             Told::Subscribed { .. } => {
-                self.refused = None;
+                if self.refused.take().is_some() {
+                    heard.push(end(IncidentKind::Gap, "refused", received, 0, None));
+                }
                 self.is_changed = true;
                 self.resubscribed(received, heard, wants);
             }

@@ -460,9 +460,12 @@ impl Codec for Relay {
                 told.push(Told::Listed { slot, instrument });
             }
             FeedServerMessage::Refused { symbol, problem } => {
-                let slot = self.subscriptions.find(symbol.as_str()).map(|(slot, _)| slot);
+                // What is not listened to any more may be refused.
+                let Some((slot, _)) = self.subscriptions.find(symbol.as_str()) else {
+                    return Ok(());
+                };
                 told.push(Told::Refused {
-                    slot,
+                    slot: Some(slot),
                     error: FeedError::Refused {
                         venue: NAME.to_owned(),
                         detail: problem.detail,

@@ -287,3 +287,18 @@ fn what_is_no_papertape_is_kept_off() {
         "nobody asked for the symbol"
     );
 }
+
+#[test]
+fn a_symbol_is_refused_alone_and_one_that_nobody_listens_to_not_at_all() {
+    let venue = venue(&[]).expect("a venue");
+    let mut codec = venue.codec().expect("no key").expect("a stream");
+    let refused = r#"{"refused":{"symbol":"BTC/USDT","problem":{"type":"about:blank","title":"The feed's tape cannot be read","status":500,"detail":"1.wal is damaged","code":"tape_unreadable"}}}"#;
+    assert_eq!(read(&mut codec, refused), Ok(Vec::new()));
+    codec.subscribe(Slot(3), &listing(), Channels::TICKS);
+    let error = FeedError::Refused {
+        venue: NAME.to_owned(),
+        detail: "1.wal is damaged".to_owned(),
+    };
+    let slot = Some(Slot(3));
+    assert_eq!(read(&mut codec, refused), Ok(vec![Told::Refused { slot, error }]));
+}
