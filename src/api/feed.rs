@@ -92,8 +92,11 @@ pub struct SourceHealth {
     pub clock_skew_ms: Option<f64>,
     /// The share of its request budget that is used, 0 to 1.
     pub budget_used: Option<f64>,
-    /// What went wrong last.
+    /// What went wrong last. It stays when all is well again.
     pub last_error: Option<String>,
+    /// When that was.
+    #[serde(default)]
+    pub last_error_at: Option<Timestamp>,
 }
 
 /// How a symbol's data is.
@@ -177,8 +180,11 @@ impl DataIncident {
 /// What a session's data was like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionDataQuality {
-    /// Everything that was not as it should be while the session listened, oldest first.
+    /// Everything that was not as it should be while the session listened, oldest first: the newest ten thousand entries.
     pub incidents: Vec<DataIncident>,
+    /// How many older entries there are that are not listed. What they put in doubt is in `tainted` all the same.
+    #[serde(default)]
+    pub omitted: u64,
     /// The spans that its statistics are tainted in, apart from each other and in order; the last may be open.
     pub tainted: Vec<TimeSpan>,
     /// Seconds in them, up to the session's last input.

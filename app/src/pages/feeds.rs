@@ -282,7 +282,15 @@ fn source(it: SourceHealth, clock: RwSignal<Timestamp>) -> AnyView {
     let budget = it
         .budget_used
         .map_or_else(|| NONE.to_owned(), |used| format::percent(used, 0));
-    let error = it.last_error.unwrap_or_else(|| "none".to_owned());
+    let error = match it.last_error {
+        None => "none".into_any(),
+        Some(error) => {
+            let when = it
+                .last_error_at
+                .map(|at| view! { <small>{ago(Some(at), clock)}</small> });
+            view! { {error} {when} }.into_any()
+        }
+    };
     let count = |label, value| table::figure(label, format::count(value));
     view! {
         <tr data-testid="feed-source">
@@ -296,7 +304,7 @@ fn source(it: SourceHealth, clock: RwSignal<Timestamp>) -> AnyView {
             {count("Kept off", it.quarantined)}
             {table::figure("Budget used", budget)}
             {table::figure("Clock", skew)}
-            {table::words("Last error", error, None)}
+            {table::cell("Last error", error, None)}
         </tr>
     }
     .into_any()
@@ -354,6 +362,7 @@ mod tests {
                 clock_skew_ms: Some(-12.4),
                 budget_used: Some(0.25),
                 last_error: Some("HTML instead of JSON".to_owned()),
+                last_error_at: Some(Timestamp::from_secs(69)),
                 ..SourceHealth::default()
             }],
             symbols: data.map(heard).into_iter().collect(),
@@ -414,6 +423,7 @@ mod tests {
             "25%",
             "−12 ms",
             "HTML instead of JSON",
+            "31 s ago",
             "nothing came for 40 s",
             "96,400.5",
             "Source changed",

@@ -451,10 +451,11 @@ pub(crate) fn cause(error: &dyn Error) -> String {
     inner.to_string()
 }
 
-/// The host, and the port if there is one, of an address.
+/// The host, and the port if there is one, of an address; nobody's name, nor a password.
 pub(crate) fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?']).next().unwrap_or(rest)
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 fn is_html(body: &[u8]) -> bool {

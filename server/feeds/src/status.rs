@@ -139,6 +139,8 @@ pub struct FeedStatus {
     pub budget: Vec<BudgetStatus>,
     /// What went wrong last, in a sentence.
     pub last_error: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<Timestamp>,
     /// The streams that it publishes.
     pub symbols: Vec<SymbolStatus>,
 }

@@ -357,6 +357,7 @@ impl ReplayFeed {
             clock_skew_ms: None,
             budget: Vec::new(),
             last_error: None,
+            last_error_at: None,
             symbols,
         }
     }

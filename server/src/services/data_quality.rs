@@ -16,6 +16,8 @@ const DATA_ALERTS: u64 = 1 << 32;
 const MOST_ALERTS: u64 = 1 << 52;
 /// The kind of what the venue took back. It puts in doubt what was done meanwhile; there may be many, and none can be helped.
 const CORRECTION: &str = "correction";
+/// Entries that are listed at most.
+const MOST_LISTED: usize = 10_000;
 /// What incidents name as their source that are the session's own and no feed's.
 const OWN: &str = "session";
 
@@ -44,13 +46,17 @@ impl Services {
         };
         let all = self.feeds.status();
         let (mut incidents, mut now) = (Vec::<Noted>::new(), Vec::new());
+        // Of all there is, whatever is listed.
+        let (mut doubtful, mut omitted) = (Vec::<TimeSpan>::new(), 0);
         for tape in spec.tape.each() {
             if !summary.state.is_final() {
                 now.extend(standing(tape, &all));
             }
-            incidents.extend(first_bar(tape).map(Noted::own));
             let index = index_price(tape, |feed| self.feeds.index_prices(feed).is_some());
-            incidents.extend(index.map(Noted::own));
+            for own in first_bar(tape).into_iter().chain(index) {
+                doubtful.extend(doubtful_spans(&own));
+                incidents.push(Noted::own(own));
+            }
             match tape {
                 TapeSpec::Live {
                     feed,
@@ -68,6 +74,10 @@ impl Services {
                         _ => (*start, end),
                     };
                     let found = self.storage.incident_records(feed, Some(symbol), span).await?;
+                    let all = self.storage.incident_count(feed, symbol, span).await?;
+                    omitted += all.saturating_sub(found.len() as u64);
+                    let spans = self.storage.incident_spans(feed, symbol, &DOUBTFUL, span).await?;
+                    doubtful.extend(spans);
                     incidents.extend(found.into_iter().map(|record| Noted::of(record, span.0)));
                 }
                 TapeSpec::Replay {
@@ -80,22 +90,30 @@ impl Services {
                     let bars = papertape::backtest::within(bars, *timeframe, *from, *to);
                     let name = spec.instrument.symbol();
                     let until = summary.market_time.unwrap_or_default();
-                    incidents.extend(holes(&bars, *timeframe, name, until).into_iter().map(Noted::own));
+                    let all = holes(&bars, *timeframe, name, until)
+                        .map(|hole| doubtful.extend(doubtful_spans(&hole)));
+                    let older = all.count().saturating_sub(MOST_LISTED);
+                    omitted += older as u64;
+                    incidents.extend(holes(&bars, *timeframe, name, until).skip(older).map(Noted::own));
                 }
                 TapeSpec::Simulated { .. } | TapeSpec::SimulatedBars { .. } | TapeSpec::Together { .. } => {}
             }
         }
         incidents.sort_by_key(|noted| noted.incident.from);
+        let older = incidents.len().saturating_sub(MOST_LISTED);
+        omitted += older as u64;
+        incidents.drain(..older);
         let (numbers, incidents): (Vec<u64>, Vec<DataIncident>) = incidents
             .into_iter()
             .map(|noted| (noted.number, noted.incident))
             .unzip();
-        let tainted = tainted(&incidents);
+        let tainted = joined(doubtful);
         let seconds = tainted.iter().map(|span| span.to.unwrap_or(end).since(span.from));
         let quality = SessionDataQuality {
             tainted_seconds: seconds.sum::<i64>() as f64 / 1e9,
             tainted,
             incidents,
+            omitted,
             now,
         };
         Ok((quality, numbers))
@@ -243,9 +261,14 @@ fn index_price(tape: &TapeSpec, is_index: impl Fn(&str) -> bool) -> Option<DataI
 }
 
 /// The holes between bars, up to `until`.
-fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -> Vec<DataIncident> {
-    let pairs = bars.open_time.windows(2).take_while(|pair| pair[0] < until);
-    let holes = pairs.filter_map(|pair| {
+fn holes(
+    bars: &Bars,
+    timeframe: Timeframe,
+    symbol: &Symbol,
+    until: Timestamp,
+) -> impl Iterator<Item = DataIncident> {
+    let pairs = bars.open_time.windows(2).take_while(move |pair| pair[0] < until);
+    pairs.filter_map(move |pair| {
         let from = timeframe.close_of(pair[0]);
         let missing = pair[1].since(from) / timeframe.nanos();
         (missing > 0).then(|| DataIncident {
@@ -259,26 +282,23 @@ fn holes(bars: &Bars, timeframe: Timeframe, symbol: &Symbol, until: Timestamp) -
             detail: format!("{missing} bars of {timeframe} are missing"),
             touched: None,
         })
-    });
-    holes.take(10_000).collect()
+    })
 }
 
-/// Whether data was missing, stale, wrong or in doubt. Backfilled data is whole again, and what was kept off was replaced by nothing
-/// that fills.
-fn is_doubtful(incident: &DataIncident) -> bool {
-    let kinds = ["gap", "stale", "failover", "divergence", "index", CORRECTION];
-    kinds.contains(&incident.kind.as_str())
-}
+/// The kinds of what was missing, stale, wrong or in doubt. Backfilled data is whole again, and what was kept off was replaced by
+/// nothing that fills.
+const DOUBTFUL: [&str; 6] = ["gap", "stale", "failover", "divergence", "index", CORRECTION];
 
 /// The spans in which an incident put what was published in doubt: those in which that came from its source, if it is of such a
 /// kind at all.
 fn doubtful_spans(incident: &DataIncident) -> impl Iterator<Item = TimeSpan> {
-    incident.touched().filter(|_| is_doubtful(incident))
+    incident
+        .touched()
+        .filter(|_| DOUBTFUL.contains(&incident.kind.as_str()))
 }
 
-/// The spans in which data was missing, stale or in doubt, apart from each other and in order.
-fn tainted(incidents: &[DataIncident]) -> Vec<TimeSpan> {
-    let mut spans: Vec<TimeSpan> = incidents.iter().flat_map(doubtful_spans).collect();
+/// Spans apart from each other and in order.
+fn joined(mut spans: Vec<TimeSpan>) -> Vec<TimeSpan> {
     spans.sort_by_key(|span| span.from);
     let mut all: Vec<TimeSpan> = Vec::new();
     for span in spans {
@@ -295,6 +315,11 @@ fn tainted(incidents: &[DataIncident]) -> Vec<TimeSpan> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tainted(incidents: &[DataIncident]) -> Vec<TimeSpan> {
+        joined(incidents.iter().flat_map(doubtful_spans).collect())
+    }
+
     fn incident(kind: &str, from: i64, to: Option<i64>) -> DataIncident {
         DataIncident {
             kind: kind.to_owned(),

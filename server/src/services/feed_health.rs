@@ -174,6 +174,7 @@ fn source_health(status: &FeedStatus) -> SourceHealth {
         clock_skew_ms: status.clock_skew_ms,
         budget_used: used.reduce(f64::max),
         last_error: status.last_error.clone(),
+        last_error_at: status.last_error_at,
     }
 }
 

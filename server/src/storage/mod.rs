@@ -18,7 +18,7 @@ pub use sqlite::Sqlite;
 
 use futures::future::BoxFuture;
 use papertape::alert::Alert;
-use papertape::api::{BacktestSummary, DataIncident, EquityPoint, Page};
+use papertape::api::{BacktestSummary, DataIncident, EquityPoint, Page, TimeSpan};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
@@ -103,7 +103,7 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn backtests_of<'a>(&'a self, slug: &'a str, limit: u32) -> Stored<'a, Vec<BacktestSummary>>;
 
     /// What was not as it should be with a feed's data within a span of time, oldest first, with its numbers; of every symbol
-    /// without one.
+    /// without one. The newest ten thousand entries.
     fn incident_records<'a>(
         &'a self,
         feed: &'a str,
@@ -111,7 +111,25 @@ pub trait Storage: Debug + Send + Sync + 'static {
         span: (Timestamp, Timestamp),
     ) -> Stored<'a, Vec<IncidentRecord>>;
 
-    /// The same without their numbers.
+    /// How many entries there are of a symbol that touch a span of time: [`Storage::incident_records`] gives the newest of them.
+    fn incident_count<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: &'a Symbol,
+        span: (Timestamp, Timestamp),
+    ) -> Stored<'a, u64>;
+
+    /// When, from the beginning of a span of time on, what was published came from a source with an incident of one of these
+    /// kinds: of all that touch the span, in no order.
+    fn incident_spans<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: &'a Symbol,
+        kinds: &'a [&'a str],
+        span: (Timestamp, Timestamp),
+    ) -> Stored<'a, Vec<TimeSpan>>;
+
+    /// The newest incidents without their numbers.
     fn incidents<'a>(
         &'a self,
         feed: &'a str,

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const BARS: usize = 3_000;
 
 /// A data directory with a recorded market and a feed that tells it once more.
-fn with_rerun(speed: &str) -> TempDir {
+pub(crate) fn with_rerun(speed: &str) -> TempDir {
     let data = folder();
     let bars = file(&data, "bars.csv", &simulated_csv(BARS));
     let import = import(data.path(), &[&bars]);
@@ -42,7 +42,7 @@ pub(crate) fn silent_venues() -> String {
         .collect()
 }
 
-fn serve(data: &Path) -> Server {
+pub(crate) fn serve(data: &Path) -> Server {
     Server::start_with(
         data,
         &["--config", &data.join("papertape.toml").display().to_string()],

@@ -1,9 +1,9 @@
 //! What a session's data was like: a hole in a recording, and sources that tell different prices.
 
-use crate::feeds::silent_venues;
+use crate::feeds::{serve, silent_venues, with_rerun};
 use crate::support::{Server, file, folder, import, simulated_csv, text};
 use crate::venues::{IDLE, feed, has_incident, venue};
-use papertape::model::Timeframe;
+use papertape::model::{Timeframe, Timestamp};
 use papertape_feeds::{Clock as _, SystemClock};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -193,5 +193,41 @@ fn what_went_wrong_survives_the_process_and_the_loss_of_its_record() {
     let seen = over(&seen);
     assert!(!seen.is_empty());
     server.wait_for(&quality, |now| over(now).is_superset(&seen));
+    server.stop();
+}
+
+#[test]
+fn however_many_entries_the_record_has_every_one_counts_of_those_that_put_data_in_doubt() {
+    let data = with_rerun("0");
+    let server = serve(data.path());
+    let id = server.start_session(&json!({"strategy": IDLE, "feed": "rerun", "symbols": ["BTC/USDT"]}));
+    let session = server.get(&format!("/sessions/{id}")).json();
+    let created = session["summary"]["created_at"].as_str().expect("a time");
+    let created = Timestamp::parse(created).expect("a time");
+    server.stop();
+    // Two gaps, and after them as many trifles as are listed, and twenty.
+    Runtime::new().expect("threads").block_on(async {
+        let path = data.path().join("papertape.db").display().to_string();
+        let database = sqlx::SqlitePool::connect(&path).await.expect("it is there");
+        let insert = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10022)
+            INSERT INTO incidents (feed, symbol, run, number, kind, source, from_time, to_time, count, detail)
+            SELECT 'rerun', 'BTC/USDT', 1, i, CASE WHEN i <= 2 THEN 'gap' ELSE 'quarantine' END, 'rerun', ?1 + i * 1000,
+            ?1 + i * 1000 + 500, 1, 'made' FROM n";
+        let done = sqlx::query(insert).bind(created.nanos()).execute(&database).await;
+        assert_eq!(done.expect("inserted").rows_affected(), 10_022);
+        database.close().await;
+    });
+    let server = serve(data.path());
+    let quality = server.get(&format!("/sessions/{id}/data-quality")).json();
+    let listed = quality["incidents"].as_array().expect("a list");
+    assert_eq!((listed.len(), &quality["omitted"]), (10_000, &json!(22)));
+    assert!(listed.iter().all(|it| it["kind"] == "quarantine"), "the newest");
+    assert_eq!(
+        quality["tainted"].as_array().map(Vec::len),
+        Some(2),
+        "{}",
+        quality["tainted"]
+    );
+    assert_eq!(quality["tainted_seconds"], 1e-6);
     server.stop();
 }

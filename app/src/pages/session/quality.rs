@@ -134,8 +134,19 @@ pub(crate) fn DataBadge(watch: Watch) -> impl IntoView {
     }
 }
 
-/// The record in a sentence or two.
+/// The record in a few sentences.
 pub(crate) fn summary(kind: FeedKind, record: &SessionDataQuality) -> String {
+    let gist = gist(kind, record);
+    match record.omitted {
+        0 => gist,
+        omitted => format!(
+            "{gist} The newest entries are listed; {} older ones are not, and what they put in doubt is counted.",
+            format::count(omitted)
+        ),
+    }
+}
+
+fn gist(kind: FeedKind, record: &SessionDataQuality) -> String {
     let doubt = format::duration(record.tainted_seconds);
     let spans = match record.tainted.len() {
         1 => "one span".to_owned(),
@@ -246,6 +257,7 @@ mod tests {
             incidents,
             tainted: tainted.iter().map(span).collect(),
             tainted_seconds: tainted.iter().map(|(from, to)| (to - from) as f64).sum(),
+            omitted: 0,
             now: Vec::new(),
         }
     }

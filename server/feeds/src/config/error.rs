@@ -61,13 +61,13 @@ pub enum ConfigError {
         /// The nearest that there is.
         near: Option<String>,
     },
-    /// An address of another kind.
-    #[error("{key} must begin with {schemes} and name a host")]
+    /// An address of another kind, or with a key in it.
+    #[error("{key} {problem}")]
     Address {
         /// Which key.
         key: String,
-        /// What it may begin with.
-        schemes: String,
+        /// What is wrong, without the address.
+        problem: String,
     },
     /// A name of no feed.
     #[error("{key}: there is no feed '{name}'{}", did_you_mean(.near.as_ref()))]

@@ -23,10 +23,12 @@
 //! Every known venue with a public address that needs no key, or whose key is there, is a feed without being named; `enabled =
 //! false` takes it away. Keys come from `PAPERTAPE_<NAME>_KEY` and `PAPERTAPE_<NAME>_SECRET`, the feed's name in capitals with `_` for `-`.
 
+mod address;
 mod error;
 mod options;
 
 use crate::venue::{Secret, VenueConfig};
+pub(crate) use address::check_address;
 pub use error::ConfigError;
 pub(crate) use error::nearest;
 pub use options::check_options;
@@ -373,18 +375,16 @@ fn feed(
             detail,
         }
     })?;
-    check_address(
-        &name,
-        "rest_url",
-        entry.rest_url.as_deref(),
-        &["http://", "https://"],
-    )?;
-    check_address(
-        &name,
-        "stream_url",
-        entry.stream_url.as_deref(),
-        &["ws://", "wss://"],
-    )?;
+    for (key, url, schemes) in [
+        ("rest_url", &entry.rest_url, ["http://", "https://"]),
+        ("stream_url", &entry.stream_url, ["ws://", "wss://"]),
+    ] {
+        let checked = url.as_deref().map_or(Ok(()), |url| check_address(url, &schemes));
+        checked.map_err(|problem| ConfigError::Address {
+            key: format!("feeds.{name}.{key}"),
+            problem,
+        })?;
+    }
     if entry.stale_after_s == Some(0) {
         return Err(ConfigError::Venue {
             feed: name,
@@ -413,29 +413,6 @@ fn feed(
         name,
         venue,
     })
-}
-
-fn check_address(
-    feed: &str,
-    key: &'static str,
-    url: Option<&str>,
-    schemes: &'static [&'static str],
-) -> Result<(), ConfigError> {
-    let Some(url) = url else { return Ok(()) };
-    if is_address(url, schemes) {
-        Ok(())
-    } else {
-        Err(ConfigError::Address {
-            key: format!("feeds.{feed}.{key}"),
-            schemes: schemes.join(" or "),
-        })
-    }
-}
-
-/// Whether this begins as one of these and names a host.
-pub(crate) fn is_address(url: &str, schemes: &[&str]) -> bool {
-    let mut rests = schemes.iter().filter_map(|scheme| url.strip_prefix(scheme));
-    rests.any(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }
 
 fn check_route(route: &Route, feeds: &BTreeMap<String, Feed>) -> Result<(), ConfigError> {

@@ -33,6 +33,14 @@ fn what_is_wrong_is_named() {
             "feeds.binance.stream_url must begin with ws:// or wss:// and name a host",
         ),
         (
+            "[feeds.binance]\nrest_url = \"https://me:word@example.com\"",
+            "feeds.binance.rest_url is shown in errors and on pages, so it may hold no user's name or password: keys belong",
+        ),
+        (
+            "[feeds.binance]\nstream_url = \"wss://example.com/ws?token=word\"",
+            "feeds.binance.stream_url is shown in errors and on pages, so it may hold nothing after a ?: keys belong",
+        ),
+        (
             "[[routes]]\nname = \"best\"\nsources = []",
             "routes.best.sources: a route needs at least one source",
         ),

@@ -193,6 +193,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use papertape::model::Timestamp;
 
     #[test]
     fn no_lane_has_more_symbols_than_it_may_and_each_symbol_one_lane() {
@@ -222,7 +223,7 @@ mod tests {
                 connection,
                 breaker,
                 reconnects,
-                last_error: Some(format!("{connection:?}")),
+                last_error: Some((Timestamp::from_secs(7), format!("{connection:?}"))),
                 ..DriverStatus::default()
             }))
         };
@@ -233,17 +234,12 @@ mod tests {
         ];
         let all = standing(&Arc::new(Mutex::new(lanes)));
         assert_eq!(
-            (
-                all.connection,
-                all.breaker,
-                all.reconnects,
-                all.last_error.as_deref()
-            ),
+            (all.connection, all.breaker, all.reconnects, all.last_error),
             (
                 ConnectionState::Waiting,
                 BreakerState::HalfOpen,
                 6,
-                Some("Waiting")
+                Some((Timestamp::from_secs(7), "Waiting".to_owned()))
             )
         );
         assert_eq!(standing(&Statuses::default()).connection, ConnectionState::Idle);

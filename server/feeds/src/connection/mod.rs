@@ -55,7 +55,8 @@ pub(crate) struct DriverStatus {
     /// Connections after the first.
     pub(crate) reconnects: u64,
     pub(crate) last_message: Option<Timestamp>,
-    pub(crate) last_error: Option<String>,
+    /// When something went wrong last, and what.
+    pub(crate) last_error: Option<(Timestamp, String)>,
     pub(crate) undecodable: u64,
 }
 
@@ -326,7 +327,7 @@ impl Driver {
         if least.is_zero() {
             self.breaker.failed(now);
         }
-        self.show(|status| status.last_error = Some(why.to_owned()));
+        self.show(|status| status.last_error = Some((now, why.to_owned())));
         let wait = self.backoff.failed(&mut self.random);
         let open = Duration::from_nanos(self.breaker.wait(now).unsigned_abs());
         self.socket = Socket::Waiting(Instant::now() + wait.max(open).max(least));
@@ -450,7 +451,8 @@ impl Driver {
     fn note(&self, error: Option<FeedError>) {
         if let Some(error) = error {
             tracing::info!(feed = self.feed, %error, "a request failed");
-            self.show(|status| status.last_error = Some(error.to_string()));
+            let now = self.clock.now();
+            self.show(|status| status.last_error = Some((now, error.to_string())));
         }
     }
 

@@ -47,6 +47,7 @@ impl FeedHub {
                     }
                 });
             }
+            let (last_error_at, last_error) = driver.last_error.unzip();
             FeedStatus {
                 feed: name.clone(),
                 venue: Some(entry.feed.venue.clone()),
@@ -59,7 +60,8 @@ impl FeedHub {
                 last_message: driver.last_message,
                 clock_skew_ms: skew.map(|nanos| -(nanos as f64) / 1e6),
                 budget: entry.rest.budget_status(),
-                last_error: driver.last_error,
+                last_error,
+                last_error_at,
                 symbols: symbols(name),
             }
         });
@@ -82,6 +84,7 @@ impl FeedHub {
                 clock_skew_ms: None,
                 budget: Vec::new(),
                 last_error: None,
+                last_error_at: None,
                 symbols,
             }
         });

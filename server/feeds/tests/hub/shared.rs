@@ -107,6 +107,7 @@ async fn who_is_sent_away_for_days_is_left_alone_for_an_hour_and_says_so() {
         .until(|place| feed(place).breaker == BreakerState::Open)
         .await;
     let said = feed(&place).last_error.expect("it says why");
+    assert!(feed(&place).last_error_at.is_some(), "and when");
     assert!(
         said.contains("for 259200 s; it is tried again every 3600 s all the same"),
         "{said}"

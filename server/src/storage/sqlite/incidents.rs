@@ -2,9 +2,10 @@
 
 use super::read::{column, number, time};
 use crate::storage::{IncidentRecord, StorageError};
-use papertape::api::DataIncident;
+use futures::TryStreamExt as _;
+use papertape::api::{DataIncident, TimeSpan};
 use papertape::model::{Symbol, Timestamp};
-use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 /// Entries given at most.
 const MOST: i64 = 10_000;
@@ -130,12 +131,77 @@ pub(super) async fn read(
     .collect()
 }
 
+/// How many touched a span of time.
+pub(super) async fn count(
+    pool: &SqlitePool,
+    (feed, symbol): (&str, &Symbol),
+    (from, to): (Timestamp, Timestamp),
+) -> Result<u64, StorageError> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM incidents WHERE feed = ?1 AND symbol = ?2 AND from_time <= ?4
+         AND (to_time IS NULL OR to_time >= ?3)",
+    )
+    .bind(feed)
+    .bind(symbol.as_str())
+    .bind(from.nanos())
+    .bind(to.nanos())
+    .fetch_one(pool)
+    .await
+    .map_err(StorageError::while_doing("read the data-quality record"))?;
+    Ok(count.unsigned_abs())
+}
+
+/// When what was published was touched by what is of these kinds, from the beginning of a span on: of everything, row by row.
+pub(super) async fn spans(
+    pool: &SqlitePool,
+    (feed, symbol): (&str, &Symbol),
+    kinds: &[&str],
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<TimeSpan>, StorageError> {
+    let kinds = serde_json::to_string(kinds).map_err(|error| StorageError::corrupt("kinds", error))?;
+    let mut rows = sqlx::query(
+        "SELECT from_time, to_time, touched FROM incidents WHERE feed = ?1 AND symbol = ?2 AND from_time <= ?4
+         AND (to_time IS NULL OR to_time >= ?3) AND kind IN (SELECT value FROM json_each(?5))",
+    )
+    .bind(feed)
+    .bind(symbol.as_str())
+    .bind(from.nanos())
+    .bind(to.nanos())
+    .bind(kinds)
+    .fetch(pool);
+    let listened = TimeSpan { from, to: None };
+    let mut found = Vec::new();
+    while let Some(row) = rows
+        .try_next()
+        .await
+        .map_err(StorageError::while_doing("read the data-quality record"))?
+    {
+        let (whole, touched) = (whole(&row)?, touched(&row)?);
+        let parts = touched.as_deref().unwrap_or(std::slice::from_ref(&whole));
+        let within = |part: &TimeSpan| part.within(whole)?.within(listened);
+        found.extend(parts.iter().filter_map(within));
+    }
+    Ok(found)
+}
+
+fn whole(row: &SqliteRow) -> Result<TimeSpan, StorageError> {
+    let to: Option<i64> = column(row, "to_time")?;
+    Ok(TimeSpan {
+        from: time(row, "from_time")?,
+        to: to.map(Timestamp::from_nanos),
+    })
+}
+
+fn touched(row: &SqliteRow) -> Result<Option<Vec<TimeSpan>>, StorageError> {
+    let text: Option<&str> = column(row, "touched")?;
+    text.map(serde_json::from_str)
+        .transpose()
+        .map_err(|error| StorageError::corrupt("the data-quality record", error))
+}
+
 fn record(row: &SqliteRow) -> Result<IncidentRecord, StorageError> {
     let symbol: String = column(row, "symbol")?;
-    let to: Option<i64> = row
-        .try_get("to_time")
-        .map_err(|error| StorageError::corrupt("the data-quality record", error))?;
-    let touched: Option<&str> = column(row, "touched")?;
+    let TimeSpan { from, to } = whole(row)?;
     let incident = DataIncident {
         kind: column(row, "kind")?,
         feed: column(row, "feed")?,
@@ -143,16 +209,11 @@ fn record(row: &SqliteRow) -> Result<IncidentRecord, StorageError> {
             .parse()
             .map_err(|error| StorageError::corrupt("a symbol", error))?,
         source: column(row, "source")?,
-        from: time(row, "from_time")?,
-        to: to.map(Timestamp::from_nanos),
+        from,
+        to,
         count: number(row, "count")?,
         detail: column(row, "detail")?,
-        touched: touched
-            .map(|text| {
-                serde_json::from_str(text)
-                    .map_err(|error| StorageError::corrupt("the data-quality record", error))
-            })
-            .transpose()?,
+        touched: touched(row)?,
     };
     Ok(IncidentRecord {
         run: time(row, "run")?,

@@ -16,7 +16,7 @@ use super::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use papertape::alert::Alert;
-use papertape::api::{BacktestSummary, EquityPoint, Page};
+use papertape::api::{BacktestSummary, EquityPoint, Page, TimeSpan};
 use papertape::engine::Event;
 use papertape::exchange::Fill;
 use papertape::market::{Bars, DatedAction};
@@ -120,6 +120,25 @@ impl Storage for Sqlite {
         span: (Timestamp, Timestamp),
     ) -> Stored<'a, Vec<IncidentRecord>> {
         incidents::read(&self.readers, feed, symbol, span).boxed()
+    }
+
+    fn incident_count<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: &'a Symbol,
+        span: (Timestamp, Timestamp),
+    ) -> Stored<'a, u64> {
+        incidents::count(&self.readers, (feed, symbol), span).boxed()
+    }
+
+    fn incident_spans<'a>(
+        &'a self,
+        feed: &'a str,
+        symbol: &'a Symbol,
+        kinds: &'a [&'a str],
+        span: (Timestamp, Timestamp),
+    ) -> Stored<'a, Vec<TimeSpan>> {
+        incidents::spans(&self.readers, (feed, symbol), kinds, span).boxed()
     }
 
     fn incidents_read<'a>(&'a self, feed: &'a str, symbol: &'a Symbol) -> Stored<'a, u64> {

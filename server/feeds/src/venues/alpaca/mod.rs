@@ -12,7 +12,7 @@ pub(crate) mod wire;
 
 use super::reading::{self, Answers};
 use crate::{
-    config::is_address,
+    config::check_address,
     rest::{Answer, Ask, Rest},
     venue::{
         BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Secret, TradesFrom,
@@ -96,11 +96,12 @@ impl Alpaca {
         };
         let account = answers.option(&config, "account", &["paper", "live"])?;
         if let Some(url) = config.options.get("trading_url")
-            && !is_address(url, &["http://", "https://"])
+            && let Err(problem) = check_address(url, &["http://", "https://"])
         {
-            return Err(answers.unsupported(format!(
-                "trading_url '{url}'; it begins with http:// or https:// and names a host"
-            )));
+            return Err(FeedError::Refused {
+                venue: NAME.to_owned(),
+                detail: format!("trading_url {problem}"),
+            });
         }
         // A host of one's own serves both, unless it says otherwise.
         let trading_url = config

@@ -13,7 +13,7 @@ mod listing;
 mod tests;
 
 use crate::{
-    rest::{Answer, Ask, Rest},
+    rest::{Answer, Ask, Rest, host_of},
     venue::{
         BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, PastBars, Polled, Reach, Secret,
         Slot, Told, TradesFrom, Traits, Venue, VenueConfig,
@@ -256,7 +256,7 @@ impl Binance {
     fn nonsense(&self, problem: String) -> FeedError {
         FeedError::NotTheVenue {
             venue: self.answers.feed(),
-            host: self.rest_url.clone(),
+            host: host_of(&self.rest_url).to_owned(),
             detail: problem,
         }
     }

@@ -8,7 +8,7 @@ mod codec;
 mod tests;
 
 use crate::{
-    rest::{Answer, Ask, Rest},
+    rest::{Answer, Ask, Rest, host_of},
     venue::{
         BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Slot, Told,
         TradesFrom, Traits, Venue, VenueConfig,
@@ -153,7 +153,7 @@ impl Coinbase {
     fn nonsense(&self, problem: impl Into<String>) -> FeedError {
         FeedError::NotTheVenue {
             venue: self.answers.feed(),
-            host: self.rest_url.clone(),
+            host: host_of(&self.rest_url).to_owned(),
             detail: problem.into(),
         }
     }

@@ -12,7 +12,7 @@ mod codec;
 mod tests;
 
 use crate::{
-    rest::{Ask, Rest, until},
+    rest::{Ask, Rest, host_of, until},
     venue::{
         BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Slot, Told,
         TradesFrom, Traits, Venue, VenueConfig,
@@ -282,7 +282,7 @@ impl Kraken {
     fn nonsense(&self, problem: impl Into<String>) -> FeedError {
         FeedError::NotTheVenue {
             venue: self.answers.feed(),
-            host: self.rest_url.clone(),
+            host: host_of(&self.rest_url).to_owned(),
             detail: problem.into(),
         }
     }
