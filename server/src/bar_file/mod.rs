@@ -6,19 +6,17 @@ mod tests;
 
 use papertape::market::BarFile;
 use papertape::model::Timeframe;
+use papertape_tape::{Archive, PARQUET, ZIP, check_kind, read_archive};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-
-/// How every Parquet file begins and ends.
-const PARQUET: [u8; 4] = *b"PAR1";
 
 /// Reads a bar file. Without a `timeframe` it is the most common distance between two bars.
 ///
 /// # Errors
 /// One sentence that begins with the file's name and says what is wrong, with the line (of a CSV file) or the row (of a
 /// Parquet file, counted from 1) where there is one.
-pub fn read(path: &Path, timeframe: Option<Timeframe>) -> Result<BarFile, String> {
+pub fn read(path: &Path, timeframe: Option<Timeframe>) -> Result<Archive, String> {
     let name = path.display();
     let unreadable = |error: std::io::Error| format!("{name} cannot be read: {error}");
     let mut file = File::open(path).map_err(unreadable)?;
@@ -27,23 +25,23 @@ pub fn read(path: &Path, timeframe: Option<Timeframe>) -> Result<BarFile, String
         .take(PARQUET.len() as u64)
         .read_to_end(&mut start)
         .map_err(unreadable)?;
+    let named = |error: String| format!("{name}: {error}");
+    let plain = |file| Archive {
+        file,
+        missing_trades: 0,
+    };
+    check_kind(path, &start).map_err(named)?;
     if start == PARQUET {
-        return parquet::read(file, timeframe).map_err(|error| format!("{name}: {error}"));
+        return parquet::read(file, timeframe).map(plain).map_err(named);
     }
-    if start == papertape_tape::ZIP {
-        return papertape_tape::read_archive(path, timeframe).map_err(|error| format!("{name}: {error}"));
-    }
-    if path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
-    {
-        return Err(format!(
-            "{name}: this is no Parquet file: it does not begin with PAR1"
-        ));
+    if start == ZIP {
+        return read_archive(path, timeframe).map_err(named);
     }
     let mut bytes = start;
     file.read_to_end(&mut bytes).map_err(unreadable)?;
     let text =
         String::from_utf8(bytes).map_err(|_| format!("{name} cannot be read: it is not text in UTF-8"))?;
-    BarFile::parse(&text, timeframe).map_err(|error| format!("{name}:{}: {}", error.line, error.message))
+    let file = BarFile::parse(&text, timeframe);
+    file.map(plain)
+        .map_err(|error| format!("{name}:{}: {}", error.line, error.message))
 }

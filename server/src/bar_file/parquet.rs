@@ -5,6 +5,7 @@
 
 use papertape::market::{Bar, BarFile, BarRows, bar_columns, parse_bar_time};
 use papertape::model::{Timeframe, Timestamp};
+use papertape_tape::check_compression;
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType, FixedLenByteArray, Int96};
@@ -45,6 +46,7 @@ fn bars(file: File, timeframe: Option<Timeframe>) -> Result<BarFile, String> {
         .map(|column| column.path().string())
         .collect();
     let places = bar_columns(&names)?;
+    check_compression(reader.metadata())?;
     let mut kinds = [Kind::Text; COLUMNS];
     for (slot, place) in places.into_iter().enumerate() {
         kinds[slot] = Kind::of(&schema.column(place), slot == TIME)?;

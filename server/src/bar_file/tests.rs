@@ -2,14 +2,17 @@
 
 use super::read;
 use papertape::market::BarFile;
-use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::data_type::{
     ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType,
     Int32Type, Int64Type, Int96, Int96Type,
 };
+use parquet::file::metadata::ParquetMetaDataWriter;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -116,7 +119,7 @@ fn put_down(folder: &TempDir, bytes: &[u8]) -> PathBuf {
 fn read_bytes(bytes: &[u8]) -> Result<BarFile, String> {
     let folder = TempDir::new().expect("a folder");
     let path = put_down(&folder, bytes);
-    read(&path, None).map_err(|error| {
+    read(&path, None).map(|archive| archive.file).map_err(|error| {
         let name = format!("{}: ", path.display());
         let message = error.strip_prefix(&name);
         message
@@ -297,9 +300,96 @@ fn compressed_pages_and_many_groups_are_read() {
 }
 
 #[test]
+fn a_compression_that_is_not_read_is_named_with_what_to_do() {
+    let folder = TempDir::new().expect("a folder");
+    let whole = with_prices(&GOOD);
+    let file = File::open(put_down(&folder, &whole)).expect("it is there");
+    let reader = SerializedFileReader::new(file).expect("a Parquet file");
+    let metadata = reader.metadata();
+    for (compression, name) in [
+        (Compression::LZ4, "LZ4"),
+        (Compression::LZ4_RAW, "LZ4"),
+        (Compression::BROTLI(BrotliLevel::default()), "Brotli"),
+        (Compression::LZO, "LZO"),
+    ] {
+        let groups = metadata.row_groups().iter().map(|group| {
+            let columns = group.columns().iter().map(|column| {
+                let column = column.clone().into_builder().set_compression(compression);
+                column.build().expect("a column")
+            });
+            let group = group
+                .clone()
+                .into_builder()
+                .set_column_metadata(columns.collect());
+            group.build().expect("a group")
+        });
+        let changed = metadata
+            .clone()
+            .into_builder()
+            .set_row_groups(groups.collect())
+            .build();
+        // Another footer behind the first: the last one counts.
+        let mut bytes = whole.clone();
+        let footer = ParquetMetaDataWriter::new(&mut bytes, &changed).finish();
+        footer.expect("written");
+        assert_eq!(
+            read_bytes(&bytes),
+            Err(format!(
+                "its columns are compressed with {name}, which is not read: write it with zstd, snappy, gzip or without compression"
+            ))
+        );
+    }
+}
+
+#[test]
+fn what_is_not_what_its_name_says_is_told_with_what_to_do() {
+    let folder = TempDir::new().expect("a folder");
+    for (name, text, wanted) in [
+        (
+            "a.zip",
+            "",
+            "it is empty, and no zip file: download or write it again",
+        ),
+        (
+            "a.parquet",
+            "",
+            "it is empty, and no Parquet file: download or write it again",
+        ),
+        (
+            "a.zip",
+            "<!DOCTYPE html><html></html>",
+            "this is a web page or XML, not data",
+        ),
+        (
+            "a.parquet",
+            "\n <html></html>",
+            "this is a web page or XML, not data",
+        ),
+        (
+            "a.csv",
+            "<?xml version=\"1.0\"?>",
+            "this is a web page or XML, not data",
+        ),
+        (
+            "a.ZIP",
+            "open_time,open\n",
+            "this is no zip file: it does not begin with PK",
+        ),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        let error = read(&path, None).expect_err(name);
+        assert!(
+            error.contains(wanted) && error.starts_with(&*path.to_string_lossy()),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn the_file_that_pyarrow_wrote_is_read() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bars.parquet");
-    let file = read(&path, None).expect("a bar file");
+    let file = read(&path, None).expect("a bar file").file;
     assert_eq!(file.bars.len(), 12);
     assert_eq!(
         (file.price_digits, file.gaps, file.timeframe.to_string().as_str()),
@@ -415,7 +505,7 @@ fn a_file_that_is_cut_off_or_changed_is_refused_in_a_sentence() {
     }
     assert_eq!(
         read_bytes(b"time,open\n"),
-        Err("this is no Parquet file: it does not begin with PAR1".to_owned())
+        Err("this is no Parquet file: it does not begin with PAR1; download it again, or give it the ending of what it is".to_owned())
     );
     // Any byte changed: read as something, or refused; never a panic that comes through.
     for place in 0..good.len() {

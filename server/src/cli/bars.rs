@@ -12,6 +12,8 @@ pub(super) struct LoadedBars {
     pub(super) bars: Bars,
     pub(super) timeframe: Timeframe,
     pub(super) price_digits: u32,
+    /// Trades that are missing by their numbers, where bars were made of trades.
+    pub(super) missing_trades: u64,
 }
 
 /// Reads bar files of one bar length and joins them in order of time.
@@ -19,10 +21,11 @@ pub(super) struct LoadedBars {
 /// # Errors
 /// When a file cannot be read or holds a wrong line, when lengths differ, or when two files overlap.
 pub(super) fn load(paths: &[PathBuf], timeframe: Option<Timeframe>) -> Result<LoadedBars, CliError> {
-    let mut files = Vec::with_capacity(paths.len());
+    let (mut files, mut missing_trades) = (Vec::with_capacity(paths.len()), 0);
     for path in paths {
-        let file = bar_file::read(path, timeframe).map_err(CliError::problem)?;
-        files.push((path, file));
+        let read = bar_file::read(path, timeframe).map_err(CliError::problem)?;
+        missing_trades += read.missing_trades;
+        files.push((path, read.file));
     }
     files.sort_by_key(|(_, file)| file.bars.open_time.first().copied());
     let Some((first_path, first)) = files.first() else {
@@ -56,6 +59,7 @@ pub(super) fn load(paths: &[PathBuf], timeframe: Option<Timeframe>) -> Result<Lo
         bars,
         timeframe,
         price_digits,
+        missing_trades,
     })
 }
 

@@ -1,13 +1,14 @@
 //! `papertape import`.
 
 use super::bars::{instrument_of, load};
-use super::{CliError, StoreArguments, backtest::print};
+use super::{CliError, StoreArguments, backtest::print, oddities::Oddities};
 use crate::services::{quality, wall_clock};
 use crate::storage::{NewDataset, Storage, Write};
 use clap::Args;
 use papertape::market::{Bar, Bars, DatedAction, FutureTerms};
 use papertape::model::{Instrument, OrderLimits, Symbol, Timeframe, Timestamp};
 use papertape::pricing::OptionChain;
+use serde_json::json;
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// Arguments of `import`.
@@ -39,21 +40,35 @@ pub(super) struct ImportArguments {
     /// `recorded`.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["timeframe", "actions", "limits", "future"])]
     feed: Option<String>,
+    /// Tell what was imported as JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     store: StoreArguments,
+}
+
+/// Prints what was imported: the sentence, or with `--json` the object.
+pub(super) fn tell(json: bool, object: &serde_json::Value, sentence: &str) -> Result<(), CliError> {
+    if json {
+        print(&format!("{object}\n"))
+    } else {
+        print(&format!("{sentence}\n"))
+    }
 }
 
 /// Adds the files' bars to the dataset of their symbol and length; where it has bars of the same time, the new ones
 /// count. All or nothing.
 pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
     if let Some(feed) = &arguments.feed {
-        return super::import_ticks::run(&arguments.files, &arguments.symbol, feed, &arguments.store).await;
+        let (files, symbol) = (&arguments.files, &arguments.symbol);
+        return super::import_ticks::run(files, symbol, feed, &arguments.store, arguments.json).await;
     }
     if let Some(chain) = chain_in(&arguments.files)? {
         return import_chain(arguments, chain).await;
     }
     let loaded = load(&arguments.files, arguments.timeframe)?;
     let timeframe = loaded.timeframe;
+    let missing_trades = loaded.missing_trades;
     let future = arguments.future.as_ref();
     let instrument = instrument_of(&arguments.symbol, loaded.price_digits, &loaded.bars, future)?;
     let specified = future.map(|_| instrument.clone());
@@ -80,10 +95,8 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
         count => format!(", {count} actions"),
     };
     let quality = quality(&bars, timeframe, instrument.calendar());
-    let jumps = bars
-        .jumps()
-        .map_or_else(String::new, |jumps| format!(", {}", jumps.describe()));
-    let count = bars.len();
+    let odd = Oddities::of_bars(&bars, wall_clock(), missing_trades);
+    let (count, actions_count) = (bars.len(), actions.len());
     storage
         .import(NewDataset {
             feed: String::new(),
@@ -102,10 +115,16 @@ pub(super) async fn run(arguments: ImportArguments) -> Result<(), CliError> {
         1 => format!("1 gap, {} bars missing", quality.missing_bars),
         gaps => format!("{gaps} gaps, {} bars missing", quality.missing_bars),
     };
-    print(&format!(
-        "{}@{timeframe}: {count} bars, {gaps}{told}{jumps}\n",
-        arguments.symbol
-    ))
+    let symbol = &arguments.symbol;
+    let object = json!({
+        "symbol": symbol, "timeframe": timeframe, "bars": count, "gaps": quality.gaps, "missing_bars": quality.missing_bars,
+        "actions": actions_count, "oddities": odd,
+    });
+    let sentence = format!(
+        "{symbol}@{timeframe}: {count} bars, {gaps}{told}{}",
+        odd.describe("bar")
+    );
+    tell(arguments.json, &object, &sentence)
 }
 
 /// The option chain that a file holds, when it is one and no bars: its header names a strike.
@@ -126,8 +145,12 @@ fn chain_in(files: &[PathBuf]) -> Result<Option<String>, CliError> {
 async fn import_chain(arguments: ImportArguments, csv: String) -> Result<(), CliError> {
     let chain = OptionChain::parse(&csv).map_err(|error| CliError::problem(error.to_string()))?;
     let symbol = arguments.symbol;
+    let object = json!({
+        "symbol": symbol, "options": chain.entries().len(), "expiries": chain.expiries().count(),
+        "underlying": chain.underlying().to_string(),
+    });
     let told = format!(
-        "{symbol}: an option chain of {} options, {}, underlying at {}\n",
+        "{symbol}: an option chain of {} options, {}, underlying at {}",
         chain.entries().len(),
         match chain.expiries().count() {
             1 => "1 expiry".to_owned(),
@@ -144,7 +167,7 @@ async fn import_chain(arguments: ImportArguments, csv: String) -> Result<(), Cli
         })
         .await?;
     storage.close().await;
-    print(&told)
+    tell(arguments.json, &object, &told)
 }
 
 /// A dataset with new bars in it.

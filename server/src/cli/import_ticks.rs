@@ -1,8 +1,9 @@
 //! `papertape import --feed`: ticks onto a tape, to be replayed as a feed told them.
 
 use super::capture::CaptureFolder;
-use super::{CliError, StoreArguments, backtest::print};
+use super::{CliError, StoreArguments, import::tell, oddities::Oddities};
 use crate::feeds::IMPORTED;
+use crate::services::wall_clock;
 use papertape::exchange::TradingStatus;
 use papertape::market::{
     Bars, Capture, CaptureEvent, CaptureSteps, DepthJoin, Grid, MarketEvent, infer_instrument,
@@ -10,6 +11,7 @@ use papertape::market::{
 use papertape::model::{Instrument, Symbol, Timestamp, decimal};
 use papertape_tape::{Channel, Entry, Source, TapeError, TapeStore, Tick, read_ticks};
 use rust_decimal::Decimal;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Digits after the point that steps have at most.
@@ -24,6 +26,7 @@ pub(super) async fn run(
     symbol: &Symbol,
     feed: &str,
     store: &StoreArguments,
+    json: bool,
 ) -> Result<(), CliError> {
     let folder = store.writable_folder()?.join("tape");
     let Material { instrument, ticks } = match files {
@@ -31,6 +34,7 @@ pub(super) async fn run(
         tables => read_tables(tables, symbol)?,
     };
     let (name, count) = (feed.to_owned(), ticks.len());
+    let odd = Oddities::of_ticks(&ticks, wall_clock());
     let write = move || -> Result<(Channel, TapeStore), CliError> {
         let refuse = |error: TapeError| CliError::problem(error.to_string());
         let store = TapeStore::open(&folder).map_err(refuse)?;
@@ -46,9 +50,14 @@ pub(super) async fn run(
     tokio::task::spawn_blocking(move || store.close())
         .await
         .map_err(stopped)?;
-    print(&format!(
-        "{feed}: {count} events of {symbol}; its tape has numbers {first} to {last}\n"
-    ))
+    let object = json!({
+        "feed": feed, "symbol": symbol, "events": count, "first_number": first, "last_number": last, "oddities": odd,
+    });
+    let sentence = format!(
+        "{feed}: {count} events of {symbol}; its tape has numbers {first} to {last}{}",
+        odd.describe("tick")
+    );
+    tell(json, &object, &sentence)
 }
 
 /// What is to be put on a tape.

@@ -16,6 +16,7 @@ mod import;
 mod import_ticks;
 mod indicators;
 mod monte_carlo;
+mod oddities;
 mod research;
 mod research_table;
 mod roll;

@@ -104,6 +104,7 @@ impl SetupArguments {
             bars,
             timeframe,
             price_digits,
+            ..
         } = load(files, self.timeframe)?;
         let bars = match (self.from, self.to) {
             (None, None) => bars,

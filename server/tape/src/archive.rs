@@ -17,9 +17,6 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// How a zip begins.
-pub const ZIP: [u8; 4] = *b"PK\x03\x04";
-
 /// What text like this expands to; more is an attack.
 const MOST_EXPANSION: u64 = 100;
 /// Whatever the expansion, so much is harmless.
@@ -29,17 +26,26 @@ const LONGEST_LINE: u64 = 4_096;
 /// Digits after the point of quantities: sums of floats are rounded to them.
 const QUANTITY_UNITS: f64 = 1e8;
 
+/// What a zip holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Archive {
+    /// Its bars, or those that its trades make.
+    pub file: BarFile,
+    /// How many trades are missing between the first and the last, by their numbers; none of bars.
+    pub missing_trades: u64,
+}
+
 /// Reads a zip of bars or trades. Bars have the length that is most common in it unless `timeframe` says another; trades are
 /// made into bars of that length, of a minute unless it says so.
 ///
 /// # Errors
 /// What is wrong, in a sentence without the file's name, with the line where there is one.
-pub fn read_archive(path: &Path, timeframe: Option<Timeframe>) -> Result<BarFile, String> {
+pub fn read_archive(path: &Path, timeframe: Option<Timeframe>) -> Result<Archive, String> {
     let file = File::open(path).map_err(|error| format!("it cannot be read: {error}"))?;
     read_zip(BufReader::new(file), timeframe)
 }
 
-fn read_zip(file: impl Read + Seek, timeframe: Option<Timeframe>) -> Result<BarFile, String> {
+fn read_zip(file: impl Read + Seek, timeframe: Option<Timeframe>) -> Result<Archive, String> {
     let damaged = |error: ZipError| format!("this is no readable zip file: {error}");
     let mut zip = ZipArchive::new(file).map_err(damaged)?;
     let is_csv = |name: &String| name.to_ascii_lowercase().ends_with(".csv");
@@ -65,9 +71,12 @@ fn read_zip(file: impl Read + Seek, timeframe: Option<Timeframe>) -> Result<BarF
             .line(line)
             .map_err(|error| format!("{name}:{}: {error}", lines.number))?;
     }
-    table
-        .finish(timeframe)
-        .map_err(|error| format!("{name}: {error}"))
+    let missing_trades = table.missing_trades;
+    let file = table.finish(timeframe);
+    Ok(Archive {
+        file: file.map_err(|error| format!("{name}: {error}"))?,
+        missing_trades,
+    })
 }
 
 /// The lines of a file, none longer and not more in all than they may be.
@@ -142,6 +151,8 @@ struct Table {
     trades: BarAggregator,
     last_trade: Option<Timestamp>,
     last_id: Option<i64>,
+    /// Numbers that were left out between trades.
+    missing_trades: u64,
     line: u64,
     bars: u64,
 }
@@ -154,6 +165,7 @@ impl Table {
             trades: BarAggregator::new(timeframe.unwrap_or(Timeframe::MINUTE)),
             last_trade: None,
             last_id: None,
+            missing_trades: 0,
             line: 0,
             bars: 0,
         }
@@ -200,9 +212,12 @@ impl Table {
                 let id: i64 = cells[0]
                     .parse()
                     .map_err(|_| format!("'{}' is not a trade's number", cells[0]))?;
-                if let Some(last) = self.last_id.replace(id).filter(|last| id <= *last) {
-                    // Told twice, it would count twice.
-                    return Err(format!("trade {id} stands after trade {last}"));
+                if let Some(last) = self.last_id.replace(id) {
+                    if id <= last {
+                        // Told twice, it would count twice.
+                        return Err(format!("trade {id} stands after trade {last}"));
+                    }
+                    self.missing_trades = self.missing_trades.saturating_add(id.abs_diff(last) - 1);
                 }
                 match self.trades.push_trade(at, price, size) {
                     Some(ended) => self.push(rounded(ended)),
@@ -278,7 +293,19 @@ mod tests {
 
     fn read(text: &str, timeframe: Option<&str>) -> Result<BarFile, String> {
         let timeframe = timeframe.map(|text| text.parse().expect("a timeframe"));
-        read_zip(zip_of(&[("BTCUSDT.csv", text)]), timeframe)
+        read_zip(zip_of(&[("BTCUSDT.csv", text)]), timeframe).map(|archive| archive.file)
+    }
+
+    #[test]
+    fn trades_whose_numbers_are_left_out_are_counted() {
+        let missing = |text: &str| {
+            read_zip(zip_of(&[("a.csv", text)]), None)
+                .expect("bars")
+                .missing_trades
+        };
+        assert_eq!(missing(TRADES), 0);
+        assert_eq!(missing(&TRADES.replace("3735683261,", "3735683264,")), 3);
+        assert_eq!(missing(MILLIS), 0);
     }
 
     const MILLIS: &str = "\
@@ -412,8 +439,8 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[place] ^= 0x10;
             // Names, dates and flags may differ, bars may not.
-            if let Ok(file) = read_zip(Cursor::new(bytes), None) {
-                assert_eq!(file.bars, good.bars, "byte {place}");
+            if let Ok(read) = read_zip(Cursor::new(bytes), None) {
+                assert_eq!(read.file.bars, good.file.bars, "byte {place}");
             }
             assert!(read_zip(Cursor::new(&whole[..place]), None).is_err(), "{place}");
         }

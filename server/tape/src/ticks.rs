@@ -1,5 +1,6 @@
 //! Tables of trades and quotes, as [`export`](crate::export) writes them: read back, with their numbers as they were.
 
+use crate::kinds::{PARQUET, check_compression, check_kind};
 use crate::record::Source;
 use papertape::market::{MarketEvent, Quote, TradeTick};
 use papertape::model::{Side, Timestamp};
@@ -11,8 +12,8 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// How every Parquet file begins.
-const PARQUET: [u8; 4] = *b"PAR1";
+/// Nothing costs more, and nobody trades more of it at once.
+const MOST: f64 = 1e15;
 /// Columns that say where a row came from, which a file need not have.
 const PROVENANCE: [&str; 2] = ["received", "source"];
 
@@ -66,8 +67,11 @@ impl Kind {
 pub fn read_ticks(path: &Path) -> Result<Vec<Tick>, String> {
     let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
     let mut file = File::open(path).map_err(unreadable)?;
-    let mut start = [0; PARQUET.len()];
-    if file.read_exact(&mut start).is_ok() && start == PARQUET {
+    let mut start = Vec::new();
+    let mut begin = file.by_ref().take(PARQUET.len() as u64);
+    begin.read_to_end(&mut start).map_err(unreadable)?;
+    check_kind(path, &start)?;
+    if start == PARQUET {
         // The library checks what it reads; should it miss something, a file must not end the program.
         let read = catch_unwind(AssertUnwindSafe(|| parquet_ticks(file)));
         return read.unwrap_or_else(|_| Err(damaged(&"its parts contradict each other")));
@@ -104,6 +108,7 @@ fn parquet_ticks(file: File) -> Result<Vec<Tick>, String> {
     let columns = schema.columns().iter();
     let names: Vec<String> = columns.map(|column| column.path().string()).collect();
     let kind = Kind::of(&names)?;
+    check_compression(reader.metadata())?;
     let mut ticks = Vec::new();
     let rows = reader.get_row_iter(None).map_err(|error| damaged(&error))?;
     for (number, row) in (1_u64..).zip(rows) {
@@ -192,7 +197,13 @@ fn number(name: &str, value: &Value, may_be_zero: bool) -> Result<f64, String> {
         Value::Nanos(_) => None,
     };
     let fits = |number: &f64| number.is_finite() && (*number > 0.0 || (may_be_zero && *number == 0.0));
-    number
+    let number = number
         .filter(fits)
-        .ok_or_else(|| format!("{name} is not what a price or size can be"))
+        .ok_or_else(|| format!("{name} is not what a price or size can be"))?;
+    if number > MOST {
+        return Err(format!(
+            "{name} is {number:e}: nothing costs more than {MOST:e}, and of nothing more is traded at once"
+        ));
+    }
+    Ok(number)
 }

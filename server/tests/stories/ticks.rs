@@ -372,3 +372,60 @@ fn what_is_on_a_tape_is_written_and_read_back_as_it_was() {
     let (code, said) = refuse(&["import", "--symbol", "BTC/USDT", "--feed", "capture", &files]);
     assert!(code == Some(1) && said.contains("a tape only grows"), "{said}");
 }
+
+#[test]
+fn an_import_says_what_is_odd_about_the_data_and_refuses_what_cannot_be() {
+    let data = folder();
+    let run = |name: &str, table: &str, more: &[&str]| {
+        let path = file(&data, name, table);
+        let mut command = papertape();
+        command
+            .arg("import")
+            .arg(path)
+            .args(["--symbol", "BTC/USDT", "--data-dir"]);
+        command
+            .arg(data.path())
+            .args(more)
+            .output()
+            .expect("the binary runs")
+    };
+    let trades = "time,price,size,side\n\
+        2024-08-08T00:00:00Z,100,1,buy\n\
+        2024-08-08T00:00:01Z,1000,1,buy\n\
+        2099-01-01T00:00:00Z,999,1,sell\n";
+    let quotes = "time,bid,bid_size,ask,ask_size\n2024-08-08T00:00:00Z,101,1,100,1\n";
+    let done = run("trades.csv", trades, &["--feed", "odd", "--json"]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let report: Value = serde_json::from_slice(&done.stdout).expect("JSON alone");
+    assert_eq!((&report["feed"], &report["events"]), (&json!("odd"), &json!(3)));
+    assert_eq!(
+        report["oddities"],
+        json!({
+            "jumps": {"count": 1, "first": "2024-08-08T00:00:01Z"},
+            "crossed_quotes": {"count": 0, "first": null},
+            "in_the_future": {"count": 1, "first": "2099-01-01T00:00:00Z"},
+            "missing_trades": 0,
+        })
+    );
+    let done = run("quotes.csv", quotes, &["--feed", "crossed"]);
+    assert_eq!(
+        text(&done.stdout),
+        "crossed: 1 events of BTC/USDT; its tape has numbers 1 to 1, 1 quote is crossed (its bid above its ask), at \
+         2024-08-08T00:00:00Z\n"
+    );
+    let bars =
+        "time,open,high,low,close,volume\n2099-01-01T00:00:00Z,1,1,1,1,1\n2099-01-01T00:01:00Z,1,1,1,1,1\n";
+    let done = run("bars.csv", bars, &[]);
+    assert_eq!(
+        text(&done.stdout),
+        "BTC/USDT@1m: 2 bars, no gaps, 2 bars are of the future, the first at 2099-01-01T00:00:00Z\n"
+    );
+    let absurd = trades.replace(",999,", ",1e300,");
+    let done = run("absurd.csv", &absurd, &["--feed", "absurd"]);
+    assert_eq!(done.status.code(), Some(1));
+    let said = text(&done.stderr);
+    assert!(
+        said.contains("absurd.csv: line 4: price is 1e300: nothing costs more than 1e15"),
+        "{said}"
+    );
+}

@@ -85,6 +85,18 @@ fn what_is_no_table_of_ticks_is_named_with_its_line() {
             "line 3: price",
         ),
         (format!("{head}2024-08-08T00:00:00Z,1,inf,buy\n"), "line 2: size"),
+        (
+            format!("{head}{good}2024-08-08T00:00:00Z,1e300,1,buy\n"),
+            "line 3: price is 1e300: nothing costs more than 1e15",
+        ),
+        (
+            format!("{head}2024-08-08T00:00:00Z,1,1e16,buy\n"),
+            "line 2: size is 1e16: nothing costs more than 1e15",
+        ),
+        (
+            "<html><body>404</body></html>".to_owned(),
+            "this is a web page or XML, not data",
+        ),
         (format!("{head}2024-08-08T00:00:00Z,1,1,both\n"), "line 2: side"),
         (format!("{head}yesterday,1,1,buy\n"), "line 2: time"),
         (
@@ -99,4 +111,18 @@ fn what_is_no_table_of_ticks_is_named_with_its_line() {
         assert!(problem.contains(wanted), "{text}: {problem}");
     }
     assert!(read_ticks(&folder.path().join("nothing")).is_err());
+    for (name, text, wanted) in [
+        ("a.parquet", "", "it is empty, and no Parquet file"),
+        ("a.zip", "", "it is empty, and no zip file"),
+        (
+            "a.zip",
+            "time,price",
+            "this is no zip file: it does not begin with PK",
+        ),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        let problem = read_ticks(&path).expect_err(name);
+        assert!(problem.contains(wanted), "{name}: {problem}");
+    }
 }
