@@ -52,7 +52,7 @@ fn standing(it: &DataIncident) -> Option<String> {
     let seconds = |span: TimeSpan| Some(span.to?.since(span.from) as f64 / 1e9);
     let parts: Option<f64> = it.touched().map(seconds).sum();
     Some(match parts {
-        _ if spans.is_empty() => "stood by, not published".to_owned(),
+        _ if spans.is_empty() => "not published".to_owned(),
         Some(parts) => format!("published for {} of it", format::duration(parts)),
         None => "published in part of it".to_owned(),
     })

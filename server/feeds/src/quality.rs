@@ -65,6 +65,8 @@ pub(crate) struct IncidentLog {
     kept: BTreeMap<u64, (Of, Incident)>,
     reigns: Reigns,
     open: BTreeMap<Key, u64>,
+    /// The last of each that has ended.
+    ended: BTreeMap<Key, u64>,
     /// The last of those that are counted, so that many in a row are one entry.
     counted: BTreeMap<(Key, String), u64>,
     /// Those of another Papertape, by what they are known by there.
@@ -95,6 +97,7 @@ impl IncidentLog {
             kept: BTreeMap::new(),
             reigns: Reigns::new(active),
             open: BTreeMap::new(),
+            ended: BTreeMap::new(),
             counted: BTreeMap::new(),
             relayed: BTreeMap::new(),
             next: first,
@@ -111,9 +114,25 @@ impl IncidentLog {
         self.open.insert(key, id);
     }
 
+    /// One begins, unless it goes on already; if the last of its key has only just ended, that one goes on: what comes and goes is one.
+    pub(crate) fn go_on(&mut self, key: Key, source: &str, from: Timestamp, detail: String) {
+        let last = self.ended.get(&key).copied();
+        if let Some((id, (_, incident))) = last.and_then(|id| Some((id, self.kept.get_mut(&id)?)))
+            && incident.to.is_some_and(|to| from.since(to) <= Self::TOGETHER)
+        {
+            incident.to = None;
+            incident.count += 1;
+            self.open.insert(key, id);
+            self.changed.insert(id);
+            return;
+        }
+        self.begin(key, source, from, detail);
+    }
+
     /// One is over, if it went on.
     pub(crate) fn end(&mut self, key: Key, to: Timestamp, count: u64, detail: Option<String>) {
         let Some(id) = self.open.remove(&key) else { return };
+        self.ended.insert(key, id);
         if let Some((_, incident)) = self.kept.get_mut(&id) {
             incident.to = Some(to.max(incident.from));
             incident.count += count;
@@ -173,7 +192,7 @@ impl IncidentLog {
             ..
         } = *theirs;
         let words = relayed_words(theirs);
-        let id = self.add((kind, Of::Stream), source, (from, to), count, words);
+        let id = self.add((kind, Of::Source(key.0)), source, (from, to), count, words);
         // Which of its sources was published it knows itself.
         if let Some((_, ours)) = self.kept.get_mut(&id) {
             ours.touched.clone_from(&theirs.touched);
@@ -250,7 +269,12 @@ impl IncidentLog {
         let mut told = incident.clone();
         if let Of::Source(place) = of {
             let (from, to) = (incident.from, incident.to);
-            told.touched = self.reigns.parts(*place, TimeSpan { from, to });
+            let own = self.reigns.parts(*place, TimeSpan { from, to });
+            told.touched = match (&incident.touched, own) {
+                (None, own) => own,
+                (theirs, None) => theirs.clone(),
+                (Some(theirs), Some(own)) => Some(in_both(theirs, &own)),
+            };
         }
         Some(told)
     }
@@ -290,6 +314,14 @@ impl IncidentLog {
         }
         id
     }
+}
+
+/// The parts that two lists of spans have in common.
+fn in_both(one: &[TimeSpan], other: &[TimeSpan]) -> Vec<TimeSpan> {
+    let parts = one
+        .iter()
+        .flat_map(|one| other.iter().filter_map(|other| one.within(*other)));
+    parts.collect()
 }
 
 /// What our record says of an incident of another Papertape's.
@@ -461,5 +493,59 @@ mod tests {
         let parts = vec![span(60, Some(65)), span(70, None)];
         assert_eq!(touched(&mut log), [(5, Some(parts.clone()))]);
         assert_eq!(log.between(at(66), at(66))[0].touched, Some(parts));
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_one() {
+        const SIDES: Key = (IncidentKind::Stale, "sides", Of::Source(0));
+        let mut log = log();
+        for second in (0..60).chain(200..230) {
+            log.go_on(SIDES, "alpaca", at(second), "one side".to_owned());
+            log.end(SIDES, at(second), 0, None);
+        }
+        let found = log.between(at(0), at(1_000));
+        let spans: Vec<_> = found.iter().map(|it| (it.from, it.to, it.count)).collect();
+        assert_eq!(spans, [(at(0), Some(at(59)), 59), (at(200), Some(at(229)), 29)]);
+    }
+
+    #[test]
+    fn of_another_papertape_counts_what_was_published_there_and_is_here() {
+        let mut log = log();
+        let span = |from, to| TimeSpan {
+            from: at(from),
+            to: Some(at(to)),
+        };
+        let theirs = |touched| Incident {
+            kind: IncidentKind::Gap,
+            symbol: "BTC/USDT".parse().expect("a symbol"),
+            source: "binance".to_owned(),
+            from: at(10),
+            to: Some(at(50)),
+            count: 1,
+            detail: "away".to_owned(),
+            touched,
+        };
+        log.switch(1, at(20), at(20));
+        log.switch(0, at(40), at(40));
+        for (place, number, touched) in [
+            (0, 1, None),
+            (0, 2, Some(vec![span(15, 45)])),
+            (1, 3, None),
+            (2, 4, None),
+        ] {
+            log.relay((place, (at(1), number)), "house", &theirs(touched));
+        }
+        let told: Vec<_> = log
+            .take_changed()
+            .into_iter()
+            .map(|(_, told)| told.touched)
+            .collect();
+        let expected = [
+            Some(vec![span(10, 20), span(40, 50)]),
+            Some(vec![span(15, 20), span(40, 45)]),
+            Some(vec![span(20, 40)]),
+            Some(vec![]),
+        ];
+        assert_eq!(told, expected);
     }
 }

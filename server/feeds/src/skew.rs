@@ -11,7 +11,7 @@ pub struct Skew {
     least: Option<i64>,
     least_before: Option<i64>,
     since: Timestamp,
-    /// How many messages in a row said that the venue's clock is far ahead of where all before showed it, and the most cautious of
+    /// How many messages in a row said that the venue's clock is far ahead of ours and of where all before showed it, and the most cautious of
     /// them: one alone is a stamp that is wrong.
     ahead: Option<(u32, i64)>,
 }
@@ -27,10 +27,7 @@ impl Skew {
     /// Takes a message that the venue stamped with `told` and that came in at `received`.
     pub fn observe(&mut self, told: Timestamp, received: Timestamp) {
         let mut difference = received.since(told);
-        if self
-            .nanos()
-            .is_some_and(|least| difference < least.min(0) - Self::FAR)
-        {
+        if difference < self.nanos().unwrap_or(0).min(0) - Self::FAR {
             let (count, most) = self
                 .ahead
                 .map_or((1, difference), |(count, most)| (count + 1, most.max(difference)));

@@ -100,7 +100,7 @@ impl TapeRecorder {
                 "prices are in steps of {tick} now, sizes of {lot}; before it was {old_tick} and {old_lot}. Sessions go on in the \
                  steps that they began with: where these are coarser, without the order book"
             ),
-            touched: None,
+            touched: Some(Vec::new()),
         };
         tracing::warn!(feed, %symbol, "{}", incident.detail);
         self.numbered(incident)

@@ -140,7 +140,10 @@ impl Services {
             .filter(|(incident, _)| is_worth(incident))
             .map(|(incident, number)| Alert {
                 id: AlertId(number),
-                time: incident.from,
+                // When it came to concern the session.
+                time: doubtful_spans(&incident)
+                    .next()
+                    .map_or(incident.from, |span| span.from),
                 severity: Severity::Warning,
                 kind: AlertKind::System,
                 code: format!("data_{}", incident.kind),

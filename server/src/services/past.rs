@@ -397,7 +397,8 @@ fn correction((feed, symbol): (&str, &Symbol), timeframe: Timeframe, known: &Bar
             say(now),
             say(known)
         ),
-        touched: None,
+        // Of what is kept, not of what is published.
+        touched: Some(Vec::new()),
     }
 }
 
@@ -415,7 +416,8 @@ fn quarantine((feed, symbol): (&str, &Symbol), timeframe: Timeframe, bar: &KeptO
             "the bar of {timeframe} that opened at {} was kept off, and will be asked for again: {}",
             bar.open_time, bar.why
         ),
-        touched: None,
+        // Of what is kept, not of what is published.
+        touched: Some(Vec::new()),
     }
 }
 

@@ -512,7 +512,10 @@ pub(crate) fn slot_of(told: &Told) -> Option<Slot> {
         | Told::Renumbered { slot, .. }
         | Told::Listed { slot, .. }
         | Told::Subscribed { slot } => Some(*slot),
-        Told::Lost { slot, .. } | Told::KeptOff { slot, .. } | Told::Refused { slot, .. } => *slot,
+        Told::Lost { slot, .. }
+        | Told::KeptOff { slot, .. }
+        | Told::TradeLost { slot }
+        | Told::Refused { slot, .. } => *slot,
         Told::Time(_) | Told::Heartbeat | Told::GoingAway => None,
     }
 }

@@ -47,13 +47,9 @@ impl Market {
                 && let Some((cause, detail)) = fault.staleness()
             {
                 let from = self.places[place].source.stale_since(fault, now).unwrap_or(now);
-                self.begin(
-                    IncidentKind::Stale,
-                    cause,
-                    Of::Source(place),
-                    from,
-                    detail.to_owned(),
-                );
+                let name = Arc::clone(&self.places[place].name);
+                let key = (IncidentKind::Stale, cause, Of::Source(place));
+                self.log.go_on(key, &name, from, detail.to_owned());
             }
         }
     }
@@ -91,7 +87,7 @@ impl Market {
         let long = |since: Timestamp, nanos: i64| now.since(since) >= nanos;
         let next = match active.fault {
             Some(fault) => {
-                let is_urgent = fault.staleness().is_some() || fault == Fault::Refused;
+                let is_urgent = fault.is_lasting();
                 if !(is_urgent || long(active.since, millis(self.thresholds.failover_ms))) {
                     return;
                 }
@@ -138,7 +134,8 @@ impl Market {
         // What waits is the old one's.
         self.waiting.clear();
         self.active = next;
-        let told_since = if is_told { self.cut } else { now };
+        let first = self.places[next].kept.front().map(|trade| trade.time);
+        let told_since = if is_told { self.cut } else { first.unwrap_or(now) };
         self.log.switch(next, told_since, now);
         let status = self.places[next].source.status();
         self.publish_status(self.pace.time(), status, now);

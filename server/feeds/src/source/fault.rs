@@ -40,6 +40,14 @@ impl Fault {
         }
     }
 
+    /// Whether it lasts already when it shows, so that nobody waits before another source takes over.
+    pub(crate) const fn is_lasting(self) -> bool {
+        matches!(
+            self,
+            Self::Stale | Self::SilentQuotes | Self::SilentBook | Self::Refused
+        )
+    }
+
     /// Under which cause and in which words it is on record as stale.
     pub(crate) const fn staleness(self) -> Option<(&'static str, &'static str)> {
         match self {

@@ -105,7 +105,8 @@ impl Source {
                 // Where numbers have holes nothing else would show that it is missing.
                 if !self.traits.has_consecutive_trades {
                     let is_of_price = self.sanity.is_strange(trade.price);
-                    is_sane &= !self.trades.doubt(id, trade, is_of_price);
+                    let is_new = self.trades.told(id, &trade).is_none();
+                    is_sane &= !(self.trades.doubt(id, trade, is_of_price) && is_new);
                 }
                 continue;
             };
@@ -170,7 +171,7 @@ impl Source {
     /// is asked for. Now and then, that is: what tells nonsense again and again is on record, and asked for no more often.
     #[cold]
     pub(super) fn suspect(&mut self, received: Timestamp, heard: &mut Vec<Heard>) {
-        const EVERY: i64 = 30_000_000_000;
+        const EVERY: i64 = 300_000_000_000;
         let is_telling = self.traits.channels.trades && self.link == Link::Speaking;
         if self.traits.has_consecutive_trades || !is_telling {
             return;
@@ -541,10 +542,7 @@ mod tests {
         assert!(line.source.fault(at(1_010), true).is_none());
         // Again and again is on record, and not asked for each time.
         line.wants.clear();
-        let kept_off = Told::KeptOff {
-            slot: Some(Slot(0)),
-            why: "a price of -1".to_owned(),
-        };
+        let kept_off = Told::TradeLost { slot: Some(Slot(0)) };
         for millis in [1_100, 1_200] {
             let (heard, wants) = (&mut line.heard, &mut line.wants);
             line.source.told(&kept_off, at(millis), heard, wants);
@@ -563,8 +561,8 @@ mod tests {
     fn an_answer_with_a_trade_that_cannot_be_is_asked_for_again_and_what_stays_away_is_on_record() {
         let strange = |price: f64| TradeTick { price, ..tick(20) };
         for (again, told, missing) in [
-            (strange(100.0), vec![1, 2, 20, 5_001], 0),
-            (strange(0.0), vec![1, 2, 5_001], 1),
+            (strange(100.0), vec![1, 2, 20, 40, 5_001], 0),
+            (strange(0.0), vec![1, 2, 40, 5_001], 1),
         ] {
             let mut line = Line::new(false, &[(10, 1), (11, 2)]);
             line.source.disconnected(at(10), "it broke", &mut line.heard);
@@ -584,7 +582,15 @@ mod tests {
                 "{again:?}: {:?}",
                 line.wants
             );
-            answer(&mut line, vec![(30, again), live], 6_010);
+            // It is asked for again once; what is on the pages after it comes either way.
+            answer(&mut line, vec![(30, again), (31, tick(40))], 6_010);
+            line.source.tick(at(6_600), &mut line.heard, &mut line.wants);
+            assert!(
+                matches!(line.wants[..], [Want::Trades(from)] if from.time == at(40)),
+                "{again:?}: {:?}",
+                line.wants
+            );
+            answer(&mut line, vec![(31, tick(40)), live], 6_610);
             for second in 7..90 {
                 line.source
                     .tick(at(second * 1_000), &mut line.heard, &mut line.wants);

@@ -39,6 +39,7 @@ use papertape::market::{Bar, Grid, OrderBook, Quote, TradeTick};
 use papertape::model::Timestamp;
 use sanity::Sanity;
 use silent::Silent;
+use std::collections::VecDeque;
 use std::time::Duration;
 use times::Times;
 use trades::{Taken, TradeOrder};
@@ -153,6 +154,8 @@ pub(crate) struct Source {
     /// When another connection was last asked for, because a channel of this one is dead.
     anew_asked: Option<Timestamp>,
     last_bar: Option<Bar>,
+    /// The last bars that were told, by their time.
+    told_bars: VecDeque<Bar>,
     status: TradingStatus,
     /// The venue's time of the last thing that had one.
     last_stamp: Option<Timestamp>,
@@ -198,6 +201,7 @@ impl Source {
             silent_book: Silent::default(),
             anew_asked: None,
             last_bar: None,
+            told_bars: VecDeque::new(),
             status: TradingStatus::Trading,
             last_stamp: None,
             last_flow: None,
@@ -421,14 +425,9 @@ impl Source {
                     self.took_book(took, received, heard, wants);
                 }
             }
-            Told::Bar {
-                bar,
-                is_closed,
-                is_correction,
-                ..
-            } => {
+            Told::Bar { bar, is_closed, .. } => {
                 self.speaks(received, heard, wants);
-                self.bar(bar, *is_closed, *is_correction, received, heard);
+                self.bar(bar, *is_closed, received, heard);
             }
             Told::Relayed { number, event, .. } => {
                 self.speaks(received, heard, wants);
@@ -497,8 +496,11 @@ impl Source {
             Told::Renumbered { why, .. } => self.renumbered(why, heard),
             Told::KeptOff { why, .. } => {
                 self.kept_off(why.clone(), received, heard);
-                self.suspect(received, heard);
+                if self.traits.is_bars() {
+                    self.bar_kept_off(received, heard);
+                }
             }
+            Told::TradeLost { .. } => self.suspect(received, heard),
             Told::Subscribed { .. } => {
                 if self.refused.take().is_some() {
                     heard.push(end(IncidentKind::Gap, "refused", received, 0, None));

@@ -7,8 +7,11 @@ use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count, millis
 use crate::quality::{Incident, IncidentKind};
 use crate::venue::Told;
 use papertape::market::{Bar, MarketEvent, Quote, TradeTick};
-use papertape::model::Timestamp;
+use papertape::model::{Timeframe, Timestamp};
 use std::cmp::Ordering;
+
+/// Bars that were told and are remembered, to know again what is told once more and what is another.
+const MOST_BARS: usize = 16;
 
 impl Source {
     /// No price is known yet: nothing that tells one is believed before another agrees.
@@ -374,14 +377,7 @@ impl Source {
         self.sanity.check_both(quote.bid, quote.ask, received)
     }
 
-    pub(super) fn bar(
-        &mut self,
-        bar: &Bar,
-        is_closed: bool,
-        is_correction: bool,
-        received: Timestamp,
-        heard: &mut Vec<Heard>,
-    ) {
+    pub(super) fn bar(&mut self, bar: &Bar, is_closed: bool, received: Timestamp, heard: &mut Vec<Heard>) {
         let checked = bar
             .check()
             .map_err(|error| error.to_string())
@@ -396,44 +392,57 @@ impl Source {
         if let Err(why) = checked {
             self.kept_off(why, received, heard);
             if is_closed && self.traits.is_bars() {
-                // Nothing else tells of its minute.
-                let why = "a bar was kept off".to_owned();
-                let close = |last: Bar| papertape::model::Timeframe::MINUTE.close_of(last.open_time);
-                let from = self.last_bar.map_or(self.since(received), close);
-                heard.push(count(
-                    IncidentKind::Gap,
-                    "bar kept off",
-                    from.min(received),
-                    received,
-                    1,
-                    why,
-                ));
+                self.bar_kept_off(received, heard);
             }
             return;
         }
         if !is_closed || !self.traits.is_bars() {
             return;
         }
-        match self.last_bar {
-            Some(last) if bar.open_time == last.open_time && !is_correction && *bar == last => {
-                self.counters.duplicates += 1;
+        if self.last_bar.is_none_or(|last| bar.open_time > last.open_time) {
+            if self.told_bars.len() >= MOST_BARS {
+                self.told_bars.pop_front();
             }
-            Some(last) if bar.open_time <= last.open_time => {
-                let detail = format!("the bar of {} closed at {}", bar.open_time, bar.close);
-                let until = papertape::model::Timeframe::MINUTE.close_of(bar.open_time);
-                heard.push(count(
-                    IncidentKind::Correction,
-                    "bar",
-                    bar.open_time,
-                    until,
-                    1,
-                    detail,
-                ));
-            }
-            _ => {
-                self.last_bar = Some(*bar);
-                heard.push(Heard::Bar(*bar));
-            }
+            self.told_bars.push_back(*bar);
+            self.last_bar = Some(*bar);
+            heard.push(Heard::Bar(*bar));
+        } else {
+            self.bar_again(bar, heard);
         }
+    }
+
+    /// A bar of a minute that has been told, or that later ones were told after: who is polled tells the last few each time.
+    fn bar_again(&mut self, bar: &Bar, heard: &mut Vec<Heard>) {
+        let Some(oldest) = self.told_bars.front().map(|told| told.open_time) else {
+            return;
+        };
+        let known = self
+            .told_bars
+            .iter()
+            .position(|told| told.open_time >= bar.open_time)
+            .unwrap_or(0);
+        let is_known = self.told_bars[known].open_time == bar.open_time;
+        if bar.open_time < oldest || (is_known && self.told_bars[known] == *bar) {
+            self.counters.duplicates += 1;
+            return;
+        }
+        if is_known {
+            self.told_bars[known] = *bar;
+        } else {
+            self.told_bars.insert(known, *bar);
+        }
+        let detail = format!("the bar of {} closed at {}", bar.open_time, bar.close);
+        let until = Timeframe::MINUTE.close_of(bar.open_time);
+        let span = (bar.open_time, until);
+        heard.push(count(IncidentKind::Correction, "bar", span.0, span.1, 1, detail));
+    }
+
+    /// Nothing else tells of its minute, which is one after the last that was told.
+    #[cold]
+    pub(super) fn bar_kept_off(&mut self, received: Timestamp, heard: &mut Vec<Heard>) {
+        let close = |last: Bar| Timeframe::MINUTE.close_of(last.open_time);
+        let from = self.last_bar.map_or(self.since(received), close).min(received);
+        let why = "a bar was kept off".to_owned();
+        heard.push(count(IncidentKind::Gap, "bar kept off", from, received, 1, why));
     }
 }

@@ -587,3 +587,60 @@ fn a_bar_that_is_kept_off_of_a_source_of_bars_is_a_gap() {
     });
     assert!(line.heard.contains(&gap), "{:?}", line.heard);
 }
+
+#[test]
+fn bars_that_are_told_again_say_nothing_and_others_correct_them() {
+    let traits = SourceTraits {
+        channels: Channels {
+            bars: true,
+            ..Channels::default()
+        },
+        ..traits()
+    };
+    let mut line = Line::new(traits);
+    let bar = |minute: i64, price: f64| Told::Bar {
+        slot: SLOT,
+        bar: Bar {
+            open_time: at(minute * 60_000),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: 1.0,
+        },
+        is_closed: true,
+        is_correction: false,
+    };
+    let poll = |line: &mut Line, minutes: std::ops::Range<i64>, second: f64| {
+        let end = at(minutes.end * 60_000);
+        for minute in minutes {
+            line.tell(&bar(minute, if minute == 2 { second } else { 100.0 }), end);
+        }
+    };
+    poll(&mut line, 0..5, 100.0);
+    poll(&mut line, 1..6, 100.0);
+    let bars = |line: &Line| {
+        line.heard
+            .iter()
+            .filter(|heard| matches!(heard, Heard::Bar(_)))
+            .count()
+    };
+    assert_eq!((bars(&line), line.source.counters.duplicates), (6, 4));
+    let corrected = |line: &Line| {
+        let all = line.heard.iter().filter_map(|heard| match heard {
+            Heard::Trouble(Trouble {
+                kind: IncidentKind::Correction,
+                act: TroubleAct::Count(from, to, ..),
+                ..
+            }) => Some((*from, *to)),
+            _ => None,
+        });
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(corrected(&line), []);
+    // Another bar of a minute, which is told again then.
+    poll(&mut line, 2..7, 101.0);
+    poll(&mut line, 2..7, 101.0);
+    assert_eq!(corrected(&line), [(at(120_000), at(180_000))]);
+    assert_eq!(bars(&line), 7);
+}

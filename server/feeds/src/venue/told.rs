@@ -94,6 +94,11 @@ pub enum Told {
         /// What was wrong with it.
         why: String,
     },
+    /// What made no sense was, or may have been, a trade, of a venue whose numbers would not show that it is missing.
+    TradeLost {
+        /// Of what, when it says so.
+        slot: Option<Slot>,
+    },
     /// What another Papertape published: joined, checked and in order already. It is published as it is, once, and the time that
     /// it tells is the market's, which may be years ago and run sixty times as fast: no clock, no staleness by ours is added to
     /// it. See [`Traits::is_relay`].

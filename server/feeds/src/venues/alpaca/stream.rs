@@ -344,6 +344,9 @@ impl Codec for Stream {
         for message in &messages {
             if let Err((slot, why)) = self.tell(message, told, replies) {
                 told.push(Told::KeptOff { slot, why });
+                if message.kind == "t" {
+                    told.push(Told::TradeLost { slot });
+                }
             }
         }
         Ok(())

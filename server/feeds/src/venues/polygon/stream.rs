@@ -344,6 +344,10 @@ impl Codec for Stream {
         for event in events {
             if let Err((slot, why)) = self.tell(event, told, replies) {
                 told.push(Told::KeptOff { slot, why });
+                let head = parse_borrowed::<Head<'_>>(event);
+                if head.map_or(true, |head| matches!(&*head.ev, "T" | "XT")) {
+                    told.push(Told::TradeLost { slot });
+                }
             }
         }
         Ok(())
