@@ -191,6 +191,7 @@ fn one_absurd_item_does_not_cost_the_frame_its_others() {
             told(&mut *stocks(), &[&frame]),
             [
                 kept_off(3, &why),
+                Told::TradeLost { slot: Some(Slot(3)) },
                 trade(
                     3,
                     Some(TRADE_ID),
