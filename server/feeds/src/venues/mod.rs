@@ -12,6 +12,7 @@ mod kraken;
 mod papertape;
 mod polygon;
 pub(crate) mod reading;
+mod several;
 mod yahoo;
 
 use crate::venue::{FeedError, Venue, VenueConfig};
@@ -80,7 +81,7 @@ pub fn open(name: &str, config: VenueConfig) -> Option<Result<Arc<dyn Venue>, Fe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::venue::{Channels, Frame, Listing, Secret, Slot};
+    use crate::venue::{Channels, Codec, Frame, Listing, Secret, Slot};
     use ::papertape::exchange::TradingStatus;
     use ::papertape::model::Instrument;
     use rust_decimal::Decimal;
@@ -126,24 +127,20 @@ mod tests {
         }
     }
 
-    #[test]
-    fn who_wants_more_of_a_symbol_does_not_interrupt_what_it_has() {
+    /// A pair that any venue with a stream can have.
+    fn listing(name: &str) -> Listing {
         let (tick, one) = (Decimal::new(1, 2), Decimal::ONE);
-        let symbol = "BTC/USD".parse().expect("a symbol");
-        let listing = Listing {
+        let symbol = name.parse().expect("a symbol");
+        Listing {
             instrument: Instrument::new(symbol, tick, tick, one, one).expect("an instrument"),
-            venue_symbol: "BTC/USD".into(),
+            venue_symbol: name.into(),
             status: TradingStatus::Trading,
-        };
-        let (more, mut asked) = (
-            Channels {
-                depth: true,
-                bars: true,
-                ..Channels::default()
-            },
-            0,
-        );
-        for name in names().filter(|name| *name != "papertape") {
+        }
+    }
+
+    /// The protocol of each venue of the table that has a stream, but for another Papertape.
+    fn codecs() -> impl Iterator<Item = (&'static str, Box<dyn Codec>)> {
+        names().filter(|name| *name != "papertape").filter_map(|name| {
             let options = [("market", "crypto")].map(|(name, value)| (name.to_owned(), value.to_owned()));
             let has_market = matches!(name, "alpaca" | "polygon");
             let config = VenueConfig {
@@ -153,9 +150,51 @@ mod tests {
                 ..VenueConfig::default()
             };
             let venue = open(name, config).expect(name).expect(name);
-            let Some(mut codec) = venue.codec().expect(name) else {
-                continue;
-            };
+            Some((name, venue.codec().expect(name)?))
+        })
+    }
+
+    #[test]
+    fn many_symbols_are_subscribed_with_few_frames_that_are_not_too_long() {
+        let listings: Vec<Listing> = (0..250)
+            .map(|number| listing(&format!("C{number}X/USD")))
+            .collect();
+        let wanted: Vec<_> = listings
+            .iter()
+            .enumerate()
+            .map(|(slot, listing)| (Slot(slot), listing, Channels::TICKS))
+            .collect();
+        for (name, mut codec) in codecs() {
+            let frames = codec.subscribe_all(&wanted);
+            assert!(frames.len() <= 5, "{name}: {}", frames.len());
+            let longest = frames.iter().map(|frame| frame.bytes().len()).max();
+            assert!(
+                longest.is_some_and(|longest| longest <= 8_192),
+                "{name}: {longest:?}"
+            );
+            let text: String = frames
+                .iter()
+                .map(|frame| String::from_utf8_lossy(frame.bytes()).to_uppercase())
+                .collect();
+            for number in 0..250 {
+                assert!(text.contains(&format!("C{number}X")), "{name}: {number}");
+            }
+        }
+        assert_eq!(codecs().count(), 7);
+    }
+
+    #[test]
+    fn who_wants_more_of_a_symbol_does_not_interrupt_what_it_has() {
+        let listing = listing("BTC/USD");
+        let (more, mut asked) = (
+            Channels {
+                depth: true,
+                bars: true,
+                ..Channels::default()
+            },
+            0,
+        );
+        for (name, mut codec) in codecs() {
             assert_eq!(codec.widen(Slot(1), more), [], "{name}: of what nobody has");
             let first = codec.subscribe(Slot(1), &listing, Channels::TICKS);
             let then = codec.widen(Slot(1), more);

@@ -3,19 +3,15 @@
 use crate::{
     config::variable,
     rest::{Answer, host_of},
-    venue::{Channels, FeedError, Listing, Secret, Slot, Told, VenueConfig},
+    venue::{Channels, FeedError, Secret, Slot, Told, VenueConfig},
 };
 use papertape::{
     market::{Bar, DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Quote, TradeTick},
-    model::{Instrument, Quantity, Side, Symbol, Timeframe, Timestamp},
+    model::{Instrument, Quantity, Side, Timeframe, Timestamp},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// No price of any market is higher; what says so is a mistake.
 const HIGHEST_PRICE: f64 = 1e15;
@@ -80,20 +76,6 @@ pub(crate) const fn past_trade(time: Timestamp, price: f64, size: f64, aggressor
         size,
         aggressor,
     }
-}
-
-/// The symbol that an answer is about, where it is about one.
-pub(crate) fn only<'a>(listings: &[&'a Listing]) -> Option<&'a Symbol> {
-    match listings {
-        [one] => Some(one.instrument.symbol()),
-        _ => None,
-    }
-}
-
-/// What listings are called at their venue, each once, with commas between.
-pub(crate) fn names(listings: &[&Listing]) -> String {
-    let names: BTreeSet<&str> = listings.iter().map(|listing| &*listing.venue_symbol).collect();
-    Vec::from_iter(names).join(",")
 }
 
 /// How many digits after the point say a price of this size well, where the venue tells no step: six or so that count.

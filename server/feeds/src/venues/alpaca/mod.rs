@@ -10,7 +10,7 @@ mod stream;
 mod tests;
 pub(crate) mod wire;
 
-use super::reading::{self, Answers};
+use super::{reading::Answers, several};
 use crate::{
     config::check_address,
     rest::{Answer, Ask, Rest},
@@ -330,11 +330,11 @@ impl Venue for Alpaca {
         listings: &'a [&'a Listing],
     ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
         Box::pin(async move {
-            let mut ask = self.ask_data("snapshots", &reading::names(listings))?;
+            let mut ask = self.ask_data("snapshots", &several::names(listings))?;
             if self.market == Market::Stocks {
                 ask = ask.with("feed", self.feed);
             }
-            let only = reading::only(listings);
+            let only = several::only(listings);
             let snapshots = answers::snapshots(&self.answers, only, &rest.raw(ask).await?)?;
             Ok(Polled::each(listings, |listing| {
                 answers::snapshot(&self.answers, listing, self.quote_unit, &snapshots)

@@ -1,7 +1,10 @@
 //! Alpaca's stream.
 
 use super::{
-    super::reading::{self, Answers, Subscriptions, TakerGuess},
+    super::{
+        reading::{self, Answers, Subscriptions, TakerGuess},
+        several::SYMBOLS_A_FRAME,
+    },
     Market,
     wire::{self, CloseOrConditions, Encoding, Levels, Message},
 };
@@ -12,7 +15,7 @@ use papertape::{
     model::{Side, Timestamp},
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 /// Trades that say nothing of the price now: average price, cash and next-day settlement, price variation, prior reference,
 /// official open and close, seller's option, contingent, out of sequence, derivatively priced, corrected consolidated
@@ -42,6 +45,8 @@ pub(super) struct Stream {
     answers: Answers,
     is_authorized: bool,
     subscriptions: Subscriptions<State>,
+    /// Who was asked for with one frame and is not confirmed yet, frame by frame: what refuses one of them refuses all.
+    together: VecDeque<Vec<Slot>>,
 }
 
 impl Stream {
@@ -62,6 +67,7 @@ impl Stream {
             answers,
             is_authorized: false,
             subscriptions: Subscriptions::default(),
+            together: VecDeque::new(),
         }
     }
 
@@ -74,22 +80,26 @@ impl Stream {
         }
     }
 
-    /// `subscribe` or `unsubscribe` with what is wanted of a symbol. Corrections and cancellations come with trades.
-    fn request(&self, action: &str, name: &str, channels: Channels) -> Vec<Frame> {
+    /// `subscribe` or `unsubscribe` with what is wanted of symbols. Corrections and cancellations come with trades.
+    fn request(&self, action: &str, wanted: &[(&str, Channels)]) -> Vec<Frame> {
         let is_stock = self.market == Market::Stocks;
-        let wanted = [
-            ("trades", channels.trades),
-            ("quotes", channels.quotes),
-            ("bars", channels.bars),
-            ("updatedBars", channels.bars),
-            ("orderbooks", channels.depth && !is_stock),
-            ("statuses", is_stock && !channels.is_empty()),
+        let has: [(&str, &dyn Fn(Channels) -> bool); 6] = [
+            ("trades", &|of| of.trades),
+            ("quotes", &|of| of.quotes),
+            ("bars", &|of| of.bars),
+            ("updatedBars", &|of| of.bars),
+            ("orderbooks", &|of| of.depth && !is_stock),
+            ("statuses", &|of| is_stock && !of.is_empty()),
         ];
         let mut message = json!({ "action": action });
         let mut is_empty = true;
-        for (channel, _) in wanted.iter().filter(|(_, is_wanted)| *is_wanted) {
-            message[*channel] = json!([name]);
-            is_empty = false;
+        for (channel, has) in has {
+            let names = wanted.iter().filter(|(_, channels)| has(*channels));
+            let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+            if !names.is_empty() {
+                message[channel] = json!(names);
+                is_empty = false;
+            }
         }
         if is_empty {
             Vec::new()
@@ -121,7 +131,11 @@ impl Stream {
                 return Ok(());
             }
             "error" => {
-                self.error(message.code, &message.msg, told);
+                match message.code {
+                    // Only what was asked last is refused: those who would be welcome are not to suffer for the others.
+                    405 | 409 if !self.together.is_empty() => replies.extend(self.one_by_one()),
+                    code => self.error(code, &message.msg, told),
+                }
                 return Ok(());
             }
             "subscription" => {
@@ -180,9 +194,25 @@ impl Stream {
                 && has(&message.orderbooks, channels.depth);
             if is_whole && !subscription.is_confirmed {
                 subscription.is_confirmed = true;
+                for frame in &mut self.together {
+                    frame.retain(|other| *other != slot);
+                }
                 told.push(Told::Subscribed { slot });
             }
         }
+        self.together.retain(|frame| !frame.is_empty());
+    }
+
+    /// Asks again for each of those who were asked for together first.
+    fn one_by_one(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for slot in self.together.pop_front().unwrap_or_default() {
+            let entry = self.subscriptions.get_mut(slot);
+            if let Some((name, channels)) = entry.map(|entry| (entry.name.clone(), entry.channels)) {
+                frames.extend(self.request("subscribe", &[(&*name, channels)]));
+            }
+        }
+        frames
     }
 
     /// A frame made no sense, and no number will show whether it was of a book.
@@ -278,6 +308,7 @@ impl Codec for Stream {
     fn opened(&mut self) -> Vec<Frame> {
         // The server greets first.
         self.is_authorized = false;
+        self.together.clear();
         Vec::new()
     }
 
@@ -286,14 +317,31 @@ impl Codec for Stream {
     }
 
     fn subscribe(&mut self, slot: Slot, listing: &Listing, channels: Channels) -> Vec<Frame> {
-        let state = State {
-            taker: TakerGuess::default(),
-            grid: Grid::of(&listing.instrument),
-            book: None,
-        };
-        self.subscriptions
-            .insert(slot, &listing.venue_symbol, channels, state);
-        self.request("subscribe", &listing.venue_symbol, channels)
+        self.subscribe_all(&[(slot, listing, channels)])
+    }
+
+    fn subscribe_all(&mut self, wanted: &[(Slot, &Listing, Channels)]) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for wanted in wanted.chunks(SYMBOLS_A_FRAME) {
+            for (slot, listing, channels) in wanted {
+                let state = State {
+                    taker: TakerGuess::default(),
+                    grid: Grid::of(&listing.instrument),
+                    book: None,
+                };
+                self.subscriptions
+                    .insert(*slot, &listing.venue_symbol, *channels, state);
+            }
+            if wanted.len() > 1 {
+                self.together
+                    .push_back(wanted.iter().map(|(slot, ..)| *slot).collect());
+            }
+            let of = wanted
+                .iter()
+                .map(|(_, listing, channels)| (&*listing.venue_symbol, *channels));
+            frames.extend(self.request("subscribe", &Vec::from_iter(of)));
+        }
+        frames
     }
 
     fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
@@ -301,12 +349,12 @@ impl Codec for Stream {
             .subscriptions
             .widen(slot, more)
             .map(|entry| entry.name.clone());
-        name.map_or_else(Vec::new, |name| self.request("subscribe", &name, more))
+        name.map_or_else(Vec::new, |name| self.request("subscribe", &[(&*name, more)]))
     }
 
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         match self.subscriptions.remove(slot) {
-            Some(gone) => self.request("unsubscribe", &gone.name, gone.channels),
+            Some(gone) => self.request("unsubscribe", &[(&*gone.name, gone.channels)]),
             None => Vec::new(),
         }
     }
@@ -322,8 +370,8 @@ impl Codec for Stream {
             ..Channels::default()
         };
         // A subscription anew begins with the whole book.
-        let mut frames = self.request("unsubscribe", &name, only_depth);
-        frames.extend(self.request("subscribe", &name, only_depth));
+        let mut frames = self.request("unsubscribe", &[(&*name, only_depth)]);
+        frames.extend(self.request("subscribe", &[(&*name, only_depth)]));
         frames
     }
 

@@ -293,6 +293,55 @@ fn errors_by_their_codes() {
 }
 
 #[test]
+fn many_are_subscribed_with_one_frame_and_alone_where_that_is_refused() {
+    let mut codec = authorized(&[]);
+    let listings = ["AAPL", "MSFT", "TSLA"].map(|name| listing(name, name));
+    let wanted = |slot: usize, channels| (Slot(slot), &listings[slot], channels);
+    let with_bars = Channels {
+        bars: true,
+        ..Channels::TICKS
+    };
+    let frames = codec.subscribe_all(&[
+        wanted(0, Channels::TICKS),
+        wanted(1, with_bars),
+        wanted(2, Channels::TICKS),
+    ]);
+    assert_eq!(
+        frames.iter().map(text).collect::<Vec<_>>(),
+        [
+            r#"{"action":"subscribe","bars":["MSFT"],"quotes":["AAPL","MSFT","TSLA"],"statuses":["AAPL","MSFT","TSLA"],"trades":["AAPL","MSFT","TSLA"],"updatedBars":["MSFT"]}"#
+        ]
+    );
+    // The plan has room for fewer: none of them is refused for the others.
+    let limit = br#"[{"T":"error","code":405,"msg":"symbol limit exceeded"}]"#;
+    let (said, replies) = read(&mut *codec, limit);
+    assert_eq!(said, []);
+    assert_eq!(
+        replies.iter().map(text).collect::<Vec<_>>(),
+        [
+            r#"{"action":"subscribe","quotes":["AAPL"],"statuses":["AAPL"],"trades":["AAPL"]}"#,
+            r#"{"action":"subscribe","bars":["MSFT"],"quotes":["MSFT"],"statuses":["MSFT"],"trades":["MSFT"],"updatedBars":["MSFT"]}"#,
+            r#"{"action":"subscribe","quotes":["TSLA"],"statuses":["TSLA"],"trades":["TSLA"]}"#,
+        ]
+    );
+    let both = r#"[{"T":"subscription","trades":["AAPL","MSFT"],"quotes":["AAPL","MSFT"],"bars":["MSFT"]}]"#;
+    let subscribed = |slot| Told::Subscribed { slot: Slot(slot) };
+    assert_eq!(told(&mut *codec, &[both]), [subscribed(0), subscribed(1)]);
+    let (said, replies) = read(&mut *codec, limit);
+    assert!(
+        matches!(
+            &said[..],
+            [Told::Refused {
+                slot: Some(Slot(2)),
+                ..
+            }]
+        ),
+        "{said:?}"
+    );
+    assert_eq!(replies, []);
+}
+
+#[test]
 fn books_begin_with_a_snapshot_and_are_counted_on() {
     let mut codec = authorized(&[("market", "crypto")]);
     assert_eq!(

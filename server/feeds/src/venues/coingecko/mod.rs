@@ -8,7 +8,10 @@ mod costs;
 #[cfg(test)]
 mod tests;
 
-use super::reading::{self, Answers};
+use super::{
+    reading::{self, Answers},
+    several,
+};
 use crate::{
     kept::{Kept, LISTINGS_FOR},
     rest::{Ask, Rest},
@@ -146,10 +149,10 @@ impl CoinGecko {
 
     /// All with one request: each coin is told in each currency, and what there is not is simply missing.
     async fn newest<'a>(&self, rest: &Rest, listings: &[&'a Listing]) -> Result<Polled<'a>, FeedError> {
-        let only = reading::only(listings);
+        let only = several::only(listings);
         let currencies = listings.iter().map(|listing| listing.instrument.symbol());
         let currencies: BTreeSet<String> = currencies.map(answers::currency).collect();
-        let ask = self.ask_prices(&reading::names(listings), &Vec::from_iter(currencies).join(","));
+        let ask = self.ask_prices(&several::names(listings), &Vec::from_iter(currencies).join(","));
         let prices = answers::prices(&self.answers, only, &rest.raw(ask).await?)?;
         Ok(Polled::each(listings, |listing| {
             answers::newest(&self.answers, listing, &prices)

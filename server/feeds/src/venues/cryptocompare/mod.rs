@@ -9,7 +9,10 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use super::reading::{self, Answers};
+use super::{
+    reading::{self, Answers},
+    several,
+};
 use crate::{
     rest::{Ask, Rest},
     venue::{
@@ -115,7 +118,7 @@ impl CryptoCompare {
 
     /// All coins of one currency with one request.
     async fn newest<'a>(&self, rest: &Rest, listings: &[&'a Listing]) -> Result<Polled<'a>, FeedError> {
-        let only = reading::only(listings);
+        let only = several::only(listings);
         let (mut bases, mut quotes) = (BTreeSet::new(), BTreeSet::new());
         for listing in listings {
             let (base, quote) = self.pair(listing.instrument.symbol())?;

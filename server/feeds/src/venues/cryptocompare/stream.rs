@@ -1,6 +1,9 @@
 //! CryptoCompare's stream.
 
-use super::super::reading::{self, Answers, Subscriptions, TakerGuess};
+use super::super::{
+    reading::{self, Answers, Subscriptions, TakerGuess},
+    several::SYMBOLS_A_FRAME,
+};
 use crate::venue::{Channels, Codec, DecodeError, Frame, KeepAlive, Listing, Secret, Slot, Told};
 use papertape::{
     market::Bar,
@@ -84,17 +87,18 @@ impl Stream {
         }
     }
 
-    fn request(&self, action: &str, name: &str, channels: Channels) -> Vec<Frame> {
+    /// What is told of a pair in some channels is called so.
+    fn subs(&self, name: &str, channels: Channels) -> impl Iterator<Item = String> {
         // The index has no trades: its own changes stand for them.
         let trades = if self.exchange == super::INDEX { 5 } else { 0 };
         let exchange = &self.exchange;
-        let mut subs = Vec::new();
-        if channels.trades {
-            subs.push(format!("{trades}~{exchange}~{name}"));
-        }
-        if channels.bars {
-            subs.push(format!("24~{exchange}~{name}~m"));
-        }
+        let trades = channels.trades.then(|| format!("{trades}~{exchange}~{name}"));
+        let bars = channels.bars.then(|| format!("24~{exchange}~{name}~m"));
+        trades.into_iter().chain(bars)
+    }
+
+    fn request(action: &str, subs: impl Iterator<Item = String>) -> Vec<Frame> {
+        let subs: Vec<String> = subs.collect();
         if subs.is_empty() {
             return Vec::new();
         }
@@ -196,9 +200,22 @@ impl Codec for Stream {
     }
 
     fn subscribe(&mut self, slot: Slot, listing: &Listing, channels: Channels) -> Vec<Frame> {
-        let name: Arc<str> = listing.venue_symbol.replace('/', "~").into();
-        self.subscriptions.insert(slot, &name, channels, State::default());
-        self.request("SubAdd", &name, channels)
+        self.subscribe_all(&[(slot, listing, channels)])
+    }
+
+    fn subscribe_all(&mut self, wanted: &[(Slot, &Listing, Channels)]) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for wanted in wanted.chunks(SYMBOLS_A_FRAME) {
+            let mut subs = Vec::new();
+            for (slot, listing, channels) in wanted {
+                let name: Arc<str> = listing.venue_symbol.replace('/', "~").into();
+                self.subscriptions
+                    .insert(*slot, &name, *channels, State::default());
+                subs.extend(self.subs(&name, *channels));
+            }
+            frames.extend(Self::request("SubAdd", subs.into_iter()));
+        }
+        frames
     }
 
     fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {
@@ -206,12 +223,12 @@ impl Codec for Stream {
             .subscriptions
             .widen(slot, more)
             .map(|entry| Arc::clone(&entry.name));
-        name.map_or_else(Vec::new, |name| self.request("SubAdd", &name, more))
+        name.map_or_else(Vec::new, |name| Self::request("SubAdd", self.subs(&name, more)))
     }
 
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
         match self.subscriptions.remove(slot) {
-            Some(gone) => self.request("SubRemove", &gone.name, gone.channels),
+            Some(gone) => Self::request("SubRemove", self.subs(&gone.name, gone.channels)),
             None => Vec::new(),
         }
     }

@@ -25,6 +25,40 @@ fn symbol() -> Symbol {
 }
 
 #[test]
+fn many_are_subscribed_with_one_frame() {
+    let mut codec = codec("Coinbase");
+    let listings = ["BTC/USD", "ETH/USD"].map(|name| listing(name, name));
+    let channels = Channels {
+        trades: true,
+        bars: true,
+        ..Channels::default()
+    };
+    let frames = codec.subscribe_all(&[
+        (Slot(1), &listings[0], channels),
+        (Slot(2), &listings[1], Channels::TICKS),
+    ]);
+    assert_eq!(
+        frames.iter().map(text).collect::<Vec<_>>(),
+        [r#"{"action":"SubAdd","subs":["0~Coinbase~BTC~USD","24~Coinbase~BTC~USD~m","0~Coinbase~ETH~USD"]}"#]
+    );
+    let refused =
+        r#"{"TYPE":"500","MESSAGE":"INVALID_SUB","PARAMETER":"0~Coinbase~ETH~USD","INFO":"no such pair"}"#;
+    let confirmed = r#"{"TYPE":"16","MESSAGE":"SUBSCRIBECOMPLETE","SUB":"0~Coinbase~BTC~USD"}"#;
+    let said = told(&mut *codec, &[refused, confirmed]);
+    assert!(
+        matches!(
+            &said[0],
+            Told::Refused {
+                slot: Some(Slot(2)),
+                ..
+            }
+        ),
+        "{said:?}"
+    );
+    assert!(said.contains(&Told::Subscribed { slot: Slot(1) }), "{said:?}");
+}
+
+#[test]
 fn it_waits_for_the_greeting_and_subscribes() {
     let mut codec = venue("Coinbase")
         .codec()

@@ -17,7 +17,10 @@ use crate::{
         BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Slot, Told,
         TradesFrom, Traits, Venue, VenueConfig,
     },
-    venues::reading::{self, Answers},
+    venues::{
+        reading::{self, Answers},
+        several,
+    },
 };
 use codec::KrakenCodec;
 use futures::future::BoxFuture;
@@ -367,8 +370,8 @@ impl Kraken {
         if listings.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let ask = Ask::get("/0/public/Ticker").with("pair", reading::names(listings));
-        let only = reading::only(listings).map(Symbol::as_str);
+        let ask = Ask::get("/0/public/Ticker").with("pair", several::names(listings));
+        let only = several::only(listings).map(Symbol::as_str);
         self.ask(rest, ask, only).await
     }
 

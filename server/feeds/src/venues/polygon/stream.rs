@@ -1,7 +1,10 @@
 //! Polygon's stream.
 
 use super::{
-    super::reading::{self, Answers, Subscriptions, TakerGuess},
+    super::{
+        reading::{self, Answers, Subscriptions, TakerGuess},
+        several::SYMBOLS_A_FRAME,
+    },
     market::Market,
 };
 use crate::venue::{Channels, Codec, DecodeError, Frame, KeepAlive, Listing, Secret, Slot, Told};
@@ -296,14 +299,26 @@ impl Codec for Stream {
     }
 
     fn subscribe(&mut self, slot: Slot, listing: &Listing, channels: Channels) -> Vec<Frame> {
-        let name: Arc<str> = self.market.stream_name(listing).into();
-        let topics = self.topics(&name, channels);
-        let state = State {
-            waiting: topics.iter().cloned().collect(),
-            ..State::default()
-        };
-        self.subscriptions.insert(slot, &name, channels, state);
-        Self::request("subscribe", &topics)
+        self.subscribe_all(&[(slot, listing, channels)])
+    }
+
+    fn subscribe_all(&mut self, wanted: &[(Slot, &Listing, Channels)]) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for wanted in wanted.chunks(SYMBOLS_A_FRAME) {
+            let mut all = Vec::new();
+            for (slot, listing, channels) in wanted {
+                let name: Arc<str> = self.market.stream_name(listing).into();
+                let topics = self.topics(&name, *channels);
+                let state = State {
+                    waiting: topics.iter().cloned().collect(),
+                    ..State::default()
+                };
+                self.subscriptions.insert(*slot, &name, *channels, state);
+                all.extend(topics);
+            }
+            frames.extend(Self::request("subscribe", &all));
+        }
+        frames
     }
 
     fn widen(&mut self, slot: Slot, more: Channels) -> Vec<Frame> {

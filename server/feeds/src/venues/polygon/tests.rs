@@ -37,6 +37,39 @@ fn minute(slot: usize, at: &str, numbers: [f64; 5]) -> Told {
 }
 
 #[test]
+fn many_are_subscribed_with_one_frame_and_each_is_confirmed_or_refused_by_itself() {
+    let mut codec = venue("stocks").codec().expect("has a key").expect("has a stream");
+    let listings = ["AAPL", "MSFT"].map(|name| listing(name, name));
+    let frames = codec.subscribe_all(&[
+        (Slot(1), &listings[0], Channels::TICKS),
+        (Slot(2), &listings[1], Channels::TICKS),
+    ]);
+    assert_eq!(
+        frames.iter().map(text).collect::<Vec<_>>(),
+        [r#"{"action":"subscribe","params":"T.AAPL,Q.AAPL,T.MSFT,Q.MSFT"}"#]
+    );
+    let status =
+        |status: &str, words: &str| format!(r#"[{{"ev":"status","status":"{status}","message":"{words}"}}]"#);
+    let confirmed = ["T.AAPL", "Q.AAPL"].map(|topic| status("success", &format!("subscribed to: {topic}")));
+    let said = told(&mut *codec, &[&confirmed[0], &confirmed[1]]);
+    assert!(said.contains(&Told::Subscribed { slot: Slot(1) }), "{said:?}");
+    let said = told(
+        &mut *codec,
+        &[&status("error", "not authorized to subscribe to T.MSFT")],
+    );
+    assert!(
+        matches!(
+            &said[..],
+            [Told::Refused {
+                slot: Some(Slot(2)),
+                ..
+            }]
+        ),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn it_greets_authorises_and_subscribes() {
     let mut codec = venue("stocks").codec().expect("has a key").expect("has a stream");
     assert_eq!(
