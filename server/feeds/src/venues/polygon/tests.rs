@@ -281,7 +281,7 @@ fn one_absurd_event_does_not_cost_the_frame_its_others() {
     let mut codec = codec("stocks", "AAPL");
     assert!(matches!(
         told(&mut *codec, &["[5]"])[..],
-        [Told::KeptOff { slot: None, .. }]
+        [Told::KeptOff { slot: None, .. }, Told::TradeLost { slot: None }]
     ));
     for frame in [&b""[..], b"{", b"<html>", b"null", &[0xff]] {
         let (mut said, mut replies) = (Vec::new(), Vec::new());
