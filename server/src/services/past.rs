@@ -4,7 +4,7 @@
 use super::live::refused;
 use super::{ServiceError, Services, quality, wall_clock};
 use crate::storage::{DatasetId, DatasetRecord, NewDataset, Write};
-use papertape::api::{DataIncident, DatasetInfo, FieldErrors};
+use papertape::api::{DataIncident, DatasetInfo, FieldErrors, TimeSpan};
 use papertape::market::{Bar, Bars};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape_feeds::{FeedError, KeptOffBar, PastBars};
@@ -314,9 +314,18 @@ impl Services {
         let doubtful = incidents
             .iter()
             .filter(|incident| incident.kind != "quarantine" && incident.kind != "backfill");
-        let doubtful = doubtful.map(|incident| {
-            let to = incident.to.unwrap_or(span.1).max(incident.from);
-            (minute.floor(incident.from), minute.close_of(minute.floor(to)))
+        let doubtful = doubtful.flat_map(|incident| {
+            // Of another source than the one that was published nothing is on the tape; what a venue says anew is of the minute.
+            let whole = TimeSpan {
+                from: incident.from,
+                to: incident.to,
+            };
+            let is_of_bars = incident.kind == "correction";
+            incident.touched().chain(is_of_bars.then_some(whole))
+        });
+        let doubtful = doubtful.map(|part| {
+            let to = part.to.unwrap_or(span.1).max(part.from);
+            (minute.floor(part.from), minute.close_of(minute.floor(to)))
         });
         let whole = without(on_tape.span, joined(doubtful.collect()));
         let is_whole = |bar: &Bar| {

@@ -6,12 +6,9 @@ use super::unnumbered::is_same;
 use super::{FirstTook, Heard, Link, Source, Taken, TradeGap, Want, count, millis};
 use crate::quality::{Incident, IncidentKind};
 use crate::venue::Told;
-use papertape::market::{Bar, MarketEvent, Quote, TradeTick};
-use papertape::model::{Timeframe, Timestamp};
+use papertape::market::{MarketEvent, Quote, TradeTick};
+use papertape::model::Timestamp;
 use std::cmp::Ordering;
-
-/// Bars that were told and are remembered, to know again what is told once more and what is another.
-const MOST_BARS: usize = 16;
 
 impl Source {
     /// No price is known yet: nothing that tells one is believed before another agrees.
@@ -375,74 +372,5 @@ impl Source {
             }
         }
         self.sanity.check_both(quote.bid, quote.ask, received)
-    }
-
-    pub(super) fn bar(&mut self, bar: &Bar, is_closed: bool, received: Timestamp, heard: &mut Vec<Heard>) {
-        let checked = bar
-            .check()
-            .map_err(|error| error.to_string())
-            .and_then(|()| self.sanity.check(bar.close, received))
-            .and_then(|()| {
-                // The close is believed: the others are of the same minute.
-                [("an open", bar.open), ("a high", bar.high), ("a low", bar.low)]
-                    .into_iter()
-                    .try_for_each(|(what, price)| self.sanity.beside(what, price, bar.close))
-            })
-            .and_then(|()| self.sane_time(bar.open_time, received));
-        if let Err(why) = checked {
-            self.kept_off(why, received, heard);
-            if is_closed && self.traits.is_bars() {
-                self.bar_kept_off(received, heard);
-            }
-            return;
-        }
-        if !is_closed || !self.traits.is_bars() {
-            return;
-        }
-        if self.last_bar.is_none_or(|last| bar.open_time > last.open_time) {
-            if self.told_bars.len() >= MOST_BARS {
-                self.told_bars.pop_front();
-            }
-            self.told_bars.push_back(*bar);
-            self.last_bar = Some(*bar);
-            heard.push(Heard::Bar(*bar));
-        } else {
-            self.bar_again(bar, heard);
-        }
-    }
-
-    /// A bar of a minute that has been told, or that later ones were told after: who is polled tells the last few each time.
-    fn bar_again(&mut self, bar: &Bar, heard: &mut Vec<Heard>) {
-        let Some(oldest) = self.told_bars.front().map(|told| told.open_time) else {
-            return;
-        };
-        let known = self
-            .told_bars
-            .iter()
-            .position(|told| told.open_time >= bar.open_time)
-            .unwrap_or(0);
-        let is_known = self.told_bars[known].open_time == bar.open_time;
-        if bar.open_time < oldest || (is_known && self.told_bars[known] == *bar) {
-            self.counters.duplicates += 1;
-            return;
-        }
-        if is_known {
-            self.told_bars[known] = *bar;
-        } else {
-            self.told_bars.insert(known, *bar);
-        }
-        let detail = format!("the bar of {} closed at {}", bar.open_time, bar.close);
-        let until = Timeframe::MINUTE.close_of(bar.open_time);
-        let span = (bar.open_time, until);
-        heard.push(count(IncidentKind::Correction, "bar", span.0, span.1, 1, detail));
-    }
-
-    /// Nothing else tells of its minute, which is one after the last that was told.
-    #[cold]
-    pub(super) fn bar_kept_off(&mut self, received: Timestamp, heard: &mut Vec<Heard>) {
-        let close = |last: Bar| Timeframe::MINUTE.close_of(last.open_time);
-        let from = self.last_bar.map_or(self.since(received), close).min(received);
-        let why = "a bar was kept off".to_owned();
-        heard.push(count(IncidentKind::Gap, "bar kept off", from, received, 1, why));
     }
 }
