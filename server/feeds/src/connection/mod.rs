@@ -502,6 +502,7 @@ pub(crate) fn slot_of(told: &Told) -> Option<Slot> {
         Told::Trade { slot, .. }
         | Told::Quote { slot, .. }
         | Told::OneSided { slot }
+        | Told::BarLost { slot, .. }
         | Told::Depth { slot, .. }
         | Told::Book { slot, .. }
         | Told::Bar { slot, .. }

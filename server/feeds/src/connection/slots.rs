@@ -19,11 +19,14 @@ impl Driver {
         market: Arc<MarketHandle>,
         place: usize,
     ) {
-        let known = self
-            .slots
-            .iter()
-            .find(|(_, entry)| entry.listing.venue_symbol == listing.venue_symbol)
-            .map(|(slot, _)| *slot);
+        // What a stream calls one thing is one. Who is asked may have one name of a coin for its prices in every currency.
+        let has_stream = self.has_stream();
+        let is_it = |known: &Listing| {
+            known.venue_symbol == listing.venue_symbol
+                && (has_stream || known.instrument.symbol() == listing.instrument.symbol())
+        };
+        let known = self.slots.iter().find(|(_, entry)| is_it(&entry.listing));
+        let known = known.map(|(slot, _)| *slot);
         let poll_wait = self.poll_wait();
         let is_in_these_steps = |slot: &usize| {
             let entry = self.slots.get(slot);

@@ -134,6 +134,8 @@ impl VenueEntry {
         let (listed, tells_steps) = (Arc::clone(&self.listed), self.tells_steps());
         let (name, symbol) = (self.feed.name.clone(), symbol.clone());
         async move {
+            // What was not there when all were asked for may have been listed since.
+            let whole = whole.filter(|all| find(&name, all, &symbol).is_ok());
             let listings = match whole {
                 Some(whole) => whole,
                 None => Arc::new(venue.listings(&rest, Some(&symbol)).await?),

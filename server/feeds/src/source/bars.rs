@@ -10,6 +10,11 @@ const MOST_BARS: usize = 16;
 
 impl Source {
     pub(super) fn bar(&mut self, bar: &Bar, is_closed: bool, received: Timestamp, heard: &mut Vec<Heard>) {
+        let is_of_this = is_closed && self.traits.is_bars();
+        if is_of_this && self.last_bar.is_some_and(|last| bar.open_time <= last.open_time) {
+            self.bar_again(bar, heard);
+            return;
+        }
         let checked = bar
             .check()
             .map_err(|error| error.to_string())
@@ -23,24 +28,20 @@ impl Source {
             .and_then(|()| self.sane_time(bar.open_time, received));
         if let Err(why) = checked {
             self.kept_off(why, received, heard);
-            if is_closed && self.traits.is_bars() {
-                self.bar_kept_off(received, heard);
+            if is_of_this {
+                self.bar_lost(bar.open_time, received, heard);
             }
             return;
         }
-        if !is_closed || !self.traits.is_bars() {
+        if !is_of_this {
             return;
         }
-        if self.last_bar.is_none_or(|last| bar.open_time > last.open_time) {
-            if self.told_bars.len() >= MOST_BARS {
-                self.told_bars.pop_front();
-            }
-            self.told_bars.push_back(*bar);
-            self.last_bar = Some(*bar);
-            heard.push(Heard::Bar(*bar));
-        } else {
-            self.bar_again(bar, heard);
+        if self.told_bars.len() >= MOST_BARS {
+            self.told_bars.pop_front();
         }
+        self.told_bars.push_back(*bar);
+        self.last_bar = Some(*bar);
+        heard.push(Heard::Bar(*bar));
     }
 
     /// A bar of a minute that has been told, or that later ones were told after: who is polled tells the last few each time.
@@ -54,7 +55,10 @@ impl Source {
             .position(|told| told.open_time >= bar.open_time)
             .unwrap_or(0);
         let is_known = self.told_bars[known].open_time == bar.open_time;
-        if bar.open_time < oldest || (is_known && self.told_bars[known] == *bar) {
+        let is_same = is_known && self.told_bars[known] == *bar;
+        // One that was kept off, and is told again, is on record.
+        let is_strange = bar.check().is_err() || !self.sanity.fits(bar.close);
+        if bar.open_time < oldest || is_same || is_strange {
             self.counters.duplicates += 1;
             return;
         }
@@ -69,13 +73,16 @@ impl Source {
         heard.push(count(IncidentKind::Correction, "bar", span.0, span.1, 1, detail));
     }
 
-    /// Nothing else tells of its minute, which is one after the last that was told.
+    /// Nothing else tells of the minute of a bar that was kept off. Once a later one is told it is on record, however often it is told.
     #[cold]
-    pub(super) fn bar_kept_off(&mut self, received: Timestamp, heard: &mut Vec<Heard>) {
-        let close = |last: Bar| Timeframe::MINUTE.close_of(last.open_time);
-        let from = self.last_bar.map_or(self.since(received), close).min(received);
+    pub(super) fn bar_lost(&mut self, open_time: Timestamp, received: Timestamp, heard: &mut Vec<Heard>) {
+        let is_old = self.last_bar.is_some_and(|last| open_time <= last.open_time);
+        if is_old || self.sane_time(open_time, received).is_err() {
+            return;
+        }
         let why = "a bar was kept off".to_owned();
-        heard.push(count(IncidentKind::Gap, "bar kept off", from, received, 1, why));
+        let close = Timeframe::MINUTE.close_of(open_time);
+        heard.push(count(IncidentKind::Gap, "bar kept off", open_time, close, 1, why));
     }
 }
 
@@ -86,52 +93,19 @@ mod tests {
     use super::*;
     use crate::venue::Told;
 
-    #[test]
-    fn a_bar_that_is_kept_off_of_a_source_of_bars_is_a_gap() {
-        let traits = SourceTraits {
+    /// A venue that tells bars and nothing else.
+    fn line() -> Line {
+        Line::new(SourceTraits {
             channels: Channels {
                 bars: true,
                 ..Channels::default()
             },
             ..traits()
-        };
-        let mut line = Line::new(traits);
-        for (minute, price) in [(0, 100.0), (1, 100.5), (2, 1_005.0)] {
-            let bar = Bar {
-                open_time: at(minute * 60_000),
-                open: price,
-                high: price,
-                low: price,
-                close: price,
-                volume: 1.0,
-            };
-            let told = Told::Bar {
-                slot: SLOT,
-                bar,
-                is_closed: true,
-                is_correction: false,
-            };
-            line.tell(&told, at((minute + 1) * 60_000));
-        }
-        let gap = Heard::Trouble(Trouble {
-            kind: IncidentKind::Gap,
-            cause: "bar kept off",
-            act: TroubleAct::Count(at(120_000), at(180_000), 1, "a bar was kept off".to_owned()),
-        });
-        assert!(line.heard.contains(&gap), "{:?}", line.heard);
+        })
     }
 
-    #[test]
-    fn bars_that_are_told_again_say_nothing_and_others_correct_them() {
-        let traits = SourceTraits {
-            channels: Channels {
-                bars: true,
-                ..Channels::default()
-            },
-            ..traits()
-        };
-        let mut line = Line::new(traits);
-        let bar = |minute: i64, price: f64| Told::Bar {
+    fn bar(minute: i64, price: f64) -> Told {
+        Told::Bar {
             slot: SLOT,
             bar: Bar {
                 open_time: at(minute * 60_000),
@@ -143,7 +117,40 @@ mod tests {
             },
             is_closed: true,
             is_correction: false,
+        }
+    }
+
+    #[test]
+    fn a_bar_that_is_kept_off_of_a_source_of_bars_is_a_gap() {
+        let mut line = line();
+        for (minute, price) in [(0, 100.0), (1, 100.5), (2, 1_005.0)] {
+            line.tell(&bar(minute, price), at((minute + 1) * 60_000));
+        }
+        let gap = |from: i64, to: i64| {
+            Heard::Trouble(Trouble {
+                kind: IncidentKind::Gap,
+                cause: "bar kept off",
+                act: TroubleAct::Count(at(from), at(to), 1, "a bar was kept off".to_owned()),
+            })
         };
+        assert!(line.heard.contains(&gap(120_000, 180_000)), "{:?}", line.heard);
+        // It is told again when a later one has come, as is one that its reader refused: nothing of later minutes is missing.
+        line.tell(&bar(3, 100.0), at(240_000));
+        line.heard.clear();
+        line.tell(&bar(2, 1_005.0), at(240_000));
+        let refused = |minute: i64| Told::BarLost {
+            slot: SLOT,
+            open_time: at(minute * 60_000),
+        };
+        line.tell(&refused(2), at(240_000));
+        assert_eq!(line.heard, []);
+        line.tell(&refused(4), at(300_000));
+        assert_eq!(line.heard, [gap(240_000, 300_000)]);
+    }
+
+    #[test]
+    fn bars_that_are_told_again_say_nothing_and_others_correct_them() {
+        let mut line = line();
         let poll = |line: &mut Line, minutes: std::ops::Range<i64>, second: f64| {
             let end = at(minutes.end * 60_000);
             for minute in minutes {

@@ -65,10 +65,8 @@ impl Source {
             Told::Renumbered { why, .. } => self.renumbered(why, heard),
             Told::KeptOff { why, .. } => {
                 self.kept_off(why.clone(), received, heard);
-                if self.traits.is_bars() {
-                    self.bar_kept_off(received, heard);
-                }
             }
+            Told::BarLost { open_time, .. } => self.bar_lost(*open_time, received, heard),
             Told::TradeLost { .. } => self.suspect(received, heard),
             Told::Subscribed { .. } => {
                 if self.refused.take().is_some() {

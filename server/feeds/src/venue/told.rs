@@ -99,6 +99,13 @@ pub enum Told {
         /// Of what, when it says so.
         slot: Option<Slot>,
     },
+    /// A bar of a minute made no sense and was kept off, of a venue that has nothing else to tell of the minute.
+    BarLost {
+        /// Of what.
+        slot: Slot,
+        /// When its minute began.
+        open_time: Timestamp,
+    },
     /// What another Papertape published: joined, checked and in order already. It is published as it is, once, and the time that
     /// it tells is the market's, which may be years ago and run sixty times as fast: no clock, no staleness by ours is added to
     /// it. See [`Traits::is_relay`].

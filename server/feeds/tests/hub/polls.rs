@@ -19,7 +19,12 @@ fn ware(symbol: &'static str) -> Ware {
 /// A venue that trades these, as the only feed.
 async fn place(mock: impl Mock, toml: &str, symbols: &[&'static str]) -> Place {
     let wares: Vec<Ware> = symbols.iter().map(|symbol| ware(symbol)).collect();
-    let truth = Truth::seeded_of(3, &wares, Timestamp::from_secs(1_723_118_400));
+    place_of_wares(mock, toml, &wares).await
+}
+
+/// The same at prices of their own.
+async fn place_of_wares(mock: impl Mock, toml: &str, wares: &[Ware]) -> Place {
+    let truth = Truth::seeded_of(3, wares, Timestamp::from_secs(1_723_118_400));
     let clock = Arc::new(Hand(AtomicI64::new(truth.now.nanos())));
     let mut stage = Stage::new(truth, mock, Faults::none());
     stage.truth.advance();
@@ -262,4 +267,36 @@ async fn who_begins_does_not_wait_for_what_others_ask_and_the_same_is_asked_once
         "{:?}",
         began.elapsed()
     );
+}
+
+#[tokio::test]
+async fn a_coin_in_two_currencies_has_the_prices_of_each() {
+    let toml = "venue = \"coingecko\"\noptions = { poll_every_s = \"1\" }\n";
+    let dear = Ware {
+        price: 54_321,
+        ..ware("BTC/EUR")
+    };
+    let place = place_of_wares(CoinGecko::new(), toml, &[ware("BTC/USD"), dear]).await;
+    let mut listening = Vec::new();
+    for name in ["BTC/USD", "BTC/EUR"] {
+        let symbol: Symbol = name.parse().expect("a symbol");
+        let listener = place.hub.subscribe("polled", &symbol, Channels::TICKS).await;
+        listening.push(listener.expect("listening"));
+    }
+    let prices = |name: &str| {
+        let events = place.recorder.record("polled", name).events;
+        let price = |it: papertape_feeds::Published| match it.event {
+            MarketEvent::Trade(trade) => Some(trade.price),
+            _ => None,
+        };
+        events.into_iter().filter_map(price).collect::<Vec<f64>>()
+    };
+    while prices("BTC/USD").is_empty() || prices("BTC/EUR").is_empty() {
+        place.servers[0].with(|stage| stage.truth.advance());
+        place.clock.0.fetch_add(1_000_000_000, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (usd, eur) = (prices("BTC/USD"), prices("BTC/EUR"));
+    assert!(usd.iter().all(|price| (100.0..150.0).contains(price)), "{usd:?}");
+    assert!(eur.iter().all(|price| (450.0..650.0).contains(price)), "{eur:?}");
 }

@@ -160,19 +160,26 @@ pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> R
     });
     let newest = closed.len().saturating_sub(NEWEST);
     let slot = Slot(0);
-    let told = closed.drain(newest..).map(|bar| match reading::bar(bar) {
-        Ok(bar) => Told::Bar {
-            slot,
-            bar,
-            is_closed: true,
-            is_correction: false,
-        },
-        Err(why) => Told::KeptOff {
-            slot: Some(slot),
-            why,
-        },
-    });
-    Ok(told.collect())
+    let mut told = Vec::new();
+    for bar in closed.drain(newest..) {
+        let open_time = bar.open_time;
+        match reading::bar(bar) {
+            Ok(bar) => told.push(Told::Bar {
+                slot,
+                bar,
+                is_closed: true,
+                is_correction: false,
+            }),
+            Err(why) => told.extend([
+                Told::KeptOff {
+                    slot: Some(slot),
+                    why,
+                },
+                Told::BarLost { slot, open_time },
+            ]),
+        }
+    }
+    Ok(told)
 }
 
 /// The symbol as a listing: its currency must be the one that the symbol says, and its hours ones that are known.
