@@ -2,14 +2,19 @@
 
 use super::sessions::{Chosen, history_from};
 use super::{ServiceError, Services, wall_clock};
+use crate::storage::DatasetId;
 use crate::tape::TapeSpec;
 use papertape::api::{FeedInfo, FeedKind, FieldErrors, StartRequest};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape::strategy::Strategy;
 use papertape_feeds::FeedError;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Bars of history that are asked of a venue for a new session at most.
 const MOST_HISTORY: i64 = 50_000;
+/// How long a new session waits for its history at most: a venue's limits may have it wait for what others ask.
+const MOST_HISTORY_WAIT: Duration = Duration::from_secs(25);
 
 impl Services {
     /// A feed's symbols for a new session that starts now, or when the feed says that it is: instruments, bars to warm up on, and
@@ -45,9 +50,13 @@ impl Services {
             let beginning = self.feeds.beginning(feed, symbol, heard, now).await;
             beginnings.push(beginning.map_err(refused)?);
         }
+        let until = Instant::now() + MOST_HISTORY_WAIT;
         let mut all = Vec::with_capacity(symbols.len());
         for ((instrument, _heard), beginning) in heard.into_iter().zip(beginnings) {
-            all.push(self.live_symbol(feed, instrument, strategy, beginning).await?);
+            all.push(
+                self.live_symbol(feed, instrument, strategy, beginning, until)
+                    .await?,
+            );
         }
         Ok(all)
     }
@@ -58,6 +67,7 @@ impl Services {
         instrument: Instrument,
         strategy: &Strategy,
         (start, first): (Timestamp, u64),
+        until: Instant,
     ) -> Result<Chosen, ServiceError> {
         let symbol = instrument.symbol().clone();
         let wanted = history_from(
@@ -66,11 +76,15 @@ impl Services {
             strategy,
         );
         let past = self
-            .past(feed, &instrument, Timeframe::MINUTE, (wanted, start))
+            .past(feed, &instrument, Timeframe::MINUTE, (wanted, start), Some(until))
             .await?;
         // A session needs what comes more than what was.
         if let Some(error) = past.refused {
             tracing::warn!(feed, %symbol, %error, "history is missing: the session warms up on what there is");
+        }
+        if past.is_late {
+            let waited = MOST_HISTORY_WAIT.as_secs();
+            tracing::warn!(feed, %symbol, waited, "history did not come in time: the session warms up on what there is");
         }
         let dataset = past.dataset;
         Ok(Chosen {
@@ -96,6 +110,37 @@ impl Services {
                 },
             },
         })
+    }
+
+    /// Has a live feed's tape, or what a feed told once, refer to the minute bars that are kept now. To be asked while
+    /// [`Services::keeping`] is held: what was kept when the session was asked for may have been replaced.
+    pub(super) async fn refer_to_newest(&self, tape: &mut TapeSpec) -> Result<(), ServiceError> {
+        let tapes = match tape {
+            TapeSpec::Together { tapes } => tapes.as_mut_slice(),
+            one => std::slice::from_mut(one),
+        };
+        for tape in tapes {
+            if let TapeSpec::Live {
+                feed,
+                symbol,
+                dataset,
+                ..
+            } = tape
+            {
+                *dataset = self.newest_minutes(feed, symbol).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The minute bars that are kept of a feed's symbol.
+    async fn newest_minutes(&self, feed: &str, symbol: &Symbol) -> Result<Option<DatasetId>, ServiceError> {
+        let known = self.storage.datasets().await?.into_iter().find(|record| {
+            record.feed == feed
+                && record.instrument.symbol() == symbol
+                && record.timeframe == Timeframe::MINUTE
+        });
+        Ok(known.map(|record| record.id))
     }
 
     /// What a feed told within the request's span, once more, at any speed; warmed up on the minute bars that are kept from
@@ -136,11 +181,7 @@ impl Services {
         let first = *numbers.start();
         let instrument = self.feeds.instrument_on_tape(feed, symbol, first).await;
         let instrument = instrument.map_err(|error| lacking(error.to_string()))?;
-        let known = self.storage.datasets().await?.into_iter().find(|record| {
-            record.feed == feed
-                && record.instrument.symbol() == symbol
-                && record.timeframe == Timeframe::MINUTE
-        });
+        let dataset = self.newest_minutes(feed, symbol).await?;
         let earliest = start.plus_nanos(-MOST_HISTORY * Timeframe::MINUTE.nanos());
         Ok(Chosen {
             instrument,
@@ -150,7 +191,7 @@ impl Services {
             tape: TapeSpec::Live {
                 feed: feed.to_owned(),
                 symbol: symbol.clone(),
-                dataset: known.map(|record| record.id),
+                dataset,
                 history_from: history_from(start, earliest, strategy),
                 start,
                 first,

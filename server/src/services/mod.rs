@@ -61,7 +61,8 @@ pub struct Services {
     storage: Arc<dyn Storage>,
     worlds: Arc<Worlds>,
     feeds: Arc<Feeds>,
-    /// Held while history is kept, and until the session that it is for refers to it.
+    asking: past::Asking,
+    /// Held while a dataset takes the place of another, and from when a new session looks for the newest until it refers to it.
     keeping: tokio::sync::Mutex<()>,
     host: Arc<Host>,
     shelf: Shelf,
@@ -138,6 +139,7 @@ impl Services {
             storage,
             worlds,
             feeds,
+            asking: past::Asking::default(),
             keeping: tokio::sync::Mutex::default(),
             host,
             started: Instant::now(),

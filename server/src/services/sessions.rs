@@ -56,12 +56,6 @@ impl Services {
             &request.symbols
         };
         let symbols = backtest::each_once(symbols);
-        // Kept history that a session is about to refer to is not replaced meanwhile.
-        let feed = request.feed.as_deref().unwrap_or_default();
-        let _keeping = match feed.starts_with("recorded:") || self.feeds.has(feed) {
-            true => Some(self.keeping.lock().await),
-            false => None,
-        };
         let mut chosen = match wanted_together(&symbols, &strategy) {
             None => self.choose_feed(&request, &strategy, &symbols).await?,
             Some(all) => {
@@ -81,6 +75,13 @@ impl Services {
         errors.finish()?;
         let account = self.account_of(&request).await?;
         let options = self.option_model(&request, &chosen).await?;
+        // Kept history that a session is about to refer to is not replaced meanwhile.
+        let feed = request.feed.as_deref().unwrap_or_default();
+        let _keeping = match feed.starts_with("recorded:") || self.feeds.has(feed) {
+            true => Some(self.keeping.lock().await),
+            false => None,
+        };
+        self.refer_to_newest(&mut chosen.tape).await?;
         let spec = SessionSpec {
             name: name_of(&request, &strategy),
             source,

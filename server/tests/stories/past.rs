@@ -4,11 +4,15 @@ use crate::feeds::silent_venues;
 use crate::support::{Server, file, folder, papertape, text};
 use crate::venues::{IDLE, feed, venue};
 use papertape::model::{Timeframe, Timestamp};
-use papertape_feeds::testkit::{self, Faults, Stage, Truth, kraken::Kraken};
+use papertape_feeds::testkit::{
+    self, Conversation, Faults, Mock, Reply, Request, Stage, Truth, binance::Binance, kraken::Kraken,
+};
 use papertape_feeds::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 const MINUTE: i64 = 60_000_000_000;
@@ -26,14 +30,8 @@ fn bars(server: &Server, from: Timestamp, to: Timestamp) -> Vec<Value> {
     answer.json()["items"].as_array().cloned().unwrap_or_default()
 }
 
-#[test]
-fn history_is_asked_of_the_venue_once_and_kept() {
-    let runtime = Runtime::new().expect("threads");
-    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
-    let ago = |minutes: i64| beginning.plus_nanos(-MINUTE * minutes);
-    let first = venue(&runtime, None, beginning, 1);
-    let data = folder();
-    // Ten minutes of the day before are on the tape of the feed: a trade at the beginning and one at the end of each.
+/// Has ten minutes of two days ago on the tape of the feed: a trade at the beginning and one at the end of each.
+fn on_tape_of_first(data: &tempfile::TempDir, ago: impl Fn(i64) -> Timestamp) {
     let mut trades = "time,price,size,side\n".to_owned();
     for minute in 0..10 {
         let at = ago(3_000 - minute);
@@ -46,7 +44,7 @@ fn history_is_asked_of_the_venue_once_and_kept() {
         );
     }
     let _ = writeln!(trades, "{},150,1,buy", ago(2_990));
-    let trades = file(&data, "trades.csv", &trades);
+    let trades = file(data, "trades.csv", &trades);
     let imported = papertape()
         .args(["import", "--symbol", "BTC/USD", "--feed", "first"])
         .arg(&trades)
@@ -55,6 +53,17 @@ fn history_is_asked_of_the_venue_once_and_kept() {
         .output()
         .expect("the binary runs");
     assert_eq!(imported.status.code(), Some(0), "{}", text(&imported.stderr));
+}
+
+#[test]
+fn history_is_asked_of_the_venue_once_and_kept() {
+    let runtime = Runtime::new().expect("threads");
+    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
+    let ago = |minutes: i64| beginning.plus_nanos(-MINUTE * minutes);
+    let first = venue(&runtime, None, beginning, 1);
+    let data = folder();
+    // Ten minutes of the day before are on the tape of the feed.
+    on_tape_of_first(&data, ago);
     let config = file(
         &data,
         "papertape.toml",
@@ -80,9 +89,9 @@ fn history_is_asked_of_the_venue_once_and_kept() {
     assert_eq!(bars(&server, ago(180), ago(120)), middle);
     assert_eq!(bars(&server, ago(150), ago(140)), middle[30..40]);
     assert_eq!(asked(&first), 1, "it was kept");
-    // Of a longer span what is before and what is after.
+    // Of a longer span what is before and what is after, at once: little lies between.
     let longer = bars(&server, ago(200), ago(100));
-    assert_eq!((longer.len(), asked(&first)), (100, 3));
+    assert_eq!((longer.len(), asked(&first)), (100, 2));
     assert_eq!(longer[20..80], middle[..]);
 
     // Many at once ask once.
@@ -93,7 +102,7 @@ fn history_is_asked_of_the_venue_once_and_kept() {
             assert_eq!(one.join().expect("it was answered"), 20);
         }
     });
-    assert_eq!(asked(&first), 4);
+    assert_eq!(asked(&first), 3);
 
     // What has not closed is not given, and what has just closed is given and not kept.
     let newest = bars(&server, ago(5), SystemClock.now().plus_nanos(10 * MINUTE));
@@ -176,26 +185,131 @@ fn serve(data: &tempfile::TempDir, config: &str) -> Server {
     Server::start_with(data.path(), &["--config", &config.display().to_string()])
 }
 
+/// A Kraken on loopback, which tells of its last 720 minutes, whatever it is asked for.
+fn kraken(runtime: &Runtime, beginning: Timestamp) -> testkit::Server {
+    let stage = Stage::new(Truth::seeded_at(7, 1, beginning), Kraken::new(), Faults::none());
+    runtime.block_on(async {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = testkit::Server::start_at(free, stage).await.expect("a free port");
+        server.live();
+        server
+    })
+}
+
+/// The configuration of a feed `first` on it.
+fn first_at(kraken: &testkit::Server) -> String {
+    let address = kraken.config();
+    let (rest, stream) = (address.rest_url.expect("one"), address.stream_url.expect("one"));
+    format!("[feeds.first]\nvenue = \"kraken\"\nrest_url = \"{rest}\"\nstream_url = \"{stream}\"\n")
+}
+
 #[test]
-fn what_a_venue_does_not_give_any_more_is_an_error_and_not_a_time_without_trades() {
+fn what_is_out_of_reach_between_kept_bars_refuses_nothing_and_is_not_remembered() {
     let runtime = Runtime::new().expect("threads");
     let beginning = Timeframe::MINUTE.floor(SystemClock.now());
     let ago = |minutes: i64| beginning.plus_nanos(-MINUTE * minutes);
-    let stage = Stage::new(Truth::seeded_at(7, 1, beginning), Kraken::new(), Faults::none());
-    let kraken = runtime.block_on(async {
+    let kraken = kraken(&runtime, beginning);
+    let requests = || kraken.with(|stage| stage.requests.get("/0/public/OHLC").copied().unwrap_or_default());
+    let data = folder();
+    on_tape_of_first(&data, ago);
+    let server = serve(&data, &first_at(&kraken));
+    assert_eq!(bars(&server, ago(3_000), ago(2_990)).len(), 10);
+    assert_eq!(bars(&server, ago(600), ago(10)).len(), 590);
+    // Nobody tells what was between: what is kept can be had, and the venue is asked each time.
+    let before = requests();
+    let all = bars(&server, ago(3_000), ago(10));
+    assert!(all.len() >= 600, "{}", all.len());
+    assert_eq!(bars(&server, ago(3_000), ago(10)), all);
+    assert_eq!(requests(), before + 2);
+    let backtest =
+        json!({"strategy": IDLE, "dataset": "first:BTC/USD@1m", "from": ago(3_000), "to": ago(10)});
+    let started = server.post("/backtests", &backtest);
+    assert_eq!(started.status, 202, "{}", started.body);
+    // Before everything that is kept it is refused.
+    let path = format!(
+        "/feeds/first/bars?symbol=BTC/USD&timeframe=1m&from={}&to={}",
+        ago(3_100),
+        ago(10)
+    );
+    let refused = server.get(&path);
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (422, &json!("out_of_reach")),
+        "{}",
+        refused.body
+    );
+    server.stop();
+}
+
+/// A venue of which the past is not told for a long time.
+#[derive(Debug)]
+struct Slow(Binance);
+
+impl Mock for Slow {
+    fn answer(&mut self, request: &Request, truth: &Truth, at: Duration) -> Reply {
+        let mut reply = self.0.answer(request, truth, at);
+        if request.path.ends_with("klines") {
+            reply.delay = Duration::from_secs(3_600);
+        }
+        reply
+    }
+
+    fn connect(&mut self, request: &Request) -> Result<Box<dyn Conversation>, Reply> {
+        self.0.connect(request)
+    }
+}
+
+#[test]
+fn a_session_starts_while_another_feed_is_asked_for_its_past() {
+    let runtime = Runtime::new().expect("threads");
+    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
+    let ago = |minutes: i64| beginning.plus_nanos(-MINUTE * minutes);
+    let first = venue(&runtime, None, beginning, 1);
+    let stage = Stage::new(
+        Truth::seeded_at(7, 1, beginning),
+        Slow(Binance::new()),
+        Faults::none(),
+    );
+    let slow = runtime.block_on(async {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = testkit::Server::start_at(free, stage).await.expect("a free port");
         server.live();
         server
     });
-    let requests = || kraken.with(|stage| stage.requests.get("/0/public/OHLC").copied().unwrap_or_default());
-    let (data, other) = (folder(), folder());
-    let address = kraken.config();
-    let (rest, stream) = (address.rest_url.expect("one"), address.stream_url.expect("one"));
+    let data = folder();
     let server = serve(
         &data,
-        &format!("[feeds.first]\nvenue = \"kraken\"\nrest_url = \"{rest}\"\nstream_url = \"{stream}\"\n"),
+        &format!("{}{}", feed("first", &first), feed("slow", &slow)),
     );
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let span = json!({"symbol": "BTC/USD", "from": ago(600), "to": ago(0)});
+            let answer = server.post("/feeds/slow/history", &span);
+            is_over.store(true, Ordering::SeqCst);
+            assert_eq!(answer.status, 503, "{}", answer.body);
+        });
+        while asked(&slow) == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        server.start_session(&json!({"strategy": IDLE, "feed": "first"}));
+        assert!(
+            !is_over.load(Ordering::SeqCst),
+            "it waited for the other feed's past"
+        );
+    });
+    server.stop();
+}
+
+#[test]
+fn what_a_venue_does_not_give_any_more_is_an_error_and_not_a_time_without_trades() {
+    let runtime = Runtime::new().expect("threads");
+    let beginning = Timeframe::MINUTE.floor(SystemClock.now());
+    let ago = |minutes: i64| beginning.plus_nanos(-MINUTE * minutes);
+    let kraken = kraken(&runtime, beginning);
+    let requests = || kraken.with(|stage| stage.requests.get("/0/public/OHLC").copied().unwrap_or_default());
+    let (data, other) = (folder(), folder());
+    let server = serve(&data, &first_at(&kraken));
     let path = |feed: &str, from: Timestamp, to: Timestamp| {
         format!("/feeds/{feed}/bars?symbol=BTC/USD&timeframe=1m&from={from}&to={to}")
     };
@@ -316,6 +430,29 @@ fn a_bar_that_cannot_be_is_on_record_and_asked_for_again() {
         bars(&server, ago(120), ago(60)).len(),
         60,
         "when the venue has put it right it is there"
+    );
+
+    // What is kept around one can be had while the venue is away; what it was never asked for cannot.
+    first.with(|stage| {
+        let all = &mut stage.truth.markets[0].bars;
+        let bar = all.iter_mut().find(|bar| bar.open_time == ago(50));
+        bar.expect("it has it").low = 0.0;
+    });
+    let told = bars(&server, ago(55), ago(45));
+    assert_eq!(told.len(), 9);
+    server.wait_for("/feeds/first/incidents", |page| {
+        page.to_string()
+            .contains(&format!("opened at {} was kept off", ago(50)))
+    });
+    drop(first);
+    assert_eq!(bars(&server, ago(55), ago(45)), told);
+    let path = format!("/feeds/first/bars?symbol=BTC/USD&from={}&to={}", ago(55), ago(40));
+    let away = server.get(&path);
+    assert_eq!(
+        (away.status, &away.json()["code"]),
+        (503, &json!("unreachable")),
+        "{}",
+        away.body
     );
     server.stop();
 }

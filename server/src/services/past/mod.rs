@@ -1,29 +1,35 @@
 //! The bars of a feed's past: those that are kept, then those that its tape has, then those that its venue gives, which are kept
-//! then. What is there is not asked for again, and what is not closed for good is not kept.
+//! then. What is there is not asked for again but beside what is not, and what is not closed for good is not kept.
 
+mod asking;
+mod entries;
+mod kept;
+mod spans;
+
+pub(super) use asking::Asking;
+
+use self::entries::{correction, kept_off_of, quarantine, runs};
+use self::kept::Keeping;
+use self::spans::{Span, closed, joined, near, pages, without};
 use super::live::refused;
 use super::{ServiceError, Services, quality, wall_clock};
-use crate::storage::{DatasetId, DatasetRecord, NewDataset, Write};
-use papertape::api::{DataIncident, DatasetInfo, FieldErrors, TimeSpan};
+use crate::storage::{DatasetId, NewDataset, Write};
+use papertape::api::{DatasetInfo, FieldErrors, TimeSpan};
 use papertape::market::{Bar, Bars};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape_feeds::{FeedError, KeptOffBar, PastBars};
 use std::collections::BTreeMap;
+use tokio::time::{Instant, timeout_at};
 
 /// Bars that are fetched at once at most: a year of minutes.
 const MOST_FETCHED: i64 = 366 * 1_440;
 const TOO_MUCH: &str = "a year of minutes is fetched at once at most: ask for the rest afterwards";
-/// Bars that are asked of a venue before what came is kept.
-const PAGE: i64 = 100_000;
 /// How long after its close a bar may still change: trades come late, and clocks differ.
 const SETTLE_NANOS: i64 = 10_000_000_000;
 /// Of how short a while ago a venue may have nothing yet: that there was nothing is not remembered.
 const RECENT_NANOS: i64 = 86_400_000_000_000;
 /// Entries of the data-quality record that are given at most: with so many it is not known which minutes are whole.
 const MOST_INCIDENTS: usize = 10_000;
-
-/// From a time on and before another.
-type Span = (Timestamp, Timestamp);
 
 /// What is known of a feed's past.
 #[derive(Debug)]
@@ -34,26 +40,8 @@ pub(super) struct Past {
     pub(super) dataset: Option<DatasetId>,
     /// Why there may be more that did not come.
     pub(super) refused: Option<FeedError>,
-}
-
-/// What is kept of a feed's bars of a length.
-struct Keeping {
-    known: Option<DatasetRecord>,
-    bars: BTreeMap<Timestamp, Bar>,
-    /// What the venue was asked for, whether it had any or not.
-    asked: Vec<Span>,
-}
-
-impl Keeping {
-    /// What of a span is neither kept nor known not to be there.
-    fn lacks(&self, timeframe: Timeframe, span: Span) -> Vec<Span> {
-        let whole = self.bars.range(span.0..span.1);
-        let mut covered: Vec<Span> = whole
-            .map(|(open, _)| (*open, timeframe.close_of(*open)))
-            .collect();
-        covered.extend(&self.asked);
-        without(span, joined(covered))
-    }
+    /// Whether it did not come in time; never of what was asked for without a time.
+    pub(super) is_late: bool,
 }
 
 impl Services {
@@ -87,13 +75,13 @@ impl Services {
         let mut errors = FieldErrors::default();
         errors.check(asked <= MOST_FETCHED, "from", TOO_MUCH);
         errors.finish()?;
-        let _keeping = self.keeping.lock().await;
-        let instrument = self
-            .feeds
-            .instrument(feed, symbol)
-            .await
-            .map_err(ServiceError::Feed)?;
-        let past = self.past(feed, &instrument, timeframe, span).await?;
+        let instrument = match (self.feeds.instrument(feed, symbol).await, kept.known) {
+            (Ok(instrument), _) => instrument,
+            // What is kept may be enough.
+            (Err(_), Some(known)) => known.instrument,
+            (Err(error), None) => return Err(ServiceError::Feed(error)),
+        };
+        let past = self.past(feed, &instrument, timeframe, span, None).await?;
         match past.refused {
             Some(error) => Err(ServiceError::Feed(error)),
             None => Ok(past.bars.into_values().collect()),
@@ -135,9 +123,10 @@ impl Services {
         let minutes = span.1.since(span.0) / Timeframe::MINUTE.nanos();
         errors.check(minutes <= MOST_FETCHED, "from", TOO_MUCH);
         errors.finish()?;
-        let _keeping = self.keeping.lock().await;
         let instrument = self.feeds.instrument(feed, symbol).await.map_err(refused)?;
-        let past = self.past(feed, &instrument, Timeframe::MINUTE, span).await?;
+        let past = self
+            .past(feed, &instrument, Timeframe::MINUTE, span, None)
+            .await?;
         // Asked for by a person: what cannot be had is told.
         if let Some(error) = past.refused {
             return Err(refused(error));
@@ -154,18 +143,29 @@ impl Services {
     }
 
     /// The bars of a feed's instrument that open within a span: what is kept, and what its tape and its venue have beyond it,
-    /// which is kept then. To be asked while [`Services::keeping`] is held.
+    /// which is kept then. Who cannot wait says until when: then it is what has come. Of each dataset one asks at a time, and the
+    /// others find what it has kept.
     pub(super) async fn past(
         &self,
         feed: &str,
         instrument: &Instrument,
         timeframe: Timeframe,
         span: Span,
+        until: Option<Instant>,
     ) -> Result<Past, ServiceError> {
         let symbol = instrument.symbol();
-        let mut kept = self.kept_bars(feed, symbol, timeframe).await?;
         let now = self.feeds.market_clock(feed, wall_clock());
         let (from, to) = closed(timeframe, span, now);
+        let Some(_asking) = by(until, self.asking.begin(feed, symbol, timeframe)).await else {
+            let kept = self.kept_bars(feed, symbol, timeframe).await?;
+            return Ok(Past {
+                bars: kept.within((from, to)),
+                dataset: kept.known.map(|record| record.id),
+                refused: None,
+                is_late: true,
+            });
+        };
+        let mut kept = self.kept_bars(feed, symbol, timeframe).await?;
         // What another Papertape tells may be of any time, and of another one tomorrow.
         let settled = if self.feeds.has_time_of_its_own(feed) {
             to
@@ -174,37 +174,45 @@ impl Services {
         };
         let (mut is_changed, asked) = (false, kept.asked.len());
         if timeframe == Timeframe::MINUTE {
-            for lacking in kept.lacks(timeframe, (from, settled)) {
+            for lacking in near(timeframe, kept.lacks(timeframe, (from, settled))) {
                 is_changed |= self.take_from_tape((feed, symbol), lacking, &mut kept).await?;
             }
         }
         let mut fresh = BTreeMap::new();
-        let mut refusal = None;
-        'asking: for (begin, end) in kept.lacks(timeframe, (from, to)) {
-            for (begin, end) in pages(timeframe, (begin, end)) {
+        let (mut refusal, mut is_late) = (None, false);
+        'asking: for span in near(timeframe, kept.lacks(timeframe, (from, to))) {
+            for (begin, end) in pages(timeframe, span) {
+                let holes = kept.lacks(timeframe, (begin, end));
                 // The bars next to what is asked for are known: do they agree with what the venue says now?
                 let before = kept.bars.range(..begin).next_back().map(|(open, _)| *open);
                 let before = before.filter(|open| timeframe.close_of(*open) == begin);
                 let after = kept.bars.contains_key(&end).then(|| timeframe.close_of(end));
                 let ask = (before.unwrap_or(begin), after.unwrap_or(end));
-                let told = match self.feeds.bars(feed, symbol, timeframe, ask).await {
-                    Ok(told) => told,
-                    Err(error) => {
-                        refusal = Some(error);
+                let told = match by(until, self.feeds.bars(feed, symbol, timeframe, ask)).await {
+                    Some(Ok(told)) => told,
+                    Some(Err(error)) => {
+                        let is_enough = self
+                            .is_enough((feed, symbol), timeframe, &kept, (begin, to), &error)
+                            .await?;
+                        refusal = (!is_enough).then_some(error).or(refusal);
+                        break 'asking;
+                    }
+                    None => {
+                        is_late = true;
                         break 'asking;
                     }
                 };
                 let since = told.since().clamp(begin, end);
-                if since > begin {
-                    refusal = Some(FeedError::OutOfReach {
-                        venue: feed.to_owned(),
-                        symbol: symbol.clone(),
-                        timeframe,
-                        since: told.since(),
-                    });
-                }
+                let out_of_reach = FeedError::OutOfReach {
+                    venue: feed.to_owned(),
+                    symbol: symbol.clone(),
+                    timeframe,
+                    since: told.since(),
+                };
                 let mut kept_off: Vec<KeptOffBar> = told.kept_off().collect();
-                kept_off.retain(|bar| (begin..end).contains(&bar.open_time));
+                kept_off.retain(|bar| {
+                    (begin..end).contains(&bar.open_time) && !kept.bars.contains_key(&bar.open_time)
+                });
                 for bar in told.into_bars() {
                     let is_final = timeframe.close_of(bar.open_time) <= settled;
                     match kept.bars.get(&bar.open_time) {
@@ -220,16 +228,32 @@ impl Services {
                         }
                     }
                 }
-                let is_known = kept.bars.range(since..end).next().is_some();
-                let until = end.min(settled);
-                if since < until && (is_known || until <= now.plus_nanos(-RECENT_NANOS)) {
-                    // Of a bar that was kept off it is not known that there was none.
-                    let open = kept_off
-                        .iter()
-                        .map(|bar| (bar.open_time, timeframe.close_of(bar.open_time)));
-                    kept.asked.extend(without((since, until), joined(open.collect())));
+                // Of a bar that was kept off it is not known that there was none.
+                let off = kept_off
+                    .iter()
+                    .map(|bar| (bar.open_time, timeframe.close_of(bar.open_time)));
+                let off = joined(off.collect());
+                for (from, to) in holes {
+                    let (from, until) = (from.max(since), to.min(settled));
+                    if from >= until {
+                        continue;
+                    }
+                    let is_known = kept.bars.range(from..to).next().is_some();
+                    if is_known || until <= now.plus_nanos(-RECENT_NANOS) {
+                        let first = off.partition_point(|(_, close)| *close <= from);
+                        let others = off[first..].iter().take_while(|(open, _)| *open < until);
+                        kept.asked
+                            .extend(without((from, until), others.copied().collect()));
+                    }
                 }
-                self.note_kept_off((feed, symbol), timeframe, kept_off).await?;
+                if since > begin
+                    && !self
+                        .is_enough((feed, symbol), timeframe, &kept, (begin, since), &out_of_reach)
+                        .await?
+                {
+                    refusal = Some(out_of_reach);
+                }
+                self.note_kept_off((feed, symbol), timeframe, &kept_off).await?;
             }
         }
         let dataset = self
@@ -239,17 +263,34 @@ impl Services {
                 (is_changed, kept.asked.len() > asked),
             )
             .await?;
-        let mut bars: BTreeMap<_, _> = kept
-            .bars
-            .range(from..to)
-            .map(|(open, bar)| (*open, *bar))
-            .collect();
+        let mut bars = kept.within((from, to));
         bars.extend(fresh.range(from..to).map(|(open, bar)| (*open, *bar)));
         Ok(Past {
             bars,
             dataset,
             refused: refusal,
+            is_late,
         })
+    }
+
+    /// Whether who wants a span can do with what is kept of it, though the venue answered with an error.
+    async fn is_enough(
+        &self,
+        (feed, symbol): (&str, &Symbol),
+        timeframe: Timeframe,
+        kept: &Keeping,
+        span: Span,
+        error: &FeedError,
+    ) -> Result<bool, ServiceError> {
+        let incidents = self.storage.incidents(feed, Some(symbol), span).await?;
+        let off = incidents
+            .iter()
+            .filter_map(|incident| kept_off_of(incident, timeframe));
+        let is_enough = kept.is_enough(timeframe, span, (is_for_good(error), off.collect()));
+        if is_enough {
+            tracing::warn!(feed, %symbol, %error, "bars between those that are kept cannot be had: what is kept is used");
+        }
+        Ok(is_enough)
     }
 
     /// Puts on record that bars were kept off, those that are not on it yet: they are asked for again whenever somebody wants them.
@@ -257,20 +298,17 @@ impl Services {
         &self,
         of: (&str, &Symbol),
         timeframe: Timeframe,
-        kept_off: Vec<KeptOffBar>,
+        kept_off: &[KeptOffBar],
     ) -> Result<(), ServiceError> {
-        let (Some(first), Some(last)) = (kept_off.first(), kept_off.last()) else {
-            return Ok(());
-        };
-        let span = (first.open_time, timeframe.close_of(last.open_time));
-        let known = self.storage.incidents(of.0, Some(of.1), span).await?;
-        for bar in kept_off {
-            let incident = quarantine(of, timeframe, &bar);
-            let is_it = |known: &DataIncident| {
-                (&known.kind, known.from, &known.detail) == (&incident.kind, incident.from, &incident.detail)
-            };
-            if !known.iter().any(is_it) {
-                self.feeds.note(incident);
+        for run in runs(timeframe, kept_off) {
+            let beginning = (run.span.0, run.span.0);
+            let known = self.storage.incidents(of.0, Some(of.1), beginning).await?;
+            let is_of_it = |(from, to): Span| from <= run.span.0 && to >= run.span.1;
+            let mut known = known
+                .iter()
+                .filter_map(|incident| kept_off_of(incident, timeframe));
+            if !known.any(is_of_it) {
+                self.feeds.note(quarantine(of, timeframe, &run));
             }
         }
         Ok(())
@@ -328,12 +366,11 @@ impl Services {
             (minute.floor(part.from), minute.close_of(minute.floor(to)))
         });
         let whole = without(on_tape.span, joined(doubtful.collect()));
-        let is_whole = |bar: &Bar| {
-            whole
-                .iter()
-                .any(|(from, to)| (*from..*to).contains(&bar.open_time))
+        let is_new = |bar: &Bar| {
+            let open = bar.open_time;
+            !kept.bars.contains_key(&open) && whole.iter().any(|(from, to)| (*from..*to).contains(&open))
         };
-        let found: Vec<Bar> = on_tape.bars.into_iter().filter(is_whole).collect();
+        let found: Vec<Bar> = on_tape.bars.into_iter().filter(is_new).collect();
         let is_any = !found.is_empty();
         kept.bars
             .extend(found.into_iter().map(|bar| (bar.open_time, bar)));
@@ -363,6 +400,8 @@ impl Services {
                 missing_bars: found.missing_bars,
                 imported_at: wall_clock(),
             };
+            // Not while a session begins to refer to what this takes the place of.
+            let _keeping = self.keeping.lock().await;
             dataset = Some(self.storage.import(new).await?);
         }
         // What another Papertape has of a time depends on what it replays.
@@ -379,57 +418,6 @@ impl Services {
     }
 }
 
-/// That a venue says something else of a bar than is kept of it.
-fn correction((feed, symbol): (&str, &Symbol), timeframe: Timeframe, known: &Bar, now: &Bar) -> DataIncident {
-    let say = |bar: &Bar| {
-        let Bar {
-            open,
-            high,
-            low,
-            close,
-            volume,
-            ..
-        } = bar;
-        format!("open {open}, high {high}, low {low}, close {close}, volume {volume}")
-    };
-    DataIncident {
-        kind: "correction".to_owned(),
-        feed: feed.to_owned(),
-        symbol: symbol.clone(),
-        source: feed.to_owned(),
-        from: now.open_time,
-        to: Some(timeframe.close_of(now.open_time)),
-        count: 1,
-        detail: format!(
-            "the venue says of the bar of {timeframe} that opened at {} now: {}; kept was: {}",
-            now.open_time,
-            say(now),
-            say(known)
-        ),
-        // Of what is kept, not of what is published.
-        touched: Some(Vec::new()),
-    }
-}
-
-/// That a bar that a venue gave is kept off.
-fn quarantine((feed, symbol): (&str, &Symbol), timeframe: Timeframe, bar: &KeptOffBar) -> DataIncident {
-    DataIncident {
-        kind: "quarantine".to_owned(),
-        feed: feed.to_owned(),
-        symbol: symbol.clone(),
-        source: feed.to_owned(),
-        from: bar.open_time,
-        to: Some(timeframe.close_of(bar.open_time)),
-        count: 1,
-        detail: format!(
-            "the bar of {timeframe} that opened at {} was kept off, and will be asked for again: {}",
-            bar.open_time, bar.why
-        ),
-        // Of what is kept, not of what is published.
-        touched: Some(Vec::new()),
-    }
-}
-
 /// Whether two say the same of a bar: sums of volumes differ in their last digits by the order of the trades.
 fn is_same(one: &Bar, other: &Bar) -> bool {
     let prices = |bar: &Bar| [bar.open, bar.high, bar.low, bar.close];
@@ -437,61 +425,23 @@ fn is_same(one: &Bar, other: &Bar) -> bool {
         && (one.volume - other.volume).abs() <= 1e-9 * one.volume.abs().max(other.volume.abs())
 }
 
-/// The span of the bars that open and close within a span, and have closed.
-fn closed(timeframe: Timeframe, (from, to): Span, now: Timestamp) -> Span {
-    let floor = timeframe.floor(from);
-    let from = if floor < from {
-        timeframe.close_of(floor)
-    } else {
-        from
-    };
-    (from, timeframe.floor(to.min(now)).max(from))
+/// Whether asking again will not help.
+const fn is_for_good(error: &FeedError) -> bool {
+    matches!(
+        error,
+        FeedError::OutOfReach { .. }
+            | FeedError::UnknownSymbol { .. }
+            | FeedError::UnsupportedTimeframe { .. }
+            | FeedError::Unsupported { .. }
+    )
 }
 
-/// A span in parts that are asked for one after another.
-fn pages(timeframe: Timeframe, (from, to): Span) -> Vec<Span> {
-    let length = timeframe.nanos().saturating_mul(PAGE);
-    let mut pages = Vec::new();
-    let mut begin = from;
-    while begin < to {
-        let end = begin.plus_nanos(length).min(to);
-        pages.push((begin, end));
-        begin = end;
+/// What something comes to by a moment, where there is one.
+async fn by<T>(moment: Option<Instant>, what: impl Future<Output = T>) -> Option<T> {
+    match moment {
+        Some(moment) => timeout_at(moment, what).await.ok(),
+        None => Some(what.await),
     }
-    pages
-}
-
-/// Spans in order, those that touch as one.
-fn joined(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.retain(|(from, to)| from < to);
-    spans.sort_unstable();
-    let mut all: Vec<Span> = Vec::new();
-    for (from, to) in spans {
-        match all.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => all.push((from, to)),
-        }
-    }
-    all
-}
-
-/// What of a span is in none of others, which are joined.
-fn without((from, to): Span, others: Vec<Span>) -> Vec<Span> {
-    let mut left = Vec::new();
-    let mut reached = from;
-    for (begin, end) in others {
-        if end <= reached || begin >= to {
-            continue;
-        }
-        if begin > reached {
-            left.push((reached, begin));
-        }
-        reached = end;
-    }
-    if reached < to {
-        left.push((reached, to));
-    }
-    left
 }
 
 #[cfg(test)]
@@ -500,11 +450,6 @@ mod tests {
 
     fn minute(number: i64) -> Timestamp {
         Timestamp::from_secs(60 * number)
-    }
-
-    fn spans(spans: &[(i64, i64)]) -> Vec<Span> {
-        let span = |(from, to): &(i64, i64)| (minute(*from), minute(*to));
-        spans.iter().map(span).collect()
     }
 
     fn bar(number: i64, price: f64, volume: f64) -> Bar {
@@ -518,56 +463,18 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_lacking_is_what_is_neither_kept_nor_was_asked_for() {
-        let lacks = |bars: &[i64], asked: &[(i64, i64)], from: i64, to: i64| {
-            let keeping = Keeping {
-                known: None,
-                bars: bars
-                    .iter()
-                    .map(|number| (minute(*number), bar(*number, 1.0, 1.0)))
-                    .collect(),
-                asked: spans(asked),
-            };
-            keeping.lacks(Timeframe::MINUTE, (minute(from), minute(to)))
-        };
-        assert_eq!(lacks(&[], &[], 5, 9), spans(&[(5, 9)]));
-        assert_eq!(lacks(&[5, 6, 7, 8], &[], 5, 9), []);
-        assert_eq!(lacks(&[6, 7], &[], 5, 9), spans(&[(5, 6), (8, 9)]));
-        // Nothing was traded in the seventh minute, and that is known.
-        assert_eq!(lacks(&[5, 6, 8], &[(5, 9)], 5, 9), []);
-        assert_eq!(lacks(&[5, 8], &[(5, 7)], 5, 9), spans(&[(7, 8)]));
-        assert_eq!(
-            lacks(&[1, 2], &[(20, 30), (10, 12)], 5, 25),
-            spans(&[(5, 10), (12, 20)])
-        );
-        assert_eq!(lacks(&[], &[(0, 100)], 5, 5), []);
-    }
-
-    #[test]
-    fn spans_that_touch_are_one_and_pages_are_all_of_a_span() {
-        assert_eq!(
-            joined(spans(&[(5, 9), (1, 2), (9, 9), (2, 4), (6, 7)])),
-            spans(&[(1, 4), (5, 9)])
-        );
-        let (from, to) = (minute(7), minute(7 + 2 * PAGE + 1));
-        let all = pages(Timeframe::MINUTE, (from, to));
-        assert_eq!(all.len(), 3);
-        assert_eq!(joined(all), [(from, to)]);
-        assert_eq!(pages(Timeframe::MINUTE, (from, from)), []);
-    }
-
-    #[test]
-    fn only_bars_that_are_whole_within_the_span_are_of_it() {
-        let at = Timestamp::from_secs;
-        let of = |from, to, now| {
-            let (from, to) = closed(Timeframe::MINUTE, (at(from), at(to)), at(now));
-            (from.secs(), to.secs())
-        };
-        assert_eq!(of(60, 180, 1_000), (60, 180));
-        assert_eq!(of(61, 179, 1_000), (120, 120));
-        assert_eq!(of(60, 10_000, 599), (60, 540));
-        assert_eq!(of(900, 10_000, 599), (900, 900));
+    #[tokio::test]
+    async fn who_cannot_wait_has_what_came_by_then() {
+        let soon = || Some(Instant::now() + std::time::Duration::from_millis(20));
+        let of: (&str, Symbol, Timeframe) = ("a", "BTC/USD".parse().expect("a symbol"), Timeframe::MINUTE);
+        let asking = Asking::default();
+        let first = by(soon(), asking.begin(of.0, &of.1, of.2)).await;
+        assert!(first.is_some());
+        assert!(by(soon(), asking.begin(of.0, &of.1, of.2)).await.is_none());
+        // Nobody waits for what another feed is asked.
+        assert!(by(soon(), asking.begin("b", &of.1, of.2)).await.is_some());
+        drop(first);
+        assert!(by(soon(), asking.begin(of.0, &of.1, of.2)).await.is_some());
     }
 
     #[test]
