@@ -15,7 +15,7 @@ use papertape::{
     model::{Side, Timestamp},
 };
 use serde_json::{Value, json};
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// Trades that say nothing of the price now: average price, cash and next-day settlement, price variation, prior reference,
 /// official open and close, seller's option, contingent, out of sequence, derivatively priced, corrected consolidated
@@ -34,6 +34,14 @@ struct State {
     book: Option<u64>,
 }
 
+/// Symbols that were asked for with one frame, and are neither confirmed nor refused yet.
+#[derive(Debug)]
+struct Asked {
+    symbols: Vec<(Slot, Arc<str>, Channels)>,
+    /// Whether it was one from the beginning.
+    is_alone: bool,
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -45,8 +53,9 @@ pub(super) struct Stream {
     answers: Answers,
     is_authorized: bool,
     subscriptions: Subscriptions<State>,
-    /// Who was asked for with one frame and is not confirmed yet, frame by frame: what refuses one of them refuses all.
-    together: VecDeque<Vec<Slot>>,
+    /// What was asked for, frame by frame, also of those who have left meanwhile: the server answers one frame after the other, and
+    /// does not say what it refuses.
+    asked: VecDeque<Asked>,
 }
 
 impl Stream {
@@ -67,7 +76,7 @@ impl Stream {
             answers,
             is_authorized: false,
             subscriptions: Subscriptions::default(),
-            together: VecDeque::new(),
+            asked: VecDeque::new(),
         }
     }
 
@@ -132,8 +141,9 @@ impl Stream {
             }
             "error" => {
                 match message.code {
-                    // Only what was asked last is refused: those who would be welcome are not to suffer for the others.
-                    405 | 409 if !self.together.is_empty() => replies.extend(self.one_by_one()),
+                    code @ (405 | 409) if self.is_authorized => {
+                        self.refuse(code, &message.msg, told, replies);
+                    }
                     code => self.error(code, &message.msg, told),
                 }
                 return Ok(());
@@ -183,36 +193,71 @@ impl Stream {
 
     /// The whole set that is subscribed now has come.
     fn confirm(&mut self, message: &Message<'_>, told: &mut Vec<Told>) {
+        let has_all = |name: &str, wanted: Channels| {
+            let has = |list: &[String], is_wanted: bool| !is_wanted || list.iter().any(|other| other == name);
+            has(&message.trades, wanted.trades)
+                && has(&message.quotes, wanted.quotes)
+                && has(&message.bars, wanted.bars)
+                && has(&message.orderbooks, wanted.depth)
+        };
         for (slot, subscription) in self.subscriptions.iter_mut() {
-            let has = |list: &[String], is_wanted: bool| {
-                !is_wanted || list.iter().any(|name| **name == *subscription.name)
-            };
-            let channels = subscription.channels;
-            let is_whole = has(&message.trades, channels.trades)
-                && has(&message.quotes, channels.quotes)
-                && has(&message.bars, channels.bars)
-                && has(&message.orderbooks, channels.depth);
-            if is_whole && !subscription.is_confirmed {
+            if !subscription.is_confirmed && has_all(&subscription.name, subscription.channels) {
                 subscription.is_confirmed = true;
-                for frame in &mut self.together {
-                    frame.retain(|other| *other != slot);
-                }
                 told.push(Told::Subscribed { slot });
             }
         }
-        self.together.retain(|frame| !frame.is_empty());
+        for frame in &mut self.asked {
+            frame
+                .symbols
+                .retain(|(_, name, channels)| !has_all(name, *channels));
+        }
+        // Frames before one that is answered are answered.
+        let answered = self.asked.iter().rposition(|frame| frame.symbols.is_empty());
+        self.asked.drain(..answered.map_or(0, |last| last + 1));
     }
 
-    /// Asks again for each of those who were asked for together first.
-    fn one_by_one(&mut self) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        for slot in self.together.pop_front().unwrap_or_default() {
-            let entry = self.subscriptions.get_mut(slot);
-            if let Some((name, channels)) = entry.map(|entry| (entry.name.clone(), entry.channels)) {
-                frames.extend(self.request("subscribe", &[(&*name, channels)]));
-            }
+    /// Asks for symbols with one frame.
+    fn ask(&mut self, symbols: Vec<(Slot, Arc<str>, Channels)>) -> Vec<Frame> {
+        let named = symbols.iter().map(|(_, name, channels)| (&**name, *channels));
+        let frames = self.request("subscribe", &Vec::from_iter(named));
+        if !frames.is_empty() {
+            let is_alone = symbols.len() == 1;
+            self.asked.push_back(Asked { symbols, is_alone });
         }
         frames
+    }
+
+    /// The frame that was asked first of those without an answer is refused; what is subscribed goes on. Of several symbols each
+    /// is asked for again by itself: those who would be welcome are not to suffer for the others.
+    fn refuse(&mut self, code: i64, words: &str, told: &mut Vec<Told>, replies: &mut Vec<Frame>) {
+        let mut refused = self.asked.pop_front().unwrap_or_else(|| {
+            // Nobody knows of which: whoever waits is told.
+            let all = self.subscriptions.iter_mut();
+            let symbols = all.map(|(slot, entry)| (slot, Arc::clone(&entry.name), entry.channels));
+            Asked {
+                symbols: symbols.collect(),
+                is_alone: true,
+            }
+        });
+        // Who has left does not want to know.
+        refused.symbols.retain(|(slot, name, _)| {
+            let entry = self.subscriptions.get_mut(*slot);
+            entry.is_some_and(|entry| entry.name == *name && !entry.is_confirmed)
+        });
+        let words = format!("{words} ({code})");
+        for (slot, name, channels) in refused.symbols {
+            if refused.is_alone {
+                let error = if code == 405 {
+                    self.answers.refused(&words)
+                } else {
+                    self.answers.unauthorized(&words)
+                };
+                let slot = Some(slot);
+                told.push(Told::Refused { slot, error });
+            } else {
+                replies.extend(self.ask(vec![(slot, name, channels)]));
+            }
+        }
     }
 
     /// A frame made no sense, and no number will show whether it was of a book.
@@ -233,22 +278,6 @@ impl Stream {
         match code {
             // What we were told already.
             403 => told.push(Told::Heartbeat),
-            // Only what was asked last is refused; what is subscribed goes on.
-            405 | 409 if self.is_authorized => {
-                let error = if code == 405 {
-                    self.answers.refused(&words)
-                } else {
-                    self.answers.unauthorized(&words)
-                };
-                let waiting = self
-                    .subscriptions
-                    .iter_mut()
-                    .filter(|(_, entry)| !entry.is_confirmed);
-                told.extend(waiting.map(|(slot, _)| Told::Refused {
-                    slot: Some(slot),
-                    error: error.clone(),
-                }));
-            }
             401 | 402 | 408 | 409 => told.push(Told::Refused {
                 slot: None,
                 error: self.answers.unauthorized(&words),
@@ -308,7 +337,7 @@ impl Codec for Stream {
     fn opened(&mut self) -> Vec<Frame> {
         // The server greets first.
         self.is_authorized = false;
-        self.together.clear();
+        self.asked.clear();
         Vec::new()
     }
 
@@ -332,14 +361,10 @@ impl Codec for Stream {
                 self.subscriptions
                     .insert(*slot, &listing.venue_symbol, *channels, state);
             }
-            if wanted.len() > 1 {
-                self.together
-                    .push_back(wanted.iter().map(|(slot, ..)| *slot).collect());
-            }
-            let of = wanted
+            let symbols = wanted
                 .iter()
-                .map(|(_, listing, channels)| (&*listing.venue_symbol, *channels));
-            frames.extend(self.request("subscribe", &Vec::from_iter(of)));
+                .map(|(slot, listing, channels)| (*slot, Arc::clone(&listing.venue_symbol), *channels));
+            frames.extend(self.ask(symbols.collect()));
         }
         frames
     }
@@ -349,7 +374,7 @@ impl Codec for Stream {
             .subscriptions
             .widen(slot, more)
             .map(|entry| entry.name.clone());
-        name.map_or_else(Vec::new, |name| self.request("subscribe", &[(&*name, more)]))
+        name.map_or_else(Vec::new, |name| self.ask(vec![(slot, name, more)]))
     }
 
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {

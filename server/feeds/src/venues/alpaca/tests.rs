@@ -342,6 +342,54 @@ fn many_are_subscribed_with_one_frame_and_alone_where_that_is_refused() {
 }
 
 #[test]
+fn a_refusal_is_of_the_frame_that_was_asked_first_whoever_has_left() {
+    let listings = ["AAPL", "MSFT", "TSLA", "NVDA"].map(|name| listing(name, name));
+    let ask = |codec: &mut dyn Codec, slots: &[usize]| {
+        let wanted = slots
+            .iter()
+            .map(|slot| (Slot(*slot), &listings[*slot], Channels::TICKS));
+        codec.subscribe_all(&Vec::from_iter(wanted));
+    };
+    let limit = br#"[{"T":"error","code":405,"msg":"symbol limit exceeded"}]"#;
+    let confirmation = |names: &str| format!(r#"[{{"T":"subscription","trades":[{names}],"quotes":[{names}]}}]"#);
+    let refused = |said: &[Told]| match said {
+        [Told::Refused { slot, .. }] => slot.map(|slot| slot.0),
+        _ => None,
+    };
+    // One of a batch leaves before the batch is confirmed: the next refusal is of who is asked for alone.
+    let mut codec = authorized(&[]);
+    ask(&mut *codec, &[0, 1]);
+    codec.unsubscribe(Slot(0));
+    told(&mut *codec, &[&confirmation(r#""AAPL","MSFT""#), &confirmation(r#""MSFT""#)]);
+    ask(&mut *codec, &[2]);
+    let (said, replies) = read(&mut *codec, limit);
+    assert_eq!((refused(&said), replies), (Some(2), Vec::new()), "{said:?}");
+
+    // What is refused was asked by one that has left: neither is who came after it refused, nor is it asked for again.
+    let mut codec = authorized(&[]);
+    ask(&mut *codec, &[0]);
+    codec.unsubscribe(Slot(0));
+    ask(&mut *codec, &[1]);
+    assert_eq!(read(&mut *codec, limit), (Vec::new(), Vec::new()));
+    assert_eq!(
+        told(&mut *codec, &[&confirmation(r#""MSFT""#)]),
+        [Told::Subscribed { slot: Slot(1) }]
+    );
+
+    // One is refused while a batch that was asked later is under way: the batch goes on, and is taken apart when it is refused itself.
+    let mut codec = authorized(&[]);
+    ask(&mut *codec, &[0]);
+    ask(&mut *codec, &[1, 2, 3]);
+    let (said, replies) = read(&mut *codec, limit);
+    assert_eq!((refused(&said), replies), (Some(0), Vec::new()), "{said:?}");
+    codec.unsubscribe(Slot(3));
+    let (said, replies) = read(&mut *codec, limit);
+    assert_eq!((said, replies.len()), (Vec::new(), 2), "each that is still there");
+    let (said, _) = read(&mut *codec, limit);
+    assert_eq!(refused(&said), Some(1));
+}
+
+#[test]
 fn books_begin_with_a_snapshot_and_are_counted_on() {
     let mut codec = authorized(&[("market", "crypto")]);
     assert_eq!(
