@@ -9,7 +9,8 @@ use crate::wal::{End, WalReader};
 use papertape::model::{Instrument, Timestamp};
 use std::collections::VecDeque;
 use std::fs;
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// What a folder holds.
 #[derive(Debug)]
@@ -36,9 +37,9 @@ pub struct Loss {
     pub from: Timestamp,
     /// When the last came in of those that can still be read.
     pub to: Timestamp,
-    /// How many of them can still be read, in the copy that is kept.
+    /// How many of them can still be read: in the copy that is kept, or in the file where nothing may be written.
     pub readable: u64,
-    /// What happened, and where the copy is, in a sentence.
+    /// What happened, and where the copy is if one is made, in a sentence.
     pub detail: String,
 }
 
@@ -96,6 +97,32 @@ pub(crate) fn recover(folder: &Path, disk: Option<&dyn Disk>) -> Result<Found> {
     Ok(found)
 }
 
+/// Copies the file `name`, which is damaged at byte `at`, before it is cut, and says where the copy is. It has its name only when
+/// it is whole and durable; one that says something else, of an earlier damage, stays.
+fn keep_aside(folder: &Path, name: &str, at: u64, disk: &dyn Disk) -> Result<PathBuf> {
+    let damaged = folder.join(name);
+    let bytes = fs::read(&damaged).map_err(TapeError::io("read", &damaged))?;
+    let mut kept = folder.join(format!("{name}.damaged-at-{at}"));
+    let mut copies = 1;
+    while kept.exists() && fs::read(&kept).map_err(TapeError::io("read", &kept))? != bytes {
+        copies += 1;
+        kept = folder.join(format!("{name}.damaged-at-{at}-{copies}"));
+    }
+    if !kept.exists() {
+        let unfinished = kept.with_added_extension(UNFINISHED);
+        let write = || {
+            let mut file = disk.create(&unfinished)?;
+            file.write_all(&bytes)?;
+            file.sync()?;
+            disk.rename(&unfinished, &kept)
+        };
+        write().map_err(TapeError::io("write", &kept))?;
+    }
+    // One that was there may have been given its name just before the power went.
+    disk.sync_folder(folder).map_err(TapeError::io("write", folder))?;
+    Ok(kept)
+}
+
 impl Found {
     fn take_wal(
         &mut self,
@@ -117,7 +144,7 @@ impl Found {
         }
         let (mut reader, header) = WalReader::open(&path)?;
         let Some(header) = header else {
-            if reader.beyond()?.is_some() {
+            if reader.beyond(self.last_received)?.is_some() {
                 return Err(TapeError::damaged(
                     &path,
                     "its header cannot be read, and records follow",
@@ -163,19 +190,16 @@ impl Found {
         wal.length = reader.offset();
         if let End::Torn { why } = end {
             let bytes = fs::metadata(&path).map_err(TapeError::io("read", &path))?.len() - wal.length;
-            if let Some(beyond) = reader.beyond()? {
+            if let Some(beyond) = reader.beyond(self.last_received)? {
                 // Not merely torn: what follows may be wanted.
-                let kept = folder.join(format!("{name}.damaged-at-{}", wal.length));
-                if disk.is_some() && !kept.exists() {
-                    fs::copy(&path, &kept)
-                        .and_then(|_| fs::File::open(&kept)?.sync_all())
-                        .map_err(TapeError::io("write", &kept))?;
-                }
-                let detail = format!(
-                    "{name} is damaged at byte {}: {why}; the whole of it is kept as {}",
-                    wal.length,
-                    kept.display()
-                );
+                let copy = match disk {
+                    Some(disk) => {
+                        let kept = keep_aside(folder, &name, wal.length, disk)?;
+                        format!("the whole of it is kept as {}", kept.display())
+                    }
+                    None => "it is left as it is, since it is only read".to_owned(),
+                };
+                let detail = format!("{name} is damaged at byte {}: {why}; {copy}", wal.length);
                 self.repairs.push(detail.clone());
                 // Before the first record of a tape nothing came in.
                 let to = beyond.last_received.unwrap_or(self.last_received);
@@ -188,8 +212,9 @@ impl Found {
                     detail,
                 });
             }
+            let cut = if disk.is_some() { "cut off" } else { "not read" };
             self.repairs
-                .push(format!("{name}: {why}; its last {bytes} bytes are cut off"));
+                .push(format!("{name}: {why}; its last {bytes} bytes are {cut}"));
             if let Some(disk) = disk {
                 let mut file = disk
                     .open(&path, wal.length)

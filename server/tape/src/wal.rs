@@ -17,7 +17,8 @@ const MAGIC: [u8; 8] = *b"PTWAL\0\0\x01";
 const HEAD: usize = 8;
 /// A longer frame is none.
 const LONGEST: usize = 64 << 20;
-/// Beyond a bad frame, good ones up to this long are looked for.
+/// Beyond a bad frame, longer ones are looked for only where a record seems to begin: the checksum over all that a few stray bytes may
+/// call a length takes too long.
 const USUAL: usize = 64 << 10;
 
 /// What a file begins with.
@@ -291,14 +292,14 @@ impl WalReader {
     }
 
     /// What follows the bytes that are none, up to the end of the file: where there are whole frames it is not merely torn, but
-    /// damaged. Takes as much memory as the rest of the file.
-    pub(crate) fn beyond(&self) -> Result<Option<Beyond>> {
+    /// damaged. What came in before them came in at `since`. Takes as much memory as the rest of the file.
+    pub(crate) fn beyond(&self, since: Timestamp) -> Result<Option<Beyond>> {
         let failed = || TapeError::io("read", &self.path);
         let mut file = File::open(&self.path).map_err(failed())?;
         file.seek(SeekFrom::Start(self.offset)).map_err(failed())?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed())?;
-        Ok(beyond(&bytes))
+        Ok(beyond(&bytes, since))
     }
 }
 
@@ -311,10 +312,10 @@ pub(crate) struct Beyond {
     pub(crate) last_received: Option<Timestamp>,
 }
 
-fn beyond(mut bytes: &[u8]) -> Option<Beyond> {
+fn beyond(mut bytes: &[u8], since: Timestamp) -> Option<Beyond> {
     let mut found = None;
     while let Some((_, after_one)) = bytes.split_first() {
-        let Some(payload) = frame_at(bytes) else {
+        let Some(payload) = frame_at(bytes, since) else {
             bytes = after_one;
             continue;
         };
@@ -330,14 +331,22 @@ fn beyond(mut bytes: &[u8]) -> Option<Beyond> {
     found
 }
 
-/// What is in the whole frame of usual length that bytes begin with.
-fn frame_at(bytes: &[u8]) -> Option<&[u8]> {
+/// What is in the whole frame that bytes begin with.
+fn frame_at(bytes: &[u8], since: Timestamp) -> Option<&[u8]> {
     let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let [a, b, c, d, check @ ..] = *head;
     let length = [a, b, c, d];
     let size = u32::from_le_bytes(length) as usize;
-    let payload = rest.get(..size).filter(|_| (1..=USUAL).contains(&size))?;
-    (checksum(length, payload) == u32::from_le_bytes(check)).then_some(payload)
+    let payload = rest.get(..size).filter(|_| (1..=LONGEST).contains(&size))?;
+    let may_be = size <= USUAL || begins_as_record(payload, since);
+    (may_be && checksum(length, payload) == u32::from_le_bytes(check)).then_some(payload)
+}
+
+/// Whether bytes begin as a record's frame does that came in no earlier than `since`.
+fn begins_as_record(payload: &[u8], since: Timestamp) -> bool {
+    // The place among `Frame`'s kinds, then what its records have in common.
+    let head = postcard::take_from_bytes::<(u32, u64, Timestamp, u32)>(payload);
+    head.is_ok_and(|((kind, _, received, _), _)| matches!(kind, 2 | 3) && received >= since)
 }
 
 /// An instrument as a header keeps it.

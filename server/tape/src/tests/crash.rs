@@ -3,9 +3,11 @@
 use super::faulty::{Fault, FaultyDisk};
 use super::store::{folder, instrument_channel, read, settings, wait_until_durable, wait_until_sealed};
 use super::{source, trade};
-use crate::names::{parse_wal, wal_file};
-use crate::recover::names_in;
+use crate::disk::RealDisk;
+use crate::names::{UNFINISHED, parse_wal, wal_file};
+use crate::recover::{names_in, recover};
 use crate::{Channel, TapeError, TapeStore};
+use papertape::market::{DepthKind, DepthUpdate, Level, MarketEvent};
 use papertape::model::Timestamp;
 use papertape::testkit::instrument;
 use std::fs;
@@ -269,6 +271,130 @@ fn however_long_the_damage_is_what_follows_it_is_kept_aside_and_counted() {
         fs::remove_file(&kept).expect("it is there");
         store.close();
     }
+}
+
+/// A file of so many trades with a damaged one in the middle, and its bytes.
+fn damaged_file(records: u64) -> (tempfile::TempDir, PathBuf, Vec<u8>) {
+    let (folder, path) = one_file(records);
+    let mut bytes = fs::read(&path).expect("bytes");
+    let behind_the_header = bytes.len() * 2 / 3;
+    bytes[behind_the_header] ^= 0x40;
+    fs::write(&path, &bytes).expect("damaged");
+    (folder, path, bytes)
+}
+
+/// What is in the copies of a folder's damaged files.
+fn copies(folder: &Path) -> Vec<Vec<u8>> {
+    let names = names_in(folder).expect("names").into_iter();
+    names
+        .filter(|name| name.contains("damaged-at") && !name.ends_with(UNFINISHED))
+        .map(|name| fs::read(folder.join(name)).expect("a copy"))
+        .collect()
+}
+
+#[test]
+fn a_damaged_file_is_not_cut_before_a_whole_copy_of_it_is_durable() {
+    for fault in [Fault::PowerCut, Fault::Full] {
+        for at in 1.. {
+            let (_root, path, bytes) = damaged_file(6);
+            let folder = path.parent().expect("a folder");
+            let disk = FaultyDisk::new(at, fault, at);
+            let is_done = recover(folder, Some(&disk)).is_ok();
+            disk.heal();
+            if fault == Fault::PowerCut {
+                disk.lose_power();
+            }
+            let is_cut = fs::read(&path).expect("the file") != bytes;
+            assert!(
+                !is_cut || copies(folder) == [bytes.clone()],
+                "{fault:?} at step {at}"
+            );
+            let found = recover(folder, Some(&disk)).expect("it is well again");
+            assert!((1..6).contains(&found.last));
+            assert_eq!(copies(folder), [bytes], "{fault:?} at step {at}");
+            assert!(
+                names_in(folder)
+                    .expect("names")
+                    .iter()
+                    .all(|name| !name.ends_with(UNFINISHED))
+            );
+            if is_done {
+                assert!(at > 5, "created, written, made durable, named, cut");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn half_a_copy_is_not_taken_for_the_copy() {
+    let (_root, path, bytes) = damaged_file(6);
+    let folder = path.parent().expect("a folder");
+    let read_only = recover(folder, None).expect("read");
+    let said = read_only.repairs.join("\n");
+    assert!(
+        said.contains("left as it is") && said.contains("not read"),
+        "{said}"
+    );
+    assert_eq!(
+        (copies(folder), fs::read(&path).expect("the file")),
+        (Vec::new(), bytes.clone())
+    );
+
+    let cut = read_only.wals[0].length;
+    let half = bytes[..bytes.len() / 2].to_vec();
+    let name = format!("{}.damaged-at-{cut}", wal_file(1));
+    fs::write(folder.join(&name), &half).expect("written");
+    let found = recover(folder, Some(&RealDisk)).expect("put right");
+    assert_eq!(fs::metadata(&path).expect("the file").len(), cut);
+    assert_eq!(copies(folder), [half, bytes]);
+    assert!(
+        found.losses[0].detail.ends_with(&format!("{name}-2")),
+        "{:?}",
+        found.losses
+    );
+}
+
+#[test]
+fn one_long_record_behind_the_damage_is_kept_aside_too() {
+    let folder = folder();
+    let (store, channel) = instrument_channel(folder.path(), 100_000);
+    let levels = (0..20_000).map(|price| Level {
+        price,
+        size: 1_000_000 + price,
+    });
+    let book = MarketEvent::Depth(Box::new(DepthUpdate {
+        time: Timestamp::EPOCH,
+        kind: DepthKind::Snapshot,
+        bids: levels.collect(),
+        asks: Vec::new(),
+    }));
+    let path = channel.0.folder.join(wal_file(1));
+    let mut before_the_book = 0;
+    for event in [trade(1), trade(2), book] {
+        before_the_book = fs::metadata(&path).map_or(0, |file| file.len() as usize);
+        channel
+            .append(Timestamp::EPOCH, &source(), event)
+            .expect("appended");
+        wait_until_durable(&channel);
+    }
+    drop((store, channel));
+    let mut bytes = fs::read(&path).expect("bytes");
+    assert!(bytes.len() > before_the_book + 70_000, "{}", bytes.len());
+    bytes[before_the_book - 3] ^= 0x40;
+    fs::write(&path, &bytes).expect("damaged");
+    let (store, channel) = instrument_channel(folder.path(), 100_000);
+    assert_eq!(channel.last_number(), 1);
+    let losses = channel.take_losses();
+    assert_eq!(
+        losses
+            .iter()
+            .map(|loss| (loss.first, loss.readable))
+            .collect::<Vec<_>>(),
+        [(2, 1)]
+    );
+    assert_eq!(copies(&channel.0.folder), [bytes]);
+    store.close();
 }
 
 #[test]

@@ -351,7 +351,8 @@ fn a_refusal_is_of_the_frame_that_was_asked_first_whoever_has_left() {
         codec.subscribe_all(&Vec::from_iter(wanted));
     };
     let limit = br#"[{"T":"error","code":405,"msg":"symbol limit exceeded"}]"#;
-    let confirmation = |names: &str| format!(r#"[{{"T":"subscription","trades":[{names}],"quotes":[{names}]}}]"#);
+    let confirmation =
+        |names: &str| format!(r#"[{{"T":"subscription","trades":[{names}],"quotes":[{names}]}}]"#);
     let refused = |said: &[Told]| match said {
         [Told::Refused { slot, .. }] => slot.map(|slot| slot.0),
         _ => None,
@@ -360,7 +361,10 @@ fn a_refusal_is_of_the_frame_that_was_asked_first_whoever_has_left() {
     let mut codec = authorized(&[]);
     ask(&mut *codec, &[0, 1]);
     codec.unsubscribe(Slot(0));
-    told(&mut *codec, &[&confirmation(r#""AAPL","MSFT""#), &confirmation(r#""MSFT""#)]);
+    told(
+        &mut *codec,
+        &[&confirmation(r#""AAPL","MSFT""#), &confirmation(r#""MSFT""#)],
+    );
     ask(&mut *codec, &[2]);
     let (said, replies) = read(&mut *codec, limit);
     assert_eq!((refused(&said), replies), (Some(2), Vec::new()), "{said:?}");
