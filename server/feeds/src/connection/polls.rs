@@ -196,35 +196,86 @@ impl Batches {
 
 /// Asks for a batch; in halves, when it is refused because of one of its symbols and the venue does not say of which.
 async fn ask(venue: &dyn Venue, rest: &Rest, batch: Batch) -> Vec<Answer> {
-    let mut answers = Vec::with_capacity(batch.len());
-    let (mut due, mut is_halved) = (vec![batch], false);
-    while let Some(mut batch) = due.pop() {
+    let mut search = Search::new(batch);
+    while let Some(batch) = search.due.pop() {
         let listings: Vec<&Listing> = batch.iter().map(|(_, listing)| &**listing).collect();
-        match venue.poll(rest, &listings).await {
-            Ok(polled) => {
-                let told = polled.into_answers();
-                answers.extend(batch.iter().zip(told).map(|((slot, _), told)| Answer {
+        let told = venue.poll(rest, &listings).await;
+        search.answered(&batch, told.map(|polled| polled.into_answers().collect()));
+    }
+    search.answers
+}
+
+/// Who spoils a request.
+#[derive(Debug)]
+struct Search {
+    due: Vec<Batch>,
+    answers: Vec<Answer>,
+    /// How many requests may be refused yet before any is answered: then it is all of them that are refused, and nobody spoils anything.
+    /// Enough to come down to two single symbols and to one request without them.
+    patience: u32,
+    is_halved: bool,
+    has_answered: bool,
+}
+
+impl Search {
+    fn new(batch: Batch) -> Self {
+        Self {
+            patience: batch.len().next_power_of_two().ilog2() + 3,
+            due: vec![batch],
+            answers: Vec::new(),
+            is_halved: false,
+            has_answered: false,
+        }
+    }
+
+    /// An answer to the request for a batch came.
+    fn answered(
+        &mut self,
+        batch: &[(usize, Arc<Listing>)],
+        told: Result<Vec<Result<Vec<Told>, FeedError>>, FeedError>,
+    ) {
+        let error = match told {
+            Ok(told) => {
+                self.has_answered = true;
+                let answers = batch.iter().zip(told).map(|((slot, _), told)| Answer {
                     slot: *slot,
                     told,
                     has_spoilt: false,
-                }));
+                });
+                return self.answers.extend(answers);
             }
-            Err(error) if batch.len() > 1 && error.is_about_symbols() => {
-                is_halved = true;
-                due.push(batch.split_off(batch.len() / 2));
-                due.push(batch);
+            Err(error) => error,
+        };
+        let is_about_symbols = error.is_about_symbols();
+        self.patience = self.patience.saturating_sub(1);
+        if is_about_symbols && !self.has_answered && self.patience == 0 {
+            let due = std::mem::take(&mut self.due);
+            for answer in &mut self.answers {
+                answer.has_spoilt = false;
             }
-            Err(error) => {
-                let has_spoilt = is_halved && batch.len() == 1 && error.is_about_symbols();
-                answers.extend(batch.into_iter().map(|(slot, _)| Answer {
-                    slot,
-                    told: Err(error.clone()),
-                    has_spoilt,
-                }));
-            }
+            self.refuse(batch, &error, false);
+            return due.iter().for_each(|batch| self.refuse(batch, &error, false));
+        }
+        if is_about_symbols && batch.len() > 1 {
+            self.is_halved = true;
+            let (first, second) = batch.split_at(batch.len() / 2);
+            self.due.extend([second.to_vec(), first.to_vec()]);
+        } else {
+            self.refuse(
+                batch,
+                &error,
+                is_about_symbols && self.is_halved && batch.len() == 1,
+            );
         }
     }
-    answers
+
+    fn refuse(&mut self, batch: &[(usize, Arc<Listing>)], error: &FeedError, has_spoilt: bool) {
+        self.answers.extend(batch.iter().map(|(slot, _)| Answer {
+            slot: *slot,
+            told: Err(error.clone()),
+            has_spoilt,
+        }));
+    }
 }
 
 #[cfg(test)]
@@ -253,6 +304,43 @@ mod tests {
         ];
         assert_eq!(batches(2, &entries), [vec![0, 3], vec![1, 5], vec![2], vec![4]]);
         assert_eq!(batches(1, &entries).len(), entries.len());
+    }
+
+    /// How many requests it takes to poll so many symbols of which these spoil a request, and who is found to.
+    fn search(symbols: usize, spoils: impl Fn(usize) -> bool) -> (usize, Vec<usize>) {
+        let batch = (0..symbols).map(|slot| (slot, Arc::new(listing("BTC/USD", "a"))));
+        let mut search = Search::new(batch.collect());
+        let mut requests = 0;
+        while let Some(batch) = search.due.pop() {
+            requests += 1;
+            let refused = FeedError::Refused {
+                venue: "venue".to_owned(),
+                detail: "no".to_owned(),
+            };
+            let told = match batch.iter().any(|(slot, _)| spoils(*slot)) {
+                true => Err(refused),
+                false => Ok(vec![Ok(Vec::new()); batch.len()]),
+            };
+            search.answered(&batch, told);
+        }
+        let mut slots = Vec::from_iter(search.answers.iter().map(|answer| answer.slot));
+        slots.sort_unstable();
+        assert!(slots.into_iter().eq(0..symbols), "each has one answer");
+        let spoilt = search.answers.iter().filter(|answer| answer.has_spoilt);
+        (requests, spoilt.map(|answer| answer.slot).collect())
+    }
+
+    #[test]
+    fn who_spoils_a_request_is_found_and_where_all_is_refused_nobody_does() {
+        assert_eq!(search(100, |_| false), (1, vec![]));
+        assert_eq!(search(100, |slot| slot == 0).1, [0]);
+        assert_eq!(search(100, |slot| slot == 99).1, [99]);
+        assert_eq!(search(100, |slot| slot < 2).1, [0, 1]);
+        assert_eq!(search(100, |slot| [10, 60].contains(&slot)).1, [10, 60]);
+        assert_eq!(search(2, |slot| slot == 1).1, [1]);
+        // A path that has changed, a plan that has it no more: of a hundred symbols it took 199 requests.
+        assert_eq!(search(100, |_| true), (10, vec![]));
+        assert_eq!(search(1, |_| true), (1, vec![]));
     }
 
     #[test]
