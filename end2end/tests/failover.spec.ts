@@ -33,12 +33,15 @@ const failing = test.extend<{ first: Venue; second: Venue }>({
   baseURL: async ({ ownServer }, use) => use(ownServer.url),
 });
 
-/** Buys at the market, and waits until so many orders are filled. */
+/**
+ * Buys at the market, and waits until so many orders to buy are filled. The strategy is paused and buys nothing; when a minute ends, it may
+ * sell what there is.
+ */
 async function buy(page: Page, filled: number): Promise<void> {
   await tab(page, "orders");
   await page.getByLabel("Quantity, of BTC/USD").fill("0.01");
   await page.getByTestId("ticket-submit").click();
-  const rows = page.locator('[data-testid="order-row"][data-status="filled"]');
+  const rows = page.locator('[data-testid="order-row"][data-status="filled"]').filter({ hasText: "buy market" });
   await expect(rows).toHaveCount(filled, { timeout: 30_000 });
 }
 
@@ -73,7 +76,9 @@ failing("a session goes on when its venue falls silent, and its page says what h
   await expect.poll(source, { timeout: 60_000 }).toBe("first fresh");
   await buy(page, 3);
   const reply = await page.request.get(`/api/paper-trading/sessions/${session}/fills`);
-  const quantities = (await reply.json()).items.map((fill: { quantity: string }) => fill.quantity);
+  type Fill = { side: string; quantity: string };
+  const bought = (await reply.json()).items.filter((fill: Fill) => fill.side === "buy");
+  const quantities = bought.map((fill: Fill) => fill.quantity);
   expect(quantities).toEqual(["0.01", "0.01", "0.01"]);
 
   await tab(page, "quality");
