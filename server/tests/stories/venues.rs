@@ -275,8 +275,14 @@ fn a_session_that_begins_while_others_trade_knows_the_whole_book_as_they_do() {
     for _ in 0..2 {
         let id = server.start_session(&json!({"strategy": IDLE, "feed": "first", "symbols": ["BTC/USD"]}));
         server.wait_for(&format!("/sessions/{id}"), |session| !session["quote"].is_null());
-        server.wait_for("/markets/BTC%2FUSD/order-book?feed=first", |book| {
+        let book = server.wait_for("/markets/BTC%2FUSD/order-book?feed=first", |book| {
             book["bids"].as_array().is_some_and(|bids| !bids.is_empty())
+        });
+        // What is told is told to all; the session has come as far.
+        let time = |value: &Value| Timestamp::parse(value.as_str().unwrap_or_default()).ok();
+        let told = time(&book["received"]).expect("a time");
+        server.wait_for(&format!("/sessions/{id}"), |session| {
+            time(&session["summary"]["market_time"]).is_some_and(|reached| reached > told)
         });
         buy(&server, &id, 0);
         let met = fills(&server, &id);
