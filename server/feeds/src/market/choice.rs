@@ -71,7 +71,10 @@ impl Market {
             _ => millis(self.thresholds.failover_ms),
         };
         if now.since(place.since) >= patience {
-            let detail = format!("nothing has come yet: {why}");
+            let detail = match place.fault {
+                Some(Fault::NothingYet) => why.to_owned(),
+                _ => format!("{}: {why}", Fault::NothingYet.as_str()),
+            };
             self.begin(IncidentKind::Stale, "beginning", Of::Stream, self.began, detail);
         }
     }
