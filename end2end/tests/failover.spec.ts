@@ -59,20 +59,23 @@ failing("a session goes on when its venue falls silent, and its page says what h
   await page.getByTestId("ticket").locator("> summary").click();
   await buy(page, 1);
 
-  await first.stop();
-  const panel = await tab(page, "quality");
-  const row = panel.getByTestId("incident-row").filter({ hasText: "pair" });
-  await expect(row.filter({ hasText: "second" }).first()).toBeVisible({ timeout: 30_000 });
-  await expect(panel.getByTestId("quality-summary")).toContainText("Live data, in doubt for");
-  await buy(page, 2);
-
-  // The preferred one is relied on again when it has been well for a while; nothing fills twice on the way.
-  await first.restart();
+  // When the first one was slow to begin, the second is published until the first has been well for a while.
   const source = async () => {
     const reply = await page.request.get("/api/paper-trading/feeds/pair");
     const [symbol] = (await reply.json()).symbols;
     return `${symbol.source} ${symbol.freshness}`;
   };
+  await expect.poll(source, { timeout: 60_000 }).toBe("first fresh");
+  await first.stop();
+  await expect.poll(source, { timeout: 60_000 }).toBe("second fresh");
+  const panel = await tab(page, "quality");
+  const row = panel.getByTestId("incident-row").filter({ hasText: "second takes over" });
+  await expect(row.first()).toBeVisible({ timeout: 30_000 });
+  await expect(panel.getByTestId("quality-summary")).toContainText("Live data, in doubt for");
+  await buy(page, 2);
+
+  // The preferred one is relied on again when it has been well for a while; nothing fills twice on the way.
+  await first.restart();
   await expect.poll(source, { timeout: 60_000 }).toBe("first fresh");
   await buy(page, 3);
   const reply = await page.request.get(`/api/paper-trading/sessions/${session}/fills`);

@@ -75,12 +75,7 @@ pub fn merge_bars(bars: &Bars, max: usize) -> Vec<Bar> {
     let mut merged: Vec<Bar> = Vec::with_capacity(bars.len().min(max));
     for (index, bar) in bars.iter().enumerate() {
         match merged.last_mut() {
-            Some(last) if index % group != 0 => {
-                last.high = last.high.max(bar.high);
-                last.low = last.low.min(bar.low);
-                last.close = bar.close;
-                last.volume += bar.volume;
-            }
+            Some(last) if index % group != 0 => last.append(&bar),
             _ => merged.push(bar),
         }
     }

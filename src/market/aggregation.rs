@@ -1,6 +1,6 @@
 //! Ticks to bars, bars to higher timeframes.
 
-use super::Bar;
+use super::{Bar, volume};
 use crate::model::{Timeframe, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -56,12 +56,7 @@ impl BarAggregator {
         }
         let earlier = self.advance(bar.open_time);
         match &mut self.current {
-            Some(current) => {
-                current.high = current.high.max(bar.high);
-                current.low = current.low.min(bar.low);
-                current.close = bar.close;
-                current.volume += bar.volume;
-            }
+            Some(current) => current.append(bar),
             None => {
                 self.current = Some(Bar {
                     open_time: self.timeframe.floor(bar.open_time),
@@ -83,7 +78,7 @@ impl BarAggregator {
                 current.high = current.high.max(price);
                 current.low = current.low.min(price);
                 current.close = price;
-                current.volume += size;
+                current.volume = volume::sum(current.volume, size);
             }
             None => {
                 let open_time = self.timeframe.floor(time);

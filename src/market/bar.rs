@@ -1,5 +1,6 @@
 //! Bars, one and many.
 
+use super::volume;
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -28,6 +29,15 @@ const MOST_PRICE: f64 = 1e15;
 const JUMP: f64 = 10.0;
 
 impl Bar {
+    /// Takes in a later bar of the same span.
+    #[inline]
+    pub(crate) fn append(&mut self, later: &Self) {
+        self.high = self.high.max(later.high);
+        self.low = self.low.min(later.low);
+        self.close = later.close;
+        self.volume = volume::sum(self.volume, later.volume);
+    }
+
     /// Whether the bar is possible.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod random;
 mod roll;
 mod synthetic;
 mod tick;
+mod volume;
 
 pub use action::{MarketAction, MarketActionError};
 pub use action_file::{ActionFileError, DatedAction, actions_within, read_actions};

@@ -242,10 +242,7 @@ fn what_the_stream_tells_is_the_truth() {
             let bars: Vec<Bar> = said()
                 .filter_map(|told| match told {
                     Told::Bar {
-                        bar,
-                        is_closed: true,
-                        is_correction: false,
-                        ..
+                        bar, is_closed: true, ..
                     } => Some(*bar),
                     _ => None,
                 })

@@ -242,7 +242,9 @@ fn a_tape_that_cannot_be_read_is_said_to_who_follows_it_and_followed_on_when_it_
     file(&other, "papertape.toml", &config);
     let client = serve(other.path());
     let here = client.start_session(&json!({"strategy": BUSY, "feed": "house"}));
-    let stuck = client.wait_for("/feeds/house", |feed| feed["symbols"][0]["freshness"] == "gap");
+    let stuck = client.wait_for("/feeds/house", |feed| {
+        feed["symbols"][0]["freshness"] == "gap" && feed["sources"][0]["last_error"].is_string()
+    });
     let (source, symbol) = (&stuck["sources"][0], &stuck["symbols"][0]);
     assert_eq!(source["connection"], "connected", "other symbols are told on");
     let error = source["last_error"].as_str().expect("what went wrong");

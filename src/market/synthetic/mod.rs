@@ -12,7 +12,7 @@ mod price;
 
 use super::listing::Listing;
 use super::random::Random;
-use super::{Bar, Bars, DatedAction, MarketAction, MarketEvent, Quote, TradeTick};
+use super::{Bar, Bars, DatedAction, MarketAction, MarketEvent, Quote, TradeTick, volume};
 use crate::model::{Instrument, Side, Symbol, Timeframe, Timestamp};
 use perpetual::Perpetual;
 use price::{Minute, PriceProcess};
@@ -336,7 +336,7 @@ fn include(bar: &mut Option<Bar>, open_time: Timestamp, trade: &TradeTick) {
             bar.high = bar.high.max(trade.price);
             bar.low = bar.low.min(trade.price);
             bar.close = trade.price;
-            bar.volume += trade.size;
+            bar.volume = volume::sum(bar.volume, trade.size);
         }
         None => {
             *bar = Some(Bar {

@@ -122,9 +122,9 @@ impl Market {
             Some(fault) => format!("{name} is in trouble: {}; {new} takes over", fault.as_str()),
             None => format!("{new}, which is preferred, is well again and takes over from {name}"),
         };
+        let name = Arc::clone(new);
         let is_told = self.has_spoken;
         if is_told {
-            let name = Arc::clone(&self.places[next].name);
             // As far as the old one told, what was traded is told: by its own times, since what comes after a stall is old.
             let old = &self.places[self.active].source;
             let told = old.last_stamp().map(|stamp| stamp.min(old.venue_time(now)));
@@ -133,6 +133,10 @@ impl Market {
             self.log.note(IncidentKind::Failover, &name, span, detail);
             // The old book and quote are not the new one's.
             self.open_gap(now);
+        } else {
+            // Nothing was told by then, and who reads the record should know that it is not the preferred one's.
+            let span = (self.began, now);
+            self.log.note(IncidentKind::Failover, &name, span, detail);
         }
         // What waits is the old one's.
         self.waiting.clear();

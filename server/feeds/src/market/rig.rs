@@ -138,7 +138,6 @@ impl Rig {
             slot: SLOT,
             bar,
             is_closed: true,
-            is_correction: false,
         };
         self.market.told(0, &told, at(millis));
     }

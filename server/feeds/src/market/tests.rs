@@ -149,6 +149,23 @@ fn a_preferred_source_that_only_seems_to_live_does_not_take_over_again() {
 }
 
 #[test]
+fn that_the_preferred_source_was_not_there_at_the_beginning_is_on_record() {
+    let mut rig = rig(2);
+    rig.market.disconnected(0, at(0), "not there");
+    for second in 1..=3 {
+        rig.quote(1, second * 1_000, 100.0);
+        rig.market.tick(at(second * 1_000 + 10));
+    }
+    assert_eq!(rig.market.active(), 1);
+    let expected = "Failover: first is in trouble: the connection is down; second takes over";
+    assert_eq!(rig.incidents().iter().filter(|it| *it == expected).count(), 1);
+    let all = rig.market.log.between(at(0), at(60_000));
+    let failover = all.iter().find(|it| it.kind == IncidentKind::Failover);
+    let span = failover.map(|it| (&*it.source, it.from, it.to));
+    assert_eq!(span, Some(("second", at(0), Some(at(2_000)))));
+}
+
+#[test]
 fn nothing_is_fresh_before_a_price_was_told() {
     let mut rig = rig(1);
     let is = |rig: &Rig, freshness, why: Option<&str>| {

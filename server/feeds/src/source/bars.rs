@@ -116,7 +116,6 @@ mod tests {
                 volume: 1.0,
             },
             is_closed: true,
-            is_correction: false,
         }
     }
 

@@ -421,7 +421,6 @@ fn every_price_of_a_bar_is_held_against_the_last() {
             slot: SLOT,
             bar,
             is_closed: true,
-            is_correction: false,
         }
     };
     let changes: [(Change, bool); 7] = [

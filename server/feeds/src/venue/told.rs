@@ -50,7 +50,7 @@ pub enum Told {
         /// The book and its number.
         snapshot: DepthSnapshot,
     },
-    /// A bar of a minute.
+    /// A bar of a minute. One that was told before and differs takes its place.
     Bar {
         /// Of what.
         slot: Slot,
@@ -58,8 +58,6 @@ pub enum Told {
         bar: Bar,
         /// Whether it has closed; an open one is a progress report.
         is_closed: bool,
-        /// Whether it replaces one that was told as closed.
-        is_correction: bool,
     },
     /// The venue stopped or began trading it.
     Status {

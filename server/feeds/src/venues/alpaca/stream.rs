@@ -500,7 +500,6 @@ fn bar(slot: Slot, open_time: Timestamp, message: &Message<'_>) -> Result<Told, 
         slot,
         bar,
         is_closed: true,
-        is_correction: message.kind == "u",
     })
 }
 

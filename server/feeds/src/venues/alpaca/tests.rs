@@ -96,14 +96,11 @@ fn what_frames_of_stocks_say() {
         "2021-02-22T19:15:00Z",
         [388.985, 389.13, 388.975, 389.12, 49_378.0],
     );
-    let told_bar = |is_correction| {
-        vec![Told::Bar {
-            slot: Slot(3),
-            bar: minute,
-            is_closed: true,
-            is_correction,
-        }]
-    };
+    let told_bar = vec![Told::Bar {
+        slot: Slot(3),
+        bar: minute,
+        is_closed: true,
+    }];
     let table: Vec<(String, Vec<Told>)> = vec![
         (
             TRADE.to_owned(),
@@ -113,8 +110,8 @@ fn what_frames_of_stocks_say() {
             QUOTE.to_owned(),
             vec![quote(3, "2021-02-22T15:51:45.335689322Z", (87.66, 1.0), (87.68, 4.0))],
         ),
-        (BAR.to_owned(), told_bar(false)),
-        (BAR.replace(r#""T":"b""#, r#""T":"u""#), told_bar(true)),
+        (BAR.to_owned(), told_bar.clone()),
+        (BAR.replace(r#""T":"b""#, r#""T":"u""#), told_bar),
         (BAR.replace(r#""T":"b""#, r#""T":"d""#), vec![]),
         (
             correction.to_owned(),

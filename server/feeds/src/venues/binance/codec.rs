@@ -351,6 +351,5 @@ fn kline(slot: Slot, event: &Event<'_>) -> Result<Told, String> {
         slot,
         bar,
         is_closed: kline.is_closed,
-        is_correction: false,
     })
 }

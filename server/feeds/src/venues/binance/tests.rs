@@ -118,7 +118,6 @@ fn each_frame_says_what_it_says() {
                     volume: 1_000.0,
                 },
                 is_closed: true,
-                is_correction: false,
             }],
         ),
         (

@@ -309,22 +309,16 @@ fn bar(slot: Slot, message: &Message<'_>, state: &mut State) -> Result<Option<To
         close: field(message.close, before.map(|bar| bar.close)),
         volume: field(message.volumefrom, before.map(|bar| bar.volume)),
     })?;
-    match state.bar {
-        Some(last) if last.open_time > open_time => Ok(Some(Told::Bar {
-            slot,
-            bar: next,
-            is_closed: true,
-            is_correction: true,
-        })),
+    let told = match state.bar {
+        Some(last) if last.open_time > open_time => Some(next),
         last => {
             state.bar = Some(next);
-            let ended = last.filter(|last| last.open_time < open_time);
-            Ok(ended.map(|bar| Told::Bar {
-                slot,
-                bar,
-                is_closed: true,
-                is_correction: false,
-            }))
+            last.filter(|last| last.open_time < open_time)
         }
-    }
+    };
+    Ok(told.map(|bar| Told::Bar {
+        slot,
+        bar,
+        is_closed: true,
+    }))
 }

@@ -167,17 +167,16 @@ fn the_next_bar_closes_the_one_before() {
     let mut codec = codec("Coinbase");
     let higher = r#"{"TYPE":"24","MARKET":"Coinbase","FROMSYMBOL":"BTC","TOSYMBOL":"USD","TS":1699999980,"UNIT":"MINUTE","ACTION":"U","HIGH":1.4,"CLOSE":1.3}"#;
     let next = MINUTE.replace("1699999980", "1700000040");
-    let is = |close, high, is_correction| Told::Bar {
+    let is = |close, high| Told::Bar {
         slot: Slot(4),
         bar: bar("2023-11-14T22:13:00Z", [1.1, high, 1.0, close, 10.5]),
         is_closed: true,
-        is_correction,
     };
     assert_eq!(told(&mut *codec, &[MINUTE, higher]), []);
-    assert_eq!(told(&mut *codec, &[&next]), [is(1.3, 1.4, false)]);
+    assert_eq!(told(&mut *codec, &[&next]), [is(1.3, 1.4)]);
     assert_eq!(
         told(&mut *codec, &[MINUTE]),
-        [is(1.15, 1.2, true)],
+        [is(1.15, 1.2)],
         "one that has closed is told anew"
     );
 }

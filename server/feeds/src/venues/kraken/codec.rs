@@ -305,12 +305,7 @@ impl KrakenCodec {
                     continue;
                 }
             };
-            let tell = |bar, is_closed| Told::Bar {
-                slot,
-                bar,
-                is_closed,
-                is_correction: false,
-            };
+            let tell = |bar, is_closed| Told::Bar { slot, bar, is_closed };
             // Nothing says that a bar has closed but the beginning of the next.
             let before = subscription.state.bar.replace(bar);
             let closed = before.filter(|before| before.open_time < bar.open_time);

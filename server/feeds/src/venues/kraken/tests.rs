@@ -95,7 +95,6 @@ fn told_bar(bar: Bar, is_closed: bool) -> Told {
         slot: SLOT,
         bar,
         is_closed,
-        is_correction: false,
     }
 }
 

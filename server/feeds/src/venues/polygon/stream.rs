@@ -450,6 +450,5 @@ fn bar(slot: Slot, it: &Minute) -> Result<Told, String> {
         slot,
         bar,
         is_closed: true,
-        is_correction: false,
     })
 }

@@ -32,7 +32,6 @@ fn minute(slot: usize, at: &str, numbers: [f64; 5]) -> Told {
         slot: Slot(slot),
         bar: bar(at, numbers),
         is_closed: true,
-        is_correction: false,
     }
 }
 

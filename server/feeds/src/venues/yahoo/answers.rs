@@ -168,7 +168,6 @@ pub(super) fn newest(answers: &Answers, listing: &Listing, answer: &Answer) -> R
                 slot,
                 bar,
                 is_closed: true,
-                is_correction: false,
             }),
             Err(why) => told.extend([
                 Told::KeptOff {

@@ -122,10 +122,7 @@ fn a_poll_tells_the_newest_closed_minutes() {
         .iter()
         .map(|told| match told {
             Told::Bar {
-                bar,
-                is_closed: true,
-                is_correction: false,
-                ..
+                bar, is_closed: true, ..
             } => bar.open_time.secs(),
             other => panic!("{other:?}"),
         })
