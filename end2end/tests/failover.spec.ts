@@ -33,28 +33,24 @@ const failing = test.extend<{ first: Venue; second: Venue }>({
   baseURL: async ({ ownServer }, use) => use(ownServer.url),
 });
 
-/**
- * Buys at the market, and waits until so many orders to buy are filled. The strategy is paused and buys nothing; when a minute ends, it may
- * sell what there is.
- */
+/** Buys at the market, and waits until so many orders are filled. */
 async function buy(page: Page, filled: number): Promise<void> {
   await tab(page, "orders");
   await page.getByLabel("Quantity, of BTC/USD").fill("0.01");
   await page.getByTestId("ticket-submit").click();
-  const rows = page.locator('[data-testid="order-row"][data-status="filled"]').filter({ hasText: "buy market" });
+  const rows = page.locator('[data-testid="order-row"][data-status="filled"]');
   await expect(rows).toHaveCount(filled, { timeout: 30_000 });
 }
 
 failing("a session goes on when its venue falls silent, and its page says what happened", async ({ page, first }) => {
   failing.slow();
-  await open(page, "/strategies/metronome");
+  await open(page, "/strategies/idle");
   await page.getByTestId("start-options").click();
   await page.getByTestId("start-feed").selectOption("pair");
   await page.getByTestId("start-symbol").fill("BTC/USD");
   await page.getByTestId("start-submit").click();
   const session = await onSession(page);
   await expect(sessionState(page)).toHaveAttribute("data-state", "running");
-  await page.getByTestId("pause").click();
   await tab(page, "orders");
   await page.getByTestId("ticket").locator("> summary").click();
   await buy(page, 1);
@@ -79,9 +75,7 @@ failing("a session goes on when its venue falls silent, and its page says what h
   await expect.poll(source, { timeout: 60_000 }).toBe("first fresh");
   await buy(page, 3);
   const reply = await page.request.get(`/api/paper-trading/sessions/${session}/fills`);
-  type Fill = { side: string; quantity: string };
-  const bought = (await reply.json()).items.filter((fill: Fill) => fill.side === "buy");
-  const quantities = bought.map((fill: Fill) => fill.quantity);
+  const quantities = (await reply.json()).items.map((fill: { quantity: string }) => fill.quantity);
   expect(quantities).toEqual(["0.01", "0.01", "0.01"]);
 
   await tab(page, "quality");

@@ -29,6 +29,7 @@ test.describe("the shelf", () => {
 });
 
 alone("a backtest shows how far it is and ends on its result", async ({ page }) => {
+  alone.slow();
   await open(page, "/strategies");
   // It may be over within one look of ours, so the page itself watches for the bar.
   await page.evaluate(() => {
@@ -115,8 +116,13 @@ alone("a session's page lives: charts, fills that explain themselves, every cont
   await expectAccessible(page);
 
   await page.getByTestId("stop").click();
+  // The page reads itself anew a little after the session has stopped, and would be told that it is gone.
+  const read = page.waitForResponse(
+    async (response) => /\/api\/pages\/session\d+/.test(response.url()) && (await response.text()).includes('"stopped"'),
+  );
   await page.getByTestId("stop-confirm").click();
   await expect(sessionState(page)).toHaveAttribute("data-state", "stopped");
+  await read;
   await page.getByTestId("delete").click();
   await page.getByTestId("delete-confirm").click();
   await expect(page).toHaveURL(/\/sessions$/);

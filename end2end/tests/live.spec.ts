@@ -170,7 +170,7 @@ alone("bars that do not come are told, and asked for again", async ({ page, page
   let fails = true;
   await page.route("**/bars?*", (route) => (fails ? route.fulfill({ status: 503, body: "{}" }) : route.continue()));
   await open(page, "/strategies/sma-cross");
-  await expect(page.getByTestId("live").getByTestId("problem")).toContainText("could not be fetched");
+  await expect(page.getByTestId("live").getByTestId("problem")).toContainText("could not be fetched", { timeout: 90_000 });
   fails = false;
   await set(page, "fast", 12);
   await resultAfter(page, 0);

@@ -10,6 +10,7 @@ async function openTicket(page: Page): Promise<void> {
 }
 
 alone("a limit order rests, says what it waits for, and is withdrawn", async ({ page }) => {
+  alone.slow();
   const session = await start(page, "metronome", "1");
   await page.getByTestId("pause").click();
   await openTicket(page);
@@ -51,6 +52,7 @@ alone("a limit order rests, says what it waits for, and is withdrawn", async ({ 
 });
 
 alone("a market order fills and its explanation adds up in words and numbers", async ({ page }) => {
+  alone.slow();
   await start(page, "metronome", "60");
   await page.getByTestId("pause").click();
   await openTicket(page);

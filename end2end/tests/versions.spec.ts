@@ -22,6 +22,7 @@ async function save(page: Page, baseURL: string, entry: string): Promise<void> {
 }
 
 alone("an earlier version is compared with the present one and restored", async ({ page, baseURL }) => {
+  alone.slow();
   await save(page, baseURL!, "rsi(close, $length) < 30");
   await open(page, "/strategies/mine");
   await expect(page.getByTestId("version-row")).toHaveCount(0);
@@ -37,7 +38,7 @@ alone("an earlier version is compared with the present one and restored", async 
   await page.getByTestId("version-changes").focus();
   await page.keyboard.press("Enter");
   await expect(page.getByTestId("version-diff")).toContainText("Added: + long: rsi(close, $length) > 100");
-  await expect(page.getByTestId("caveats")).toContainText("0 trades are few for 1 parameters");
+  await expect(page.getByTestId("caveats")).toContainText("0 trades are few for 1 parameters", { timeout: 90_000 });
   for (const width of [390, 1440]) {
     await page.setViewportSize({ width, height: 900 });
     await expectNoSidewaysScroll(page);

@@ -112,6 +112,10 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
         "it knows what was: {}",
         session["history_bars"]
     );
+    // When the first one was slow to begin, the second is published until the first has been well for a while.
+    server.wait_for("/feeds/pair", |feed| {
+        feed["symbols"][0]["source"] == "first" && feed["symbols"][0]["freshness"] == "fresh"
+    });
     server.wait_for(&one, |session| !session["quote"].is_null());
     let price = buy(&server, &id, 0);
     let near = |other: f64| assert!((other / price - 1.0).abs() < 0.02, "{other} is near {price}");
@@ -177,10 +181,15 @@ fn a_session_whose_venue_falls_silent_goes_on_with_the_next_and_says_so() {
             .find(|it| is_standbys(it) && it["to"].is_null())
             .cloned()
     };
-    let after = server.wait_for(&quality, |quality| standbys(quality).is_some());
-    assert_eq!(standbys(&after).expect("it is on record")["touched"], json!([]));
-    assert_eq!(after["tainted"], record["tainted"]);
-    assert_eq!(after["now"][0]["freshness"], "fresh");
+    let after = server.wait_for(&quality, |quality| {
+        standbys(quality).is_some() && quality["now"][0]["freshness"] == "fresh"
+    });
+    let silence = standbys(&after).expect("it is on record");
+    assert_eq!(silence["touched"], json!([]));
+    // On a busy machine the first's trades may come late, which taints a span of its own.
+    let is_silence = |span: &Value| span["from"] == silence["from"];
+    let tainted = after["tainted"].as_array().expect("spans");
+    assert!(!tainted.iter().any(is_silence), "{tainted:?}");
     let untainted = server.get(&format!("{one}/metrics?without=tainted"));
     assert_eq!(untainted.status, 200, "{}", untainted.body);
 
