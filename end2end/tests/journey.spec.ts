@@ -116,13 +116,16 @@ alone("a session's page lives: charts, fills that explain themselves, every cont
   await expectAccessible(page);
 
   await page.getByTestId("stop").click();
-  // The page reads itself anew a little after the session has stopped, and would be told that it is gone.
+  // A little after it has stopped the page reads anew what events do not carry. Asked for later, it would be told that it is gone.
   const read = page.waitForResponse(
     async (response) => /\/api\/pages\/session\d+/.test(response.url()) && (await response.text()).includes('"stopped"'),
   );
   await page.getByTestId("stop-confirm").click();
   await expect(sessionState(page)).toHaveAttribute("data-state", "stopped");
   await read;
+  const metrics = await (await page.request.get(`/api/paper-trading/sessions/${id}/metrics`)).json();
+  await tab(page, "metrics");
+  await expect(page.getByTestId("metric-trades")).toHaveText(`${metrics.trades}`);
   await page.getByTestId("delete").click();
   await page.getByTestId("delete-confirm").click();
   await expect(page).toHaveURL(/\/sessions$/);

@@ -138,7 +138,8 @@ fn follow(live: Live, view: SessionView, detail: SessionDetail) {
     let settled = memo(move |_| view.summary.with(|it| (it.trades, it.state)));
     let due = StoredValue::new(false);
     Effect::new(move |before: Option<()>| {
-        settled.track();
+        // Read, for what is only tracked is never worked out, and so never changes.
+        settled.get();
         if before.is_none() || due.get_value() {
             return;
         }
