@@ -78,6 +78,36 @@ pub(crate) const fn past_trade(time: Timestamp, price: f64, size: f64, aggressor
     }
 }
 
+/// A trade of an answer to a poll, or that it cannot have been one: an answer's others are told all the same.
+pub(crate) fn polled_trade(id: Option<u64>, told: TradeTick) -> Told {
+    let slot = Slot(0);
+    match trade(told.time, told.price, told.size, told.aggressor) {
+        Ok(trade) => Told::Trade { slot, id, trade },
+        Err(why) => polled_nonsense(why),
+    }
+}
+
+/// A quote of an answer to a poll, or that it cannot have been one.
+pub(crate) fn polled_quote(is_timed: bool, quote: Result<Quote, String>) -> Told {
+    match quote {
+        Ok(quote) => Told::Quote {
+            slot: Slot(0),
+            id: None,
+            is_timed,
+            quote,
+        },
+        Err(why) => polled_nonsense(why),
+    }
+}
+
+/// An item of an answer to a poll that makes no sense.
+pub(crate) fn polled_nonsense(why: String) -> Told {
+    Told::KeptOff {
+        slot: Some(Slot(0)),
+        why,
+    }
+}
+
 /// How many digits after the point say a price of this size well, where the venue tells no step: six or so that count.
 pub(crate) fn digits_of(price: f64) -> u32 {
     match price {

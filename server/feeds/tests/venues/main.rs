@@ -1,5 +1,6 @@
 //! Each venue's reader and its local server agree: what is asked for over HTTP, and what is told on the stream, is the truth.
 
+mod absurd;
 mod place;
 
 use futures::{SinkExt, StreamExt};

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     rest::Answer,
-    venue::{FeedError, Listing, PastBars, Reach, Slot, Told},
+    venue::{FeedError, Listing, PastBars, Reach, Told},
 };
 use papertape::{
     exchange::TradingStatus,
@@ -215,8 +215,8 @@ impl LatestTrade {
         }
     }
 
-    fn read(&self, taker: &mut TakerGuess) -> Result<TradeTick, String> {
-        reading::trade(self.t, self.p, self.s, self.aggressor(taker))
+    fn tick(&self, taker: &mut TakerGuess) -> TradeTick {
+        reading::past_trade(self.t, self.p, self.s, self.aggressor(taker))
     }
 }
 
@@ -237,11 +237,8 @@ pub(super) fn trades(
     let mut taker = TakerGuess::default();
     let trades = mine.unwrap_or_default().into_iter();
     let trades = trades.filter(LatestTrade::is_the_price).filter_map(|trade| {
-        let side = trade.aggressor(&mut taker);
-        Some((
-            trade.number()?,
-            reading::past_trade(trade.t, trade.p, trade.s, side),
-        ))
+        let tick = trade.tick(&mut taker);
+        Some((trade.number()?, tick))
     });
     Ok(trades.collect())
 }
@@ -299,42 +296,22 @@ pub(super) fn snapshot(
         Some(found) => answers.part(found)?,
         None => return Err(answers.unknown(symbol)),
     };
-    let slot = Slot(0);
     let mut told = Vec::new();
     let mut taker = TakerGuess::default();
     if let Some(quote) = &found.latest_quote
         && quote.bp * quote.ap != 0.0
     {
         let ask = (quote.ap, quote.a_s * quote_unit);
-        told.push(
-            match reading::quote(quote.t, (quote.bp, quote.bs * quote_unit), ask) {
-                Ok(quote) => {
-                    taker.quoted(&quote);
-                    Told::Quote {
-                        slot,
-                        id: None,
-                        is_timed: true,
-                        quote,
-                    }
-                }
-                Err(why) => Told::KeptOff {
-                    slot: Some(slot),
-                    why,
-                },
-            },
-        );
+        let quote = reading::quote(quote.t, (quote.bp, quote.bs * quote_unit), ask);
+        if let Ok(quote) = &quote {
+            taker.quoted(quote);
+        }
+        told.push(reading::polled_quote(true, quote));
     }
     if let Some(trade) = &found.latest_trade
         && trade.is_the_price()
     {
-        let id = trade.number();
-        told.push(match trade.read(&mut taker) {
-            Ok(trade) => Told::Trade { slot, id, trade },
-            Err(why) => Told::KeptOff {
-                slot: Some(slot),
-                why,
-            },
-        });
+        told.push(reading::polled_trade(trade.number(), trade.tick(&mut taker)));
     }
     Ok(told)
 }

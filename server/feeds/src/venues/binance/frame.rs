@@ -1,6 +1,10 @@
 //! What frames and answers look like.
 
-use papertape::{market::Bar, model::Timestamp};
+use crate::venues::reading;
+use papertape::{
+    market::{Bar, TradeTick},
+    model::Timestamp,
+};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, SeqAccess, Visitor},
@@ -182,6 +186,14 @@ pub(super) struct PastTrade {
     pub(super) qty: Number,
     pub(super) time: i64,
     pub(super) is_buyer_maker: bool,
+}
+
+impl PastTrade {
+    /// As it was told, possible or not.
+    pub(super) const fn tick(&self) -> TradeTick {
+        let taker = super::codec::taker(self.is_buyer_maker);
+        reading::past_trade(Timestamp::from_millis(self.time), self.price.0, self.qty.0, taker)
+    }
 }
 
 /// `/ticker/bookTicker`.

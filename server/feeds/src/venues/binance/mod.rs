@@ -16,7 +16,7 @@ use crate::{
     rest::{Answer, Ask, Rest, host_of},
     venue::{
         BookStart, Channels, Codec, FeedError, KeepAlive, Limit, Listing, PastBars, Polled, Reach, Secret,
-        Slot, Told, TradesFrom, Traits, Venue, VenueConfig,
+        Told, TradesFrom, Traits, Venue, VenueConfig,
     },
     venues::reading::{self, Answers},
 };
@@ -262,18 +262,6 @@ impl Binance {
         }
     }
 
-    fn past(&self, trade: &PastTrade) -> Result<(u64, TradeTick), FeedError> {
-        let taker = codec::taker(trade.is_buyer_maker);
-        reading::trade(
-            Timestamp::from_millis(trade.time),
-            trade.price.0,
-            trade.qty.0,
-            taker,
-        )
-        .map(|tick| (trade.id, tick))
-        .map_err(|problem| self.nonsense(problem))
-    }
-
     /// The last trades of each, which take a request of their own, and then the best prices of all with one more.
     async fn polled<'a>(&self, rest: &Rest, listings: &[&'a Listing]) -> Polled<'a> {
         let traded = Polled::one_by_one(listings, async |listing: &Listing| {
@@ -282,15 +270,10 @@ impl Binance {
                 .with("limit", PAGE)
                 .weighing(self.house.weights.trades);
             let trades: Vec<PastTrade> = self.ask(rest, ask, Some(listing)).await?;
-            let told = trades.iter().map(|trade| {
-                let (id, trade) = self.past(trade)?;
-                Ok(Told::Trade {
-                    slot: Slot(0),
-                    id: Some(id),
-                    trade,
-                })
-            });
-            told.collect()
+            let told = trades
+                .iter()
+                .map(|trade| reading::polled_trade(Some(trade.id), trade.tick()));
+            Ok(told.collect())
         });
         let traded = traded.await;
         let tickers = self.book_tickers(rest, &traded.known()).await;
@@ -299,7 +282,7 @@ impl Binance {
             let name = &*listing.venue_symbol;
             let ticker = tickers.get(name);
             let ticker = ticker.ok_or_else(|| self.nonsense(format!("an answer without {name}")))?;
-            self.quoted(&self.answers.part(ticker)?)
+            Ok(quoted(&self.answers.part(ticker)?))
         })
     }
 
@@ -333,22 +316,17 @@ impl Binance {
             }
         }
     }
+}
 
-    /// Nothing when a side is empty, which is told as 0.
-    fn quoted(&self, best: &BookTicker) -> Result<Vec<Told>, FeedError> {
-        let bid = (best.bid_price.0, best.bid_qty.0);
-        let ask = (best.ask_price.0, best.ask_qty.0);
-        if bid.0 == 0.0 || ask.0 == 0.0 {
-            return Ok(Vec::new());
-        }
-        let quote = reading::quote(Timestamp::EPOCH, bid, ask).map_err(|problem| self.nonsense(problem))?;
-        Ok(vec![Told::Quote {
-            slot: Slot(0),
-            id: None,
-            is_timed: false,
-            quote,
-        }])
+/// The best prices; nothing when a side is empty, which is told as 0 of a price of 0.
+fn quoted(best: &BookTicker) -> Vec<Told> {
+    let bid = (best.bid_price.0, best.bid_qty.0);
+    let ask = (best.ask_price.0, best.ask_qty.0);
+    if [bid, ask].contains(&(0.0, 0.0)) {
+        return Vec::new();
     }
+    let quote = reading::quote(Timestamp::EPOCH, bid, ask);
+    vec![reading::polled_quote(false, quote)]
 }
 
 impl Venue for Binance {
@@ -472,8 +450,8 @@ impl Venue for Binance {
             let mut past: Vec<(u64, TradeTick)> = trades
                 .iter()
                 .filter(|trade| trade.id >= from.id)
-                .map(|trade| self.past(trade))
-                .collect::<Result<_, _>>()?;
+                .map(|trade| (trade.id, trade.tick()))
+                .collect();
             past.sort_by_key(|(id, _)| *id);
             Ok(past)
         })

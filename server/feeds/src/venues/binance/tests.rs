@@ -1,7 +1,7 @@
 //! Frames and what they say.
 
 use super::*;
-use crate::venue::{DecodeError, Frame};
+use crate::venue::{DecodeError, Frame, Slot};
 use papertape::market::{Bar, DepthDiff, Level};
 use papertape::model::{Instrument, OrderLimits, Side};
 use proptest::prelude::*;

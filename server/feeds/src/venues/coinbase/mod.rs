@@ -8,10 +8,10 @@ mod codec;
 mod tests;
 
 use crate::{
-    rest::{Answer, Ask, Rest, host_of},
+    rest::{Answer, Ask, Rest},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Slot, Told,
-        TradesFrom, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Told, TradesFrom,
+        Traits, Venue, VenueConfig,
     },
     venues::reading::{self, Answers},
 };
@@ -107,6 +107,19 @@ struct PastTrade {
     time: Timestamp,
 }
 
+impl PastTrade {
+    /// As it was told, possible or not; `None` when it does not say who took.
+    fn tick(&self) -> Option<TradeTick> {
+        let side = taker(&self.side)?;
+        Some(reading::past_trade(
+            self.time,
+            number(&self.price),
+            number(&self.size),
+            side,
+        ))
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Best {
     bids: Vec<(String, String, u64)>,
@@ -147,14 +160,6 @@ impl Coinbase {
         match symbol {
             Some(symbol) if answer.status == 404 => self.answers.unknown(symbol),
             _ => self.answers.refusal(answer, Some(&words)),
-        }
-    }
-
-    fn nonsense(&self, problem: impl Into<String>) -> FeedError {
-        FeedError::NotTheVenue {
-            venue: self.answers.feed(),
-            host: host_of(&self.rest_url).to_owned(),
-            detail: problem.into(),
         }
     }
 
@@ -216,34 +221,21 @@ impl Coinbase {
         Ok(PastBars::of([], timeframe, (from, to), Reach::Whole))
     }
 
-    async fn trades(
-        &self,
-        rest: &Rest,
-        listing: &Listing,
-        ask: Ask,
-    ) -> Result<Vec<(u64, TradeTick)>, FeedError> {
-        let trades: Vec<PastTrade> = self.ask(rest, ask, Some(listing.instrument.symbol())).await?;
-        let read = |trade: PastTrade| {
-            let side = taker(&trade.side).ok_or("a trade without a side")?;
-            reading::trade(trade.time, number(&trade.price), number(&trade.size), side)
-                .map(|tick| (trade.trade_id, tick))
-        };
-        let trades: Result<Vec<_>, String> = trades.into_iter().map(read).collect();
-        let mut trades = trades.map_err(|problem| self.nonsense(problem))?;
-        trades.sort_by_key(|(id, _)| *id);
+    /// Trades as they were told, possible or not, oldest first.
+    async fn trades(&self, rest: &Rest, listing: &Listing, ask: Ask) -> Result<Vec<PastTrade>, FeedError> {
+        let mut trades: Vec<PastTrade> = self.ask(rest, ask, Some(listing.instrument.symbol())).await?;
+        trades.sort_by_key(|trade| trade.trade_id);
         Ok(trades)
     }
 
     async fn polled(&self, rest: &Rest, listing: &Listing) -> Result<Vec<Told>, FeedError> {
-        let slot = Slot(0);
         let ask = Self::request(listing, "trades").with("limit", 100);
         let trades = self.trades(rest, listing, ask).await?;
         let mut told: Vec<Told> = trades
-            .into_iter()
-            .map(|(id, trade)| Told::Trade {
-                slot,
-                id: Some(id),
-                trade,
+            .iter()
+            .map(|trade| match trade.tick() {
+                Some(tick) => reading::polled_trade(Some(trade.trade_id), tick),
+                None => reading::polled_nonsense(format!("a trade without a side: {:?}", trade.side)),
             })
             .collect();
         let ask = Self::request(listing, "book").with("level", 1);
@@ -251,14 +243,8 @@ impl Coinbase {
         // A side that is empty has no best price: then there is no quote.
         if let (Some(bid), Some(ask)) = (best.bids.first(), best.asks.first()) {
             let side = |(price, size, _): &(String, String, u64)| (number(price), number(size));
-            let quote = reading::quote(best.time.unwrap_or(Timestamp::EPOCH), side(bid), side(ask))
-                .map_err(|problem| self.nonsense(problem))?;
-            told.push(Told::Quote {
-                slot,
-                id: None,
-                is_timed: best.time.is_some(),
-                quote,
-            });
+            let quote = reading::quote(best.time.unwrap_or(Timestamp::EPOCH), side(bid), side(ask));
+            told.push(reading::polled_quote(best.time.is_some(), quote));
         }
         Ok(told)
     }
@@ -356,9 +342,12 @@ impl Venue for Coinbase {
             let ask = Self::request(listing, "trades")
                 .with("limit", TRADES)
                 .with("after", from.id.saturating_add(TRADES));
-            let mut trades = self.trades(rest, listing, ask).await?;
-            trades.retain(|(id, _)| *id >= from.id);
-            Ok(trades)
+            let trades = self.trades(rest, listing, ask).await?;
+            let wanted = trades.iter().filter(|trade| trade.trade_id >= from.id);
+            // One that nobody took is missing all the same.
+            Ok(wanted
+                .filter_map(|trade| Some((trade.trade_id, trade.tick()?)))
+                .collect())
         })
     }
 

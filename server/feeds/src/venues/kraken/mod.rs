@@ -14,8 +14,8 @@ mod tests;
 use crate::{
     rest::{Ask, Rest, host_of, until},
     venue::{
-        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Slot, Told,
-        TradesFrom, Traits, Venue, VenueConfig,
+        BookStart, Channels, Codec, FeedError, Limit, Listing, PastBars, Polled, Reach, Told, TradesFrom,
+        Traits, Venue, VenueConfig,
     },
     venues::{
         reading::{self, Answers},
@@ -305,7 +305,7 @@ impl Kraken {
         serde_json::from_value(rows).map_err(|error| self.nonsense(error.to_string()))
     }
 
-    /// A thousand trades: the oldest of those after a time, or the last.
+    /// A thousand trades, as they were told, possible or not: the oldest of those after a time, or the last.
     async fn trades(
         &self,
         rest: &Rest,
@@ -324,13 +324,8 @@ impl Kraken {
                 .nanos()
                 .saturating_mul(1_000);
             let side = if side == "s" { Side::Sell } else { Side::Buy };
-            let trade = reading::trade(
-                Timestamp::from_nanos(time),
-                price.number(),
-                quantity.number(),
-                side,
-            )
-            .map_err(|problem| self.nonsense(problem))?;
+            let time = Timestamp::from_nanos(time);
+            let trade = reading::past_trade(time, price.number(), quantity.number(), side);
             trades.push((id, trade));
         }
         trades.sort_by_key(|(id, _)| *id);
@@ -341,11 +336,9 @@ impl Kraken {
     async fn polled<'a>(&self, rest: &Rest, listings: &[&'a Listing]) -> Polled<'a> {
         let traded = Polled::one_by_one(listings, async |listing: &Listing| {
             let trades = self.trades(rest, listing, None).await?;
-            let told = trades.into_iter().map(|(id, trade)| Told::Trade {
-                slot: Slot(0),
-                id: Some(id),
-                trade,
-            });
+            let told = trades
+                .into_iter()
+                .map(|(id, trade)| reading::polled_trade(Some(id), trade));
             Ok(told.collect())
         });
         let traded = traded.await;
@@ -357,7 +350,7 @@ impl Kraken {
                 .get(&*name)
                 .or_else(|| tickers.get(&*listing.venue_symbol));
             let ticker = ticker.ok_or_else(|| self.nonsense(format!("an answer without {name}")))?;
-            Ok(vec![self.quoted(&self.answers.part(ticker)?)?])
+            Ok(vec![quoted(&self.answers.part(ticker)?)])
         })
     }
 
@@ -373,18 +366,6 @@ impl Kraken {
         let ask = Ask::get("/0/public/Ticker").with("pair", several::names(listings));
         let only = several::only(listings).map(Symbol::as_str);
         self.ask(rest, ask, only).await
-    }
-
-    fn quoted(&self, ticker: &Ticker) -> Result<Told, FeedError> {
-        let side = |[price, _, size]: &[Text; 3]| (price.number(), size.number());
-        let quote = reading::quote(Timestamp::EPOCH, side(&ticker.b), side(&ticker.a))
-            .map_err(|problem| self.nonsense(problem))?;
-        Ok(Told::Quote {
-            slot: Slot(0),
-            id: None,
-            is_timed: false,
-            quote,
-        })
     }
 
     /// What REST calls by a name.
@@ -416,6 +397,13 @@ impl Kraken {
             },
         })
     }
+}
+
+/// The best prices.
+fn quoted(ticker: &Ticker) -> Told {
+    let side = |[price, _, size]: &[Text; 3]| (price.number(), size.number());
+    let quote = reading::quote(Timestamp::EPOCH, side(&ticker.b), side(&ticker.a));
+    reading::polled_quote(false, quote)
 }
 
 impl Venue for Kraken {

@@ -1,7 +1,7 @@
 //! Frames and what they say.
 
 use super::*;
-use crate::venue::DecodeError;
+use crate::venue::{DecodeError, Slot};
 use papertape::market::{DepthDiff, DepthKind, DepthUpdate, Level, Quote};
 use proptest::prelude::*;
 

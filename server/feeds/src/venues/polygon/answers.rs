@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     rest::{Answer, host_of},
-    venue::{FeedError, Listing, PastBars, Reach, Slot, Told},
+    venue::{FeedError, Listing, PastBars, Reach, Told},
 };
 use papertape::{
     market::{Bar, TradeTick},
@@ -147,7 +147,7 @@ pub(super) fn last_quote(
     }
     let time = Timestamp::from_nanos(last.t);
     let quote = reading::quote(time, (last.p, last.s * unit), (last.ask, last.ask_size * unit));
-    Ok(Some(quote_or_why(quote)))
+    Ok(Some(reading::polled_quote(true, quote)))
 }
 
 /// The newest trade of a share or an option.
@@ -164,15 +164,8 @@ pub(super) fn last_trade(
         return Ok(None);
     }
     let side = taker.traded(last.p);
-    let trade = reading::trade(Timestamp::from_nanos(last.t), last.p, last.s, side);
-    Ok(Some(match trade {
-        Ok(trade) => Told::Trade {
-            slot: Slot(0),
-            id: last.q,
-            trade,
-        },
-        Err(why) => kept_off(why),
-    }))
+    let trade = reading::past_trade(Timestamp::from_nanos(last.t), last.p, last.s, side);
+    Ok(Some(reading::polled_trade(last.q, trade)))
 }
 
 #[derive(Deserialize)]
@@ -250,14 +243,8 @@ pub(super) fn last_coin_trade(
         _ => Side::Buy,
     };
     let time = Timestamp::from_millis(last.timestamp);
-    Ok(match reading::trade(time, last.price, last.size, side) {
-        Ok(trade) => Told::Trade {
-            slot: Slot(0),
-            id: None,
-            trade,
-        },
-        Err(why) => kept_off(why),
-    })
+    let trade = reading::past_trade(time, last.price, last.size, side);
+    Ok(reading::polled_trade(None, trade))
 }
 
 #[derive(Deserialize)]
@@ -275,30 +262,8 @@ pub(super) fn last_currency_quote(
 ) -> Result<Told, FeedError> {
     let Last { last }: Last<LastCurrencyQuote> = success(answers, answer, Some(listing.instrument.symbol()))?;
     let time = Timestamp::from_millis(last.timestamp);
-    Ok(quote_or_why(reading::quote(
-        time,
-        sized(last.bid),
-        sized(last.ask),
-    )))
-}
-
-fn quote_or_why(quote: Result<papertape::market::Quote, String>) -> Told {
-    match quote {
-        Ok(quote) => Told::Quote {
-            slot: Slot(0),
-            id: None,
-            is_timed: true,
-            quote,
-        },
-        Err(why) => kept_off(why),
-    }
-}
-
-fn kept_off(why: String) -> Told {
-    Told::KeptOff {
-        slot: Some(Slot(0)),
-        why,
-    }
+    let quote = reading::quote(time, sized(last.bid), sized(last.ask));
+    Ok(reading::polled_quote(true, quote))
 }
 
 #[derive(Deserialize)]
