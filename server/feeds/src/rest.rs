@@ -4,7 +4,7 @@ use crate::budget::{Budget, Wait};
 use crate::config::variable;
 use crate::purse::Purse;
 use crate::status::BudgetStatus;
-use crate::venue::{FeedError, Limit, Secret, Traits};
+use crate::venue::{FeedError, Limit, Secret, Secrets, Traits};
 use papertape::model::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
@@ -93,6 +93,8 @@ struct Shared {
     base: String,
     host: String,
     client: reqwest::Client,
+    /// What must not show when the venue repeats it, here and on its stream.
+    secrets: Secrets,
     used_weight_header: Option<&'static str>,
     /// What can be done when the limits are used up, and what they are.
     advice: String,
@@ -132,7 +134,7 @@ impl Rest {
         now: Timestamp,
     ) -> Result<Self, FeedError> {
         let purse = Arc::new(Purse::new(&traits.limits, now));
-        Self::sharing(venue, base, traits, ca_file, purse)
+        Self::sharing(venue, base, traits, ca_file, purse, Secrets::default())
     }
 
     /// The same, with what others may ask of the host too.
@@ -142,6 +144,7 @@ impl Rest {
         traits: &Traits,
         ca_file: Option<&Path>,
         purse: Arc<Purse>,
+        secrets: Secrets,
     ) -> Result<Self, FeedError> {
         let mut tls = crate::tls::client(venue, ca_file)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -162,6 +165,7 @@ impl Rest {
             host: host_of(&base).to_owned(),
             base,
             client,
+            secrets,
             used_weight_header: traits.used_weight_header,
             advice: match traits.key_allows_more {
                 true => format!(
@@ -194,6 +198,11 @@ impl Rest {
         self.shared.purse.waits()
     }
 
+    /// What must not show of what the venue says.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.shared.secrets
+    }
+
     /// Asks for JSON. Limits, time-outs, HTML instead of JSON and statuses that mean the same everywhere (401, 403, 418, 429,
     /// 5xx) are errors already; other statuses are the venue's to read, from [`Rest::raw`].
     ///
@@ -205,20 +214,22 @@ impl Rest {
         if matches!(answer.status, 401 | 403) {
             return Err(FeedError::Unauthorized {
                 venue: venue(),
-                detail: said(&answer),
+                detail: self.said(&answer),
             });
         }
         if (300..400).contains(&answer.status) || is_html(&answer.body) {
-            return Err(self.not_the_venue(format!("it answered {}", said(&answer))));
+            return Err(self.not_the_venue(format!("it answered {}", self.said(&answer))));
         }
         if !(200..300).contains(&answer.status) {
             return Err(FeedError::Refused {
                 venue: venue(),
-                detail: said(&answer),
+                detail: self.said(&answer),
             });
         }
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| self.not_the_venue(format!("its answer makes no sense: {error}")))
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            let error = self.secrets().blot(&error.to_string());
+            self.not_the_venue(format!("its answer makes no sense: {error}"))
+        })
     }
 
     /// Asks, and gives the answer whatever its status, but for limits, time-outs and 5xx.
@@ -402,6 +413,25 @@ impl Rest {
         }
     }
 
+    /// The status and the beginning of what was said with it.
+    fn said(&self, answer: &Answer) -> String {
+        let status = answer.status;
+        if is_html(&answer.body) {
+            return format!("{status} and a web page");
+        }
+        let text = self.secrets().blot(&String::from_utf8_lossy(&answer.body));
+        let text: String = text
+            .chars()
+            .take(200)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        if text.trim().is_empty() {
+            status.to_string()
+        } else {
+            format!("{status}, {}", text.trim())
+        }
+    }
+
     fn none_free(&self, retry_after: Duration) -> FeedError {
         FeedError::NoneFree {
             venue: self.shared.venue.clone(),
@@ -460,25 +490,6 @@ pub(crate) fn host_of(url: &str) -> &str {
 
 fn is_html(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'<')
-}
-
-/// The status and the beginning of what was said with it.
-fn said(answer: &Answer) -> String {
-    let status = answer.status;
-    if is_html(&answer.body) {
-        return format!("{status} and a web page");
-    }
-    let text = String::from_utf8_lossy(&answer.body);
-    let text: String = text
-        .chars()
-        .take(200)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    if text.trim().is_empty() {
-        status.to_string()
-    } else {
-        format!("{status}, {}", text.trim())
-    }
 }
 
 /// How long nobody is to ask after 429, `usual` unless it says, or 418, and whether it is a ban; `None` after any other status.

@@ -17,7 +17,11 @@ use std::{
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Where to listen unless told otherwise: reachable from this machine only.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
@@ -178,18 +182,19 @@ const DISCREET: [&str; 6] = [
     "h2",
 ];
 
+/// Whether something may be logged, whatever `RUST_LOG` asks for: details of the discreet ones, or of any part of theirs, may not.
+fn may_be_logged(target: &str, level: Level) -> bool {
+    let library = target.split("::").next().unwrap_or(target);
+    level <= Level::INFO || !DISCREET.contains(&library)
+}
+
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let filter = DISCREET.iter().fold(filter, |filter, library| {
-        match format!("{library}=info").parse() {
-            Ok(directive) => filter.add_directive(directive),
-            Err(_) => unreachable!("it is one"),
-        }
-    });
+    let asked = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     // Tests start several servers in one process: the first one's log is everybody's.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+    let _ = tracing_subscriber::registry()
+        .with(asked)
+        .with(filter_fn(|of| may_be_logged(of.target(), *of.level())))
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
         .try_init();
 }
 
@@ -230,6 +235,27 @@ impl StopSignal {
     async fn wait(self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_that_are_shown_keys_log_no_details_of_any_part() {
+        for (target, level, may_be) in [
+            ("tungstenite::handshake::client", Level::TRACE, false),
+            ("tungstenite::protocol", Level::DEBUG, false),
+            ("hyper_util::client::legacy", Level::TRACE, false),
+            ("reqwest", Level::DEBUG, false),
+            ("tungstenite::protocol", Level::INFO, true),
+            ("hyper", Level::ERROR, true),
+            ("papertape_feeds::connection", Level::TRACE, true),
+            ("h2o", Level::TRACE, true),
+        ] {
+            assert_eq!(may_be_logged(target, level), may_be, "{target} at {level}");
         }
     }
 }

@@ -20,10 +20,15 @@ use tokio::runtime::Runtime;
 
 const KEY: &str = "PK7QX2WVN4HJ81ZD";
 const SECRET: &str = "tZ9mB4kQ7vR2xW8nL5cJ";
+const PARROT: &str = "/parrot";
 const WRONG: &str = "PK0WRONG0WRONG0WR";
 
+/// All that there is to log, asked for in every way.
+const EVERYTHING: &str = "trace,tungstenite=trace,tungstenite::protocol=trace,tungstenite::handshake=trace,tungstenite::handshake::client=trace,\
+    tokio_tungstenite::compat=trace,hyper::proto=trace,hyper_util::client=trace,reqwest::connect=trace,h2::codec=trace";
+
 /// An Alpaca with a key of ours, which repeats what it is shown when that is wrong, and counts how often it was shown the right
-/// one.
+/// one. Below [`PARROT`] its stream repeats whatever it is told, and closes with the key in its reason.
 #[derive(Debug)]
 struct Keyed {
     venue: Alpaca,
@@ -41,6 +46,9 @@ fn translated(text: &str, shown: &AtomicU64) -> String {
 impl Keyed {
     fn translate(&self, request: &Request) -> Request {
         let mut request = request.clone();
+        if let Some(path) = request.path.strip_prefix(PARROT) {
+            request.path = path.to_owned();
+        }
         for (_, value) in &mut request.headers {
             *value = translated(value, &self.shown);
         }
@@ -64,12 +72,14 @@ impl Mock for Keyed {
         Ok(Box::new(Talk {
             conversation: self.venue.connect(&self.translate(request))?,
             shown: Arc::clone(&self.shown),
+            is_parrot: request.path.starts_with(PARROT),
         }))
     }
 }
 
 #[derive(Debug)]
 struct Talk {
+    is_parrot: bool,
     conversation: Box<dyn Conversation>,
     shown: Arc<AtomicU64>,
 }
@@ -80,6 +90,9 @@ impl Conversation for Talk {
     }
 
     fn received(&mut self, frame: &Frame, truth: &Truth, at: Duration) -> Vec<Act> {
+        if self.is_parrot {
+            return vec![Act::Send(frame.clone()), Act::Close(4001, format!("bye {KEY}"))];
+        }
         let frame = match frame {
             Frame::Text(text) => Frame::Text(translated(text, &self.shown)),
             other => other.clone(),
@@ -136,19 +149,22 @@ fn keys_are_in_no_log_no_page_no_answer_and_no_file() {
     let (data, logs) = (folder(), folder());
     let address = venue.config();
     let (rest, stream) = (address.rest_url.expect("one"), address.stream_url.expect("one"));
-    let feed = |name: &str| {
+    let feed = |name: &str, below: &str| {
         format!(
-            "[feeds.{name}]\nvenue = \"alpaca\"\nrest_url = \"{rest}\"\nstream_url = \"{stream}\"\noptions = {{ market = \"crypto\", encoding = \"json\" }}\n"
+            "[feeds.{name}]\nvenue = \"alpaca\"\nrest_url = \"{rest}{below}\"\nstream_url = \"{stream}{below}\"\noptions = {{ market = \"crypto\", encoding = \"json\" }}\n"
         )
     };
-    let config = format!("{}{}{}", feed("broker"), feed("stranger"), silent_venues());
+    let feeds = [feed("broker", ""), feed("stranger", ""), feed("parrot", PARROT)].concat();
+    let config = format!("{feeds}{}", silent_venues());
     let config = file(&data, "papertape.toml", &config);
     let log = logs.path().join("log");
     let mut command = papertape();
     command
-        .env("RUST_LOG", "trace")
+        .env("RUST_LOG", EVERYTHING)
         .env("PAPERTAPE_BROKER_KEY", KEY)
         .env("PAPERTAPE_BROKER_SECRET", SECRET)
+        .env("PAPERTAPE_PARROT_KEY", KEY)
+        .env("PAPERTAPE_PARROT_SECRET", SECRET)
         .env("PAPERTAPE_STRANGER_KEY", WRONG)
         .env("PAPERTAPE_STRANGER_SECRET", SECRET)
         .stderr(File::create(&log).expect("a file"));
@@ -156,6 +172,15 @@ fn keys_are_in_no_log_no_page_no_answer_and_no_file() {
     let start = |feed: &str| json!({"strategy": IDLE, "feed": feed, "symbols": ["BTC/USD"]});
     let id = server.start_session(&start("broker"));
     server.wait_for(&format!("/sessions/{id}"), |session| !session["quote"].is_null());
+    server.start_session(&start("parrot"));
+    server.wait_for("/feeds/parrot", |feed| {
+        feed["sources"][0]["last_error"] == "the venue closed the connection: 4001 bye (secret)"
+    });
+    let incidents = server.get("/feeds/parrot/incidents").body;
+    assert!(
+        incidents.contains("it repeats a key of ours, and is not shown"),
+        "{incidents}"
+    );
     let refused = server.post("/sessions", &start("stranger"));
     assert!(refused.status >= 400, "{}", refused.body);
     // Over REST and on the stream.
@@ -172,6 +197,8 @@ fn keys_are_in_no_log_no_page_no_answer_and_no_file() {
         "/feeds",
         "/feeds/broker",
         "/feeds/stranger",
+        "/feeds/parrot",
+        "/feeds/parrot/incidents",
         "/feeds/broker/incidents",
         "/feeds/stranger/instruments",
         &session,

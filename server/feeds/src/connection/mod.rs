@@ -223,7 +223,7 @@ impl Driver {
             }
             Happened::Frame(bytes) => self.frame(&bytes, now),
             Happened::Alive => {}
-            Happened::Closed(why) => self.closed(&why),
+            Happened::Closed(why) => self.closed(&self.rest.secrets().blot(&why)),
             Happened::Shut(why, wait, is_ban) => {
                 let (wait, why) = self.refused_for(&why, wait, is_ban);
                 self.breaker.refused(crate::source::nanos(wait), now);
@@ -249,10 +249,17 @@ impl Driver {
         };
         self.socket.queue(replies);
         self.show(|status| status.last_message = Some(now));
+        let secrets = self.rest.secrets();
+        told.iter_mut().for_each(|told| secrets.blot_told(told));
         if let Err(error) = read {
-            tracing::debug!(feed = self.feed, %error, "a frame makes no sense");
+            // It quotes the beginning of the frame, in which a key may be cut in two.
+            let why = match secrets.are_in(bytes) {
+                true => "it repeats a key of ours, and is not shown".to_owned(),
+                false => error.0,
+            };
+            tracing::debug!(feed = self.feed, why, "a frame makes no sense");
             self.show(|status| status.undecodable += 1);
-            self.everybody(now, |market, place| market.undecodable(place, &error.0, now));
+            self.everybody(now, |market, place| market.undecodable(place, &why, now));
         }
         let (mut is_going, mut refused, mut refused_one) = (false, None, None);
         for run in told.chunk_by(|a, b| slot_of(a) == slot_of(b)) {
@@ -368,7 +375,7 @@ impl Driver {
                 self.socket = std::mem::replace(&mut self.coming, Socket::Idle);
                 self.happened(Happened::Opened);
             }
-            Happened::Closed(why) => self.no_other(&why, Duration::ZERO),
+            Happened::Closed(why) => self.no_other(&self.rest.secrets().blot(&why), Duration::ZERO),
             Happened::Shut(why, wait, is_ban) => {
                 let (wait, why) = self.refused_for(&why, wait, is_ban);
                 self.no_other(&why, wait);

@@ -10,7 +10,7 @@ use crate::record::Clock;
 use crate::rest::Rest;
 use crate::source::SourceTraits;
 use crate::status::Counters;
-use crate::venue::{Channels, FeedError, Listing, PastBars, Reach, Venue};
+use crate::venue::{Channels, FeedError, Listing, PastBars, Reach, Secrets, Venue};
 use futures::FutureExt;
 use papertape::model::{Symbol, Timeframe, Timestamp};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -48,7 +48,8 @@ impl VenueEntry {
         purse: Arc<Purse>,
     ) -> Result<Self, FeedError> {
         let ca_file = feed.ca_file.as_deref();
-        let rest = Rest::sharing(&feed.name, venue.rest_url(), venue.traits(), ca_file, purse)?;
+        let (base, secrets) = (venue.rest_url(), Secrets::of(&feed.config));
+        let rest = Rest::sharing(&feed.name, base, venue.traits(), ca_file, purse, secrets)?;
         Ok(Self {
             feed: feed.clone(),
             venue,

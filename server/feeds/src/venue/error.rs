@@ -163,6 +163,25 @@ impl FeedError {
         }
     }
 
+    /// The words in it that may be the venue's own.
+    pub(crate) const fn words_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Refused { detail: words, .. }
+            | Self::Unauthorized { detail: words, .. }
+            | Self::Unreachable { detail: words, .. }
+            | Self::NotTheVenue { detail: words, .. }
+            | Self::Trouble { said: words, .. }
+            | Self::UnknownSymbol { symbol: words, .. }
+            | Self::Unsupported { what: words, .. } => Some(words),
+            Self::UnknownFeed { .. }
+            | Self::UnsupportedTimeframe { .. }
+            | Self::OutOfReach { .. }
+            | Self::MissingKey { .. }
+            | Self::RateLimited { .. }
+            | Self::NoneFree { .. } => None,
+        }
+    }
+
     /// Whether it is about a symbol that was asked for and not about the venue: others may be had though this one is not.
     #[must_use]
     pub const fn is_about_symbols(&self) -> bool {

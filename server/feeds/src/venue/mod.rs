@@ -7,11 +7,13 @@
 mod error;
 mod past;
 mod polled;
+mod secrets;
 mod told;
 
 pub use error::FeedError;
 pub use past::{KeptOffBar, PastBars, Reach};
 pub use polled::Polled;
+pub(crate) use secrets::Secrets;
 pub use told::{DecodeError, Told};
 
 use crate::rest::Rest;

@@ -3,7 +3,7 @@
 use crate::{
     config::variable,
     rest::{Answer, host_of},
-    venue::{Channels, FeedError, Secret, Slot, Told, VenueConfig},
+    venue::{Channels, FeedError, Secrets, Slot, Told, VenueConfig},
 };
 use papertape::{
     market::{Bar, DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Quote, TradeTick},
@@ -201,7 +201,7 @@ pub(crate) struct Answers {
     feed: String,
     host: String,
     /// What must not show when the venue repeats it.
-    secrets: Vec<Secret>,
+    secrets: Secrets,
 }
 
 impl Answers {
@@ -214,11 +214,7 @@ impl Answers {
         Self {
             feed: feed.to_owned(),
             host: host_of(host).to_owned(),
-            secrets: [&config.key, &config.secret]
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect(),
+            secrets: Secrets::of(config),
         }
     }
 
@@ -368,12 +364,7 @@ impl Answers {
 
     /// The beginning of what the venue said, without our keys.
     fn words(&self, text: &str) -> String {
-        let mut text = text.trim().to_owned();
-        for secret in &self.secrets {
-            if !secret.reveal().is_empty() {
-                text = text.replace(secret.reveal(), "(secret)");
-            }
-        }
+        let text = self.secrets.blot(text.trim());
         text.chars().take(MOST_WORDS).collect()
     }
 }
@@ -484,6 +475,7 @@ impl TakerGuess {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::venue::Secret;
 
     #[test]
     fn absurd_numbers_are_no_prices_and_no_quantities() {
