@@ -1,5 +1,6 @@
 //! One shared subscription a symbol, however many listen.
 
+mod begin;
 mod entry;
 mod joining;
 mod late;
@@ -17,7 +18,6 @@ use crate::rest::host_of;
 use crate::status::Indicative;
 use crate::venue::{Channels, FeedError, Listing, PastBars};
 use entry::VenueEntry;
-use futures::future::join_all;
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -172,17 +172,6 @@ impl FeedHub {
         entry.all_listings().await
     }
 
-    /// One instrument of a feed; a route's is that of its first source.
-    ///
-    /// # Errors
-    /// [`FeedError::UnknownSymbol`] when it is not listed; others when the venue does not say.
-    pub async fn instrument(&self, feed: &str, symbol: &Symbol) -> Result<Instrument, FeedError> {
-        let places = self.places(feed, Some(symbol))?;
-        let (entry, called) = places.first().ok_or_else(|| self.unknown_feed(feed))?;
-        let listing = entry.listing(called).await?;
-        Ok(named(&listing.instrument, symbol))
-    }
-
     /// Closed bars that open at or after `from` and before `to`, and from when on they are all that there were. Asks page after page,
     /// at most [`FeedHub::MOST_PAGES`]; a route asks its sources in turn until one answers, and the next ones for what is older than
     /// that one reaches back.
@@ -222,7 +211,8 @@ impl FeedHub {
     ///
     /// # Errors
     /// [`FeedError`] when the symbol is unknown, a key is missing, or the record cannot be opened. A venue whose stream cannot
-    /// be reached is no error once the instrument is known: it is tried on, and the record says so.
+    /// be reached is no error once the instrument is known: it is tried on, and the record says so. Nor is a source that does not say
+    /// what it lists, while the symbol is on record or another one does: it joins when it answers.
     pub async fn subscribe(
         &self,
         feed: &str,
@@ -231,42 +221,11 @@ impl FeedHub {
     ) -> Result<Subscription, FeedError> {
         let known = self.places(feed, Some(symbol))?;
         let (first, _) = known.first().ok_or_else(|| self.unknown_feed(feed))?;
-        let asked = known.iter().map(|(entry, called)| entry.listing(called));
-        let listings: Vec<_> = join_all(asked).await;
-        // The first one's steps are the stream's: without it there is none, but for one that is on record already.
-        let instrument = match &listings[0] {
-            Ok(listing) => named(&listing.instrument, symbol),
-            Err(error) => {
-                let recorded = self.recorded_as(feed, symbol).await;
-                recorded
-                    .filter(|_| error.is_temporary())
-                    .ok_or_else(|| error.clone())?
-            }
-        };
         // Nothing needs a key that the venue gives without one; a missing one is said at once, and not only on record.
         if let Err(error @ FeedError::MissingKey { .. }) = first.venue.codec() {
             return Err(error);
         }
-        let mut places = Vec::with_capacity(known.len());
-        for ((entry, called), listing) in known.into_iter().zip(listings) {
-            places.push(match listing {
-                Ok(listing) => Place {
-                    entry,
-                    called,
-                    listing: Some(listing),
-                    is_late: false,
-                },
-                Err(error) => {
-                    tracing::warn!(feed, source = entry.feed.name, %error, "a source is left out for now");
-                    Place {
-                        entry,
-                        called,
-                        listing: None,
-                        is_late: error.is_temporary(),
-                    }
-                }
-            });
-        }
+        let (instrument, places) = self.begin(feed, symbol, known).await?;
         let handle = self
             .market((feed, symbol), &instrument, &places, channels)
             .await?;

@@ -345,6 +345,23 @@ impl Feeds {
         })
     }
 
+    /// Listens as [`Feeds::hear`] does, and says what is traded, in the steps that it is told in.
+    ///
+    /// # Errors
+    /// As [`Feeds::hear`].
+    pub(crate) async fn hear_instrument(
+        &self,
+        feed: &str,
+        symbol: &Symbol,
+    ) -> Result<(Instrument, Heard), FeedError> {
+        let heard = self.hear(feed, symbol).await?;
+        let instrument = match &heard {
+            Heard::Venue(subscription, _) => subscription.instrument().clone(),
+            Heard::Replay(..) => self.instrument(feed, symbol).await?,
+        };
+        Ok((instrument, heard))
+    }
+
     /// What a feed told of a symbol, by number.
     ///
     /// # Errors

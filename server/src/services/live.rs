@@ -4,6 +4,7 @@ use super::sessions::{Chosen, history_from};
 use super::{ServiceError, Services, wall_clock};
 use crate::storage::DatasetId;
 use crate::tape::TapeSpec;
+use futures::future::try_join_all;
 use papertape::api::{FeedInfo, FeedKind, FieldErrors, StartRequest};
 use papertape::model::{Instrument, Symbol, Timeframe, Timestamp};
 use papertape::strategy::Strategy;
@@ -38,27 +39,23 @@ impl Services {
                 ),
             });
         }
-        let mut heard = Vec::with_capacity(symbols.len());
-        for symbol in symbols {
-            let instrument = self.feeds.instrument(feed, symbol).await.map_err(refused)?;
-            heard.push((instrument, self.feeds.hear(feed, symbol).await.map_err(refused)?));
-        }
+        // All at once: a venue that is away keeps a session waiting once, and not once for each of its symbols.
+        let hearing = symbols
+            .iter()
+            .map(|symbol| self.feeds.hear_instrument(feed, symbol));
+        let heard = try_join_all(hearing).await.map_err(refused)?;
         // All of them are heard from here on: nothing that is told falls between history and the beginning.
         let now = wall_clock();
-        let mut beginnings = Vec::with_capacity(symbols.len());
-        for (symbol, (_, heard)) in symbols.iter().zip(&heard) {
-            let beginning = self.feeds.beginning(feed, symbol, heard, now).await;
-            beginnings.push(beginning.map_err(refused)?);
-        }
+        let beginnings = symbols
+            .iter()
+            .zip(&heard)
+            .map(|(symbol, (_, heard))| self.feeds.beginning(feed, symbol, heard, now));
+        let beginnings = try_join_all(beginnings).await.map_err(refused)?;
         let until = Instant::now() + MOST_HISTORY_WAIT;
-        let mut all = Vec::with_capacity(symbols.len());
-        for ((instrument, _heard), beginning) in heard.into_iter().zip(beginnings) {
-            all.push(
-                self.live_symbol(feed, instrument, strategy, beginning, until)
-                    .await?,
-            );
-        }
-        Ok(all)
+        let all = heard.iter().zip(beginnings).map(|((instrument, _), beginning)| {
+            self.live_symbol(feed, instrument.clone(), strategy, beginning, until)
+        });
+        try_join_all(all).await
     }
 
     async fn live_symbol(

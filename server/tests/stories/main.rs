@@ -3,6 +3,7 @@
 
 mod accounts;
 mod actions;
+mod away;
 mod calibration;
 mod command_line;
 mod delayed;

@@ -2,6 +2,7 @@
 
 use super::Inner;
 use crate::handle::MarketHandle;
+use papertape::market::Grid;
 use papertape::model::Symbol;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -36,6 +37,10 @@ pub(super) async fn ask(
         match entry.listing(&called).await {
             Ok(listing) => {
                 inner.listen(&handle, place, entry, &listing);
+                // The stream began without the one whose steps it counts in.
+                if place == 0 && Grid::of(&listing.instrument) != Grid::of(&handle.instrument()) {
+                    inner.restepped.notify_one();
+                }
                 return;
             }
             Err(error) if error.is_temporary() => {}

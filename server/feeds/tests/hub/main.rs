@@ -315,9 +315,16 @@ async fn what_is_on_record_goes_on_with_the_source_that_answers_and_the_other_jo
     let config = FeedsConfig::parse(&toml, &|_| None).expect("a configuration");
     let recorder = Arc::new(place.recorder.clone());
     place.hub = FeedHub::new(config, recorder, Arc::clone(&place.clock) as _).expect("feeds");
-    // Without a record nobody knows the steps that the first one counts in.
-    let unknown = place.hub.subscribe("new", &symbol, Channels::TICKS).await;
+    // Where nobody answers and nothing is on record, nobody knows in which steps to count.
+    let unknown = place.hub.subscribe("venue0", &symbol, Channels::TICKS).await;
     assert_eq!(unknown.expect_err("nobody says").code(), "unreachable");
+    let unknown = place.hub.instrument("venue0", &symbol).await;
+    assert_eq!(unknown.expect_err("nobody says").code(), "unreachable");
+    // A symbol that is new counts in the steps of the source that answers.
+    let new = place.hub.subscribe("new", &symbol, Channels::TICKS).await;
+    let new = new.expect("the second answers");
+    let instrument = place.hub.instrument("new", &symbol).await;
+    assert_eq!(*new.instrument(), instrument.expect("the second answers"));
     let subscription = place.hub.subscribe("best", &symbol, Channels::TICKS).await;
     let _subscription = subscription.expect("listening");
     let told_by = |place: &Place, source: &str| {

@@ -126,6 +126,24 @@ async fn streams_that_share_a_source_change_their_steps_together_or_not_at_all()
     drop(listening);
 }
 
+#[tokio::test]
+async fn a_stream_that_began_without_its_first_source_counts_in_its_steps_when_it_answers() {
+    let place = place(2).await;
+    let old = place.servers[1].with(|stage| stage.truth.markets[0].instrument.clone());
+    place.servers[0].with(|stage| {
+        stage.truth.markets[0].instrument = finer(&old);
+        stage.faults.force(Fault::Trouble);
+    });
+    let listening = listen(&place, "best").await;
+    assert_eq!(listening.instrument().tick(), old.tick(), "the second's");
+    assert_eq!(tick(&place, "best"), old.tick());
+    let is_followed = |place: &Place| tick(place, "best") == finer(&old).tick();
+    place.until(is_followed).await;
+    let is_first =
+        |place: &Place| place.status("best") == Some(("venue0".to_owned(), TradingStatus::Trading));
+    place.until(is_first).await;
+}
+
 /// A recorder that has no room for another instrument now.
 #[derive(Debug)]
 struct Full {
