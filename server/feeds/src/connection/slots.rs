@@ -39,7 +39,7 @@ impl Driver {
         let slot = known.unwrap_or_else(|| {
             self.next_slot += 1;
             let entry = Entry {
-                listing,
+                listing: Arc::clone(&listing),
                 channels: Channels::default(),
                 markets: Vec::new(),
                 is_subscribed: false,
@@ -61,6 +61,16 @@ impl Driver {
         let Some(entry) = self.slots.get_mut(&slot) else {
             return;
         };
+        // In the same steps, and perhaps no longer trading, or once more.
+        if entry.listing.status != listing.status {
+            entry.listing = Arc::new(Listing {
+                status: listing.status,
+                ..(*entry.listing).clone()
+            });
+            for (market, place) in &entry.markets {
+                market.with(now, |market| market.lists(*place, &entry.listing, now));
+            }
+        }
         let is_new = !entry
             .markets
             .iter()
@@ -70,9 +80,9 @@ impl Driver {
         entry.channels = entry.channels.or(more);
         let (is_polled, status) = (entry.is_polled, entry.status);
         if is_new {
-            let (breaker, instrument) = (self.breaker.state(), &entry.listing.instrument);
+            let breaker = self.breaker.state();
             market.with(now, |market| {
-                market.lists(place, instrument, now);
+                market.lists(place, &entry.listing, now);
                 market.breaker(place, breaker, now);
             });
             entry.markets.push((Arc::clone(&market), place));
@@ -128,7 +138,7 @@ impl Driver {
                     now,
                     "its venue counts in other steps now, and is subscribed anew",
                 );
-                market.lists(*place, &listing.instrument, now);
+                market.lists(*place, listing, now);
                 if is_on {
                     market.connected(*place, now);
                 } else if entry.is_polled {

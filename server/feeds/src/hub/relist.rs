@@ -1,4 +1,5 @@
-//! Venues change the steps of what they list while it is listened to.
+//! Venues change the steps of what they list while it is listened to, and whether it trades. The latter is told to whoever speaks with
+//! the venue, and by that to its streams, with the next `listen`.
 //!
 //! Three things have steps: what a source lists, what whoever speaks with the venue reads it in, and what a stream is recorded in.
 //! The first may change at any time, and everybody who asks is told of the newest answer (`VenueEntry::newest`); another Papertape
@@ -46,7 +47,8 @@ pub(super) async fn again_and_again(inner: Weak<Inner>, restepped: Arc<Notify>) 
 
 impl FeedHub {
     /// Asks every source of what is listened to what it lists now, as happens every hour. What counts in other steps than before
-    /// is recorded in the new ones from then on, after a gap, in which nothing is known of the market. `false` when a record
+    /// is recorded in the new ones from then on, after a gap, in which nothing is known of the market; what is listed as not trading
+    /// is halted until it is listed as trading again. `false` when a record
     /// could not be opened in them: that stream goes on in its old ones, and is due again.
     pub async fn relist(&self) -> bool {
         self.follow(true).await
@@ -91,7 +93,7 @@ impl FeedHub {
                 }
                 // Who waits for its steps on a stream is not kept waiting, whatever is known of it here.
                 if let (Some(before), Some(now)) = (&before, &listing)
-                    && (is_in_other_steps(before, now) || entry.tells_steps())
+                    && (is_in_other_steps(before, now) || before.status != now.status || entry.tells_steps())
                 {
                     moved.push((index, entry, Arc::clone(now)));
                 }

@@ -1,6 +1,6 @@
 //! Which source is published, when nothing may fill, and what the sources say together.
 
-use super::Market;
+use super::{Market, Place};
 use crate::consensus::{consensus, divergence};
 use crate::quality::{IncidentKind, Of};
 use crate::source::{Fault, Heard, millis, nanos, whole};
@@ -57,7 +57,7 @@ impl Market {
     /// Puts on record that nothing has come yet, where it should have: its source is in trouble, or silent for longer than it may be
     /// while its market is open. What is on record already has its gap.
     pub(super) fn note_wait(&mut self, now: Timestamp) {
-        if self.is_told || self.is_resuming {
+        if self.is_told || self.is_resuming || self.status() == TradingStatus::Halted {
             return;
         }
         let is_open = self.is_open(now);
@@ -88,21 +88,22 @@ impl Market {
     fn choose(&mut self, now: Timestamp) {
         let active = &self.places[self.active];
         let long = |since: Timestamp, nanos: i64| now.since(since) >= nanos;
+        // What its venue lists as not trading is no better than what is in trouble, where another's trades.
+        let is_well = |place: &Place| place.fault.is_none() && place.source.is_listed() && !place.is_barred;
         let next = match active.fault {
-            Some(fault) => {
-                let is_urgent = fault.is_lasting();
+            fault if fault.is_some() || !active.source.is_listed() => {
+                let is_urgent = fault.is_none_or(Fault::is_lasting);
                 if !(is_urgent || long(active.since, millis(self.thresholds.failover_ms))) {
                     return;
                 }
-                self.places.iter().position(|place| {
-                    place.fault.is_none() && !place.is_barred && place.breaker != BreakerState::Open
-                })
+                self.places
+                    .iter()
+                    .position(|place| is_well(place) && place.breaker != BreakerState::Open)
             }
-            None => self.places[..self.active].iter().position(|place| {
+            _ => self.places[..self.active].iter().position(|place| {
                 // A connection that only seems to live tells nothing: what it told last is no better than what is told now.
                 let speaks = |flow: Timestamp| !long(flow, millis(self.thresholds.patience_ms));
-                place.fault.is_none()
-                    && !place.is_barred
+                is_well(place)
                     && place.breaker == BreakerState::Closed
                     && long(place.since, millis(self.thresholds.return_s * 1_000))
                     && place.source.last_flow().is_some_and(speaks)
@@ -120,6 +121,9 @@ impl Market {
         let (new, name) = (&self.places[next].name, &old.name);
         let detail = match old.fault {
             Some(fault) => format!("{name} is in trouble: {}; {new} takes over", fault.as_str()),
+            None if !old.source.is_listed() => {
+                format!("{name} lists it as not trading; {new} takes over")
+            }
             None => format!("{new}, which is preferred, is well again and takes over from {name}"),
         };
         let name = Arc::clone(new);

@@ -389,6 +389,7 @@ impl Market {
         let reason = match (self.freshness(), place.fault) {
             (Freshness::Fresh, _) => return None,
             (Freshness::Halted, _) if self.is_ended => "it has ended",
+            (Freshness::Halted, _) if !place.source.is_listed() => "its venue lists it as not trading",
             (Freshness::Halted, _) => return Some("its venue has halted it".to_owned()),
             (_, Some(fault)) => fault.as_str(),
             (Freshness::Waiting, None) => Fault::NothingYet.as_str(),

@@ -1,7 +1,8 @@
-//! The steps in which a source counts, against those of the stream.
+//! How a source lists a symbol: the steps in which it counts, against those of the stream, and whether it trades.
 
 use super::Market;
 use crate::quality::{IncidentKind, Of};
+use crate::venue::Listing;
 use papertape::market::{DepthUpdate, Grid};
 use papertape::model::{Instrument, Timestamp};
 
@@ -31,13 +32,18 @@ impl Steps {
 }
 
 impl Market {
-    /// In which steps a source's book is read from now on: what it told before is over.
-    pub(crate) fn lists(&mut self, place: usize, instrument: &Instrument, now: Timestamp) {
+    /// In which steps a source's book is read from now on, when what it told before in others is over, and whether its venue lists it
+    /// as trading.
+    pub(crate) fn lists(&mut self, place: usize, listing: &Listing, now: Timestamp) {
         let now = self.by_the_market(now);
+        let instrument = &listing.instrument;
         let steps = Steps::of(instrument, &self.grid);
         self.places[place].steps = steps;
-        self.places[place].source.counts_in(Grid::of(instrument));
+        let source = &mut self.places[place].source;
+        source.counts_in(Grid::of(instrument));
+        source.listed_as(listing.status, now, &mut self.heard);
         self.say_steps(place, instrument, now);
+        self.handle(place, now);
     }
 
     /// Puts on record that a book is wanted and cannot be told.

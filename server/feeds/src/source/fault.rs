@@ -72,6 +72,10 @@ impl Source {
         if self.refused.is_some() {
             return Some(Fault::Refused);
         }
+        // Of what does not trade nothing need come.
+        if !self.is_listed() {
+            return None;
+        }
         let Some(heard) = self.last_heard else {
             return Some(Fault::NothingYet);
         };
@@ -93,7 +97,7 @@ impl Source {
         }
         let stale_after = nanos(self.traits.stale_after);
         let is_silent = now.since(heard.max(self.up_since.unwrap_or(heard))) > stale_after;
-        if !is_open || matches!(self.status, TradingStatus::Halted | TradingStatus::Ended) {
+        if !is_open || matches!(self.status(), TradingStatus::Halted | TradingStatus::Ended) {
             return None;
         }
         if is_silent {

@@ -10,6 +10,7 @@ mod doubted;
 mod fault;
 mod first;
 mod gap;
+mod halts;
 mod heard;
 #[cfg(test)]
 mod jumps;
@@ -35,9 +36,9 @@ pub(crate) use book::whole;
 pub(crate) use fault::Fault;
 use first::{FirstPrice, FirstTook, price_of};
 use gap::{Backfill, TradeGap};
+use halts::Halts;
 pub(crate) use heard::{Heard, Trouble, TroubleAct, Want, begin, count, end};
 use numbers::Anew;
-use papertape::exchange::TradingStatus;
 use papertape::market::{Bar, Grid, OrderBook, Quote, TradeTick};
 use papertape::model::Timestamp;
 use sanity::Sanity;
@@ -159,7 +160,7 @@ pub(crate) struct Source {
     last_bar: Option<Bar>,
     /// The last bars that were told, by their time.
     told_bars: VecDeque<Bar>,
-    status: TradingStatus,
+    halts: Halts,
     /// The venue's time of the last thing that had one.
     last_stamp: Option<Timestamp>,
     /// When anything came.
@@ -205,7 +206,7 @@ impl Source {
             anew_asked: None,
             last_bar: None,
             told_bars: VecDeque::new(),
-            status: TradingStatus::Trading,
+            halts: Halts::none(),
             last_stamp: None,
             last_flow: None,
             last_heard: None,
@@ -245,10 +246,6 @@ impl Source {
         self.last_flow
     }
 
-    pub(crate) const fn status(&self) -> TradingStatus {
-        self.status
-    }
-
     /// The best prices as they stand: nobody knows them from a break until they are told again.
     pub(crate) fn quote_now(&self) -> Option<Quote> {
         let (quote, _) = self.last_quote.filter(|_| self.is_quote_current)?;
@@ -269,6 +266,11 @@ impl Source {
     /// Whether it is asked for what is known now, and tells of nothing by itself.
     pub(crate) const fn is_polled(&self) -> bool {
         matches!(self.link, Link::Polled)
+    }
+
+    /// Whether its venue is there.
+    const fn is_reached(&self) -> bool {
+        !matches!(self.link, Link::Down)
     }
 
     /// Whether trades are being asked for that were made before all that comes now.
@@ -306,11 +308,8 @@ impl Source {
     pub(crate) fn connected(&mut self, now: Timestamp, heard: &mut Vec<Heard>) {
         self.link = Link::Up;
         self.is_quote_current = false;
-        // What an earlier connection said of a halt may have ended unheard: whoever is halted says so once more.
-        if self.status == TradingStatus::Halted {
-            self.status = TradingStatus::Trading;
-            heard.push(Heard::Status(self.venue_time(now), TradingStatus::Trading));
-        }
+        self.forget_halt();
+        self.tell_halts(self.venue_time(now), heard);
         (self.refused, self.last_quote_id) = (None, None);
         self.quotes_anew.goes_on();
         // Numbers may begin anew with a connection: what waited to be confirmed is the last one's.
@@ -355,6 +354,7 @@ impl Source {
         }
         self.link = Link::Polled;
         (self.up_since, self.is_changed) = (Some(now), true);
+        self.tell_halts(self.venue_time(now), heard);
         heard.push(if self.traits.has_stream {
             let why = "its stream is away, and what it is asked for is not all".to_owned();
             begin(IncidentKind::Gap, "connection", self.since(now), why)

@@ -17,16 +17,15 @@ impl Source {
         match told {
             Told::Status { time, status, .. } => {
                 self.speaks(received, heard, wants);
-                if self.status != *status {
-                    self.status = *status;
-                    self.is_changed = true;
+                if self.halts.streamed != *status {
+                    self.halts.streamed = *status;
                     // Whatever its time, that it is halted is so.
                     let time = self.sane_time(*time, received).map(|()| *time);
                     let time = time.unwrap_or_else(|why| {
                         self.kept_off(why, received, heard);
                         self.venue_time(received)
                     });
-                    heard.push(Heard::Status(time, *status));
+                    self.tell_halts(time, heard);
                 }
             }
             Told::Correction { id, instead, .. } => {

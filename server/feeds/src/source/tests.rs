@@ -1,6 +1,7 @@
 //! What one mistake of a venue does to what follows it.
 
 use super::*;
+use papertape::exchange::TradingStatus;
 use papertape::market::{DepthDiff, DepthKind, DepthSnapshot, DepthUpdate, Level};
 use papertape::model::Side;
 
@@ -394,6 +395,43 @@ fn a_halt_does_not_outlive_its_connection() {
     line.source.disconnected(at(3_000), "it broke", &mut line.heard);
     line.source.connected(at(4_000), &mut line.heard);
     assert_eq!(line.source.status(), TradingStatus::Ended);
+}
+
+#[test]
+fn neither_list_nor_stream_starts_what_the_other_has_stopped() {
+    let (trading, halted) = (TradingStatus::Trading, TradingStatus::Halted);
+    let mut line = Line::new(traits());
+    line.tell(&trade(1, at(10), 100.0), at(15));
+    line.tell(&trade(2, at(20), 100.0), at(25));
+    let stream = |status| Told::Status {
+        slot: SLOT,
+        time: at(30),
+        status,
+    };
+    let list = |line: &mut Line, status| line.source.listed_as(status, at(35), &mut line.heard);
+    line.heard.clear();
+    // A pause that the list does not know of.
+    line.tell(&stream(halted), at(35));
+    list(&mut line, trading);
+    assert_eq!(line.source.status(), halted);
+    // It is delisted meanwhile, which may be taken back.
+    list(&mut line, TradingStatus::Ended);
+    line.tell(&stream(trading), at(35));
+    assert_eq!(line.source.status(), halted);
+    // Its silence is no fault.
+    assert_eq!(line.source.fault(at(60_000), true), None);
+    list(&mut line, trading);
+    assert_eq!(line.source.status(), trading);
+    assert_eq!(line.source.fault(at(60_000), true), Some(Fault::Stale));
+    let told: Vec<TradingStatus> = line
+        .heard
+        .iter()
+        .filter_map(|heard| match heard {
+            Heard::Status(_, status) => Some(*status),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [halted, trading]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The hub as a session uses it: one subscription however many listen, failover, what is asked for, what is wrong.
 
+mod halts;
 mod past;
 mod polls;
 mod relay;
