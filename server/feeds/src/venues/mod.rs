@@ -1,6 +1,7 @@
 //! One module a venue, and by which name each is found.
 
 pub(crate) mod alpaca;
+mod asked;
 mod binance;
 mod coinbase;
 mod coingecko;

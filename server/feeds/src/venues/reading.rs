@@ -1,5 +1,6 @@
 //! What the readers of every venue need: numbers that make sense, answers that are the venue's, and who is subscribed.
 
+use super::asked::Wanted;
 use crate::{
     config::variable,
     rest::{Answer, host_of},
@@ -433,6 +434,20 @@ impl<T> Subscriptions<T> {
     pub(crate) fn find(&mut self, name: &str) -> Option<(Slot, &mut Subscription<T>)> {
         let slot = *self.by_name.get(name)?;
         self.by_slot.get_mut(&slot).map(|entry| (slot, entry))
+    }
+
+    /// Whether somebody still wants what was asked for.
+    pub(crate) fn wants(&self, (slot, name, _): &Wanted) -> bool {
+        self.by_slot.get(slot).is_some_and(|entry| entry.name == *name)
+    }
+
+    /// The same, where it is not confirmed.
+    pub(crate) fn waits(&self, wanted: &Wanted) -> bool {
+        self.wants(wanted)
+            && self
+                .by_slot
+                .get(&wanted.0)
+                .is_some_and(|entry| !entry.is_confirmed)
     }
 
     pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Subscription<T>> {

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        asked::{Asked, Refusal, Wanted},
         reading::{self, Answers, Subscriptions, TakerGuess},
         several::SYMBOLS_A_FRAME,
     },
@@ -15,7 +16,7 @@ use papertape::{
     model::{Side, Timestamp},
 };
 use serde_json::{Value, json};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Trades that say nothing of the price now: average price, cash and next-day settlement, price variation, prior reference,
 /// official open and close, seller's option, contingent, out of sequence, derivatively priced, corrected consolidated
@@ -34,14 +35,6 @@ struct State {
     book: Option<u64>,
 }
 
-/// Symbols that were asked for with one frame, and are neither confirmed nor refused yet.
-#[derive(Debug)]
-struct Asked {
-    symbols: Vec<(Slot, Arc<str>, Channels)>,
-    /// Whether it was one from the beginning.
-    is_alone: bool,
-}
-
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -53,9 +46,8 @@ pub(super) struct Stream {
     answers: Answers,
     is_authorized: bool,
     subscriptions: Subscriptions<State>,
-    /// What was asked for, frame by frame, also of those who have left meanwhile: the server answers one frame after the other, and
-    /// does not say what it refuses.
-    asked: VecDeque<Asked>,
+    /// What was asked for: the server answers one frame after the other, and does not say what it refuses.
+    asked: Asked,
 }
 
 impl Stream {
@@ -76,7 +68,7 @@ impl Stream {
             answers,
             is_authorized: false,
             subscriptions: Subscriptions::default(),
-            asked: VecDeque::new(),
+            asked: Asked::default(),
         }
     }
 
@@ -206,57 +198,45 @@ impl Stream {
                 told.push(Told::Subscribed { slot });
             }
         }
-        for frame in &mut self.asked {
-            frame
-                .symbols
-                .retain(|(_, name, channels)| !has_all(name, *channels));
-        }
-        // Frames before one that is answered are answered.
-        let answered = self.asked.iter().rposition(|frame| frame.symbols.is_empty());
-        self.asked.drain(..answered.map_or(0, |last| last + 1));
+        self.asked.confirm(|(_, name, channels)| has_all(name, *channels));
     }
 
     /// Asks for symbols with one frame.
-    fn ask(&mut self, symbols: Vec<(Slot, Arc<str>, Channels)>) -> Vec<Frame> {
+    fn ask(&mut self, symbols: Vec<Wanted>) -> Vec<Frame> {
         let named = symbols.iter().map(|(_, name, channels)| (&**name, *channels));
         let frames = self.request("subscribe", &Vec::from_iter(named));
         if !frames.is_empty() {
-            let is_alone = symbols.len() == 1;
-            self.asked.push_back(Asked { symbols, is_alone });
+            self.asked.push(symbols);
         }
         frames
     }
 
-    /// The frame that was asked first of those without an answer is refused; what is subscribed goes on. Of several symbols each
-    /// is asked for again by itself: those who would be welcome are not to suffer for the others.
+    /// The frame that was asked first of those without an answer is refused; what is subscribed goes on.
     fn refuse(&mut self, code: i64, words: &str, told: &mut Vec<Told>, replies: &mut Vec<Frame>) {
-        let mut refused = self.asked.pop_front().unwrap_or_else(|| {
+        let subscriptions = &mut self.subscriptions;
+        let refused: Vec<Slot> = match self.asked.refused(|wanted| subscriptions.waits(wanted)) {
+            Some(Refusal::Of(slot)) => slot.into_iter().collect(),
+            Some(Refusal::Again(each)) => {
+                for wanted in each {
+                    replies.extend(self.ask(vec![wanted]));
+                }
+                return;
+            }
             // Nobody knows of which: whoever waits is told.
-            let all = self.subscriptions.iter_mut();
-            let symbols = all.map(|(slot, entry)| (slot, Arc::clone(&entry.name), entry.channels));
-            Asked {
-                symbols: symbols.collect(),
-                is_alone: true,
+            None => {
+                let waiting = subscriptions.iter_mut().filter(|(_, entry)| !entry.is_confirmed);
+                waiting.map(|(slot, _)| slot).collect()
             }
-        });
-        // Who has left does not want to know.
-        refused.symbols.retain(|(slot, name, _)| {
-            let entry = self.subscriptions.get_mut(*slot);
-            entry.is_some_and(|entry| entry.name == *name && !entry.is_confirmed)
-        });
+        };
         let words = format!("{words} ({code})");
-        for (slot, name, channels) in refused.symbols {
-            if refused.is_alone {
-                let error = if code == 405 {
-                    self.answers.refused(&words)
-                } else {
-                    self.answers.unauthorized(&words)
-                };
-                let slot = Some(slot);
-                told.push(Told::Refused { slot, error });
+        for slot in refused {
+            let error = if code == 405 {
+                self.answers.refused(&words)
             } else {
-                replies.extend(self.ask(vec![(slot, name, channels)]));
-            }
+                self.answers.unauthorized(&words)
+            };
+            let slot = Some(slot);
+            told.push(Told::Refused { slot, error });
         }
     }
 

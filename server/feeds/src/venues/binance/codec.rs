@@ -3,13 +3,16 @@
 use super::frame::{Event, Outer, PriceOrLevels};
 use crate::{
     venue::{Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Listing, Secret, Slot, Told},
-    venues::reading::{self, Subscriptions},
+    venues::{
+        asked::{Refusal, Request, Wanted},
+        reading::{self, Subscriptions},
+    },
 };
 use papertape::{
     market::{Bar, DepthDiff, DepthKind, DepthUpdate, Grid, Level},
     model::{Side, Timestamp},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Streams that one connection carries at most.
 const MOST_STREAMS: usize = 1_024;
@@ -26,8 +29,8 @@ pub(super) struct BinanceCodec {
     keep_alive: KeepAlive,
     subscriptions: Subscriptions<Grid>,
     streams: usize,
-    /// Whom the answer to a request is about.
-    asked: BTreeMap<u64, Vec<Slot>>,
+    /// What was asked for, by the number of the request, which its answer has; nobody of those that end something.
+    asked: BTreeMap<u64, Request>,
     requests: u64,
     /// Who found no room; told with the next frame.
     refused: Vec<Slot>,
@@ -47,9 +50,9 @@ impl BinanceCodec {
         }
     }
 
-    fn request(&mut self, method: &str, streams: &[String], about: Vec<Slot>) -> Frame {
+    fn request(&mut self, method: &str, streams: &[String], about: Vec<Wanted>) -> Frame {
         self.requests += 1;
-        self.asked.insert(self.requests, about);
+        self.asked.insert(self.requests, Request::of(about));
         let request = serde_json::json!({ "method": method, "params": streams, "id": self.requests });
         Frame::Text(request.to_string())
     }
@@ -69,7 +72,7 @@ impl BinanceCodec {
     }
 
     /// An answer to a request of ours.
-    fn answered(&mut self, outer: &Outer<'_>, told: &mut Vec<Told>) {
+    fn answered(&mut self, outer: &Outer<'_>, told: &mut Vec<Told>, replies: &mut Vec<Frame>) {
         let refusal = match (&outer.error, outer.code) {
             (Some(error), _) => Some((error.code, error.msg.as_ref())),
             (None, Some(code)) => Some((code, outer.msg.as_deref().unwrap_or_default())),
@@ -77,22 +80,36 @@ impl BinanceCodec {
         };
         let about = outer.id.and_then(|id| self.asked.remove(&id));
         let Some((code, words)) = refusal else {
-            let slots = about.unwrap_or_default();
-            told.extend(slots.into_iter().map(|slot| Told::Subscribed { slot }));
+            let slots = about.iter().flat_map(Request::slots);
+            told.extend(slots.map(|slot| Told::Subscribed { slot }));
             return;
+        };
+        // One that does not say what it answers is of the oldest without an answer, and of the connection where all have one.
+        let oldest = || match outer.id {
+            None => self.asked.pop_first().map(|(_, request)| request),
+            Some(_) => None,
+        };
+        let subscriptions = &self.subscriptions;
+        let refused = about
+            .or_else(oldest)
+            .map(|request| request.refused(|wanted| subscriptions.wants(wanted)));
+        let slot = match refused {
+            Some(Refusal::Of(None)) => return,
+            Some(Refusal::Of(slot)) => slot,
+            Some(Refusal::Again(each)) => {
+                for (slot, name, channels) in each {
+                    let streams = streams(&name, channels);
+                    replies.push(self.request("SUBSCRIBE", &streams, vec![(slot, name, channels)]));
+                }
+                return;
+            }
+            None => None,
         };
         let error = FeedError::Refused {
             venue: self.venue.to_owned(),
             detail: format!("{code}, {}", words.chars().take(200).collect::<String>()),
         };
-        let refused = |slot| Told::Refused {
-            slot,
-            error: error.clone(),
-        };
-        match about {
-            Some(slots) => told.extend(slots.into_iter().map(|slot| refused(Some(slot)))),
-            None => told.push(refused(None)),
-        }
+        told.push(Told::Refused { slot, error });
     }
 
     fn event(&mut self, event: Event<'_>, received: Timestamp) -> Result<Option<Told>, String> {
@@ -148,7 +165,7 @@ impl Codec for BinanceCodec {
                 ));
             }
             streams.extend(more);
-            about.push(*slot);
+            about.push((*slot, Arc::clone(&listing.venue_symbol), *channels));
         }
         if !streams.is_empty() {
             frames.push(self.request("SUBSCRIBE", &streams, about));
@@ -160,14 +177,15 @@ impl Codec for BinanceCodec {
         let Some(subscription) = self.subscriptions.get_mut(slot) else {
             return Vec::new();
         };
-        let streams = streams(&subscription.name, more);
+        let name = Arc::clone(&subscription.name);
+        let streams = streams(&name, more);
         if self.streams + streams.len() > MOST_STREAMS {
             self.refused.push(slot);
             return Vec::new();
         }
         self.subscriptions.widen(slot, more);
         self.streams += streams.len();
-        vec![self.request("SUBSCRIBE", &streams, vec![slot])]
+        vec![self.request("SUBSCRIBE", &streams, vec![(slot, name, more)])]
     }
 
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {
@@ -188,7 +206,7 @@ impl Codec for BinanceCodec {
         frame: &[u8],
         received: Timestamp,
         told: &mut Vec<Told>,
-        _replies: &mut Vec<Frame>,
+        replies: &mut Vec<Frame>,
     ) -> Result<(), DecodeError> {
         let outer: Outer<'_> =
             serde_json::from_slice(frame).map_err(|error| DecodeError::new(error, frame))?;
@@ -213,7 +231,7 @@ impl Codec for BinanceCodec {
                 ..
             } => told.push(Told::GoingAway),
             outer if outer.id.is_some() || outer.code.is_some() || outer.error.is_some() => {
-                self.answered(&outer, told);
+                self.answered(&outer, told, replies);
             }
             _ => return Err(DecodeError::new("neither an event nor an answer", frame)),
         }

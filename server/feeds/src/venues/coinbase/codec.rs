@@ -2,7 +2,10 @@
 
 use crate::{
     venue::{Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, Listing, Secret, Slot, Told},
-    venues::reading::{self, Subscriptions},
+    venues::{
+        asked::{Asked, Refusal},
+        reading::{self, Subscriptions},
+    },
 };
 use papertape::{
     market::{DepthKind, DepthUpdate, Grid, Level},
@@ -19,6 +22,8 @@ pub(super) struct CoinbaseCodec {
     subscriptions: Subscriptions<State>,
     /// The number that the next message has.
     next: Option<u64>,
+    /// What was asked for: an error does not say of what it is.
+    asked: Asked,
 }
 
 /// What is kept of a subscription.
@@ -118,7 +123,41 @@ impl CoinbaseCodec {
             address: stream_url.to_owned(),
             subscriptions: Subscriptions::default(),
             next: None,
+            asked: Asked::default(),
         }
+    }
+
+    /// Subscribes to a channel of products with one frame.
+    fn ask(&mut self, of: &str, products: Vec<(Slot, Arc<str>)>) -> Frame {
+        let names: Vec<&str> = products.iter().map(|(_, name)| &**name).collect();
+        let frame = request("subscribe", of, &names);
+        let wanted = |(slot, name): (Slot, Arc<str>)| (slot, name, only(of));
+        self.asked.push(products.into_iter().map(wanted).collect());
+        frame
+    }
+
+    /// An error, which does not say of what: it is of the request that was sent first of those without an answer, and of the
+    /// connection where all have one.
+    fn refuse(&mut self, words: &str, told: &mut Vec<Told>, replies: &mut Vec<Frame>) {
+        let subscriptions = &self.subscriptions;
+        let slot = match self.asked.refused(|wanted| subscriptions.waits(wanted)) {
+            Some(Refusal::Of(None)) => return,
+            Some(Refusal::Of(slot)) => slot,
+            Some(Refusal::Again(each)) => {
+                for (slot, name, of) in each {
+                    for channel in channels(of) {
+                        replies.push(self.ask(channel, vec![(slot, Arc::clone(&name))]));
+                    }
+                }
+                return;
+            }
+            None => None,
+        };
+        let error = FeedError::Refused {
+            venue: super::NAME.to_owned(),
+            detail: words.chars().take(200).collect(),
+        };
+        told.push(Told::Refused { slot, error });
     }
 
     /// Whether the message is the next one; what it says of those that are not.
@@ -148,16 +187,20 @@ impl CoinbaseCodec {
 
     fn confirmed(&mut self, events: &str, told: &mut Vec<Told>) -> Result<(), String> {
         for event in items::<Confirmed>(events)? {
-            for (slot, subscription) in self.subscriptions.iter_mut() {
+            let has_all = |product: &str, wanted: Channels| {
                 let is_named = |channel: &str| {
                     let names = event.subscriptions.get(channel);
-                    names.is_some_and(|names| names.iter().any(|name| **name == *subscription.name))
+                    names.is_some_and(|names| names.iter().any(|name| name == product))
                 };
-                if !subscription.is_confirmed && channels(subscription.channels).all(is_named) {
+                channels(wanted).all(is_named)
+            };
+            for (slot, subscription) in self.subscriptions.iter_mut() {
+                if !subscription.is_confirmed && has_all(&subscription.name, subscription.channels) {
                     subscription.is_confirmed = true;
                     told.push(Told::Subscribed { slot });
                 }
             }
+            self.asked.confirm(|(_, name, of)| has_all(name, *of));
         }
         Ok(())
     }
@@ -317,6 +360,16 @@ fn channels(wanted: Channels) -> impl Iterator<Item = &'static str> {
     .filter_map(|(is_wanted, channel)| is_wanted.then_some(channel))
 }
 
+/// What is wanted of a channel.
+fn only(channel: &str) -> Channels {
+    Channels {
+        trades: channel == "market_trades",
+        quotes: channel == "ticker",
+        depth: channel == "level2",
+        bars: false,
+    }
+}
+
 fn request(kind: &str, channel: &str, products: &[&str]) -> Frame {
     let request = json!({ "type": kind, "product_ids": products, "channel": channel });
     Frame::Text(request.to_string())
@@ -364,8 +417,10 @@ impl Codec for CoinbaseCodec {
                 let who = wanted
                     .iter()
                     .filter(|(_, _, of)| channels(*of).any(|of| of == channel));
-                let products: Vec<&str> = who.map(|(_, listing, _)| &*listing.venue_symbol).collect();
-                (!products.is_empty()).then(|| request("subscribe", channel, &products))
+                let products: Vec<(Slot, Arc<str>)> = who
+                    .map(|(slot, listing, _)| (*slot, Arc::clone(&listing.venue_symbol)))
+                    .collect();
+                (!products.is_empty()).then(|| self.ask(channel, products))
             })
             .collect()
     }
@@ -374,8 +429,9 @@ impl Codec for CoinbaseCodec {
         let Some(subscription) = self.subscriptions.widen(slot, more) else {
             return Vec::new();
         };
+        let name = Arc::clone(&subscription.name);
         channels(more)
-            .map(|channel| request("subscribe", channel, &[&subscription.name]))
+            .map(|channel| self.ask(channel, vec![(slot, Arc::clone(&name))]))
             .collect()
     }
 
@@ -406,19 +462,13 @@ impl Codec for CoinbaseCodec {
         frame: &[u8],
         received: Timestamp,
         told: &mut Vec<Told>,
-        _replies: &mut Vec<Frame>,
+        replies: &mut Vec<Frame>,
     ) -> Result<(), DecodeError> {
         let envelope: Envelope<'_> =
             serde_json::from_slice(frame).map_err(|error| DecodeError::new(error, frame))?;
         if envelope.kind == Some("error") {
             let words = envelope.message.as_deref().unwrap_or_default();
-            told.push(Told::Refused {
-                slot: None,
-                error: FeedError::Refused {
-                    venue: super::NAME.to_owned(),
-                    detail: words.chars().take(200).collect(),
-                },
-            });
+            self.refuse(words, told, replies);
             return Ok(());
         }
         if envelope.channel.is_none() {

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        asked::{Asked, Refusal, Wanted},
         reading::{self, Answers, Subscriptions, TakerGuess},
         several::SYMBOLS_A_FRAME,
     },
@@ -42,6 +43,8 @@ pub(super) struct Stream {
     answers: Answers,
     is_authorized: bool,
     subscriptions: Subscriptions<State>,
+    /// What was asked for: an error need not say of what it is.
+    asked: Asked,
 }
 
 /// What every event has: its kind, and of what it is.
@@ -136,6 +139,7 @@ impl Stream {
             answers,
             is_authorized: false,
             subscriptions: Subscriptions::default(),
+            asked: Asked::default(),
         }
     }
 
@@ -190,11 +194,11 @@ impl Stream {
             // A refusal that names a topic is of that one only.
             _ => {
                 let error = self.answers.unauthorized(words);
-                let mut refused = false;
+                let mut refused = Vec::new();
                 for (slot, subscription) in self.subscriptions.iter_mut() {
                     let is_named = |topic: &String| words.split([' ', ',']).any(|word| word == topic);
                     if subscription.state.waiting.iter().any(is_named) {
-                        refused = true;
+                        refused.push(slot);
                         let error = error.clone();
                         told.push(Told::Refused {
                             slot: Some(slot),
@@ -202,12 +206,43 @@ impl Stream {
                         });
                     }
                 }
-                if !refused {
-                    let error = self.answers.refused(&format!("{}: {words}", status.status));
-                    told.push(Told::Refused { slot: None, error });
+                self.asked.confirm(|(slot, _, _)| refused.contains(slot));
+                if refused.is_empty() {
+                    self.refuse(&format!("{}: {words}", status.status), told, replies);
                 }
             }
         }
+    }
+
+    /// Asks for symbols with one frame.
+    fn ask(&mut self, symbols: Vec<Wanted>) -> Vec<Frame> {
+        let topics = symbols
+            .iter()
+            .flat_map(|(_, name, channels)| self.topics(name, *channels));
+        let frames = Self::request("subscribe", &Vec::from_iter(topics));
+        if !frames.is_empty() {
+            self.asked.push(symbols);
+        }
+        frames
+    }
+
+    /// A refusal that names no topic is of the request that was sent first of those without an answer, and of the connection where
+    /// all have one.
+    fn refuse(&mut self, words: &str, told: &mut Vec<Told>, replies: &mut Vec<Frame>) {
+        let subscriptions = &self.subscriptions;
+        let slot = match self.asked.refused(|wanted| subscriptions.waits(wanted)) {
+            Some(Refusal::Of(None)) => return,
+            Some(Refusal::Of(slot)) => slot,
+            Some(Refusal::Again(each)) => {
+                for wanted in each {
+                    replies.extend(self.ask(vec![wanted]));
+                }
+                return;
+            }
+            None => None,
+        };
+        let error = self.answers.refused(words);
+        told.push(Told::Refused { slot, error });
     }
 
     fn confirm(&mut self, topic: &str, told: &mut Vec<Told>) {
@@ -219,6 +254,7 @@ impl Stream {
         if subscription.state.waiting.is_empty() && !subscription.is_confirmed {
             subscription.is_confirmed = true;
             told.push(Told::Subscribed { slot });
+            self.asked.confirm(|(of, _, _)| *of == slot);
         }
     }
 
@@ -291,6 +327,7 @@ impl Codec for Stream {
     fn opened(&mut self) -> Vec<Frame> {
         // The server greets first.
         self.is_authorized = false;
+        self.asked.clear();
         Vec::new()
     }
 
@@ -305,7 +342,7 @@ impl Codec for Stream {
     fn subscribe_all(&mut self, wanted: &[(Slot, &Listing, Channels)]) -> Vec<Frame> {
         let mut frames = Vec::new();
         for wanted in wanted.chunks(SYMBOLS_A_FRAME) {
-            let mut all = Vec::new();
+            let mut symbols = Vec::new();
             for (slot, listing, channels) in wanted {
                 let name: Arc<str> = self.market.stream_name(listing).into();
                 let topics = self.topics(&name, *channels);
@@ -314,9 +351,9 @@ impl Codec for Stream {
                     ..State::default()
                 };
                 self.subscriptions.insert(*slot, &name, *channels, state);
-                all.extend(topics);
+                symbols.push((*slot, name, *channels));
             }
-            frames.extend(Self::request("subscribe", &all));
+            frames.extend(self.ask(symbols));
         }
         frames
     }
@@ -331,9 +368,9 @@ impl Codec for Stream {
         };
         let topics = self.topics(&name, more);
         if let Some(entry) = self.subscriptions.widen(slot, more) {
-            entry.state.waiting.extend(topics.iter().cloned());
+            entry.state.waiting.extend(topics);
         }
-        Self::request("subscribe", &topics)
+        self.ask(vec![(slot, name, more)])
     }
 
     fn unsubscribe(&mut self, slot: Slot) -> Vec<Frame> {

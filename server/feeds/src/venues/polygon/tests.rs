@@ -312,7 +312,8 @@ fn refusals_of_the_stream() {
             status("error", "You don't have access to: Q.AAPL"),
             "Some(2) unauthorized",
         ),
-        (status("error", "unknown action"), "None refused"),
+        // It names nothing: it is of what was asked first and has no answer.
+        (status("error", "unknown action"), "Some(2) refused"),
     ] {
         let said: Vec<String> = told(&mut *codec("stocks", "AAPL"), &[&frame])
             .iter()
