@@ -1,5 +1,6 @@
 //! The first price of a symbol: there is none before it to compare it with.
 
+use super::sanity::Sanity;
 use crate::venue::Told;
 use papertape::model::Timestamp;
 
@@ -79,7 +80,7 @@ impl FirstPrice {
 pub(super) fn price_of(told: &Told) -> Option<f64> {
     let price = match told {
         Told::Trade { trade, .. } => trade.price,
-        Told::Quote { quote, .. } => quote.mid(),
+        Told::Quote { quote, .. } if Sanity::is_market(quote.bid, quote.ask) => quote.mid(),
         Told::Bar { bar, .. } => bar.close,
         _ => return None,
     };

@@ -12,7 +12,14 @@ pub(super) struct Sanity {
     /// Prices believed, as far as it matters.
     believed: u32,
     strange: Doubt<f64>,
+    /// The best bid and ask that were believed last.
+    sides: Option<(f64, f64)>,
+    /// How many times its bid the ask of a market is that is wider than usual.
+    wide: Doubt<f64>,
 }
+
+/// So many times its bid an ask is beside which there is no market: nothing between them could be called a price.
+const NO_MARKET: f64 = 125.0;
 
 impl Sanity {
     /// Strange prices in agreement that are believed against a price that is well founded.
@@ -28,6 +35,8 @@ impl Sanity {
             last: None,
             believed: 0,
             strange: Doubt::none(),
+            sides: None,
+            wide: Doubt::none(),
         }
     }
 
@@ -41,10 +50,28 @@ impl Sanity {
         self.strange.is_any()
     }
 
-    /// Whether a price fits what is believed.
+    /// Whether a price fits what is believed: it is near the last, or between the best bid and ask.
     pub(super) fn fits(&self, price: f64) -> bool {
+        let is_inside = |(bid, ask): (f64, f64)| bid <= price && price <= ask;
+        // The last may have gone on to where that market is none.
+        self.is_near(price) || (self.sides.is_some_and(is_inside) && self.is_within(price, NO_MARKET))
+    }
+
+    #[inline]
+    fn is_near(&self, price: f64) -> bool {
+        self.is_within(price, self.factor)
+    }
+
+    /// Written so that no NaN passes.
+    #[inline]
+    fn is_within(&self, price: f64, factor: f64) -> bool {
         self.last
-            .is_some_and(|last| price < last * self.factor && price * self.factor > last)
+            .is_some_and(|last| price < last * factor && price * factor > last)
+    }
+
+    /// Whether a bid and an ask are near enough each other for a price to be between them.
+    pub(super) fn is_market(bid: f64, ask: f64) -> bool {
+        is_possible(bid) && is_possible(ask) && ask < bid * NO_MARKET
     }
 
     /// A price was told in two ways that know nothing of each other: so it is, however far it is from the last.
@@ -65,32 +92,70 @@ impl Sanity {
     /// Whether a price may be; why not otherwise.
     #[inline]
     pub(super) fn check(&mut self, price: f64, time: Timestamp) -> Result<(), String> {
-        if let Some(last) = self.last {
-            // Written so that no NaN passes.
-            if price < last * self.factor && price * self.factor > last {
-                self.last = Some(price);
-                self.believed = self.believed.saturating_add(1);
-                self.strange.forget();
-                return Ok(());
-            }
+        if self.fits(price) {
+            self.last = Some(price);
+            self.believed = self.believed.saturating_add(1);
+            self.strange.forget();
+            return Ok(());
         }
         self.doubt(price, time)
     }
 
     /// Whether the best bid and ask may be, which are judged together by what was believed before them; why not otherwise. Between them lies
-    /// what is believed then: a wide market says no more than that.
+    /// what is believed then: a wide market says no more than that. So one that has what is believed between its sides may be, though
+    /// they are far from it, unless it is far wider than the market was: then it is doubted until it lasts, as a price is.
     #[inline]
     pub(super) fn check_both(&mut self, bid: f64, ask: f64, time: Timestamp) -> Result<(), String> {
         let Some(last) = self.last else {
-            return self.check(f64::midpoint(bid, ask), time);
+            return match Self::is_market(bid, ask) {
+                true => self.check(f64::midpoint(bid, ask), time),
+                false => Err(no_market(bid, ask)),
+            };
         };
-        if self.fits(bid) && self.fits(ask) {
+        if self.is_near(bid) && self.is_near(ask) {
             self.last = Some(last.max(bid).min(ask));
             self.believed = self.believed.saturating_add(1);
             self.strange.forget();
+            self.takes_sides(bid, ask);
             return Ok(());
         }
-        self.doubt(if self.fits(bid) { ask } else { bid }, time)
+        if bid <= last && last <= ask {
+            return self.around(last, bid, ask, time);
+        }
+        self.doubt(if self.is_near(bid) { ask } else { bid }, time)
+    }
+
+    fn takes_sides(&mut self, bid: f64, ask: f64) {
+        self.sides = Some((bid, ask));
+        self.wide.forget();
+    }
+
+    /// Whether a bid and an ask may be that are far from the price between them, which they neither confirm nor move.
+    #[cold]
+    fn around(&mut self, last: f64, bid: f64, ask: f64, time: Timestamp) -> Result<(), String> {
+        if !Self::is_market(bid, ask) {
+            return Err(no_market(bid, ask));
+        }
+        let wide = ask / bid;
+        let usual = self.sides.map_or(self.factor, |(bid, ask)| ask / bid);
+        if wide >= usual * self.factor {
+            let near = |known: f64, wide: f64| Self::agree(wide, known).then_some(wide);
+            let (count, lasts) = self.wide.again(wide, time, near);
+            if !self.is_enough(count, lasts) {
+                return Err(format!("a bid of {bid} and an ask of {ask} around {last}"));
+            }
+        }
+        self.takes_sides(bid, ask);
+        Ok(())
+    }
+
+    /// Whether what contradicts what is believed was told so often, for so long, that it is believed.
+    const fn is_enough(&self, count: u32, lasts: i64) -> bool {
+        if self.believed >= Self::ENOUGH {
+            count >= Self::ENOUGH && lasts >= Self::LONG
+        } else {
+            count >= Self::FEW + self.believed
+        }
     }
 
     /// Whether a price does not fit what is believed.
@@ -118,19 +183,18 @@ impl Sanity {
         };
         let near = |known: f64, price: f64| Self::agree(price, known).then_some(price);
         let (count, lasts) = self.strange.again(price, time, near);
-        let is_founded = self.believed >= Self::ENOUGH;
-        let enough = if is_founded {
-            count >= Self::ENOUGH && lasts >= Self::LONG
-        } else {
-            count >= Self::FEW + self.believed
-        };
-        if enough {
+        if self.is_enough(count, lasts) {
             self.strange.forget();
+            self.sides = None;
             (self.last, self.believed) = (Some(price), count);
             return Ok(());
         }
         Err(format!("a price of {price} after {last}"))
     }
+}
+
+fn no_market(bid: f64, ask: f64) -> String {
+    format!("a bid of {bid} and an ask of {ask}, which are no market")
 }
 
 fn is_possible(price: f64) -> bool {
@@ -140,6 +204,7 @@ fn is_possible(price: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_secs(secs)
@@ -190,6 +255,95 @@ mod tests {
         let told = |second: i64| (second, sanity.check_both(1_000.0, 1_001.0, at(second)).is_ok());
         let believed = (100..300).map(told).find(|(_, is_ok)| *is_ok);
         assert_eq!(believed.map(|(second, _)| second), Some(160));
+    }
+
+    #[test]
+    fn a_wide_market_goes_on_whatever_trades_in_it() {
+        // Options far from the money: what is quoted, and what is traded at its sides.
+        for (bid, ask) in [(0.05, 0.3), (0.01, 0.3), (0.05, 5.0), (1.0, 8.0)] {
+            let mut sanity = Sanity::new(5.0);
+            let mut kept_off = 0;
+            for second in 0..600 {
+                let traded = if second % 7 < 4 { bid } else { ask };
+                kept_off += u32::from(sanity.check_both(bid, ask, at(second)).is_err());
+                kept_off += u32::from(second % 5 == 0 && sanity.check(traded, at(second)).is_err());
+            }
+            // Only until it is known how wide it is.
+            assert!(kept_off <= 3, "{bid} to {ask}: {kept_off}");
+        }
+        // A trade at the bid came first.
+        let mut sanity = Sanity::new(5.0);
+        assert!(sanity.check(0.05, at(0)).is_ok());
+        assert_eq!(sanity.check_both(0.05, 0.3, at(1)), Ok(()));
+        assert!(sanity.check(0.3, at(2)).is_ok() && sanity.check(0.05, at(3)).is_ok());
+    }
+
+    #[test]
+    fn a_narrow_market_is_not_a_wide_one_at_once() {
+        let narrow = || {
+            let mut sanity = Sanity::new(5.0);
+            for second in 0..100 {
+                assert!(sanity.check_both(99.9, 100.1, at(second)).is_ok());
+            }
+            sanity
+        };
+        // One of its sides is far away: its order would fill there.
+        for (bid, ask) in [(99.9, 1_001.0), (9.9, 100.1), (10.0, 1_000.0), (19.0, 501.0)] {
+            let mut sanity = narrow();
+            let mut told = |second: i64| sanity.check_both(bid, ask, at(second)).is_ok();
+            assert_eq!(
+                (100..300).find(|second| told(*second)),
+                Some(160),
+                "{bid} to {ask}"
+            );
+            // What is believed is what was: the quote says no more.
+            assert!(sanity.check(100.0, at(300)).is_ok());
+        }
+        // That is no market, however long it is told, nor does it make anything believed.
+        for (bid, ask) in [(0.0001, 1e9), (1.0, 126.0), (0.0, 100.1), (99.9, f64::INFINITY)] {
+            let mut sanity = narrow();
+            for second in 100..400 {
+                assert!(sanity.check_both(bid, ask, at(second)).is_err(), "{bid} to {ask}");
+            }
+            assert!(sanity.check(1_000.0, at(400)).is_err() && sanity.check(100.0, at(400)).is_ok());
+        }
+    }
+
+    #[test]
+    fn no_price_begins_between_sides_that_are_no_market() {
+        for (bid, ask) in [(0.0001, 1e9), (0.01, 5.0), (0.0, 1.0), (1.0, f64::NAN)] {
+            let mut sanity = Sanity::new(5.0);
+            for second in 0..100 {
+                assert!(sanity.check_both(bid, ask, at(second)).is_err(), "{bid} to {ask}");
+            }
+            assert!(!sanity.fits(f64::midpoint(bid, ask)));
+            assert!(sanity.check(0.05, at(100)).is_ok());
+        }
+    }
+
+    proptest! {
+        /// Whatever was told, what is believed next is near what was believed, or lies within a market that is one.
+        #[test]
+        fn nobody_fills_far_from_what_is_believed(
+            told in proptest::collection::vec((-4.0_f64..10.0, 0.0_f64..14.0, any::<bool>()), 1..60),
+        ) {
+            let mut sanity = Sanity::new(5.0);
+            for second in 0..100 {
+                prop_assert!(sanity.check_both(99.9, 100.1, at(second)).is_ok());
+            }
+            for (place, (exponent, width, is_quote)) in told.into_iter().enumerate() {
+                let (bid, ask) = (10_f64.powf(exponent), 10_f64.powf(exponent + width));
+                // Within a minute nothing that is far is believed.
+                let time = at(100 + place as i64 / 2);
+                let last = sanity.last.expect("one is believed");
+                if is_quote && sanity.check_both(bid, ask, time).is_ok() {
+                    prop_assert!(bid < last * 5.0 && ask * 5.0 > last, "{bid} to {ask} after {last}");
+                    prop_assert!(ask < bid * NO_MARKET);
+                } else if !is_quote && sanity.check(bid, time).is_ok() {
+                    prop_assert!(bid < last * NO_MARKET && bid * NO_MARKET > last, "{bid} after {last}");
+                }
+            }
+        }
     }
 
     #[test]
