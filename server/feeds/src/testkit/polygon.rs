@@ -27,13 +27,13 @@ enum Cluster {
 /// A local Polygon with one of its markets, where the key is `key`.
 #[derive(Debug)]
 pub struct Polygon {
-    /// Most bars and tickers of a page, whatever is asked for.
+    /// Most tickers and trades of a page, and most minutes or days of those that its bars are made of, whatever is asked for.
     pub page: usize,
     cluster: Cluster,
 }
 
 impl Polygon {
-    /// A local Polygon of coins, with pages of a hundred rows.
+    /// A local Polygon of coins, with pages of 97 rows: no bar of several minutes ends where they do.
     #[must_use]
     pub const fn new() -> Self {
         Self::of(Cluster::Crypto)
@@ -58,17 +58,18 @@ impl Polygon {
     }
 
     const fn of(cluster: Cluster) -> Self {
-        Self { page: 100, cluster }
+        Self { page: 97, cluster }
     }
 
-    /// Rows of a page, and where the next one is: at the public host, whatever this one is called.
-    fn page(&self, request: &Request, rows: Vec<Value>) -> Value {
+    /// The rows that a page is made of, shown as it shows them, and where the next one is: at the public host, whatever this one is
+    /// called.
+    fn page<T>(&self, request: &Request, rows: &[T], show: impl Fn(&[T]) -> Vec<Value>) -> Value {
         let skip: usize = request
             .param("cursor")
             .and_then(|cursor| cursor.parse().ok())
             .unwrap_or(0);
         let end = rows.len().min(skip + self.page);
-        let shown = rows.get(skip..end).unwrap_or_default();
+        let shown = show(rows.get(skip..end).unwrap_or_default());
         let mut body = json!({ "status": "OK", "request_id": "1", "count": shown.len() });
         // Of nothing there are no results.
         if !shown.is_empty() {
@@ -109,8 +110,8 @@ impl Polygon {
                 let is_wanted =
                     |market: &&TrueMarket| wanted.is_none_or(|wanted| self.cluster.ticker(market) == wanted);
                 let listed = truth.markets.iter().filter(is_wanted);
-                let rows = listed.map(|market| self.cluster.listing(market)).collect();
-                Ok(self.page(request, rows))
+                let rows: Vec<Value> = listed.map(|market| self.cluster.listing(market)).collect();
+                Ok(self.page(request, &rows, <[Value]>::to_vec))
             }
             ["v2", "aggs", "ticker", name, "range", count, unit, from, to] => {
                 let market = named(name)?;
@@ -123,12 +124,18 @@ impl Polygon {
                 let timeframe = Timeframe::from_secs(unit * count).map_err(|_| not_found())?;
                 let millis = |text: &str| text.parse::<i64>().map_err(|_| not_found());
                 let span = millis(from)?..=millis(to)?;
-                let bars = market.bars_of(timeframe).into_iter();
-                let rows = bars
-                    .filter(|bar| span.contains(&bar.open_time.millis()))
-                    .map(|bar| row(&bar))
-                    .collect();
-                Ok(self.page(request, rows))
+                // Longer bars are made of those that a page has room for.
+                let base = if timeframe < Timeframe::DAY {
+                    Timeframe::MINUTE
+                } else {
+                    Timeframe::DAY
+                };
+                let mut bars = market.bars_of(base);
+                bars.retain(|bar| span.contains(&bar.open_time.millis()));
+                Ok(self.page(request, &bars, |shown| {
+                    let joined = market.joined(shown.iter(), base, timeframe);
+                    joined.iter().map(row).collect()
+                }))
             }
             ["v3", "trades", name] => {
                 let market = named(name)?;
@@ -137,7 +144,7 @@ impl Polygon {
                     .trades
                     .iter()
                     .filter(|(_, trade)| trade.time.nanos() >= from);
-                let rows = past
+                let rows: Vec<Value> = past
                     .map(|(id, trade)| {
                         let mut row = json!({ "exchange": EXCHANGE, "id": id.to_string(), "price": trade.price,
                             "participant_timestamp": trade.time.nanos(), "size": trade.size });
@@ -150,7 +157,7 @@ impl Polygon {
                         row
                     })
                     .collect();
-                Ok(self.page(request, rows))
+                Ok(self.page(request, &rows, <[Value]>::to_vec))
             }
             ["v2", "last", "trade", name] => {
                 let (id, trade) = named(name)?.trades.back().copied().ok_or_else(not_found)?;

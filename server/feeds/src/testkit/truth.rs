@@ -145,10 +145,21 @@ impl TrueMarket {
     /// still be open.
     #[must_use]
     pub fn bars_of(&self, timeframe: Timeframe) -> Vec<Bar> {
+        let minutes = self.bars.iter().chain(self.making.current());
+        self.joined(minutes, Timeframe::MINUTE, timeframe)
+    }
+
+    /// Bars of a length made of these shorter ones alone.
+    pub(super) fn joined<'a>(
+        &self,
+        shorter: impl Iterator<Item = &'a Bar>,
+        length: Timeframe,
+        timeframe: Timeframe,
+    ) -> Vec<Bar> {
         let mut longer = BarAggregator::new(timeframe);
         let mut bars = Vec::new();
-        for bar in self.bars.iter().chain(self.making.current()) {
-            let made = longer.push_bar(bar, Timeframe::MINUTE);
+        for bar in shorter {
+            let made = longer.push_bar(bar, length);
             bars.extend(made.earlier.into_iter().chain(made.completed));
         }
         bars.extend(longer.current());

@@ -4,7 +4,8 @@ use super::*;
 use papertape::market::Bar;
 use papertape_feeds::PastBars;
 use papertape_feeds::testkit::{
-    coingecko::CoinGecko, cryptocompare::CryptoCompare, kraken::Kraken, papertape::Papertape, yahoo::Yahoo,
+    coingecko::CoinGecko, cryptocompare::CryptoCompare, kraken::Kraken, papertape::Papertape,
+    polygon::Polygon, yahoo::Yahoo,
 };
 
 const MINUTE: i64 = 60_000_000_000;
@@ -15,6 +16,9 @@ fn hub_of(venues: &[(&str, &Server)], clock: &Arc<Hand>) -> FeedHub {
     for (venue, server) in venues {
         let rest_url = server.config().rest_url.expect("an address");
         toml += &format!("[feeds.{venue}_here]\nvenue = \"{venue}\"\nrest_url = \"{rest_url}\"\n");
+        if *venue == "polygon" {
+            toml += "options = { market = \"crypto\" }\n";
+        }
     }
     let sources: Vec<String> = venues
         .iter()
@@ -24,7 +28,8 @@ fn hub_of(venues: &[(&str, &Server)], clock: &Arc<Hand>) -> FeedHub {
         "[[routes]]\nname = \"best\"\nsources = [{}]\n",
         sources.join(", ")
     );
-    let config = FeedsConfig::parse(&toml, &|_| None).expect("a configuration");
+    let keys = |name: &str| (name == "PAPERTAPE_POLYGON_HERE_KEY").then(|| "key".to_owned());
+    let config = FeedsConfig::parse(&toml, &keys).expect("a configuration");
     FeedHub::new(
         config,
         Arc::new(MemoryRecorder::default()),
@@ -111,6 +116,33 @@ async fn another_papertape_is_followed_page_by_page_as_far_back_as_it_reaches() 
     let before = minutes(&hub, "papertape_here", from, bars[300].open_time).await;
     assert_eq!(before.since(), middle, "beyond all that was asked for");
     assert_eq!(before.into_bars(), []);
+}
+
+/// Polygon's pages end anywhere in a bar of several minutes: what is given are whole ones, all of them.
+#[tokio::test]
+async fn a_bar_that_a_page_ends_in_is_whole_all_the_same() {
+    let (truth, clock, _) = truth();
+    for (page, minutes) in [(97, 5), (97, 15), (97, 60), (61, 60), (1, 1), (59, 60)] {
+        let mut mock = Polygon::new();
+        mock.page = page;
+        let polygon = server(&truth, mock).await;
+        let hub = hub_of(&[("polygon", &polygon)], &clock);
+        let timeframe = Timeframe::from_secs(60 * minutes).expect("minutes");
+        let mut bars = truth.markets[0].bars_of(timeframe);
+        bars.retain(|bar| timeframe.close_of(bar.open_time) <= truth.now);
+        // The last five, from a minute before on: of hours, the first page ends after a minute of one, or with it.
+        let from = bars[bars.len() - 5].open_time.plus_nanos(-MINUTE);
+        bars.retain(|bar| bar.open_time >= from);
+        let past = hub.bars("polygon_here", &btc(), timeframe, from, truth.now).await;
+        let past = past.map(PastBars::into_bars).map_err(|error| error.code());
+        // A page that has no room for a whole bar never has one.
+        let expected = if page < minutes as usize {
+            Err("refused")
+        } else {
+            Ok(bars)
+        };
+        assert_eq!(past, expected, "bars of {minutes} minutes, pages of {page}");
+    }
 }
 
 /// From when on a venue gives bars of a length, of which there are half a day, to who asks for a year; so long before now.

@@ -76,15 +76,31 @@ struct Aggregates {
     next_url: Option<String>,
 }
 
-/// The closed bars of a page, and where the next one is.
+/// A page of bars.
+#[derive(Debug, PartialEq)]
+pub(super) struct BarPage {
+    /// Closed bars, whole ones.
+    pub(super) bars: PastBars,
+    /// Where the next page is.
+    pub(super) next: Option<String>,
+    /// When the bar began that the page may end in the middle of: it is none of them.
+    pub(super) cut: Option<Timestamp>,
+}
+
+/// The closed bars of a page, and where the next one is. Pages are cut by what their bars are made of, minutes or days: where another
+/// page follows, the last bar of longer ones may be what a part of it was.
 pub(super) fn bars(
     answers: &Answers,
     symbol: &Symbol,
     timeframe: Timeframe,
     span: (Timestamp, Timestamp),
     answer: &Answer,
-) -> Result<(PastBars, Option<String>), FeedError> {
-    let page: Aggregates = success(answers, answer, Some(symbol))?;
+) -> Result<BarPage, FeedError> {
+    let mut page: Aggregates = success(answers, answer, Some(symbol))?;
+    let is_grouped = ![Timeframe::MINUTE, Timeframe::DAY].contains(&timeframe);
+    let cut = page.results.last().map(|row| row.t);
+    let cut = cut.filter(|_| is_grouped && page.next_url.is_some());
+    page.results.retain(|row| cut != Some(row.t));
     let rows = page.results.into_iter().map(|row| {
         let time = Timestamp::from_millis(row.t);
         Bar {
@@ -101,8 +117,11 @@ pub(super) fn bars(
             volume: row.v,
         }
     });
-    let bars = PastBars::of(rows, timeframe, span, Reach::Whole);
-    Ok((bars, page.next_url))
+    Ok(BarPage {
+        bars: PastBars::of(rows, timeframe, span, Reach::Whole),
+        next: page.next_url,
+        cut: cut.map(Timestamp::from_millis),
+    })
 }
 
 #[derive(Deserialize)]

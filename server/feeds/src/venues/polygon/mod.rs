@@ -161,25 +161,36 @@ impl Polygon {
             3_600 => (1, "hour"),
             secs => (secs / 60, "minute"),
         };
-        let path = format!(
-            "/v2/aggs/ticker/{}/range/{count}/{unit}/{}/{}",
-            listing.venue_symbol,
-            from.millis(),
-            to.millis()
-        );
-        let mut ask = self
-            .ask(path)?
-            .with("adjusted", self.is_adjusted)
-            .with("sort", "asc")
-            .with("limit", MOST_BARS);
+        // Both ends are part of what it gives.
+        let range = |from: Timestamp, to: Timestamp| {
+            let (from, to) = (from.millis(), to.millis() - 1);
+            let ticker = &listing.venue_symbol;
+            let ask = self.ask(format!(
+                "/v2/aggs/ticker/{ticker}/range/{count}/{unit}/{from}/{to}"
+            ))?;
+            Ok::<Ask, FeedError>(
+                ask.with("adjusted", self.is_adjusted)
+                    .with("sort", "asc")
+                    .with("limit", MOST_BARS),
+            )
+        };
+        let (mut ask, mut alone) = (range(from, to)?, None);
         for _ in 0..MOST_EMPTY_PAGES {
             let answer = rest.raw(ask).await?;
             let symbol = listing.instrument.symbol();
-            let (bars, next) = answers::bars(&self.answers, symbol, timeframe, (from, to), &answer)?;
-            match next {
+            let page = answers::bars(&self.answers, symbol, timeframe, (from, to), &answer)?;
+            match (page.cut, page.next) {
+                // What is cut off is the first of what is asked for after them.
+                _ if !page.bars.is_empty() => return Ok(page.bars),
+                (Some(cut), _) if timeframe.close_of(cut) > to => return Ok(page.bars),
+                (Some(cut), _) if alone == Some(cut) => {
+                    return Err(self.answers.refused("its pages are shorter than a bar"));
+                }
+                // Nothing else was on the page: whole, it may be on one of its own.
+                (Some(cut), _) => (ask, alone) = (range(cut, timeframe.close_of(cut))?, Some(cut)),
                 // Pages may be empty though more follow.
-                Some(next) if bars.is_empty() => ask = self.ask_next(&next)?,
-                _ => return Ok(bars),
+                (None, Some(next)) => ask = self.ask_next(&next)?,
+                (None, None) => return Ok(page.bars),
             }
         }
         Ok(PastBars::of([], timeframe, (from, to), Reach::Whole))
