@@ -37,8 +37,9 @@ pub struct PastBars {
 
 impl PastBars {
     /// Of the rows of an answer, checked here and nowhere else, those of whole bars that open at or after `from` and close at or
-    /// before `to`: each once; of two of one time the later counts, unless it cannot be. What does not begin where bars of this length
-    /// do, as the one in the making at some venues, is none.
+    /// before `to`: each once; of two of one time the later counts, unless it cannot be. The last row, where it does not begin where
+    /// bars of this length do, is the one in the making of some venues and is none; of any other that does not, the bar in which it
+    /// begins is kept off, unless there is another row of it.
     #[must_use]
     pub fn of(
         rows: impl IntoIterator<Item = Bar>,
@@ -51,12 +52,21 @@ impl PastBars {
             _ => from,
         };
         let (mut bars, mut kept_off) = (BTreeMap::new(), BTreeMap::new());
+        let rows: Vec<Bar> = rows.into_iter().collect();
+        let last = rows.iter().map(|row| row.open_time).max();
         for row in rows {
-            let open = row.open_time;
-            if timeframe.floor(open) != open || open < from || timeframe.close_of(open) > to {
+            let open = timeframe.floor(row.open_time);
+            let is_whole = row.open_time == open;
+            let is_in_the_making = !is_whole && Some(row.open_time) == last;
+            if is_in_the_making || open < from || timeframe.close_of(open) > to {
                 continue;
             }
-            match reading::bar(row) {
+            let checked = if is_whole {
+                reading::bar(row)
+            } else {
+                Err(format!("a bar of {timeframe} that begins at {}", row.open_time))
+            };
+            match checked {
                 Ok(bar) => drop(bars.insert(open, bar)),
                 Err(why) => drop(kept_off.insert(open, why)),
             }
@@ -261,6 +271,26 @@ mod tests {
         // A page of nothing else is not the end.
         let past = of(vec![at(0, 0.0)], (0, 9), Reach::Whole);
         assert_eq!((past.is_empty(), past.last()), (false, Some(minute(0))));
+    }
+
+    #[test]
+    fn a_row_that_begins_where_no_bar_does_is_no_silence() {
+        // Hours that begin with a session at half past nine.
+        let rows = || [at(90, 1.0), at(150, 1.0), at(210, 1.0)];
+        let hours =
+            |rows: Vec<Bar>| PastBars::of(rows, Timeframe::HOUR, (minute(60), minute(600)), Reach::Whole);
+        let past = hours(rows().to_vec());
+        let named: Vec<Timestamp> = past.kept_off().map(|bar| bar.open_time).collect();
+        assert_eq!(named, [minute(60), minute(120)], "the last is in the making");
+        assert!(
+            past.kept_off()
+                .all(|bar| bar.why.starts_with("a bar of 1h that begins at "))
+        );
+        assert_eq!(past.into_bars(), []);
+        // Where the bar is there too, nothing is missing.
+        let past = hours(rows().into_iter().chain([at(60, 1.0)]).collect());
+        let named: Vec<Timestamp> = past.kept_off().map(|bar| bar.open_time).collect();
+        assert_eq!((named, past.into_bars()), (vec![minute(120)], vec![at(60, 1.0)]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::*;
 use papertape::market::Bar;
 use papertape_feeds::PastBars;
 use papertape_feeds::testkit::{
-    coingecko::CoinGecko, cryptocompare::CryptoCompare, kraken::Kraken, papertape::Papertape,
+    Ware, coingecko::CoinGecko, cryptocompare::CryptoCompare, kraken::Kraken, papertape::Papertape,
     polygon::Polygon, yahoo::Yahoo,
 };
 
@@ -143,6 +143,41 @@ async fn a_bar_that_a_page_ends_in_is_whole_all_the_same() {
         };
         assert_eq!(past, expected, "bars of {minutes} minutes, pages of {page}");
     }
+}
+
+/// Yahoo's own hours of shares begin at half past, where no bar does.
+#[tokio::test]
+async fn hours_of_shares_begin_with_the_hour() {
+    let share = Ware {
+        symbol: "AAPL",
+        tick: (1, 2),
+        lot: (1, 0),
+        price: 21_331,
+    };
+    let mut truth = Truth::seeded_of(11, &[share], Timestamp::from_secs(1_723_125_600));
+    for _ in 0..3_000 {
+        truth.advance();
+    }
+    let clock = Arc::new(Hand(AtomicI64::new(truth.now.nanos())));
+    let yahoo = server(&truth, Yahoo::stocks()).await;
+    let hub = hub_of(&[("yahoo", &yahoo)], &clock);
+    let hour = Timeframe::HOUR;
+    let mut bars = truth.markets[0].bars_of(hour);
+    bars.retain(|bar| hour.close_of(bar.open_time) <= truth.now);
+    let (symbol, from) = ("AAPL".parse().expect("a symbol"), bars[0].open_time);
+    let past = hub.bars("yahoo_here", &symbol, hour, from, truth.now).await;
+    let past = past.expect("bars");
+    assert_eq!((past.kept_off().count(), past.since()), (0, from));
+    assert!(bars.len() > 10);
+    assert_eq!(past.into_bars(), bars);
+    // As far back as quarters of an hour reach.
+    let year_ago = truth.now.plus_nanos(-365 * 1_440 * MINUTE);
+    let past = hub.bars("yahoo_here", &symbol, hour, year_ago, truth.now).await;
+    let age = truth.now.since(past.expect("bars").since());
+    assert!(
+        (58 * 1_440 * MINUTE..=59 * 1_440 * MINUTE).contains(&age),
+        "{age}"
+    );
 }
 
 /// From when on a venue gives bars of a length, of which there are half a day, to who asks for a year; so long before now.

@@ -136,17 +136,45 @@ fn bars_of(series: &Series, timeframe: Timeframe) -> Vec<Bar> {
     series.timestamp.iter().enumerate().filter_map(bar).collect()
 }
 
-/// Closed bars, of which there are none from before `kept`.
+/// Closed bars, made of those of the answer, which are of `length`; there are none from before `kept`.
 pub(super) fn bars(
     answers: &Answers,
     symbol: &Symbol,
-    timeframe: Timeframe,
+    (length, timeframe): (Timeframe, Timeframe),
     span: (Timestamp, Timestamp),
     kept: Reach,
     answer: &Answer,
 ) -> Result<PastBars, FeedError> {
-    let rows = bars_of(&series(answers, symbol, answer)?, timeframe);
+    let rows = bars_of(&series(answers, symbol, answer)?, length);
+    let rows = if length == timeframe {
+        rows
+    } else {
+        joined(rows, length, timeframe)
+    };
     Ok(PastBars::of(rows, timeframe, span, kept))
+}
+
+/// Longer bars made of shorter ones, but for the one in the making. One of which a part cannot be cannot be either.
+fn joined(mut parts: Vec<Bar>, length: Timeframe, timeframe: Timeframe) -> Vec<Bar> {
+    parts.sort_by_key(|part| part.open_time);
+    parts.pop_if(|last| length.floor(last.open_time) != last.open_time);
+    let can_be = |bar: &Bar| reading::bar(*bar).is_ok();
+    let mut joined: Vec<Bar> = Vec::new();
+    for mut part in parts {
+        part.open_time = timeframe.floor(part.open_time);
+        match joined.last_mut().filter(|bar| bar.open_time == part.open_time) {
+            None => joined.push(part),
+            Some(bar) if !can_be(bar) => {}
+            Some(bar) if !can_be(&part) => *bar = part,
+            Some(bar) => {
+                bar.high = bar.high.max(part.high);
+                bar.low = bar.low.min(part.low);
+                bar.close = part.close;
+                bar.volume += part.volume;
+            }
+        }
+    }
+    joined
 }
 
 /// The newest closed bars of a minute: those that the market's last trade has left behind.

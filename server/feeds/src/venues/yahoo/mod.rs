@@ -2,7 +2,8 @@
 //! its data must not be passed on: a last fallback.
 //!
 //! Options: `poll_every_s` (60: how often a symbol is asked for), `requests_in_10_min` (60, for all symbols together). Prices are as
-//! after later splits. Half-hour bars have been wrong at times and are not offered.
+//! after later splits. Half-hour bars have been wrong at times and are not offered. Hours of shares begin there with the session, at half
+//! past nine: here they are made of quarters of an hour.
 
 mod answers;
 #[cfg(test)]
@@ -46,6 +47,9 @@ const INTERVALS: [Interval; 5] = [
     (3_600, "1h", 729, 729),
     (86_400, "1d", 36_500, 36_500),
 ];
+
+/// What hours of shares are made of.
+const QUARTER: u64 = 900;
 
 /// The venue.
 #[derive(Debug)]
@@ -92,10 +96,15 @@ impl Yahoo {
         (from, to): (Timestamp, Timestamp),
     ) -> Result<PastBars, FeedError> {
         self.answers.timeframe(timeframe, &self.traits.timeframes)?;
-        let known = INTERVALS.iter().find(|(secs, ..)| *secs == timeframe.secs());
-        let (_, interval, at_once, kept) = known.copied().unwrap_or(INTERVALS[0]);
-        // What is older is gone, and asking for it is an error there.
+        let is_of_session =
+            timeframe == Timeframe::HOUR && *listing.instrument.kind() == InstrumentKind::Equity;
+        let asked = if is_of_session { QUARTER } else { timeframe.secs() };
+        let known = INTERVALS.iter().find(|(secs, ..)| *secs == asked);
+        let (secs, interval, at_once, kept) = known.copied().unwrap_or(INTERVALS[0]);
+        let length = Timeframe::from_secs(secs).unwrap_or(timeframe);
+        // What is older is gone, and asking for it is an error there. The bar in which it ends is not whole.
         let kept = rest.now().plus_nanos(-kept * DAY * 1_000_000_000);
+        let kept = timeframe.close_of(timeframe.floor(kept));
         let (mut next, reach) = (from.max(kept), Reach::Since(kept));
         for _ in 0..MOST_EMPTY {
             let until = to.min(next.plus_nanos(at_once * DAY * 1_000_000_000));
@@ -107,7 +116,8 @@ impl Yahoo {
                 .with("period2", until.secs());
             let answer = rest.raw(ask).await?;
             let symbol = listing.instrument.symbol();
-            let bars = answers::bars(&self.answers, symbol, timeframe, (from, to), reach, &answer)?;
+            let lengths = (length, timeframe);
+            let bars = answers::bars(&self.answers, symbol, lengths, (from, to), reach, &answer)?;
             if !bars.is_empty() {
                 return Ok(bars);
             }

@@ -51,7 +51,7 @@ fn nulls_are_skipped_and_the_bar_in_the_making_is_dropped() {
         answers::bars(
             &venue.answers,
             &symbol("AAPL"),
-            Timeframe::MINUTE,
+            (Timeframe::MINUTE, Timeframe::MINUTE),
             (Timestamp::EPOCH, Timestamp::from_secs(to)),
             Reach::Whole,
             &answer(200, &body),
@@ -76,12 +76,39 @@ fn nulls_are_skipped_and_the_bar_in_the_making_is_dropped() {
     let read = answers::bars(
         &venue.answers,
         &symbol("AAPL"),
-        Timeframe::DAY,
+        (Timeframe::DAY, Timeframe::DAY),
         (Timestamp::EPOCH, RECEIVED),
         Reach::Whole,
         &answer(200, &empty),
     );
     assert_eq!(read.map(PastBars::into_bars), Ok(vec![]));
+}
+
+#[test]
+fn hours_are_made_of_quarters_and_one_that_cannot_be_spoils_its_hour() {
+    let venue = venue();
+    let quarter = |number: i64| 1_700_145_000 + 900 * number;
+    let prices = [10.0, 12.0, 9.0, -1.0, 11.0, 11.0, 8.0];
+    let mut bars: Vec<(i64, Option<f64>)> = (0..).map(quarter).zip(prices.map(Some)).collect();
+    // The one in the making.
+    bars.push((quarter(7) + 77, Some(99.0)));
+    let quarters = Timeframe::from_secs(QUARTER).expect("seconds");
+    let past = answers::bars(
+        &venue.answers,
+        &symbol("AAPL"),
+        (quarters, Timeframe::HOUR),
+        (Timestamp::EPOCH, time("2023-11-16T18:00:00Z")),
+        Reach::Whole,
+        &answer(200, &chart(META, &bars)),
+    );
+    let past = past.expect("a chart");
+    let kept_off: Vec<Timestamp> = past.kept_off().map(|bar| bar.open_time).collect();
+    assert_eq!(kept_off, [time("2023-11-16T15:00:00Z")]);
+    let expected = [
+        bar("2023-11-16T14:00:00Z", [10.0, 12.0, 10.0, 12.0, 14.0]),
+        bar("2023-11-16T16:00:00Z", [8.0, 8.0, 8.0, 8.0, 7.0]),
+    ];
+    assert_eq!(past.into_bars(), expected);
 }
 
 #[test]
@@ -96,7 +123,7 @@ fn days_are_the_exchanges() {
         let read = answers::bars(
             &venue.answers,
             &symbol("AAPL"),
-            Timeframe::DAY,
+            (Timeframe::DAY, Timeframe::DAY),
             (Timestamp::EPOCH, time("2023-11-18")),
             Reach::Whole,
             &answer(200, &chart(meta, &[(opened, Some(10.0))])),
@@ -258,7 +285,7 @@ fn refusals_are_named() {
         let read = answers::bars(
             &venue.answers,
             &symbol("AAPL"),
-            Timeframe::MINUTE,
+            (Timeframe::MINUTE, Timeframe::MINUTE),
             (Timestamp::EPOCH, RECEIVED),
             Reach::Whole,
             &answer(status, &body),
@@ -273,9 +300,9 @@ proptest! {
         let (venue, listing) = (venue(), listing("AAPL", "AAPL"));
         let answer = crate::rest::Answer { status: 200, body };
         let symbol = listing.instrument.symbol();
-        for timeframe in [Timeframe::MINUTE, Timeframe::DAY] {
+        for lengths in [(Timeframe::MINUTE, Timeframe::MINUTE), (Timeframe::MINUTE, Timeframe::HOUR), (Timeframe::DAY, Timeframe::DAY)] {
             let span = (Timestamp::EPOCH, RECEIVED);
-            let _ = answers::bars(&venue.answers, symbol, timeframe, span, Reach::Whole, &answer);
+            let _ = answers::bars(&venue.answers, symbol, lengths, span, Reach::Whole, &answer);
         }
         let _ = answers::newest(&venue.answers, &listing, &answer);
         let _ = answers::listing(&venue.answers, symbol, "AAPL", &answer);
