@@ -52,7 +52,7 @@ impl Timeframe {
         (self.seconds as i64) * 1_000_000_000
     }
 
-    /// The open time of the bar that holds `time`.
+    /// The open time of the bar that holds `time`; saturates at the type's ends.
     #[must_use]
     pub const fn floor(self, time: Timestamp) -> Timestamp {
         // Weeks begin on Monday; the epoch was a Thursday.
@@ -62,7 +62,8 @@ impl Timeframe {
             0
         };
         let since = time.nanos().saturating_sub(offset);
-        Timestamp::from_nanos(since.div_euclid(self.nanos()) * self.nanos() + offset)
+        let whole = since.div_euclid(self.nanos()).saturating_mul(self.nanos());
+        Timestamp::from_nanos(whole.saturating_add(offset))
     }
 
     /// The close time of a bar that opened at `open`.
@@ -138,6 +139,20 @@ pub struct TimeframeError(String);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_time_is_too_far_away_for_a_bar() {
+        for timeframe in ["1s", "1m", "1d", "1w"] {
+            let timeframe: Timeframe = timeframe.parse().expect(timeframe);
+            for time in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX].map(Timestamp::from_nanos) {
+                let open = timeframe.floor(time);
+                assert!(
+                    (-timeframe.nanos()..timeframe.nanos()).contains(&time.since(open)),
+                    "{timeframe}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn reads_and_prints_the_largest_unit_that_fits() {

@@ -68,12 +68,14 @@ impl Filter {
             self.bid_multiplier_down,
             self.ask_multiplier_down,
         ];
-        let above = above.into_iter().flatten().map(|up| up - Decimal::ONE);
-        let below = below.into_iter().flatten().map(|down| Decimal::ONE - down);
-        above
-            .chain(below)
-            .min()
-            .filter(|band| *band > Decimal::ZERO && *band < Decimal::ONE)
+        let above = above.into_iter().flatten().map(|up| up.checked_sub(Decimal::ONE));
+        let below = below
+            .into_iter()
+            .flatten()
+            .map(|down| Decimal::ONE.checked_sub(down));
+        // What cannot be subtracted is the least of all, and no bound.
+        let nearest = above.chain(below).min().flatten();
+        nearest.filter(|band| *band > Decimal::ZERO && *band < Decimal::ONE)
     }
 }
 

@@ -243,6 +243,32 @@ fn many_symbols_are_asked_for_in_few_frames_and_no_more_than_a_connection_carrie
 }
 
 #[test]
+fn a_filter_that_no_number_holds_is_none() {
+    const MOST: &str = "79228162514264337593543950335";
+    for (field, value) in [
+        ("multiplierUp", format!("-{MOST}")),
+        ("multiplierDown", format!("-{MOST}")),
+        ("bidMultiplierUp", MOST.to_owned()),
+        ("askMultiplierDown", MOST.to_owned()),
+    ] {
+        let info = format!(
+            r#"{{"symbols":[{{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[
+            {{"filterType":"PRICE_FILTER","tickSize":"{MOST}"}},{{"filterType":"LOT_SIZE","stepSize":"{MOST}","minQty":"{MOST}","maxQty":"{MOST}"}},
+            {{"filterType":"NOTIONAL","minNotional":"{MOST}","maxNotional":"-{MOST}"}},
+            {{"filterType":"PERCENT_PRICE","{field}":"{value}"}}]}}]}}"#
+        );
+        let info: ExchangeInfo = serde_json::from_str(&info).expect("an answer");
+        let listings = info.listings();
+        assert_eq!(listings.len(), 1, "{field}");
+        assert_eq!(
+            listings[0].instrument.limits().price_band,
+            None,
+            "{field} {value}"
+        );
+    }
+}
+
+#[test]
 fn filters_become_steps_and_limits() {
     let info = r#"{"timezone":"UTC","serverTime":1,"rateLimits":[],"exchangeFilters":[],"symbols":[
         {"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","baseAssetPrecision":8,"quoteAsset":"USDT","quotePrecision":8,"quoteAssetPrecision":8,"orderTypes":["LIMIT"],"icebergAllowed":true,"filters":[
