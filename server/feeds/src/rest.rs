@@ -532,11 +532,11 @@ pub(crate) fn until(secs: i64, now: Timestamp) -> Duration {
     Duration::from_secs(left.unsigned_abs())
 }
 
-/// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
+/// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3); a second at least.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(secs) = text.parse::<u64>() {
-        return Some(Duration::from_secs(secs.min(MOST_SECS)));
+        return Some(Duration::from_secs(secs.clamp(1, MOST_SECS)));
     }
     let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
     Some(until(date.timestamp(), now))

@@ -66,6 +66,19 @@ async fn a_limit_is_waited_for_by_everybody_and_a_ban_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn who_may_ask_again_at_once_waits_for_a_second() {
+    let (server, rest) = place(&traits()).await;
+    server.with(|stage| {
+        stage.faults.retry_after = Duration::ZERO;
+        stage.faults.force(Fault::RateLimit);
+    });
+    let began = std::time::Instant::now();
+    assert!(time(&rest).await.is_ok());
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(server.with(|stage| stage.requests["/api/v3/time"]), 2);
+}
+
+#[tokio::test]
 async fn what_the_venue_counts_is_believed() {
     let (_server, rest) = place(&traits()).await;
     time(&rest).await.expect("an answer");
