@@ -248,6 +248,10 @@ impl Codec for Stream {
             serde_json::from_slice(frame).map_err(|error| DecodeError::new(error, frame))?;
         if let Err((slot, why)) = self.tell(&message, told) {
             told.push(Told::KeptOff { slot, why });
+            // Tickers tell last trades; what is of no kind may be one.
+            if matches!(&*message.kind, "0" | "2" | "5" | "") {
+                told.push(Told::TradeLost { slot });
+            }
         }
         Ok(())
     }

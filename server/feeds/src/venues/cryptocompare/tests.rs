@@ -98,6 +98,9 @@ fn it_waits_for_the_greeting_and_subscribes() {
     assert!(keyless.codec().expect("no key is needed").is_none() && keyless.traits().stream.is_empty());
 }
 
+/// What makes no sense was a trade, and no number shows that it is missing.
+const LOST: Told = Told::TradeLost { slot: Some(Slot(4)) };
+
 #[test]
 fn what_trades_say() {
     let at = "2023-11-14T22:13:20Z";
@@ -109,15 +112,15 @@ fn what_trades_say() {
         (TRADE.replace(r#""F":"1""#, r#""F":"4""#), is(Side::Buy)),
         (
             TRADE.replace("77000.1", "0"),
-            vec![kept_off(4, "trade's price 0 is no price")],
+            vec![kept_off(4, "trade's price 0 is no price"), LOST],
         ),
         (
             TRADE.replace("77000.1", "-1"),
-            vec![kept_off(4, "trade's price -1 is no price")],
+            vec![kept_off(4, "trade's price -1 is no price"), LOST],
         ),
         (
             TRADE.replace(r#""Q":0.0018,"#, ""),
-            vec![kept_off(4, "a trade of nothing")],
+            vec![kept_off(4, "a trade of nothing"), LOST],
         ),
         (TRADE.replace("BTC", "ETH"), vec![]),
         (
