@@ -29,9 +29,9 @@ const MOST_PRICE: f64 = 1e15;
 const JUMP: f64 = 10.0;
 
 impl Bar {
-    /// Takes in a later bar of the same span.
+    /// Takes in a later bar of the same span: highest, lowest and last price, and the volumes' sum.
     #[inline]
-    pub(crate) fn append(&mut self, later: &Self) {
+    pub fn append(&mut self, later: &Self) {
         self.high = self.high.max(later.high);
         self.low = self.low.min(later.low);
         self.close = later.close;

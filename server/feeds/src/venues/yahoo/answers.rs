@@ -166,12 +166,7 @@ fn joined(mut parts: Vec<Bar>, length: Timeframe, timeframe: Timeframe) -> Vec<B
             None => joined.push(part),
             Some(bar) if !can_be(bar) => {}
             Some(bar) if !can_be(&part) => *bar = part,
-            Some(bar) => {
-                bar.high = bar.high.max(part.high);
-                bar.low = bar.low.min(part.low);
-                bar.close = part.close;
-                bar.volume += part.volume;
-            }
+            Some(bar) => bar.append(&part),
         }
     }
     joined
