@@ -12,6 +12,8 @@ use std::{collections::VecDeque, time::Duration};
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     windows: Vec<Window>,
+    /// How far the clock on the wall is ahead of the time that is counted in, in nanoseconds.
+    ahead: i64,
     /// Nothing may be asked before: the venue said so.
     shut_until: Option<(Timestamp, bool)>,
 }
@@ -28,9 +30,11 @@ pub(crate) enum Wait {
 #[derive(Clone, Debug)]
 struct Window {
     limit: Limit,
-    /// When what was asked, oldest first; of an aligned window only what belongs to `began`.
+    /// When what was asked, oldest first; of an aligned window all of it at the time of the first.
     asked: VecDeque<(Timestamp, u32)>,
     used: u32,
+    /// Which of the clock's windows it is, where it is aligned.
+    number: i64,
 }
 
 impl Budget {
@@ -39,11 +43,18 @@ impl Budget {
             limit: *limit,
             asked: VecDeque::new(),
             used: 0,
+            number: 0,
         };
         Self {
             windows: limits.iter().map(window).collect(),
+            ahead: 0,
             shut_until: None,
         }
+    }
+
+    /// The clock on the wall, on which aligned windows begin, is so many nanoseconds ahead of the time that is told here.
+    pub(crate) const fn stands(&mut self, ahead: i64) {
+        self.ahead = ahead;
     }
 
     /// Takes `weight` from every window, or says how long to wait before trying again. More than a window ever has is taken
@@ -55,7 +66,11 @@ impl Budget {
             }
             self.shut_until = None;
         }
-        let free = self.windows.iter_mut().map(|window| window.free_at(weight, now));
+        let ahead = self.ahead;
+        let free = self
+            .windows
+            .iter_mut()
+            .map(|window| window.free_at(weight, now, ahead));
         if let Some(free) = free.max().filter(|free| *free > now) {
             return Err(Wait::Budget(between(now, free)));
         }
@@ -68,7 +83,7 @@ impl Budget {
     /// The venue says that so much of the first window is used: believed when it is more than we know of.
     pub(crate) fn told(&mut self, used: u32, now: Timestamp) {
         if let Some(window) = self.windows.first_mut() {
-            window.forget(now);
+            window.forget(now, self.ahead);
             let unknown = used.saturating_sub(window.used);
             if unknown > 0 {
                 window.push(unknown, now);
@@ -87,7 +102,7 @@ impl Budget {
     pub(crate) fn status(&self, now: Timestamp) -> Vec<BudgetStatus> {
         let status = |window: &Window| {
             let mut window = window.clone();
-            window.forget(now);
+            window.forget(now, self.ahead);
             BudgetStatus {
                 used: window.used,
                 weight: window.limit.weight,
@@ -99,32 +114,37 @@ impl Budget {
 }
 
 impl Window {
-    /// When the oldest of what counts now was asked at the earliest.
-    fn begin(&self, now: Timestamp) -> Timestamp {
+    /// Forgets what counts no more. An aligned window is over when the clock's next has begun, and however the clock is set, when it has
+    /// lasted as long as one.
+    fn forget(&mut self, now: Timestamp, ahead: i64) {
         let every = nanos(self.limit.every).max(1);
         if self.limit.is_aligned {
-            Timestamp::from_nanos(now.nanos() - now.nanos().rem_euclid(every))
-        } else {
-            now.plus_nanos(1 - every)
+            let number = now.plus_nanos(ahead).nanos().div_euclid(every);
+            let first = self.asked.front();
+            if number != self.number || first.is_some_and(|(first, _)| now.since(*first) >= every) {
+                self.asked.clear();
+                (self.used, self.number) = (0, number);
+            }
+            return;
         }
-    }
-
-    fn forget(&mut self, now: Timestamp) {
-        let begin = self.begin(now);
+        let begin = now.plus_nanos(1 - every);
         while let Some((_, weight)) = self.asked.pop_front_if(|(time, _)| *time < begin) {
             self.used -= weight;
         }
     }
 
     /// When there is room for `weight`, if nothing else is asked until then.
-    fn free_at(&mut self, weight: u32, now: Timestamp) -> Timestamp {
-        self.forget(now);
+    fn free_at(&mut self, weight: u32, now: Timestamp, ahead: i64) -> Timestamp {
+        self.forget(now, ahead);
         let weight = weight.min(self.limit.weight);
         if self.used + weight <= self.limit.weight {
             return now;
         }
         if self.limit.is_aligned {
-            return self.begin(now).plus_nanos(nanos(self.limit.every));
+            let every = nanos(self.limit.every).max(1);
+            let next = now.plus_nanos(every - now.plus_nanos(ahead).nanos().rem_euclid(every));
+            let first = self.asked.front();
+            return first.map_or(next, |(first, _)| next.min(first.plus_nanos(every)));
         }
         let mut used = self.used;
         for (time, asked) in &self.asked {
@@ -192,6 +212,25 @@ mod tests {
             budget.take(1, at(60_000)),
             Err(Wait::Budget(Duration::from_secs(60)))
         );
+    }
+
+    #[test]
+    fn an_aligned_window_begins_on_the_clock_however_that_was_set() {
+        let mut budget = Budget::new(&[limit(10, 60, true)]);
+        budget.stands(50_000_000_000);
+        assert_eq!(budget.take(10, at(1_000)), Ok(()));
+        let wait = Wait::Budget(Duration::from_secs(9));
+        assert_eq!(budget.take(1, at(1_000)), Err(wait));
+        // Set back by half a minute: the venue's minutes begin when they did.
+        budget.stands(20_000_000_000);
+        let wait = Wait::Budget(Duration::from_secs(38));
+        assert_eq!(budget.take(1, at(2_000)), Err(wait));
+        assert_eq!(budget.take(10, at(40_000)), Ok(()));
+        // One that stands still ends no window, and keeps none open.
+        budget.stands(-10_000_000_000);
+        assert!(budget.take(1, at(99_000)).is_err());
+        budget.stands(-40_000_000_000);
+        assert_eq!(budget.take(1, at(100_000)), Ok(()));
     }
 
     #[test]

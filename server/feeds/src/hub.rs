@@ -113,7 +113,7 @@ impl FeedHub {
                 continue;
             };
             let venue = venue.map_err(wrong)?;
-            let purse = purses.of(host_of(&venue.rest_url()), &venue.traits().limits, clock.now());
+            let purse = purses.of(host_of(&venue.rest_url()), &venue.traits().limits, &clock);
             let entry = VenueEntry::new(feed, venue, Arc::clone(&restepped), purse).map_err(wrong)?;
             venues.insert(feed.name.clone(), entry);
         }

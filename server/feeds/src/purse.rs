@@ -1,6 +1,7 @@
 //! Whose requests a venue counts together: all that go to one host.
 
 use crate::budget::Budget;
+use crate::record::Clock;
 use crate::venue::Limit;
 use papertape::model::Timestamp;
 use std::collections::BTreeMap;
@@ -16,22 +17,29 @@ pub(crate) struct Purse {
     pub(crate) queue: tokio::sync::Mutex<()>,
     /// Until when the first of them waits, or waited.
     free_at: Mutex<Option<Instant>>,
-    started: (Instant, Timestamp),
+    /// What is waited for is counted from here, whatever the clock on the wall does.
+    started: Instant,
+    clock: Arc<dyn Clock>,
 }
 
 impl Purse {
-    /// A full one. `now` is the time by this machine: windows that begin on the clock are counted from it.
-    pub(crate) fn new(limits: &[Limit], now: Timestamp) -> Self {
+    /// A full one. Windows that begin on the clock begin by this one.
+    pub(crate) fn new(limits: &[Limit], clock: Arc<dyn Clock>) -> Self {
         Self {
             budget: Mutex::new(Budget::new(limits)),
             queue: tokio::sync::Mutex::new(()),
             free_at: Mutex::default(),
-            started: (Instant::now(), now),
+            started: Instant::now(),
+            clock,
         }
     }
 
-    pub(crate) fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What may be asked, and the time that it counts in.
+    pub(crate) fn budget(&self) -> (MutexGuard<'_, Budget>, Timestamp) {
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = passed(self.started);
+        budget.stands(self.now().since(passed));
+        (budget, passed)
     }
 
     /// Whoever has its turn waits for so long.
@@ -50,9 +58,37 @@ impl Purse {
         self.free_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The time by this machine's clock as it stands now: it may have been set, or have gone on while the machine slept.
     pub(crate) fn now(&self) -> Timestamp {
-        let (instant, timestamp) = self.started;
-        timestamp.plus_nanos(i64::try_from(instant.elapsed().as_nanos()).unwrap_or(i64::MAX / 4))
+        self.clock.now()
+    }
+}
+
+/// How long ago, as a time since the epoch. A machine that sleeps does not count it.
+fn passed(since: Instant) -> Timestamp {
+    Timestamp::from_nanos(i64::try_from(since.elapsed().as_nanos()).unwrap_or(i64::MAX / 4))
+}
+
+/// A clock that stood so once and has not been set since.
+#[derive(Debug)]
+pub(crate) struct Stood {
+    at: Timestamp,
+    since: Instant,
+}
+
+impl Stood {
+    /// It stands so now.
+    pub(crate) fn at(now: Timestamp) -> Arc<dyn Clock> {
+        Arc::new(Self {
+            at: now,
+            since: Instant::now(),
+        })
+    }
+}
+
+impl Clock for Stood {
+    fn now(&self) -> Timestamp {
+        self.at.plus_nanos(passed(self.since).nanos())
     }
 }
 
@@ -66,12 +102,12 @@ type Within = (Vec<Limit>, Arc<Purse>);
 
 impl Purses {
     /// The purse for a host with these limits: the one there is, or a new one.
-    pub(crate) fn of(&mut self, host: &str, limits: &[Limit], now: Timestamp) -> Arc<Purse> {
+    pub(crate) fn of(&mut self, host: &str, limits: &[Limit], clock: &Arc<dyn Clock>) -> Arc<Purse> {
         let of_host = self.0.entry(host.to_ascii_lowercase()).or_default();
         if let Some((_, purse)) = of_host.iter().find(|(known, _)| known == limits) {
             return Arc::clone(purse);
         }
-        let purse = Arc::new(Purse::new(limits, now));
+        let purse = Arc::new(Purse::new(limits, Arc::clone(clock)));
         of_host.push((limits.to_vec(), Arc::clone(&purse)));
         purse
     }

@@ -1,14 +1,14 @@
 //! Requests within a venue's limits.
 
-use crate::budget::{Budget, Wait};
+use crate::budget::Wait;
 use crate::config::variable;
-use crate::purse::Purse;
+use crate::purse::{Purse, Stood};
 use crate::status::BudgetStatus;
 use crate::venue::{FeedError, Limit, Secret, Secrets, Traits};
 use papertape::model::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde::de::DeserializeOwned;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::{error::Error, fmt::Debug, path::Path, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -133,7 +133,7 @@ impl Rest {
         ca_file: Option<&Path>,
         now: Timestamp,
     ) -> Result<Self, FeedError> {
-        let purse = Arc::new(Purse::new(&traits.limits, now));
+        let purse = Arc::new(Purse::new(&traits.limits, Stood::at(now)));
         Self::sharing(venue, base, traits, ca_file, purse, Secrets::default())
     }
 
@@ -248,7 +248,7 @@ impl Rest {
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             self.believe(&headers);
             if let Some((wait, is_ban)) = refused_for(status, &headers, ask.rest_after_429, self.now()) {
-                self.budget().shut(wait, is_ban, self.now());
+                self.shut_by(wait, is_ban);
                 tracing::warn!(
                     venue = self.shared.venue,
                     path = ask.path,
@@ -284,7 +284,8 @@ impl Rest {
 
     /// The same, where it may be a ban.
     pub(crate) fn shut_by(&self, wait: Duration, is_ban: bool) {
-        self.budget().shut(wait, is_ban, self.now());
+        let (mut budget, passed) = self.shared.purse.budget();
+        budget.shut(wait, is_ban, passed);
     }
 
     /// The same error; when it is [`FeedError::RateLimited`], nobody asks before it says. For refusals that only the venue's
@@ -300,7 +301,8 @@ impl Rest {
     /// How much of the venue's limits is used.
     #[must_use]
     pub fn budget_status(&self) -> Vec<BudgetStatus> {
-        self.budget().status(self.now())
+        let (budget, passed) = self.shared.purse.budget();
+        budget.status(passed)
     }
 
     async fn wait_for_budget(&self, weight: u32) -> Result<(), FeedError> {
@@ -314,7 +316,10 @@ impl Rest {
             },
         };
         loop {
-            let taken = self.budget().take(weight, self.now());
+            let taken = {
+                let (mut budget, passed) = self.shared.purse.budget();
+                budget.take(weight, passed)
+            };
             let most = match self.deadline {
                 Some(deadline) => deadline.saturating_duration_since(Instant::now()).min(MOST_WAIT),
                 None => MOST_WAIT,
@@ -392,15 +397,12 @@ impl Rest {
             .used_weight_header
             .and_then(|name| headers.get(name)?.to_str().ok()?.trim().parse().ok());
         if let Some(used) = used {
-            self.budget().told(used, self.now());
+            let (mut budget, passed) = self.shared.purse.budget();
+            budget.told(used, passed);
         }
     }
 
-    fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.shared.purse.budget()
-    }
-
-    /// The time by this machine.
+    /// The time by this machine's clock, for dates and for what a venue still keeps.
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.purse.now()
     }

@@ -200,6 +200,20 @@ async fn reaches(venue: &str, mock: impl Mock, timeframe: Timeframe) -> i64 {
 }
 
 #[tokio::test]
+async fn how_far_back_a_venue_reaches_goes_with_the_clock() {
+    let (truth, clock, _) = truth();
+    let yahoo = server(&truth, Yahoo::new()).await;
+    let hub = hub_of(&[("yahoo", &yahoo)], &clock);
+    let from = truth.now.plus_nanos(-365 * 1_440 * MINUTE);
+    let before = minutes(&hub, "yahoo_here", from, truth.now).await.since();
+    // The machine sleeps for three nights, or its clock is set.
+    let three_days = 3 * 1_440 * MINUTE;
+    clock.0.fetch_add(three_days, std::sync::atomic::Ordering::SeqCst);
+    let after = minutes(&hub, "yahoo_here", from, truth.now).await.since();
+    assert_eq!(after.since(before), three_days);
+}
+
+#[tokio::test]
 async fn vendors_say_how_far_back_they_reach() {
     const DAY: i64 = 1_440 * MINUTE;
     let minute = Timeframe::MINUTE;
