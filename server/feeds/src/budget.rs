@@ -57,6 +57,15 @@ impl Budget {
         self.ahead = ahead;
     }
 
+    /// The venue says what the weight is of windows of this length; nothing where there is none.
+    pub(crate) fn allow(&mut self, weight: u32, every: Duration) {
+        let named = self
+            .windows
+            .iter_mut()
+            .filter(|window| window.limit.every == every);
+        named.for_each(|window| window.limit.weight = weight.max(1));
+    }
+
     /// Takes `weight` from every window, or says how long to wait before trying again. More than a window ever has is taken
     /// for all of it.
     pub(crate) fn take(&mut self, weight: u32, now: Timestamp) -> Result<(), Wait> {
@@ -231,6 +240,20 @@ mod tests {
         assert!(budget.take(1, at(99_000)).is_err());
         budget.stands(-40_000_000_000);
         assert_eq!(budget.take(1, at(100_000)), Ok(()));
+    }
+
+    #[test]
+    fn what_the_venue_allows_counts_from_then_on() {
+        let mut budget = Budget::new(&[limit(10, 60, true), limit(100, 300, false)]);
+        assert_eq!(budget.take(10, at(0)), Ok(()));
+        budget.allow(12, Duration::from_secs(60));
+        assert_eq!(budget.take(2, at(1)), Ok(()));
+        assert!(budget.take(1, at(2)).is_err());
+        budget.allow(5, Duration::from_secs(60));
+        assert_eq!(budget.take(5, at(60_000)), Ok(()));
+        assert!(budget.take(1, at(60_001)).is_err());
+        let weights: Vec<u32> = budget.status(at(60_001)).iter().map(|it| it.weight).collect();
+        assert_eq!(weights, [5, 100]);
     }
 
     #[test]

@@ -288,6 +288,11 @@ impl Rest {
         budget.shut(wait, is_ban, passed);
     }
 
+    /// The venue says that so much may be asked in one of the windows that are known of it.
+    pub(crate) fn allows(&self, weight: u32, every: Duration) {
+        self.shared.purse.budget().0.allow(weight, every);
+    }
+
     /// The same error; when it is [`FeedError::RateLimited`], nobody asks before it says. For refusals that only the venue's
     /// module can read.
     #[must_use]

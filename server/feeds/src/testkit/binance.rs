@@ -79,7 +79,14 @@ impl Binance {
                     Some(_) => vec![exchange_info(market()?)],
                     None => truth.markets.iter().map(exchange_info).collect(),
                 };
-                json!({ "timezone": "UTC", "serverTime": truth.now.millis(), "rateLimits": [], "exchangeFilters": [],
+                let limit = |kind: &str, minutes: u32, limit: u32| json!({ "rateLimitType": kind, "interval": "MINUTE", "intervalNum": minutes, "limit": limit });
+                let raw = if self.is_us { 5_000 } else { 61_000 };
+                let limits = [
+                    limit("REQUEST_WEIGHT", 1, self.weight_a_minute),
+                    json!({ "rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 50 }),
+                    limit("RAW_REQUESTS", 5, raw),
+                ];
+                json!({ "timezone": "UTC", "serverTime": truth.now.millis(), "rateLimits": limits, "exchangeFilters": [],
                     "symbols": symbols })
             }
             "depth" => {

@@ -352,8 +352,48 @@ async fn what_was_used_of_the_weight_is_what_the_venue_says() {
 }
 
 #[tokio::test]
+async fn what_may_be_asked_is_what_the_venue_says_but_for_a_tenth() {
+    let limit = async |name: &str, weight_a_minute: u32| {
+        let mut mock = if name == "binance" {
+            binance::Binance::new()
+        } else {
+            binance::Binance::us()
+        };
+        mock.weight_a_minute = weight_a_minute;
+        let place = place(name, mock).await;
+        let before = place.rest.budget_status()[0].weight;
+        place.listing(BTC).await;
+        let status = place.rest.budget_status();
+        assert_eq!((status.len(), status[0].every_s), (1, 60), "{name}");
+        (before, status[0].weight)
+    };
+    assert_eq!(limit("binance", 6_000).await, (5_400, 5_400));
+    assert_eq!(limit("binance", 1_200).await, (5_400, 1_080));
+    assert_eq!(limit("binance", 8_000).await, (5_400, 7_200));
+    // 61,000 requests in five minutes, of which each weighs 1 at least.
+    assert_eq!(limit("binance", 50_000).await, (5_400, 10_980));
+    // So few that it cannot be meant.
+    assert_eq!(limit("binance", 100).await, (5_400, 540));
+    // 5,000 requests in five minutes.
+    assert_eq!(limit("binance_us", 1_200).await, (900, 900));
+}
+
+#[tokio::test]
 async fn kraken_answers() {
     asks("kraken", kraken::Kraken::new(), 700).await;
+}
+
+#[tokio::test]
+async fn kraken_is_asked_about_once_a_second() {
+    let place = place("kraken", kraken::Kraken::new()).await;
+    let began = std::time::Instant::now();
+    for asked in 1..=7 {
+        place.venue.time(&place.rest).await.expect("a time");
+        // Three at once, and then as many in three seconds.
+        let seconds = 3 * ((asked - 1) / 3);
+        let passed = began.elapsed();
+        assert!(passed >= Duration::from_secs(seconds), "{asked}: {passed:?}");
+    }
 }
 
 #[tokio::test]

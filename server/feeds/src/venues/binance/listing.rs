@@ -10,8 +10,22 @@ use serde::Deserialize;
 
 /// `/exchangeInfo`.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct ExchangeInfo {
     symbols: Vec<Entry>,
+    /// Each may be of a kind that is not known here.
+    #[serde(default)]
+    rate_limits: Vec<serde_json::Value>,
+}
+
+/// So much of what is counted in so many intervals.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RateLimit {
+    rate_limit_type: String,
+    interval: String,
+    interval_num: u32,
+    limit: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +94,19 @@ impl Filter {
 }
 
 impl ExchangeInfo {
+    /// What requests may weigh in a minute: those of a minute's limits, and no more than there may be requests, whatever they weigh,
+    /// since each weighs 1 at least. `None` when it does not say.
+    pub(super) fn weight_a_minute(&self) -> Option<u32> {
+        let limits = self.rate_limits.iter().filter_map(|limit| {
+            let limit = RateLimit::deserialize(limit).ok()?;
+            let is_of_requests = ["REQUEST_WEIGHT", "RAW_REQUESTS"].contains(&&*limit.rate_limit_type);
+            let is_of_minutes = is_of_requests && limit.interval == "MINUTE";
+            let a_minute = limit.limit.checked_div(limit.interval_num)?;
+            is_of_minutes.then_some(a_minute)
+        });
+        limits.min()
+    }
+
     /// Those that can be instruments here; a symbol or a step that cannot is left out.
     pub(super) fn listings(self) -> Vec<Listing> {
         self.symbols.iter().filter_map(listing).collect()

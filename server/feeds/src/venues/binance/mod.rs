@@ -45,6 +45,7 @@ struct House {
     rest_url: &'static str,
     stream_url: &'static str,
     intervals: &'static [&'static str],
+    /// As documented; it is what the venue says when it lists something.
     weight_a_minute: u32,
     weights: Weights,
     /// Whether past trades are for those with a key.
@@ -97,7 +98,7 @@ const BINANCE_US: House = House {
     rest_url: "https://api.binance.us",
     stream_url: "wss://stream.binance.us:9443",
     intervals: INTERVALS.split_at(1).1,
-    // 1,200, and 5,000 requests in five minutes, whatever they weigh: each weighs 1 at least.
+    // 1,200, and 5,000 requests in five minutes, whatever they weigh.
     weight_a_minute: 1_000,
     weights: Weights {
         exchange_info: 10,
@@ -115,6 +116,16 @@ const BINANCE_US: House = House {
         lifetime: Some(LIFETIME),
     },
 };
+
+/// What is asked of a limit: a tenth is left for others at this address, and for clocks that begin their minutes at other times.
+const fn most_of(weight: u32) -> u32 {
+    weight - weight / 10
+}
+
+/// However many times its documentation's a limit may be, or how small a part of it: what says more is a mistake.
+const MOST_TIMES: u32 = 10;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Connections are closed after 24 hours; ours go ten minutes before.
 const LIFETIME: Duration = Duration::from_secs(24 * 3_600 - 600);
@@ -173,8 +184,8 @@ impl Binance {
         };
         let traits = Traits {
             limits: vec![Limit {
-                weight: house.weight_a_minute,
-                every: Duration::from_secs(60),
+                weight: most_of(house.weight_a_minute),
+                every: MINUTE,
                 is_aligned: true,
             }],
             used_weight_header: Some("x-mbx-used-weight-1m"),
@@ -246,6 +257,15 @@ impl Binance {
                 said: answer.status.to_string(),
             },
             _ => self.answers.refused(&format!("{msg} ({code})")),
+        }
+    }
+
+    /// Takes the venue's word for what may be asked of it.
+    fn heed_limits(&self, rest: &Rest, info: &ExchangeInfo) {
+        let usual = self.house.weight_a_minute;
+        if let Some(weight) = info.weight_a_minute() {
+            let weight = weight.clamp(usual / MOST_TIMES, usual * MOST_TIMES);
+            rest.allows(most_of(weight), MINUTE);
         }
     }
 
@@ -355,7 +375,9 @@ impl Venue for Binance {
         Box::pin(async move {
             let ask = Ask::get("/api/v3/exchangeInfo").weighing(self.house.weights.exchange_info);
             let Some(symbol) = only else {
-                return Ok(self.ask::<ExchangeInfo>(rest, ask, None).await?.listings());
+                let info: ExchangeInfo = self.ask(rest, ask, None).await?;
+                self.heed_limits(rest, &info);
+                return Ok(info.listings());
             };
             let ask = ask.with("symbol", symbol.as_str().replace('/', ""));
             let answer = rest.raw(ask).await?;
@@ -363,6 +385,7 @@ impl Venue for Binance {
                 return Err(self.refusal(&answer, Some(symbol)));
             }
             let info: ExchangeInfo = self.answers.json(&answer.body)?;
+            self.heed_limits(rest, &info);
             info.into_only(&self.answers, symbol.as_str())
         })
     }

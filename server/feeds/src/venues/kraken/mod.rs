@@ -65,9 +65,10 @@ pub(super) fn open(config: VenueConfig) -> Result<Arc<dyn Venue>, FeedError> {
     let answers = Answers::new(NAME, &rest_url, &config);
     let depth = answers.option(&config, "depth", &["10", "25", "100", "500", "1000"])?;
     let traits = Traits {
+        // About one a second.
         limits: vec![Limit {
-            weight: 10,
-            every: Duration::from_secs(10),
+            weight: 3,
+            every: Duration::from_secs(3),
             is_aligned: false,
         }],
         used_weight_header: None,
