@@ -2,6 +2,7 @@
 
 use super::Want;
 use super::numbers::{Anew, MOST_JUMP};
+use super::renewal::{Range, Renewal};
 use crate::venue::{BookStart, FeedError};
 use papertape::market::{
     BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, JoinError, Level, OrderBook,
@@ -33,9 +34,13 @@ pub(super) enum BookTook {
 
 #[derive(Clone, Debug)]
 pub(super) struct Book {
-    start: BookStart,
-    join: DepthJoin,
-    book: OrderBook,
+    pub(super) start: BookStart,
+    pub(super) join: DepthJoin,
+    pub(super) book: OrderBook,
+    /// How far its snapshot reached, where it need not have had all, and when one was joined or asked for last.
+    pub(super) range: Option<Range>,
+    pub(super) ranged: Timestamp,
+    pub(super) renewal: Option<Renewal>,
     ask: Ask,
     was_known: bool,
     /// The venue's time until which the book is known.
@@ -64,6 +69,9 @@ impl Book {
             start,
             join: DepthJoin::default(),
             book: OrderBook::default(),
+            range: None,
+            ranged: Timestamp::EPOCH,
+            renewal: None,
             ask: Ask::Not,
             was_known: false,
             known_as_of: Timestamp::EPOCH,
@@ -87,7 +95,7 @@ impl Book {
 
     /// The connection is gone: numbers begin anew, and so does the book.
     pub(super) fn lose(&mut self) {
-        self.join.restart();
+        self.forget();
         (self.ask, self.attempts) = (Ask::Not, 0);
         self.anew.goes_on();
     }
@@ -105,11 +113,15 @@ impl Book {
             );
         }
         let was_known = self.is_known();
+        if let Some(renewal) = &mut self.renewal {
+            renewal.diff(&diff);
+        }
         match self.join.diff(diff) {
             Ok(Some(update)) => {
                 self.anew.goes_on();
                 self.known_as_of = self.known_as_of.max(time);
-                self.apply(update, now)
+                let took = self.apply(update, now);
+                self.renewed().map_or(took, BookTook::Changed)
             }
             // Newer than the book, and said to be in it already.
             Ok(None) if was_known && time > self.known_as_of && self.anew.is_begun(last) => {
@@ -118,6 +130,7 @@ impl Book {
             Ok(None) if was_known => BookTook::Duplicate,
             Ok(None) => self.ask_unless_asked(now),
             Err(error @ JoinError::Gap { expected, found }) => {
+                self.renewal = None;
                 let want = self.ask(now);
                 BookTook::Lost {
                     why: error.to_string(),
@@ -142,7 +155,8 @@ impl Book {
         now: Timestamp,
     ) -> BookTook {
         if !matches!(self.ask, Ask::UnderWay(_)) {
-            return BookTook::Nothing;
+            let renewed = self.take_renewal(answer.ok().filter(|snapshot| are_possible(&snapshot.update)));
+            return renewed.map_or(BookTook::Nothing, BookTook::Changed);
         }
         self.ask = Ask::Not;
         match answer {
@@ -156,7 +170,7 @@ impl Book {
     }
 
     pub(super) fn distrust(&mut self, why: &str, now: Timestamp) -> BookTook {
-        self.join.restart();
+        self.forget();
         BookTook::Lost {
             why: why.to_owned(),
             missing: 0,
@@ -182,6 +196,7 @@ impl Book {
         if !are_possible(&snapshot.update) {
             return self.strange("a level of the book that cannot be".to_owned(), now);
         }
+        let range = Range::of(&snapshot.update);
         match self.join.snapshot(snapshot) {
             Ok(updates) => {
                 let Some(newest) = updates.last().map(|update| update.time) else {
@@ -194,6 +209,7 @@ impl Book {
                     return self.strange("an order book whose bid is above its ask".to_owned(), now);
                 }
                 (self.attempts, self.was_known) = (0, true);
+                (self.range, self.ranged) = (range, now);
                 // The snapshot may be old by now: nobody is to trade on what waited for it without it.
                 BookTook::Known(whole(&self.book, newest))
             }
@@ -214,6 +230,12 @@ impl Book {
         BookTook::Changed(update)
     }
 
+    /// All that is known of it is over.
+    fn forget(&mut self) {
+        self.join.restart();
+        self.renewal = None;
+    }
+
     /// The venue's time at which a snapshot came: what it stamps later is not in it.
     pub(super) fn known_as_of(&mut self, time: Timestamp) {
         self.known_as_of = self.known_as_of.max(time);
@@ -221,7 +243,7 @@ impl Book {
 
     #[cold]
     pub(super) fn strange(&mut self, why: String, now: Timestamp) -> BookTook {
-        self.join.restart();
+        self.forget();
         let want = self.ask(now);
         BookTook::Strange(why, want)
     }

@@ -17,6 +17,7 @@ mod jumps;
 mod numbers;
 mod prices;
 mod rarely;
+mod renewal;
 mod sanity;
 mod silent;
 #[cfg(test)]
@@ -452,6 +453,9 @@ impl Source {
         self.tick_trades(now, heard, wants);
         if self.traits.channels.depth && matches!(self.link, Link::Up | Link::Speaking) {
             wants.extend(self.book.tick(now));
+            if self.contradicted.book().is_none() {
+                wants.extend(self.book.renew(now));
+            }
         }
         self.tick_book(now, heard, wants);
         if self.is_anew_due(now) {

@@ -1,0 +1,268 @@
+//! A snapshot reaches so far and no farther, and what lies beyond and does not change is never told. Before the price has come to
+//! where the last one ended, another is asked for and joined with the book, which goes on meanwhile.
+
+use super::Want;
+use super::book::{Book, whole};
+use crate::venue::BookStart;
+use papertape::market::{
+    BookCondition, DepthDiff, DepthJoin, DepthKind, DepthSnapshot, DepthUpdate, Level, OrderBook,
+};
+use papertape::model::{Side, Timestamp};
+
+/// How far a snapshot reached, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    lowest: i64,
+    highest: i64,
+    /// From the best price to there, when it was made.
+    below: i64,
+    above: i64,
+}
+
+impl Range {
+    pub(super) fn of(snapshot: &DepthUpdate) -> Option<Self> {
+        let prices = |levels: &[Level]| {
+            let prices = levels.iter().map(|level| level.price);
+            prices.clone().min().zip(prices.max())
+        };
+        let ((lowest, bid), (ask, highest)) = (prices(&snapshot.bids)?, prices(&snapshot.asks)?);
+        Some(Self {
+            lowest,
+            highest,
+            below: bid - lowest,
+            above: highest - ask,
+        })
+    }
+
+    /// Whether half of the way to one of its ends is gone, or more.
+    fn is_left_by(&self, bid: i64, ask: i64) -> bool {
+        2 * (bid - self.lowest) < self.below || 2 * (self.highest - ask) < self.above
+    }
+}
+
+/// Another book that is being made beside the one that is known.
+#[derive(Clone, Debug)]
+pub(super) struct Renewal {
+    asked: Timestamp,
+    join: DepthJoin,
+    book: OrderBook,
+    range: Option<Range>,
+}
+
+impl Renewal {
+    pub(super) fn diff(&mut self, diff: &DepthDiff) {
+        if let Ok(Some(update)) = self.join.diff(diff.clone()) {
+            self.book.apply(&update);
+        }
+    }
+
+    /// Takes the snapshot; whether it belongs to the changes since it was asked for.
+    fn take(&mut self, snapshot: DepthSnapshot) -> bool {
+        self.range = Range::of(&snapshot.update);
+        let updates = self.join.snapshot(snapshot).unwrap_or_default();
+        updates.iter().for_each(|update| self.book.apply(update));
+        self.range.is_some() && self.book.condition() != BookCondition::Crossed && !updates.is_empty()
+    }
+}
+
+impl Book {
+    /// A snapshot is asked for no more often: it weighs as much as fifty other requests.
+    const RENEWED_EVERY: i64 = 60_000_000_000;
+
+    /// Asks for another snapshot where the price nears the end of the last.
+    pub(super) fn renew(&mut self, now: Timestamp) -> Option<Want> {
+        let (range, bid, ask) = (self.range?, self.book.best_bid()?, self.book.best_ask()?);
+        let is_due = self.is_known()
+            && self.start == BookStart::Rest
+            && range.is_left_by(bid.price, ask.price)
+            && now.since(self.ranged) >= Self::RENEWED_EVERY;
+        if !is_due {
+            return None;
+        }
+        self.ranged = now;
+        self.renewal = Some(Renewal {
+            asked: now,
+            join: DepthJoin::default(),
+            book: OrderBook::default(),
+            range: None,
+        });
+        Some(Want::Book)
+    }
+
+    /// Takes the snapshot that [`Book::renew`] asked for; one that does not belong is asked for again when it is due.
+    pub(super) fn take_renewal(&mut self, snapshot: Option<DepthSnapshot>) -> Option<DepthUpdate> {
+        let renewal = self.renewal.as_mut()?;
+        if !snapshot.is_some_and(|snapshot| renewal.take(snapshot)) {
+            self.renewal = None;
+        }
+        self.renewed()
+    }
+
+    /// The whole book with what the new snapshot has, as soon as both are of the same change: a snapshot may be ahead of the stream.
+    pub(super) fn renewed(&mut self) -> Option<DepthUpdate> {
+        let renewal = self.renewal.as_ref()?;
+        let range = renewal
+            .range
+            .filter(|_| renewal.join.last_id() == self.join.last_id())?;
+        // What the last snapshot had beyond the new one is still known: its changes were told.
+        let side = |side, is_inside: fn(i64, &Range) -> bool| -> Vec<Level> {
+            let is_inside = |level: &Level| is_inside(level.price, &range);
+            let beyond = self.book.levels(side).filter(|level| !is_inside(level));
+            renewal
+                .book
+                .levels(side)
+                .filter(is_inside)
+                .chain(beyond)
+                .collect()
+        };
+        let joined = DepthUpdate {
+            time: self.book.time(),
+            kind: DepthKind::Snapshot,
+            bids: side(Side::Buy, |price, range| price >= range.lowest),
+            asks: side(Side::Sell, |price, range| price <= range.highest),
+        };
+        tracing::debug!(asked = %renewal.asked, "the book is renewed");
+        (self.range, self.renewal) = (Some(range), None);
+        self.book.apply(&joined);
+        Some(whole(&self.book, joined.time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::book::BookTook;
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(1_000_000 + secs)
+    }
+
+    /// A market of which every price has a size of its own, the bids below `ask` and the asks from there.
+    fn levels(prices: impl Iterator<Item = i64>) -> Vec<Level> {
+        prices
+            .map(|price| Level {
+                price,
+                size: 10 * price,
+            })
+            .collect()
+    }
+
+    /// Ten levels of each side.
+    fn snapshot(last_id: u64, ask: i64) -> DepthSnapshot {
+        let update = DepthUpdate {
+            time: at(0),
+            kind: DepthKind::Snapshot,
+            bids: levels((ask - 10..ask).rev()),
+            asks: levels(ask..ask + 10),
+        };
+        DepthSnapshot { last_id, update }
+    }
+
+    /// The price at `ask` goes from the asks to the bids.
+    fn up(id: u64, ask: i64) -> DepthDiff {
+        let update = DepthUpdate {
+            time: at(id as i64),
+            kind: DepthKind::Changes,
+            bids: levels(std::iter::once(ask)),
+            asks: vec![Level { price: ask, size: 0 }],
+        };
+        DepthDiff {
+            first_id: id,
+            final_id: id,
+            previous: None,
+            update,
+        }
+    }
+
+    /// A book known up to change 100, whose best ask is 1000.
+    fn known() -> Book {
+        let mut book = Book::new(BookStart::Rest);
+        let _ = book.diff(up(100, 999), at(0));
+        let took = book.rest_snapshot(Ok(snapshot(100, 1_000)), at(0));
+        assert!(matches!(took, BookTook::Known(_)), "{took:?}");
+        book
+    }
+
+    fn prices(book: &Book, side: Side) -> Vec<i64> {
+        let mut prices: Vec<i64> = book.book().levels(side).map(|level| level.price).collect();
+        prices.sort_unstable();
+        prices
+    }
+
+    #[test]
+    fn a_book_is_renewed_before_the_price_leaves_its_snapshot_and_not_often() {
+        let mut book = known();
+        // Half of the way is not gone, and then it is, too soon after the last.
+        for step in 0..5 {
+            assert_eq!(book.renew(at(200)), None, "after {step}");
+            let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
+        }
+        assert_eq!(book.renew(at(59)), None);
+        assert_eq!(book.renew(at(61)), Some(Want::Book));
+        assert_eq!(book.renew(at(62)), None, "it is under way");
+        // It failed: it is asked for again, not at once.
+        let failed = book.rest_snapshot(
+            Err(crate::venue::FeedError::Trouble {
+                venue: "venue".to_owned(),
+                said: "503".to_owned(),
+            }),
+            at(63),
+        );
+        assert!(matches!(failed, BookTook::Nothing) && book.is_known());
+        assert_eq!(book.renew(at(120)), None);
+        assert_eq!(book.renew(at(121)), Some(Want::Book));
+        // The stream goes on while the answer is on its way: made before change 106, it comes after it.
+        let _ = book.diff(up(106, 1_005), at(122));
+        let BookTook::Changed(told) = book.rest_snapshot(Ok(snapshot(105, 1_005)), at(122)) else {
+            panic!("it is renewed")
+        };
+        assert_eq!(told.kind, DepthKind::Snapshot);
+        // All that was known below, and what was beyond the last snapshot above.
+        assert_eq!(prices(&book, Side::Buy), Vec::from_iter(990..=1_005));
+        assert_eq!(prices(&book, Side::Sell), Vec::from_iter(1_006..=1_014));
+        assert!(book.is_known() && book.renew(at(1_000)).is_none());
+        assert!(matches!(book.diff(up(107, 1_006), at(123)), BookTook::Changed(_)));
+    }
+
+    #[test]
+    fn a_snapshot_ahead_of_the_stream_waits_for_it() {
+        let mut book = known();
+        for step in 0..6 {
+            let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
+        }
+        assert_eq!(book.renew(at(61)), Some(Want::Book));
+        let took = book.rest_snapshot(Ok(snapshot(108, 1_008)), at(62));
+        assert!(matches!(took, BookTook::Nothing), "{took:?}");
+        let kind = |took| match took {
+            BookTook::Changed(update) => update.kind,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kind(book.diff(up(107, 1_006), at(63))), DepthKind::Changes);
+        assert_eq!(kind(book.diff(up(108, 1_007), at(63))), DepthKind::Snapshot);
+        assert_eq!(prices(&book, Side::Buy), Vec::from_iter(990..=1_007));
+        assert_eq!(prices(&book, Side::Sell), Vec::from_iter(1_008..=1_017));
+    }
+
+    #[test]
+    fn a_book_that_is_lost_meanwhile_begins_with_what_comes() {
+        let mut book = known();
+        for step in 0..6 {
+            let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
+        }
+        assert_eq!(book.renew(at(61)), Some(Want::Book));
+        let lost = book.diff(up(109, 1_008), at(62));
+        assert!(
+            matches!(
+                lost,
+                BookTook::Lost {
+                    want: Some(Want::Book),
+                    ..
+                }
+            ),
+            "{lost:?}"
+        );
+        let took = book.rest_snapshot(Ok(snapshot(108, 1_008)), at(63));
+        assert!(matches!(took, BookTook::Known(_)), "{took:?}");
+        assert_eq!(prices(&book, Side::Buy), Vec::from_iter(998..=1_008));
+    }
+}
