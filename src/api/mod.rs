@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod feed;
 mod live;
+mod market;
 mod option;
 mod order;
 mod outline;
@@ -28,6 +29,7 @@ pub use feed::{
     SessionDataQuality, SourceHealth, SymbolHealth, Ticker, TimeSpan,
 };
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};
+pub use market::MarketInfo;
 pub use option::{
     BoardExpiry, BoardGreeks, BoardOption, ComboBody, ExerciseBody, LegOfComboBody, OptionBoard,
     OptionSettings,

@@ -10,6 +10,7 @@ const LEVELS: usize = 1_000;
 /// What was last told of a symbol.
 #[derive(Debug)]
 pub(crate) struct Latest {
+    instrument: Instrument,
     grid: Grid,
     pub(crate) quote: Option<Quote>,
     pub(crate) trade: Option<TradeTick>,
@@ -21,6 +22,7 @@ pub(crate) struct Latest {
 impl Latest {
     pub(super) fn new(instrument: &Instrument) -> Self {
         Self {
+            instrument: instrument.clone(),
             grid: Grid::of(instrument),
             quote: None,
             trade: None,
@@ -28,6 +30,11 @@ impl Latest {
             received: None,
             source: String::new(),
         }
+    }
+
+    /// What is traded, in the steps that it is told in.
+    pub(crate) const fn instrument(&self) -> &Instrument {
+        &self.instrument
     }
 
     pub(super) fn take(&mut self, published: &Published) {

@@ -101,12 +101,7 @@ pub(super) async fn bars(
         return Err(no_feed(&api, &feed));
     }
     let symbol = symbol_of(span.symbol.as_deref().unwrap_or_default())?;
-    let timeframe: Timeframe = match span.timeframe.as_deref() {
-        None => Timeframe::MINUTE,
-        Some(text) => text
-            .parse()
-            .map_err(|error: papertape::model::TimeframeError| invalid("timeframe", &error.to_string()))?,
-    };
+    let timeframe = timeframe_of(span.timeframe.as_deref())?;
     let time = |path: &str, text: &Option<String>| match text {
         Some(text) => Timestamp::parse(text).map_err(|error| invalid(path, &error.to_string())),
         None => Err(invalid(path, "bars have a span: give from and to")),
@@ -119,18 +114,37 @@ pub(super) async fn bars(
         Some(_) => from.max(time("cursor", &span.cursor)?),
         None => from,
     };
+    let page = page_of(&api, (&feed, &symbol, timeframe), (from, to), MAX_BARS).await?;
+    Ok(axum::Json(page))
+}
+
+/// A feed's closed bars of a span, oldest first, of so many bars' time at most.
+pub(super) async fn page_of(
+    api: &Api,
+    (feed, symbol, timeframe): (&str, &Symbol, Timeframe),
+    (from, to): (Timestamp, Timestamp),
+    most: i64,
+) -> Result<Page<Bar>, Failure> {
     // Where one bar ends and another begins, so that none falls between two pages.
-    let page = timeframe.floor(from.plus_nanos(timeframe.nanos().saturating_mul(MAX_BARS)));
+    let page = timeframe.floor(from.plus_nanos(timeframe.nanos().saturating_mul(most)));
     let bars = api
         .services
-        .past_bars(&feed, &symbol, timeframe, (from, to.min(page)))
+        .past_bars(feed, symbol, timeframe, (from, to.min(page)))
         .await?;
     // Nothing has closed yet after now.
     let goes_on = page < to.min(wall_clock());
-    Ok(axum::Json(Page {
+    Ok(Page {
         items: bars,
         next_cursor: goes_on.then(|| page.to_string()),
-    }))
+    })
+}
+
+/// A length of bars; a minute when nothing says.
+pub(super) fn timeframe_of(text: Option<&str>) -> Result<Timeframe, Failure> {
+    text.map_or(Ok(Timeframe::MINUTE), |text| {
+        text.parse()
+            .map_err(|error: papertape::model::TimeframeError| invalid("timeframe", &error.to_string()))
+    })
 }
 
 /// `POST /feeds/{feed}/history`: which minute bars to keep.
@@ -198,19 +212,30 @@ pub(super) async fn order_book(
 fn market(api: &Api, symbol: &str, feed: Option<String>) -> Result<(Symbol, String), Failure> {
     let symbol = symbol_of(symbol)?;
     match feed {
-        Some(feed) if api.services.has_feed(&feed) => Ok((symbol, feed)),
-        Some(feed) => Err(no_feed(api, &feed)),
+        Some(feed) => Ok((symbol, known(api, feed)?)),
         None => {
-            let all = api.services.feed_health();
-            let listening = all
-                .into_iter()
-                .find(|health| health.symbols.iter().any(|heard| heard.symbol == symbol));
             let message = format!("no live feed listens to {symbol}: name one with ?feed=");
-            listening
-                .map(|health| (symbol, health.name))
-                .ok_or_else(|| invalid("feed", &message))
+            let feed = listening(api, &symbol).ok_or_else(|| invalid("feed", &message))?;
+            Ok((symbol, feed))
         }
     }
+}
+
+/// A feed's name, when there is one of it.
+pub(super) fn known(api: &Api, feed: String) -> Result<String, Failure> {
+    match api.services.has_feed(&feed) {
+        true => Ok(feed),
+        false => Err(no_feed(api, &feed)),
+    }
+}
+
+/// The first feed that listens to a symbol.
+pub(super) fn listening(api: &Api, symbol: &Symbol) -> Option<String> {
+    let all = api.services.feed_health();
+    let found = all
+        .into_iter()
+        .find(|health| health.symbols.iter().any(|heard| heard.symbol == *symbol));
+    found.map(|health| health.name)
 }
 
 fn symbol_of(text: &str) -> Result<Symbol, Failure> {

@@ -1,34 +1,71 @@
-//! Market data: the bars that are there.
+//! Market data: the markets that are known, and their bars.
 
 use super::Api;
 use super::extract::{Path, Query};
+use super::feeds;
 use super::problem::{Failure, details, field};
+use crate::services::{ServiceError, wall_clock};
 use crate::site::matches_etag;
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use papertape::api::{BarsHeader, FieldError, Page};
+use papertape::api::{BarsHeader, FieldError, MarketInfo, Page};
 use papertape::backtest::within;
 use papertape::market::{Bars, DatedAction};
-use papertape::model::{Symbol, Timestamp};
+use papertape::model::{Symbol, Timeframe, Timestamp};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 /// What `format=packed` is called: [`BarsHeader::pack`] says what is in it.
 const PACKED: &str = "application/vnd.papertape.bars";
-/// Bars in a page unless fewer or more are asked for.
+/// Items of a page unless fewer or more are asked for.
 const DEFAULT_LIMIT: usize = 1_000;
-/// Bars in a page at most.
+/// Items of a page at most.
 const MAX_LIMIT: usize = 10_000;
 /// Packed bars at most: what a browser holds with ease, and close to four years of minutes.
 const MAX_PACKED: usize = 2_000_000;
 
+/// A query for markets.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Markets {
+    /// What an earlier page gave as `next_cursor`: the symbol after which to go on.
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /markets?limit&cursor`: every market of which there are bars, or that a live feed listens to, by symbol.
+pub(super) async fn list(
+    State(api): State<Api>,
+    Query(asked): Query<Markets>,
+) -> Result<axum::Json<Page<MarketInfo>>, Failure> {
+    let limit = limit_of(asked.limit)?;
+    let after = asked.cursor.as_deref().filter(|text| !text.is_empty());
+    let after = after
+        .map(str::parse::<Symbol>)
+        .transpose()
+        .map_err(|_| invalid("cursor", "a cursor is what an earlier page gave as next_cursor"))?;
+    let mut markets = api.services.markets().await?;
+    markets.retain(|market| after.as_ref().is_none_or(|after| market.symbol > *after));
+    let is_more = markets.len() > limit;
+    markets.truncate(limit);
+    let last = markets.last().filter(|_| is_more);
+    Ok(axum::Json(Page {
+        next_cursor: last.map(|market| market.symbol.to_string()),
+        items: markets,
+    }))
+}
+
+/// A query for bars.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fields {
     dataset: Option<String>,
+    /// In the place of a dataset: a live feed's bars, of this length.
+    feed: Option<String>,
+    timeframe: Option<String>,
     from: Option<String>,
     to: Option<String>,
     /// What an earlier page gave as `next_cursor`: the time of the bar to go on with.
@@ -37,7 +74,8 @@ pub(super) struct Fields {
     format: Option<String>,
 }
 
-/// `GET /markets/{symbol}/bars?dataset&from&to&cursor&limit&format`: a dataset's bars of a symbol, oldest first.
+/// `GET /markets/{symbol}/bars?dataset&feed&timeframe&from&to&cursor&limit&format`: the bars of a symbol, oldest first: a dataset's, or a
+/// feed's, of which what is not kept is asked of its venue.
 pub(super) async fn bars(
     State(api): State<Api>,
     Path(symbol): Path<String>,
@@ -60,15 +98,39 @@ pub(super) async fn bars(
     };
     let (from, to) = (time("from", &fields.from)?, time("to", &fields.to)?);
     let from = from.max(time("cursor", &fields.cursor)?);
-    let limit = fields.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        let message = format!("a limit is a whole number from 1 to {MAX_LIMIT}");
-        return Err(invalid("limit", &message));
+    let limit = limit_of(fields.limit)?;
+    let timeframe = feeds::timeframe_of(fields.timeframe.as_deref())?;
+    let mut dataset = fields.dataset;
+    if let Some(feed) = fields.feed {
+        if dataset.is_some() {
+            return Err(invalid(
+                "feed",
+                "bars are of a dataset or of a feed: name one of them",
+            ));
+        }
+        let feed = feeds::known(&api, feed)?;
+        if !packed {
+            return of_feed(&api, (&feed, &symbol, timeframe), (from, to), limit).await;
+        }
+        dataset = Some(format!("{feed}:{symbol}@{timeframe}"));
+    } else if fields.timeframe.is_some() {
+        let message = "a length goes with a feed: a dataset has bars of its own";
+        return Err(invalid("timeframe", message));
     }
-    let (header, bars, actions) = api
-        .services
-        .market_bars(&symbol, fields.dataset.as_deref())
-        .await?;
+    if let (Some(dataset), Some(from), Some(to)) = (&dataset, from, to) {
+        api.services.complete(dataset, (from, to)).await?;
+    }
+    let found = api.services.market_bars(&symbol, dataset.as_deref()).await;
+    let (header, bars, actions) = match found {
+        Ok(found) => found,
+        // What a feed listens to has a past, whether anybody has kept some of it or not.
+        Err(error) => match feeds::listening(&api, &symbol) {
+            Some(feed) if is_unknown(&error) && dataset.is_none() && !packed => {
+                return of_feed(&api, (&feed, &symbol, timeframe), (from, to), limit).await;
+            }
+            _ => return Err(error.into()),
+        },
+    };
     let bars = within(bars, header.dataset.timeframe, from, to);
     if packed {
         return pack(header, (bars, actions), headers).await;
@@ -79,6 +141,37 @@ pub(super) async fn bars(
         next_cursor: next,
     })
     .into_response())
+}
+
+const fn is_unknown(error: &ServiceError) -> bool {
+    matches!(error, ServiceError::NoSuch { .. })
+}
+
+/// A feed's bars of a span; without its beginning the last `limit` before its end, which is now when nothing says.
+async fn of_feed(
+    api: &Api,
+    of: (&str, &Symbol, Timeframe),
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+    limit: usize,
+) -> Result<Response, Failure> {
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let to = to.unwrap_or_else(wall_clock);
+    let newest = || of.2.floor(to).plus_nanos(of.2.nanos().saturating_mul(-most));
+    let from = from.unwrap_or_else(newest);
+    if from >= to {
+        return Err(invalid("from", "from must be before to"));
+    }
+    let page = feeds::page_of(api, of, (from, to), most).await?;
+    Ok(axum::Json(page).into_response())
+}
+
+fn limit_of(asked: Option<usize>) -> Result<usize, Failure> {
+    let limit = asked.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let message = format!("a limit is a whole number from 1 to {MAX_LIMIT}");
+        return Err(invalid("limit", &message));
+    }
+    Ok(limit)
 }
 
 /// A path's symbol.

@@ -124,6 +124,7 @@ fn api_routes() -> Router<Api> {
         .route("/orders/{id}/explain", get(orders::explain))
         .route("/alerts", get(system::alerts))
         .route("/datasets", get(system::datasets))
+        .route("/markets", get(markets::list))
         .route("/markets/{symbol}/bars", get(markets::bars))
         .route("/markets/{symbol}/ticker", get(feeds::ticker))
         .route("/markets/{symbol}/order-book", get(feeds::order_book))

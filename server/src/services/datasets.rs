@@ -321,7 +321,7 @@ fn dataset_name(record: &DatasetRecord) -> String {
     }
 }
 
-fn imported(record: DatasetRecord) -> Dataset {
+pub(super) fn imported(record: DatasetRecord) -> Dataset {
     let (symbol, timeframe) = (record.instrument.symbol().clone(), record.timeframe);
     let (from, to) = (record.first_open, timeframe.close_of(record.last_open));
     Dataset {

@@ -8,7 +8,7 @@ use papertape::api::{
     OrderBookView, SourceHealth, SymbolHealth, Ticker,
 };
 use papertape::model::{Side, Symbol};
-use papertape_feeds::FeedStatus;
+use papertape_feeds::{FeedStatus, Indicative};
 use std::sync::{Arc, Mutex};
 
 /// Symbols of a feed that are listened to for who only looks, at most.
@@ -54,21 +54,7 @@ impl Services {
         let (latest, freshness) = self.market(feed, symbol).await?;
         let indicative = self.feeds.indicative(feed, symbol);
         let latest = lock(&latest);
-        Ok(Ticker {
-            symbol: symbol.clone(),
-            feed: feed.to_owned(),
-            source: latest.source.clone(),
-            freshness,
-            quote: latest.quote,
-            last_trade: latest.trade,
-            received: latest.received,
-            indicative: indicative.map(|estimate| IndicativePrice {
-                price: estimate.price,
-                time: estimate.time,
-                is_estimate: true,
-                sources: estimate.sources,
-            }),
-        })
+        Ok(ticker((feed, symbol), &latest, freshness, indicative))
     }
 
     /// A symbol's order book as it stands; begins to listen, for a while, if nobody does.
@@ -138,6 +124,30 @@ impl Services {
             .storage
             .incidents(feed, None, (now.plus_nanos(-DAY), now))
             .await?)
+    }
+}
+
+/// What was last told of a feed's symbol.
+pub(super) fn ticker(
+    (feed, symbol): (&str, &Symbol),
+    latest: &Latest,
+    freshness: Freshness,
+    indicative: Option<Indicative>,
+) -> Ticker {
+    Ticker {
+        symbol: symbol.clone(),
+        feed: feed.to_owned(),
+        source: latest.source.clone(),
+        freshness,
+        quote: latest.quote,
+        last_trade: latest.trade,
+        received: latest.received,
+        indicative: indicative.map(|estimate| IndicativePrice {
+            price: estimate.price,
+            time: estimate.time,
+            is_estimate: true,
+            sources: estimate.sources,
+        }),
     }
 }
 

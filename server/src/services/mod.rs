@@ -11,6 +11,7 @@ mod feed_health;
 mod feeds_now;
 mod history;
 mod live;
+mod markets;
 mod options;
 mod orders;
 mod past;

@@ -12,6 +12,7 @@ mod files;
 mod keys;
 mod lifecycle;
 mod live;
+mod markets;
 mod options;
 mod orders;
 mod own_accounts;

@@ -93,7 +93,7 @@ impl Services {
     ///
     /// # Errors
     /// [`ServiceError`] when the feed does not have all of them.
-    pub(super) async fn complete(&self, dataset: &str, span: Span) -> Result<(), ServiceError> {
+    pub async fn complete(&self, dataset: &str, span: Span) -> Result<(), ServiceError> {
         let Some((feed, rest)) = dataset.split_once(':') else {
             return Ok(());
         };
