@@ -61,6 +61,17 @@ pub enum ConnectionState {
     Waiting,
 }
 
+/// How much of one of a venue's limits on requests is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetWindow {
+    /// Requests in the window so far, by the weight that the venue gives them.
+    pub used: u32,
+    /// What is allowed.
+    pub limit: u32,
+    /// The window's length in seconds.
+    pub seconds: u64,
+}
+
 /// One source of market data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceHealth {
@@ -78,12 +89,22 @@ pub struct SourceHealth {
     pub messages: u64,
     /// Messages that are known to be missing.
     pub lost: u64,
+    /// Trades that were missing and came when they were asked for.
+    #[serde(default)]
+    pub backfilled: u64,
     /// Messages that came too late to matter.
     pub late: u64,
+    /// Messages that came before one that they follow, and were put in order.
+    #[serde(default)]
+    pub out_of_order: u64,
     /// Messages that came twice.
     pub duplicates: u64,
     /// Prices and sizes that could not be, and frames that made no sense.
     pub quarantined: u64,
+    /// Frames that made no sense, on its connections since the server started; each is in `quarantined` once for every symbol that it
+    /// may have been of.
+    #[serde(default)]
+    pub undecodable: u64,
     /// Connections made again.
     pub reconnects: u64,
     /// When it last said something.
@@ -92,6 +113,9 @@ pub struct SourceHealth {
     pub clock_skew_ms: Option<f64>,
     /// The share of its request budget that is used, 0 to 1.
     pub budget_used: Option<f64>,
+    /// Each limit that is kept, of which that is the fullest.
+    #[serde(default)]
+    pub budget: Vec<BudgetWindow>,
     /// What went wrong last. It stays when all is well again.
     pub last_error: Option<String>,
     /// When that was.

@@ -24,8 +24,8 @@ pub use backtest::{
 pub use check::{FieldErrors, MAX_CAPITAL};
 pub use explain::{Ending, FillPart, FillStory, OrderExplanation, PartName, WaitStory};
 pub use feed::{
-    BreakerState, ConnectionState, DataIncident, FeedClientMessage, FeedEvent, FeedHealth, FeedIncident,
-    FeedServerMessage, FeedSubscription, FeedsNow, Freshness, IndicativePrice, OrderBookView,
+    BreakerState, BudgetWindow, ConnectionState, DataIncident, FeedClientMessage, FeedEvent, FeedHealth,
+    FeedIncident, FeedServerMessage, FeedSubscription, FeedsNow, Freshness, IndicativePrice, OrderBookView,
     SessionDataQuality, SourceHealth, SymbolHealth, Ticker, TimeSpan,
 };
 pub use live::{ClientMessage, LiveEvent, ServerMessage, Subscription};

@@ -98,6 +98,14 @@ pub(crate) fn figure(label: &'static str, text: String) -> AnyView {
     figure_of(label, text.into_any())
 }
 
+/// A number, with small words below it.
+pub(crate) fn figure_with(label: &'static str, text: String, below: Option<String>) -> AnyView {
+    figure_of(
+        label,
+        view! { {text} {below.map(|text| view! { <small>{text}</small> })} }.into_any(),
+    )
+}
+
 /// A number that changes, or has a colour.
 pub(crate) fn figure_of(label: &'static str, inside: AnyView) -> AnyView {
     view! { <td class="number" data-label=label>{inside}</td> }.into_any()

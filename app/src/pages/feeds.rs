@@ -2,7 +2,7 @@
 
 use crate::components::{Empty, Frame, Incidents, ProblemNote, Skeleton, table};
 use crate::erased::{effect, memo};
-use crate::format::{self, NONE};
+use crate::format::{self, NONE, count};
 use crate::functions::{self, Problem};
 use crate::wire;
 use leptos::prelude::*;
@@ -273,7 +273,7 @@ fn source(it: SourceHealth, clock: RwSignal<Timestamp>) -> AnyView {
     let again = match it.reconnects {
         0 => None,
         1 => Some("reconnected once".to_owned()),
-        many => Some(format!("reconnected {} times", format::count(many))),
+        many => Some(format!("reconnected {} times", count(many))),
     };
     let skew = it.clock_skew_ms.map_or_else(
         || NONE.to_owned(),
@@ -282,6 +282,12 @@ fn source(it: SourceHealth, clock: RwSignal<Timestamp>) -> AnyView {
     let budget = it
         .budget_used
         .map_or_else(|| NONE.to_owned(), |used| format::percent(used, 0));
+    let windows = it.budget.iter().map(|window| {
+        let (used, limit) = (count(window.used.into()), count(window.limit.into()));
+        format!("{used} of {limit} in {} s", window.seconds)
+    });
+    let windows = windows.collect::<Vec<String>>().join("; ");
+    let windows = (!windows.is_empty()).then_some(windows);
     let error = match it.last_error {
         None => "none".into_any(),
         Some(error) => {
@@ -291,18 +297,18 @@ fn source(it: SourceHealth, clock: RwSignal<Timestamp>) -> AnyView {
             view! { {error} {when} }.into_any()
         }
     };
-    let count = |label, value| table::figure(label, format::count(value));
+    let some = |many: u64, what: &str| (many > 0).then(|| count(many) + what);
     view! {
         <tr data-testid="feed-source">
             {table::words("Source", it.name, venue)}
             {table::words("Connection", connection.to_owned(), Some(breaker.to_owned()))}
             {table::cell("Last message", ago(it.last_message, clock), again)}
-            {count("Messages", it.messages)}
-            {count("Lost", it.lost)}
-            {count("Late", it.late)}
-            {count("Twice", it.duplicates)}
-            {count("Kept off", it.quarantined)}
-            {table::figure("Budget used", budget)}
+            {table::figure("Messages", count(it.messages))}
+            {table::figure_with("Lost", count(it.lost), some(it.backfilled, " came when asked for"))}
+            {table::figure_with("Late", count(it.late), some(it.out_of_order, " out of order"))}
+            {table::figure("Twice", count(it.duplicates))}
+            {table::figure_with("Kept off", count(it.quarantined), some(it.undecodable, " frames of no sense"))}
+            {table::figure_with("Budget used", budget, windows)}
             {table::figure("Clock", skew)}
             {table::cell("Last error", error, None)}
         </tr>
@@ -336,7 +342,7 @@ fn symbol(it: SymbolHealth, clock: RwSignal<Timestamp>) -> AnyView {
 mod tests {
     use super::*;
     use crate::components::Zone;
-    use papertape::api::{DataIncident, FeedKind};
+    use papertape::api::{BudgetWindow, DataIncident, FeedKind};
 
     fn feed(connection: ConnectionState, breaker: BreakerState, data: Option<Freshness>) -> FeedHealth {
         let heard = |freshness| SymbolHealth {
@@ -358,9 +364,24 @@ mod tests {
                 connection,
                 breaker,
                 lost: 1_234,
+                backfilled: 56,
+                out_of_order: 78,
+                undecodable: 9,
                 last_message: Some(Timestamp::from_secs(88)),
                 clock_skew_ms: Some(-12.4),
                 budget_used: Some(0.25),
+                budget: vec![
+                    BudgetWindow {
+                        used: 1_500,
+                        limit: 6_000,
+                        seconds: 60,
+                    },
+                    BudgetWindow {
+                        used: 3,
+                        limit: 100,
+                        seconds: 1,
+                    },
+                ],
                 last_error: Some("HTML instead of JSON".to_owned()),
                 last_error_at: Some(Timestamp::from_secs(69)),
                 ..SourceHealth::default()
@@ -420,7 +441,11 @@ mod tests {
             "breaker open",
             "12 s ago",
             "1,234",
+            "56 came when asked for",
+            "78 out of order",
+            "9 frames of no sense",
             "25%",
+            "1,500 of 6,000 in 60 s; 3 of 100 in 1 s",
             "−12 ms",
             "HTML instead of JSON",
             "31 s ago",

@@ -38,7 +38,9 @@ pub use hub::{FeedHub, Subscription};
 pub use quality::{Incident, IncidentKind};
 pub use record::{Clock, MemoryRecorder, Published, RecordError, Recorder, Recording, SystemClock};
 pub use rest::Rest;
-pub use status::{BreakerState, ConnectionState, Counters, FeedStatus, Indicative, SymbolStatus};
+pub use status::{
+    BreakerState, BudgetStatus, ConnectionState, Counters, FeedStatus, Indicative, SymbolStatus,
+};
 pub use venue::{
     BookStart, Channels, Codec, DecodeError, FeedError, Frame, KeepAlive, KeptOffBar, Limit, Listing,
     PastBars, Polled, Reach, Secret, Slot, Told, TradesFrom, Traits, Venue, VenueConfig,

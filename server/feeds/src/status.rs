@@ -129,6 +129,8 @@ pub struct FeedStatus {
     pub subscriptions: u64,
     /// What has been counted.
     pub counters: Counters,
+    /// Frames that made no sense, on all of its connections.
+    pub undecodable: u64,
     /// Connections that followed a first one.
     pub reconnects: u64,
     /// When a message last came in.

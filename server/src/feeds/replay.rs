@@ -352,6 +352,7 @@ impl ReplayFeed {
                 messages: symbols.iter().map(|it| it.number).sum(),
                 ..Counters::default()
             },
+            undecodable: 0,
             reconnects: 0,
             last_message: symbols.iter().filter_map(|it| it.last_heard).max(),
             clock_skew_ms: None,

@@ -4,11 +4,11 @@ use super::live::refused;
 use super::{ServiceError, Services, wall_clock};
 use crate::feeds::{Latest, lock};
 use papertape::api::{
-    BreakerState, ConnectionState, DataIncident, FeedHealth, FeedKind, Freshness, IndicativePrice,
-    OrderBookView, SourceHealth, SymbolHealth, Ticker,
+    BreakerState, BudgetWindow, ConnectionState, DataIncident, FeedHealth, FeedKind, Freshness,
+    IndicativePrice, OrderBookView, SourceHealth, SymbolHealth, Ticker,
 };
 use papertape::model::{Side, Symbol};
-use papertape_feeds::{FeedStatus, Indicative};
+use papertape_feeds::{BudgetStatus, FeedStatus, Indicative};
 use std::sync::{Arc, Mutex};
 
 /// Symbols of a feed that are listened to for who only looks, at most.
@@ -176,15 +176,27 @@ fn source_health(status: &FeedStatus) -> SourceHealth {
         subscriptions: status.subscriptions,
         messages: counters.messages,
         lost: counters.lost,
+        backfilled: counters.backfilled,
         late: counters.late,
+        out_of_order: counters.out_of_order,
         duplicates: counters.duplicates,
         quarantined: counters.quarantined,
+        undecodable: status.undecodable,
         reconnects: status.reconnects,
         last_message: status.last_message,
         clock_skew_ms: status.clock_skew_ms,
         budget_used: used.reduce(f64::max),
+        budget: status.budget.iter().map(window).collect(),
         last_error: status.last_error.clone(),
         last_error_at: status.last_error_at,
+    }
+}
+
+const fn window(budget: &BudgetStatus) -> BudgetWindow {
+    BudgetWindow {
+        used: budget.used,
+        limit: budget.weight,
+        seconds: budget.every_s,
     }
 }
 

@@ -1,12 +1,13 @@
-//! The markets that are known, and their bars.
+//! The markets that are known, their bars, and what is counted of those who tell of them.
 
 use crate::feeds::silent_venues;
-use crate::support::{Server, file, folder, import, simulated_csv};
+use crate::support::{PATIENCE, Server, file, folder, import, simulated_csv};
 use crate::venues::{feed, venue};
 use papertape::model::Timeframe;
-use papertape_feeds::testkit;
+use papertape_feeds::testkit::{self, Fault};
 use papertape_feeds::{Clock as _, SystemClock};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// A server with a feed `first`, whose venue has BTC/USD, ETH/USD, SOL/USD and XRP/USD.
@@ -144,6 +145,39 @@ fn bars_of_a_feed_are_asked_of_its_venue_and_kept() {
             (status, json!(why)),
             "{wrong}"
         );
+    }
+    server.stop();
+}
+
+#[test]
+fn everything_that_is_counted_of_a_source_is_told() {
+    let (runtime, data) = (Runtime::new().expect("threads"), folder());
+    let (venue, server) = with_venue(&runtime, &data);
+    server.get("/markets/BTC%2FUSD/ticker?feed=first");
+    let at_first = server.wait_for("/feeds/first", |feed| {
+        feed["sources"][0]["messages"].as_u64() > Some(10)
+    });
+    let source = &at_first["sources"][0];
+    for counter in ["undecodable", "out_of_order", "backfilled", "late", "duplicates"] {
+        assert!(source[counter].is_u64(), "{counter}: {source}");
+    }
+    // Both limits of the venue, with their windows.
+    let budget = source["budget"].as_array().cloned().unwrap_or_default();
+    let minute = budget
+        .iter()
+        .find(|window| window["seconds"] == 60)
+        .expect("a minute's");
+    let (used, limit) = (minute["used"].as_f64(), minute["limit"].as_f64());
+    assert!(used > Some(0.0) && limit > used, "{minute}");
+    // What goes wrong is counted as what it is. Which frame it hits is chance, and of a book's no trade is missing: then once more.
+    for (fault, counter) in [(Fault::Truncate, "undecodable"), (Fault::Gap, "backfilled")] {
+        let counted = || server.get("/feeds/first").json()["sources"][0][counter].as_u64();
+        let deadline = Instant::now() + PATIENCE;
+        while counted() == Some(0) {
+            assert!(Instant::now() < deadline, "{counter} stays 0");
+            venue.with(|stage| stage.faults.force(fault));
+            std::thread::sleep(Duration::from_secs(1));
+        }
     }
     server.stop();
 }
