@@ -16,6 +16,8 @@ pub(crate) struct Latest {
     pub(crate) trade: Option<TradeTick>,
     book: OrderBook,
     pub(crate) received: Option<Timestamp>,
+    /// The market's time of what was told last.
+    pub(crate) time: Option<Timestamp>,
     pub(crate) source: String,
 }
 
@@ -28,6 +30,7 @@ impl Latest {
             trade: None,
             book: OrderBook::default(),
             received: None,
+            time: None,
             source: String::new(),
         }
     }
@@ -39,6 +42,7 @@ impl Latest {
 
     pub(super) fn take(&mut self, published: &Published) {
         self.received = Some(published.received);
+        self.time = Some(published.event.time());
         if self.source != *published.source {
             self.source = published.source.to_string();
         }

@@ -9,6 +9,7 @@ use papertape::api::{DataIncident, SessionDataQuality, SymbolHealth, TimeSpan};
 use papertape::market::Bars;
 use papertape::model::{AlertId, SessionId, Symbol, Timeframe, Timestamp};
 use papertape_feeds::FeedStatus;
+use std::collections::BTreeSet;
 
 /// Numbers of alerts about data begin here: no session raises so many itself.
 const DATA_ALERTS: u64 = 1 << 32;
@@ -65,20 +66,27 @@ impl Services {
                     last,
                     ..
                 } => {
-                    // Incidents have the time of our clock, behind which a delayed feed's is, whatever time a replay tells of.
+                    // Incidents have the time of our clock, behind which a delayed feed's is. What a feed with a time of its own lost
+                    // has the market's, and that it could not be heard has ours.
                     let has_own_time = self.feeds.has_time_of_its_own(feed);
-                    let span = match (last, summary.market_time) {
+                    let reached = summary.market_time;
+                    let spans = match (last, reached) {
                         (Some(_), _) if has_own_time => continue,
-                        (Some(_), Some(reached)) => (*start, reached),
-                        _ if has_own_time => (summary.created_at, wall_clock()),
-                        _ => (*start, end),
+                        (Some(_), Some(reached)) => vec![(*start, reached)],
+                        _ if has_own_time => {
+                            let market = (*start, reached.unwrap_or(*start));
+                            apart(market, (summary.created_at, wall_clock()))
+                        }
+                        _ => vec![(*start, end)],
                     };
-                    let found = self.storage.incident_records(feed, Some(symbol), span).await?;
-                    let all = self.storage.incident_count(feed, symbol, span).await?;
-                    omitted += all.saturating_sub(found.len() as u64);
-                    let spans = self.storage.incident_spans(feed, symbol, &DOUBTFUL, span).await?;
-                    doubtful.extend(spans);
-                    incidents.extend(found.into_iter().map(|record| Noted::of(record, span.0)));
+                    for span in spans {
+                        let found = self.storage.incident_records(feed, Some(symbol), span).await?;
+                        let all = self.storage.incident_count(feed, symbol, span).await?;
+                        omitted += all.saturating_sub(found.len() as u64);
+                        let spans = self.storage.incident_spans(feed, symbol, &DOUBTFUL, span).await?;
+                        doubtful.extend(spans);
+                        incidents.extend(found.into_iter().map(|record| Noted::of(record, span.0)));
+                    }
                 }
                 TapeSpec::Replay {
                     dataset,
@@ -100,6 +108,9 @@ impl Services {
             }
         }
         incidents.sort_by_key(|noted| noted.incident.from);
+        // What reaches from one time to another was found in both.
+        let mut known = BTreeSet::new();
+        incidents.retain(|noted| known.insert(noted.number));
         let older = incidents.len().saturating_sub(MOST_LISTED);
         omitted += older as u64;
         incidents.drain(..older);
@@ -153,6 +164,14 @@ impl Services {
                 ),
             })
             .collect())
+    }
+}
+
+/// Two spans of time, as one where they touch.
+fn apart(one: (Timestamp, Timestamp), other: (Timestamp, Timestamp)) -> Vec<(Timestamp, Timestamp)> {
+    match one.0 <= other.1 && other.0 <= one.1 {
+        true => vec![(one.0.min(other.0), one.1.max(other.1))],
+        false => vec![one, other],
     }
 }
 

@@ -7,7 +7,7 @@ use papertape::api::{
     BreakerState, BudgetWindow, ConnectionState, DataIncident, FeedHealth, FeedKind, Freshness,
     IndicativePrice, OrderBookView, SourceHealth, SymbolHealth, Ticker,
 };
-use papertape::model::{Side, Symbol};
+use papertape::model::{Side, Symbol, Timestamp};
 use papertape_feeds::{BudgetStatus, FeedStatus, Indicative};
 use std::sync::{Arc, Mutex};
 
@@ -114,16 +114,31 @@ impl Services {
         Ok((latest, freshness))
     }
 
-    /// What was not as it should be with a feed's data in the last day.
+    /// What was not as it should be with a feed's data in the last day: by our clock, and of each symbol that a feed with a time of
+    /// its own is listened to for, by that.
     ///
     /// # Errors
     /// [`ServiceError`] when storage cannot be read.
     pub async fn feed_incidents(&self, feed: &str) -> Result<Vec<DataIncident>, ServiceError> {
-        let now = wall_clock();
-        Ok(self
-            .storage
-            .incidents(feed, None, (now.plus_nanos(-DAY), now))
-            .await?)
+        let day = |end: Timestamp| (end.plus_nanos(-DAY), end);
+        let mut all = self.storage.incidents(feed, None, day(wall_clock())).await?;
+        if self.feeds.has_time_of_its_own(feed) {
+            let status = self.feeds.status().into_iter().find(|it| it.feed == feed);
+            for heard in status.map_or_else(Vec::new, |status| status.symbols) {
+                let latest = self.feeds.latest(feed, &heard.symbol);
+                let Some(time) = latest.and_then(|latest| lock(&latest).time) else {
+                    continue;
+                };
+                let of_then = self
+                    .storage
+                    .incidents(feed, Some(&heard.symbol), day(time))
+                    .await?;
+                let new: Vec<DataIncident> = of_then.into_iter().filter(|it| !all.contains(it)).collect();
+                all.extend(new);
+            }
+        }
+        all.sort_by_key(|incident| incident.from);
+        Ok(all)
     }
 }
 

@@ -22,6 +22,7 @@ mod polled;
 mod problems;
 mod quality;
 mod recovery;
+mod relayed;
 mod replay;
 mod research;
 mod rolling;
