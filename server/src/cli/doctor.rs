@@ -6,6 +6,7 @@ use crate::services::wall_clock;
 use crate::storage::Sqlite;
 use crate::tape::SIMULATED_SYMBOLS;
 use clap::Args;
+use futures::future::join_all;
 use papertape::model::Timestamp;
 use papertape_feeds::{FeedHub, MemoryRecorder, SystemClock};
 use std::{
@@ -20,7 +21,8 @@ use std::{
 pub(super) struct DoctorArguments {
     #[command(flatten)]
     store: StoreArguments,
-    /// The configuration that `serve` is given: the live feeds that it names are asked for the time
+    /// The configuration that `serve` is given: a live feed that it names and that cannot be reached is a fault. Those that are there
+    /// without being named are asked, too, and may be away
     #[arg(long, value_name = "FILE", env = "PAPERTAPE_CONFIG")]
     config: Option<PathBuf>,
 }
@@ -42,6 +44,10 @@ impl Report {
         self.line("FAIL", what, how);
     }
 
+    fn lacking(&mut self, what: &str, how: impl Display) {
+        self.line("away", what, how);
+    }
+
     fn line(&mut self, mark: &str, what: &str, how: impl Display) {
         self.text.push_str(&format!("{mark}  {what:<15} {how}\n"));
     }
@@ -57,9 +63,7 @@ pub(super) async fn run(arguments: DoctorArguments) -> Result<(), CliError> {
         Err(error) => report.wrong("data directory", error.sentence().unwrap_or_default()),
     }
     check_clock(&mut report);
-    if arguments.config.is_some() {
-        check_feeds(arguments.config.as_deref(), &mut report).await;
-    }
+    check_feeds(arguments.config.as_deref(), &mut report).await;
     print(&report.text)?;
     if report.failed {
         Err(CliError::Reported)
@@ -68,7 +72,8 @@ pub(super) async fn run(arguments: DoctorArguments) -> Result<(), CliError> {
     }
 }
 
-/// Asks each live feed that the configuration names. Those that are there without being named nobody may want to be asked.
+/// Asks each live feed. Those that the configuration names have to answer; the others, which are there without a word, nobody may
+/// want, and a machine may be kept from the network on purpose.
 async fn check_feeds(path: Option<&Path>, report: &mut Report) {
     let config = match ConfigFile::read(path) {
         Ok(config) => config,
@@ -76,22 +81,25 @@ async fn check_feeds(path: Option<&Path>, report: &mut Report) {
     };
     let named: Vec<String> = config.feeds.keys().cloned().collect();
     let hub = config.live_feeds().and_then(|live| {
-        FeedHub::new(
-            live.venues,
-            Arc::new(MemoryRecorder::default()),
-            Arc::new(SystemClock),
-        )
-        .map_err(|error| CliError::problem(error.to_string()))
+        let names: Vec<String> = live.venues.feeds().map(|feed| feed.name.clone()).collect();
+        let recorder = Arc::new(MemoryRecorder::default());
+        let hub = FeedHub::new(live.venues, recorder, Arc::new(SystemClock));
+        let hub = hub.map_err(|error| CliError::problem(error.to_string()))?;
+        Ok((hub, names))
     });
-    let hub = match hub {
-        Ok(hub) => hub,
+    let (hub, names) = match hub {
+        Ok(known) => known,
         Err(error) => return report.wrong("live feeds", error.sentence().unwrap_or_default()),
     };
-    let venues = hub.names();
-    for name in named.iter().filter(|name| venues.contains(name)) {
-        let began = Instant::now();
-        let answer = hub.time(name).await;
-        let took = began.elapsed().as_millis();
+    let ask = |name: String| {
+        let hub = hub.clone();
+        async move {
+            let began = Instant::now();
+            let answer = hub.time(&name).await;
+            (name, answer, began.elapsed().as_millis())
+        }
+    };
+    for (name, answer, took) in join_all(names.into_iter().map(ask)).await {
         let what = format!("feed {name}");
         match answer {
             Ok(Some(time)) => {
@@ -102,7 +110,8 @@ async fn check_feeds(path: Option<&Path>, report: &mut Report) {
                 );
             }
             Ok(None) => report.fine(&what, format!("answers in {took} ms")),
-            Err(error) => report.wrong(&what, error),
+            Err(error) if named.contains(&name) => report.wrong(&what, error),
+            Err(error) => report.lacking(&what, error),
         }
     }
 }

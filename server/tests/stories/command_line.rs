@@ -1,6 +1,6 @@
 //! The command line: what it prints, where, and with which exit code.
 
-use crate::support::{CROSS, Server, file, folder, import, run, simulated_csv, text};
+use crate::support::{CROSS, Server, file, folder, import, papertape, run, simulated_csv, text};
 use serde_json::Value;
 use std::path::Path;
 
@@ -494,7 +494,12 @@ fn what_keeps_a_server_from_starting_is_said_in_one_sentence() {
 #[test]
 fn doctor_has_a_line_for_each_thing() {
     let data = folder();
-    let output = run(&["doctor", "--data-dir", path(data.path())]);
+    // Nobody outside is asked from here: all are away.
+    let output = papertape()
+        .args(["doctor", "--data-dir", path(data.path())])
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .output()
+        .expect("the binary runs");
     let words = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{words}");
     for thing in [
@@ -509,6 +514,22 @@ fn doctor_has_a_line_for_each_thing() {
                 .lines()
                 .any(|line| line.starts_with("ok") && line.contains(thing)),
             "{thing}: {words}"
+        );
+    }
+    // Feeds that are there without a configuration are asked, and may be away.
+    for feed in [
+        "binance",
+        "kraken",
+        "coinbase",
+        "yahoo",
+        "coingecko",
+        "cryptocompare",
+    ] {
+        let of_feed = |line: &&str| line.contains(&format!("feed {feed} "));
+        let line = words.lines().find(of_feed).unwrap_or_default();
+        assert!(
+            line.starts_with("away") && line.contains("cannot be reached"),
+            "{feed}: {words}"
         );
     }
 }

@@ -494,4 +494,15 @@ fn the_doctor_asks_the_feeds_that_a_configuration_names() {
         line.starts_with("FAIL") && line.contains("cannot be reached"),
         "{said}"
     );
+    // Of venues without a clock, too.
+    for vendor in ["yahoo", "coingecko", "cryptocompare"] {
+        let away = format!("[feeds.house]\nvenue = \"{vendor}\"\nrest_url = \"http://127.0.0.1:1\"\n");
+        let (code, said) = doctor(&format!("{away}{}", silent_venues()));
+        let line = said.lines().find(|line| line.contains("feed house"));
+        assert_eq!(code, Some(1), "{vendor}: {said}");
+        assert!(
+            line.is_some_and(|line| line.starts_with("FAIL") && line.contains("cannot be reached")),
+            "{vendor}: {said}"
+        );
+    }
 }

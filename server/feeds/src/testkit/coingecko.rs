@@ -101,6 +101,7 @@ impl Mock for CoinGecko {
         }
         let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         let body = match parts[..] {
+            ["ping"] => Some(json!({ "gecko_says": "(V3) To the Moon!" })),
             ["coins", "list"] => Some(list(truth)),
             ["simple", "price"] => Some(prices(request, truth)),
             ["coins", id, "ohlc"] => ohlc(request, truth, id),

@@ -322,10 +322,9 @@ pub trait Venue: Debug + Send + Sync + 'static {
         Box::pin(async { Err(self.unsupported("past trades")) })
     }
 
-    /// The venue's clock; `None` when it does not tell.
-    fn time<'a>(&'a self, _rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
-        Box::pin(async { Ok(None) })
-    }
+    /// Asks for the venue's clock, or for the least that there is where it has none: then `None`. That it answers says that it can be
+    /// reached, and is the venue.
+    fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>>;
 
     /// That it does not have something at all.
     fn unsupported(&self, what: &str) -> FeedError {

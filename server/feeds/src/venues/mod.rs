@@ -17,6 +17,7 @@ mod several;
 mod yahoo;
 
 use crate::venue::{FeedError, Venue, VenueConfig};
+use ::papertape::model::Symbol;
 use std::sync::Arc;
 
 /// Makes a venue of its configuration.
@@ -36,6 +37,13 @@ const VENUES: &[(&str, Open, &[&str])] = &[
     (polygon::NAME, polygon::open, polygon::OPTIONS),
     (yahoo::NAME, yahoo::open, yahoo::OPTIONS),
 ];
+
+/// What every vendor of coins has: it is asked for to learn whether it answers.
+fn bitcoin() -> Symbol {
+    "BTC/USD"
+        .parse()
+        .unwrap_or_else(|_| unreachable!("it is a symbol"))
+}
 
 /// The names of the venues.
 pub fn names() -> impl Iterator<Item = &'static str> {

@@ -84,6 +84,23 @@ async fn asked_wrongly(kind: Kind) -> Result<(), String> {
     let answer = scenario.hub.bars("it", &symbol, seven, from, from).await;
     is_named("an unsupported timeframe", answer, "unsupported_timeframe", "7s")?;
 
+    // Whether it is there is asked of it, and not taken for granted.
+    let requests = || scenario.server.with(|stage| stage.requests.values().sum::<u64>());
+    let before = requests();
+    let answer = scenario.hub.time("it").await;
+    answer.map_err(|error| format!("whether it is there: {error}"))?;
+    if requests() == before {
+        return Err("it was not asked whether it is there".to_owned());
+    }
+
+    scenario.server.with(|stage| stage.faults.force(Fault::Html));
+    let answer = at(&address, Some("key")).time("it").await;
+    is_named(
+        "a page for people in the place of its time",
+        answer,
+        "not_the_venue",
+        "127.0.0.1",
+    )?;
     scenario.server.with(|stage| stage.faults.force(Fault::Html));
     let answer = at(&address, Some("key")).instrument("it", &symbol).await;
     is_named("a page for people", answer, "not_the_venue", "127.0.0.1")?;
@@ -98,6 +115,8 @@ async fn asked_wrongly(kind: Kind) -> Result<(), String> {
     };
     let answer = at(&gone, Some("key")).instrument("it", &symbol).await;
     is_named("an unreachable host", answer, "unreachable", &nowhere)?;
+    let answer = at(&gone, Some("key")).time("it").await;
+    is_named("the time of an unreachable host", answer, "unreachable", &nowhere)?;
 
     if kind.has_key {
         said_to_key(&scenario, &at(&address, Some("wrong")), &symbol).await?;

@@ -80,6 +80,13 @@ struct Coin {
     symbol: String,
 }
 
+/// What it answers when it is asked whether it is there.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ping {
+    #[serde(rename = "gecko_says")]
+    _says: String,
+}
+
 /// Ids of all coins, by ticker in capitals.
 pub(super) type Coins = BTreeMap<String, Vec<String>>;
 

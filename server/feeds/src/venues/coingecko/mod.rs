@@ -263,4 +263,11 @@ impl Venue for CoinGecko {
     ) -> BoxFuture<'a, Result<Polled<'a>, FeedError>> {
         Box::pin(self.newest(rest, listings))
     }
+
+    fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async move {
+            let _: answers::Ping = rest.json(self.ask("/ping")).await?;
+            Ok(None)
+        })
+    }
 }

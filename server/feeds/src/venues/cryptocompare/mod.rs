@@ -10,6 +10,7 @@ mod stream;
 mod tests;
 
 use super::{
+    bitcoin,
     reading::{self, Answers},
     several,
 };
@@ -83,12 +84,16 @@ impl CryptoCompare {
 
     /// A request, with the key if there is one.
     fn ask(&self, path: &str) -> Ask {
+        self.ask_of_all(path).with("e", &self.exchange)
+    }
+
+    /// The same of the average of all exchanges.
+    fn ask_of_all(&self, path: &str) -> Ask {
         let ask = Ask::get(path);
         match &self.config.key {
             Some(key) => ask.header("Authorization", Secret::new(format!("Apikey {}", key.reveal()))),
             None => ask,
         }
-        .with("e", &self.exchange)
     }
 
     fn ask_pair(&self, path: &str, symbol: &Symbol) -> Result<Ask, FeedError> {
@@ -293,5 +298,18 @@ impl Venue for CryptoCompare {
     fn poll_group<'a>(&self, listing: &'a Listing) -> &'a str {
         let symbol = listing.instrument.symbol().as_str();
         symbol.rsplit_once('/').map_or("", |(_, quote)| quote)
+    }
+
+    fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async move {
+            // Whatever exchange it is asked for otherwise: not each has this pair.
+            let symbol = bitcoin();
+            let ask = self
+                .ask_of_all("/data/price")
+                .with("fsym", "BTC")
+                .with("tsyms", "USD");
+            answers::price(&self.answers, &symbol, &rest.raw(ask).await?)?;
+            Ok(None)
+        })
     }
 }

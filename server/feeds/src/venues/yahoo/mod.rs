@@ -9,7 +9,7 @@ mod answers;
 #[cfg(test)]
 mod tests;
 
-use super::reading::Answers;
+use super::{bitcoin, reading::Answers};
 use crate::{
     rest::{Ask, Rest},
     venue::{
@@ -245,5 +245,15 @@ impl Venue for Yahoo {
             answers::newest(&self.answers, listing, &rest.raw(ask).await?)
         };
         Box::pin(async move { Ok(Polled::one_by_one(listings, alone).await) })
+    }
+
+    fn time<'a>(&'a self, rest: &'a Rest) -> BoxFuture<'a, Result<Option<Timestamp>, FeedError>> {
+        Box::pin(async move {
+            let symbol = bitcoin();
+            let name = name_of(&symbol);
+            let answer = rest.raw(Self::ask(&name, "1d").with("range", "1d")).await?;
+            answers::listing(&self.answers, &symbol, &name, &answer)?;
+            Ok(None)
+        })
     }
 }
