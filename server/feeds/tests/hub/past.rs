@@ -122,7 +122,7 @@ async fn another_papertape_is_followed_page_by_page_as_far_back_as_it_reaches() 
 #[tokio::test]
 async fn a_bar_that_a_page_ends_in_is_whole_all_the_same() {
     let (truth, clock, _) = truth();
-    for (page, minutes) in [(97, 5), (97, 15), (97, 60), (61, 60), (1, 1), (59, 60)] {
+    for (page, minutes) in [(97, 5), (97, 15), (97, 60), (61, 60), (1, 1), (59, 60), (1, 60)] {
         let mut mock = Polygon::new();
         mock.page = page;
         let polygon = server(&truth, mock).await;

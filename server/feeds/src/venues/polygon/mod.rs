@@ -183,6 +183,8 @@ impl Polygon {
                 // What is cut off is the first of what is asked for after them.
                 _ if !page.bars.is_empty() => return Ok(page.bars),
                 (Some(cut), _) if timeframe.close_of(cut) > to => return Ok(page.bars),
+                // It began before what is asked for, and so does what the next page has of it.
+                (Some(cut), Some(next)) if cut < from => ask = self.ask_next(&next)?,
                 (Some(cut), _) if alone == Some(cut) => {
                     return Err(self.answers.refused("its pages are shorter than a bar"));
                 }
