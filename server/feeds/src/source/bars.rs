@@ -12,7 +12,7 @@ impl Source {
     pub(super) fn bar(&mut self, bar: &Bar, is_closed: bool, received: Timestamp, heard: &mut Vec<Heard>) {
         let is_of_this = is_closed && self.traits.is_bars();
         if is_of_this && self.last_bar.is_some_and(|last| bar.open_time <= last.open_time) {
-            self.bar_again(bar, heard);
+            self.bar_again(bar, received, heard);
             return;
         }
         let checked = bar
@@ -45,7 +45,7 @@ impl Source {
     }
 
     /// A bar of a minute that has been told, or that later ones were told after: who is polled tells the last few each time.
-    fn bar_again(&mut self, bar: &Bar, heard: &mut Vec<Heard>) {
+    fn bar_again(&mut self, bar: &Bar, received: Timestamp, heard: &mut Vec<Heard>) {
         let Some(oldest) = self.told_bars.front().map(|told| told.open_time) else {
             return;
         };
@@ -56,8 +56,16 @@ impl Source {
             .unwrap_or(0);
         let is_known = self.told_bars[known].open_time == bar.open_time;
         let is_same = is_known && self.told_bars[known] == *bar;
-        // One that was kept off, and is told again, is on record.
         let is_strange = bar.check().is_err() || !self.sanity.fits(bar.close);
+        if is_known && !is_same && is_strange {
+            let why = format!(
+                "a bar of {} that closed at {} before",
+                bar.close, self.told_bars[known].close
+            );
+            self.kept_off(why, received, heard);
+            return;
+        }
+        // One that was kept off, and is told again, is on record.
         if bar.open_time < oldest || is_same || is_strange {
             self.counters.duplicates += 1;
             return;
@@ -145,6 +153,27 @@ mod tests {
         assert_eq!(line.heard, []);
         line.tell(&refused(4), at(300_000));
         assert_eq!(line.heard, [gap(240_000, 300_000)]);
+    }
+
+    #[test]
+    fn a_bar_that_is_told_again_as_one_that_cannot_be_is_kept_off() {
+        let mut line = line();
+        for minute in 0..3 {
+            line.tell(&bar(minute, 100.0), at((minute + 1) * 60_000));
+        }
+        line.heard.clear();
+        line.tell(&bar(2, 1_000.0), at(185_000));
+        assert!(
+            line.is_on_record(
+                IncidentKind::Quarantine,
+                "a bar of 1000 that closed at 100 before"
+            ),
+            "{:?}",
+            line.heard
+        );
+        let counters = &line.source.counters;
+        assert_eq!((counters.quarantined, counters.duplicates), (1, 0));
+        assert!(!line.heard.iter().any(|heard| matches!(heard, Heard::Bar(_))));
     }
 
     #[test]
