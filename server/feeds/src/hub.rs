@@ -61,7 +61,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// What is traded: the instrument of the feed's first source.
+    /// What is traded, in the steps that the stream counts in: those of the feed's first source, where that one has answered.
     #[must_use]
     pub const fn instrument(&self) -> &Instrument {
         &self.instrument

@@ -192,6 +192,18 @@ impl Rest {
         }
     }
 
+    /// The same, for what can be left undone: nothing is waited for, and half of the limits is left to others.
+    ///
+    /// # Errors
+    /// [`FeedError::NoneFree`] when half is used.
+    pub(crate) fn sparing(&self) -> Result<Self, FeedError> {
+        let is_busy = |window: &BudgetStatus| u64::from(window.used) * 2 > u64::from(window.weight);
+        if self.budget_status().iter().any(is_busy) {
+            return Err(self.none_free(Duration::ZERO));
+        }
+        Ok(self.within(Duration::ZERO))
+    }
+
     /// How long requests wait yet for room in the limits; `None` when none does.
     #[must_use]
     pub fn waits(&self) -> Option<Duration> {

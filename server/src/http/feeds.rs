@@ -132,7 +132,7 @@ pub(super) async fn page_of(
         .past_bars(feed, symbol, timeframe, (from, to.min(page)))
         .await?;
     // Nothing has closed yet after now.
-    let goes_on = page < to.min(wall_clock());
+    let goes_on = page < timeframe.floor(to.min(wall_clock()));
     Ok(Page {
         items: bars,
         next_cursor: goes_on.then(|| page.to_string()),

@@ -117,7 +117,11 @@ pub(super) async fn bars(
         let message = "a length goes with a feed: a dataset has bars of its own";
         return Err(invalid("timeframe", message));
     }
-    if let (Some(dataset), Some(from), Some(to)) = (&dataset, from, to) {
+    // Of another symbol nothing is fetched: that is told below.
+    let of_symbol = dataset
+        .as_ref()
+        .filter(|dataset| dataset.contains(&format!(":{symbol}@")));
+    if let (Some(dataset), Some(from), Some(to)) = (of_symbol, from, to) {
         api.services.complete(dataset, (from, to)).await?;
     }
     let found = api.services.market_bars(&symbol, dataset.as_deref()).await;

@@ -110,7 +110,8 @@ fn bars_of_a_feed_are_asked_of_its_venue_and_kept() {
     assert_eq!(asked(), before, "it was kept");
     // Without a span the last ones; of another length.
     let last = items(&server, &format!("{market}?feed=first&timeframe=5m&limit=12"));
-    assert_eq!(last.len(), 12);
+    // The venue may be a moment behind our clock.
+    assert!((11..=12).contains(&last.len()), "{last:?}");
     // A dataset that a feed keeps is completed within the span, as backtests do it.
     let dataset = format!("{market}?dataset=first:XRP/USD@1m");
     let (from, to) = (ago(320), ago(180));
@@ -132,7 +133,8 @@ fn bars_of_a_feed_are_asked_of_its_venue_and_kept() {
     let unknown = "/markets/LTC%2FUSD/bars";
     assert_eq!(code(&server, unknown), (422, json!("unknown_symbol")));
     server.get("/markets/SOL%2FUSD/ticker?feed=first");
-    assert_eq!(items(&server, "/markets/SOL%2FUSD/bars?limit=30").len(), 30);
+    let last = items(&server, "/markets/SOL%2FUSD/bars?limit=30");
+    assert!((29..=30).contains(&last.len()), "{last:?}");
     for (wrong, status, why) in [
         ("feed=nobody", 404, "unknown_feed"),
         ("feed=first&dataset=first:XRP/USD@1m", 422, "invalid_request"),

@@ -187,7 +187,9 @@ impl Driver {
                     let answer = answer.clone();
                     market.with(now, |market| market.book_came(*place, answer, now));
                 }
-                self.note(answer.err());
+                // What was left undone went not wrong.
+                let is_wrong = |error: &FeedError| !matches!(error, FeedError::NoneFree { .. });
+                self.note(answer.err().filter(is_wrong));
             }
             Done::Trades(slot, answer) => {
                 let Some(entry) = self.slots.get_mut(&slot) else {

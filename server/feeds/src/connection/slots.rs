@@ -193,10 +193,16 @@ impl Driver {
             Arc::clone(&entry.listing),
         );
         match want {
-            Want::Book if !entry.is_book_asked => {
+            Want::Book | Want::Renewal if !entry.is_book_asked => {
                 entry.is_book_asked = true;
+                let is_needed = want == Want::Book;
                 self.requests.push(Box::pin(async move {
-                    Done::Book(slot, venue.book(&rest, &listing).await)
+                    let rest = if is_needed { Ok(rest) } else { rest.sparing() };
+                    let answer = match rest {
+                        Ok(rest) => venue.book(&rest, &listing).await,
+                        Err(error) => Err(error),
+                    };
+                    Done::Book(slot, answer)
                 }));
             }
             Want::Trades(from) if !entry.is_trades_asked => {
@@ -208,7 +214,7 @@ impl Driver {
             Want::Resync => self.resync(slot),
             Want::Anew => self.going_away(),
             // The answer to another's request is told to all.
-            Want::Book | Want::Trades(_) => {}
+            Want::Book | Want::Renewal | Want::Trades(_) => {}
         }
     }
 

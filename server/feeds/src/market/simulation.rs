@@ -344,8 +344,8 @@ impl World {
                         .copied();
                     Arrival::Trades(Ok(page.collect()))
                 }
-                Want::Book if is_refused => Arrival::Book(Err(trouble)),
-                Want::Book => Arrival::Book(Ok(self.truth.markets[0].snapshot(usize::MAX))),
+                Want::Book | Want::Renewal if is_refused => Arrival::Book(Err(trouble)),
+                Want::Book | Want::Renewal => Arrival::Book(Ok(self.truth.markets[0].snapshot(usize::MAX))),
                 Want::Resync if self.lines[place].is_up && !self.lines[place].is_half_open => {
                     self.tell_book(place);
                     continue;

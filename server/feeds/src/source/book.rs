@@ -113,8 +113,8 @@ impl Book {
             );
         }
         let was_known = self.is_known();
-        if let Some(renewal) = &mut self.renewal {
-            renewal.diff(&diff);
+        if self.renewal.as_mut().is_some_and(|renewal| !renewal.diff(&diff)) {
+            self.renewal = None;
         }
         match self.join.diff(diff) {
             Ok(Some(update)) => {

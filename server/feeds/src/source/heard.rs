@@ -63,6 +63,8 @@ pub(crate) enum Want {
     Trades(TradesFrom),
     /// The whole book, over REST.
     Book,
+    /// The whole book, over REST, to know more of it: while others need the venue's limits it is left undone.
+    Renewal,
     /// The whole book, on the stream.
     Resync,
     /// Another connection: this one stands, and a channel of it is dead.

@@ -50,9 +50,14 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
-    pub(super) fn diff(&mut self, diff: &DepthDiff) {
-        if let Ok(Some(update)) = self.join.diff(diff.clone()) {
-            self.book.apply(&update);
+    /// Takes a change; whether it belongs to those before it: a snapshot that came between two may be older than both.
+    pub(super) fn diff(&mut self, diff: &DepthDiff) -> bool {
+        match self.join.diff(diff.clone()) {
+            Ok(update) => {
+                update.iter().for_each(|update| self.book.apply(update));
+                true
+            }
+            Err(_) => false,
         }
     }
 
@@ -66,8 +71,8 @@ impl Renewal {
 }
 
 impl Book {
-    /// A snapshot is asked for no more often: it weighs as much as fifty other requests, and a busy market goes so far each minute. Of a
-    /// hundred symbols that is a sixth of what Binance allows.
+    /// A snapshot is asked for no more often: it weighs as much as fifty other requests, and a busy market goes so far each minute. It
+    /// can be left undone, and is while others need the limit.
     const RENEWED_EVERY: i64 = 5 * 60 * 1_000_000_000;
 
     /// Asks for another snapshot where the price nears the end of the last.
@@ -87,7 +92,7 @@ impl Book {
             book: OrderBook::default(),
             range: None,
         });
-        Some(Want::Book)
+        Some(Want::Renewal)
     }
 
     /// Takes the snapshot that [`Book::renew`] asked for; one that does not belong is asked for again when it is due.
@@ -199,7 +204,7 @@ mod tests {
             let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
         }
         assert_eq!(book.renew(at(299)), None);
-        assert_eq!(book.renew(at(301)), Some(Want::Book));
+        assert_eq!(book.renew(at(301)), Some(Want::Renewal));
         assert_eq!(book.renew(at(302)), None, "it is under way");
         // It failed: it is asked for again, not at once.
         let failed = book.rest_snapshot(
@@ -211,7 +216,7 @@ mod tests {
         );
         assert!(matches!(failed, BookTook::Nothing) && book.is_known());
         assert_eq!(book.renew(at(600)), None);
-        assert_eq!(book.renew(at(601)), Some(Want::Book));
+        assert_eq!(book.renew(at(601)), Some(Want::Renewal));
         // The stream goes on while the answer is on its way: made before change 106, it comes after it.
         let _ = book.diff(up(106, 1_005), at(602));
         let BookTook::Changed(told) = book.rest_snapshot(Ok(snapshot(105, 1_005)), at(602)) else {
@@ -231,7 +236,7 @@ mod tests {
         for step in 0..6 {
             let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
         }
-        assert_eq!(book.renew(at(301)), Some(Want::Book));
+        assert_eq!(book.renew(at(301)), Some(Want::Renewal));
         let took = book.rest_snapshot(Ok(snapshot(108, 1_008)), at(302));
         assert!(matches!(took, BookTook::Nothing), "{took:?}");
         let kind = |took| match took {
@@ -245,12 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_from_before_all_that_has_come_is_none() {
+        let mut book = known();
+        for step in 0..6 {
+            let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
+        }
+        assert_eq!(book.renew(at(301)), Some(Want::Renewal));
+        // Nothing was told since it was asked for, and it lacks two changes that were told before.
+        let took = book.rest_snapshot(Ok(snapshot(104, 1_004)), at(302));
+        assert!(matches!(took, BookTook::Nothing), "{took:?}");
+        assert!(matches!(book.diff(up(107, 1_006), at(303)), BookTook::Changed(_)));
+        assert!(book.renewal.is_none(), "nothing is gathered for it");
+        assert_eq!(book.renew(at(601)), Some(Want::Renewal));
+    }
+
+    #[test]
     fn a_book_that_is_lost_meanwhile_begins_with_what_comes() {
         let mut book = known();
         for step in 0..6 {
             let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
         }
-        assert_eq!(book.renew(at(301)), Some(Want::Book));
+        assert_eq!(book.renew(at(301)), Some(Want::Renewal));
         let lost = book.diff(up(109, 1_008), at(302));
         assert!(
             matches!(

@@ -56,7 +56,8 @@ impl Pipeline {
     /// Whether the book is asked for; told once.
     pub fn wants_book(&mut self) -> bool {
         self.market.log.take_changed();
-        let is_book = |(_, want)| want == crate::source::Want::Book;
+        use crate::source::Want;
+        let is_book = |(_, want)| matches!(want, Want::Book | Want::Renewal);
         self.market.wants().map(is_book).fold(false, |any, is| any | is)
     }
 

@@ -291,6 +291,9 @@ impl Cluster {
 
     fn listing(self, market: &TrueMarket) -> Value {
         let name = market.instrument.symbol().as_str();
+        if matches!(self, Self::Options) {
+            return json!({ "ticker": self.ticker(market), "shares_per_contract": 100 });
+        }
         let (base, quote) = name.split_once('/').unwrap_or((name, "USD"));
         json!({ "ticker": self.ticker(market), "name": base, "market": self.name(), "locale": "global", "active": true,
             "currency_symbol": quote, "base_currency_symbol": base })

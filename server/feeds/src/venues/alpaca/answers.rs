@@ -62,7 +62,6 @@ pub(super) fn timeframe_name(timeframe: Timeframe) -> Option<String> {
 struct Asset {
     symbol: String,
     status: String,
-    tradable: bool,
     #[serde(default)]
     fractionable: bool,
     #[serde(default, with = "decimal::option")]
@@ -124,9 +123,9 @@ fn listing(market: Market, asset: Asset) -> Option<Listing> {
     Some(Listing {
         instrument,
         venue_symbol: asset.symbol.into(),
-        status: match (&*asset.status, asset.tradable) {
-            ("active", true) => TradingStatus::Trading,
-            ("active", false) => TradingStatus::Halted,
+        // One that is not for Alpaca's own customers trades all the same.
+        status: match &*asset.status {
+            "active" => TradingStatus::Trading,
             _ => TradingStatus::Ended,
         },
     })

@@ -92,6 +92,8 @@ struct Product {
     trading_disabled: bool,
     #[serde(default)]
     cancel_only: bool,
+    #[serde(default)]
+    post_only: bool,
 }
 
 /// A row of candles: time, low, high, open, close, volume. Low and high come first.
@@ -262,7 +264,7 @@ fn listing(product: &Product) -> Option<Listing> {
         Decimal::ONE,
     )
     .ok()?;
-    let is_stopped = product.trading_disabled || product.cancel_only;
+    let is_stopped = product.trading_disabled || product.cancel_only || product.post_only;
     Some(Listing {
         instrument,
         venue_symbol: product.id.as_str().into(),

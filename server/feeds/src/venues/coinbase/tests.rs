@@ -281,6 +281,15 @@ fn products_become_instruments() {
             TradingStatus::Halted
         ]
     );
+    // Orders are taken and none is matched, or none is taken.
+    for stop in ["post_only", "cancel_only", "trading_disabled"] {
+        let text = serde_json::to_string(&serde_json::json!({
+            "id": "BTC-USD", "base_increment": "0.00000001", "quote_increment": "0.01", "status": "online", stop: true
+        }));
+        let product = serde_json::from_str(&text.expect("text")).expect("a product");
+        let status = listing(&product).map(|listing| listing.status);
+        assert_eq!(status, Some(TradingStatus::Halted), "{stop}");
+    }
 }
 
 proptest! {

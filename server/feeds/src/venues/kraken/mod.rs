@@ -392,7 +392,8 @@ impl Kraken {
             instrument: instrument.with_limits(limits),
             venue_symbol,
             status: match pair.status.as_deref() {
-                Some("online") | None => TradingStatus::Trading,
+                // With limits alone, or to close what is open, orders are matched.
+                Some("online" | "limit_only" | "reduce_only") | None => TradingStatus::Trading,
                 Some("delisted") => TradingStatus::Ended,
                 Some(_) => TradingStatus::Halted,
             },

@@ -288,8 +288,8 @@ pub(super) fn last_currency_quote(
 #[derive(Deserialize)]
 struct Ticker {
     ticker: String,
-    #[serde(default)]
-    active: bool,
+    /// Contracts of options have none: those that are listed are traded.
+    active: Option<bool>,
     base_currency_symbol: Option<String>,
     currency_symbol: Option<String>,
 }
@@ -322,7 +322,7 @@ pub(super) fn tickers(
                 _ => it.ticker.strip_prefix("O:").unwrap_or(&it.ticker).parse().ok()?,
             },
         };
-        market.listing(symbol, it.active)
+        market.listing(symbol, it.active.unwrap_or(true))
     });
     Ok((listings.collect(), page.next_url))
 }

@@ -391,6 +391,15 @@ fn tickers_become_instruments() {
         answers::tickers(&polygon.answers, Market::Stocks, Some(&symbol), &answer(200, one)).expect("one");
     assert_eq!(listings.len(), 1);
     assert_eq!(listings[0].status, TradingStatus::Ended);
+    // Contracts of options do not say whether they are active.
+    let contract = r#"{"results":[{"cfi":"OCASPS","contract_type":"call","exercise_style":"american","expiration_date":"2023-06-16","primary_exchange":"BATO","shares_per_contract":100,"strike_price":150,"ticker":"O:AAPL230616C00150000","underlying_ticker":"AAPL"}],"status":"OK"}"#;
+    let (listings, _) =
+        answers::tickers(&polygon.answers, Market::Options, None, &answer(200, contract)).expect("one");
+    let rows: Vec<(&str, TradingStatus)> = listings
+        .iter()
+        .map(|it| (it.instrument.symbol().as_str(), it.status))
+        .collect();
+    assert_eq!(rows, [("AAPL230616C00150000", TradingStatus::Trading)]);
 }
 
 #[test]

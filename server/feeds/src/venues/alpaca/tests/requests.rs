@@ -9,12 +9,12 @@ fn assets_become_instruments() {
     let whole = asset
         .replace("AAPL", "BRK.B")
         .replace(r#""fractionable":true"#, r#""fractionable":false"#);
-    let halted = asset
+    let elsewhere = asset
         .replace("AAPL", "X")
         .replace(r#""tradable":true"#, r#""tradable":false"#);
     let ended = asset.replace("AAPL", "Y").replace(r#""active""#, r#""inactive""#);
     let nameless = asset.replace("AAPL", "");
-    let list = answer(200, &format!("[{asset},{whole},{halted},{ended},{nameless}]"));
+    let list = answer(200, &format!("[{asset},{whole},{elsewhere},{ended},{nameless}]"));
     let listings = answers::assets(&alpaca.answers, Market::Stocks, &list).expect("a list");
     let rows: Vec<String> = listings
         .iter()
@@ -36,7 +36,7 @@ fn assets_become_instruments() {
         [
             "AAPL 0.01 0.000000001 1 UsEquities Trading",
             "BRK.B 0.01 1 0 UsEquities Trading",
-            "X 0.01 0.000000001 1 UsEquities Halted",
+            "X 0.01 0.000000001 1 UsEquities Trading",
             "Y 0.01 0.000000001 1 UsEquities Ended",
         ]
     );
