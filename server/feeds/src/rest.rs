@@ -1,5 +1,8 @@
 //! Requests within a venue's limits.
 
+#[cfg(test)]
+mod tests;
+
 use crate::budget::Wait;
 use crate::config::variable;
 use crate::purse::{Purse, Stood};

@@ -189,6 +189,16 @@ mod tests {
         book
     }
 
+    /// The same up to change 106, whose best ask is 1006, while another snapshot is asked for.
+    fn renewing() -> Book {
+        let mut book = known();
+        for step in 0..6 {
+            let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
+        }
+        assert_eq!(book.renew(at(301)), Some(Want::Renewal));
+        book
+    }
+
     fn prices(book: &Book, side: Side) -> Vec<i64> {
         let mut prices: Vec<i64> = book.book().levels(side).map(|level| level.price).collect();
         prices.sort_unstable();
@@ -232,11 +242,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_ahead_of_the_stream_waits_for_it() {
-        let mut book = known();
-        for step in 0..6 {
-            let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
-        }
-        assert_eq!(book.renew(at(301)), Some(Want::Renewal));
+        let mut book = renewing();
         let took = book.rest_snapshot(Ok(snapshot(108, 1_008)), at(302));
         assert!(matches!(took, BookTook::Nothing), "{took:?}");
         let kind = |took| match took {
@@ -251,11 +257,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_from_before_all_that_has_come_is_none() {
-        let mut book = known();
-        for step in 0..6 {
-            let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
-        }
-        assert_eq!(book.renew(at(301)), Some(Want::Renewal));
+        let mut book = renewing();
         // Nothing was told since it was asked for, and it lacks two changes that were told before.
         let took = book.rest_snapshot(Ok(snapshot(104, 1_004)), at(302));
         assert!(matches!(took, BookTook::Nothing), "{took:?}");
@@ -266,11 +268,7 @@ mod tests {
 
     #[test]
     fn a_book_that_is_lost_meanwhile_begins_with_what_comes() {
-        let mut book = known();
-        for step in 0..6 {
-            let _ = book.diff(up(101 + step, 1_000 + step as i64), at(1));
-        }
-        assert_eq!(book.renew(at(301)), Some(Want::Renewal));
+        let mut book = renewing();
         let lost = book.diff(up(109, 1_008), at(302));
         assert!(
             matches!(

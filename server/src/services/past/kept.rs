@@ -55,27 +55,8 @@ impl Keeping {
 
 #[cfg(test)]
 mod tests {
+    use super::super::given::{bar, minute, spans};
     use super::*;
-
-    fn minute(number: i64) -> Timestamp {
-        Timestamp::from_secs(60 * number)
-    }
-
-    fn spans(spans: &[(i64, i64)]) -> Vec<Span> {
-        let span = |(from, to): &(i64, i64)| (minute(*from), minute(*to));
-        spans.iter().map(span).collect()
-    }
-
-    fn bar(number: i64, price: f64, volume: f64) -> Bar {
-        Bar {
-            open_time: minute(number),
-            open: price,
-            high: price,
-            low: price,
-            close: price,
-            volume,
-        }
-    }
 
     fn keeping(bars: &[i64], asked: &[(i64, i64)]) -> Keeping {
         Keeping {

@@ -3,6 +3,8 @@
 
 mod asking;
 mod entries;
+#[cfg(test)]
+mod given;
 mod kept;
 mod spans;
 
@@ -446,22 +448,8 @@ async fn by<T>(moment: Option<Instant>, what: impl Future<Output = T>) -> Option
 
 #[cfg(test)]
 mod tests {
+    use super::given::{bar, minute};
     use super::*;
-
-    fn minute(number: i64) -> Timestamp {
-        Timestamp::from_secs(60 * number)
-    }
-
-    fn bar(number: i64, price: f64, volume: f64) -> Bar {
-        Bar {
-            open_time: minute(number),
-            open: price,
-            high: price,
-            low: price,
-            close: price,
-            volume,
-        }
-    }
 
     #[tokio::test]
     async fn who_cannot_wait_has_what_came_by_then() {

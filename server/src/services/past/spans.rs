@@ -83,16 +83,8 @@ pub(super) fn near(timeframe: Timeframe, spans: Vec<Span>) -> Vec<Span> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::given::{minute, spans};
     use super::*;
-
-    fn minute(number: i64) -> Timestamp {
-        Timestamp::from_secs(60 * number)
-    }
-
-    fn spans(spans: &[(i64, i64)]) -> Vec<Span> {
-        let span = |(from, to): &(i64, i64)| (minute(*from), minute(*to));
-        spans.iter().map(span).collect()
-    }
 
     #[test]
     fn a_page_of_a_venue_covers_many_holes() {
